@@ -1,0 +1,35 @@
+/* answer.h - answers a query from base + frozen + active of every shard of one generation. Logic only: layers and
+ * freshness come in, bytes go out. Runs on the loop's thread. */
+#pragma once
+#include "aggregator/overlay.h"
+#include "aggregator/store.h"
+#include "proto/query.h"
+
+enum { SHARDS_MAX = 64 };
+
+/* One shard's layers at this moment; `frozen` is NULL when the snapshot already holds it. */
+struct layers {
+	struct snapshot *snapshot;
+	struct overlay *frozen;
+	struct overlay *active;
+};
+
+/* "as_of" of every answer. */
+struct freshness {
+	const char *store_id;
+	uint64_t commit;
+	int64_t event_ts; /* largest counted; 0: none */
+	int64_t lag; /* -1: unknown, shown as null */
+	const char *const *gaps; /* ends with NULL */
+};
+
+struct answer_context {
+	const struct view_set *views;
+	struct layers shards[SHARDS_MAX];
+	size_t shard_count;
+	struct freshness freshness;
+};
+
+/* get, top, scan, views. Writes the whole reply, errors included. Returns 0, or a negative errno when even an error could not be written. */
+int answer_query(
+	const struct answer_context *context, const struct query *query, struct buffer *ret_reply);

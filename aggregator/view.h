@@ -1,0 +1,38 @@
+/* view.h - a view: a declaration of which kind of event, grouped by which fields, measuring what. Parsed from
+ * `[view.NAME]` or from the canonical text that a store keeps. Also the order-preserving key encoding and the
+ * measures' states: how one event changes a row, how two states merge, how a row is shown. Pure. */
+#pragma once
+#include "proto/event.h"
+#include "proto/timestamp.h"
+
+struct view; /* immutable once made */
+struct view_set; /* views in the order of their names; a view's id is its place */
+
+enum { VIEWS_MAX = 64 };
+
+/* One `[view.NAME]` section, key by key: kind, group_by, measures, where, retain, zone. view_set_add takes it. */
+struct view_declaration {
+	char name[VIEW_NAME_SIZE_MAX + 1];
+	char *kind, *group_by, *measures, *where, *retain, *zone; /* owned; NULL: not given */
+};
+void view_declaration_deinit(struct view_declaration *declaration);
+
+/* How a zone's name becomes a zone: the caller's, because files are not ours. NULL: only UTC. */
+typedef int (*view_zone_fn)(void *owner, const char *name, const struct zone **ret_zone);
+
+int view_set_new(view_zone_fn zone_of, void *owner, struct view_set **ret_set);
+struct view_set *view_set_free(struct view_set *set);
+/* 0, or -EINVAL with a sentence that names the view, the key and, where it can, what was meant. */
+int view_set_add(struct view_set *set, const struct view_declaration *declaration, char *error,
+	size_t error_size);
+/* The canonical text of one view: equal texts, equal meaning. `view_set_add_text` reads it back. */
+int view_set_add_text(
+	struct view_set *set, struct slice name, struct slice text, char *error, size_t error_size);
+size_t view_set_count(const struct view_set *set);
+const struct view *view_set_at(const struct view_set *set, size_t id);
+const struct view *view_set_find(const struct view_set *set, struct slice name); /* NULL: unknown */
+const char *view_name(const struct view *view);
+uint32_t view_id(const struct view *view);
+const char *view_text(const struct view *view);
+bool view_is_conserved(
+	const struct view *view); /* no where, no retain: count + unmatched = accepted */

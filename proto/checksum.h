@@ -1,0 +1,13 @@
+/* checksum.h - CRC32C (Castagnoli; by the processor's instruction where it has one), Kafka's murmur2 and the
+ * 128-bit hash that stands for long group values. Pure; the same on every machine. */
+#pragma once
+#include "proto/slice.h"
+
+/* Continue with the last result; begin with 0. */
+uint32_t checksum_crc32c(uint32_t crc, const void *bytes, size_t size);
+
+/* The partition as Java's clients choose it: (murmur2(key) & 0x7fffffff) % partitions. partitions > 0. */
+int32_t checksum_partition(struct slice key, int32_t partitions);
+
+/* 128 bits, fixed for ever because stores keep it: SipHash-2-4-128 under the zero key. */
+void checksum_hash128(struct slice bytes, uint8_t ret_hash[16]);

@@ -1,0 +1,73 @@
+/* limits.h - every limit on what comes from outside, in one place, each with its reason.
+ * The numbers that other programs rely on are restated in PROTOCOL.md. Sizes are bytes. */
+#pragma once
+
+enum {
+	/* Identities. An edge id is Kafka's key and part of every store key: it must stay short. */
+	EDGE_ID_SIZE_MAX = 64,
+	PRODUCER_ID_SIZE_MAX = 64,
+	EVENT_ID_SIZE_MAX = 64,
+	CURRENCY_SIZE = 3, /* ISO 4217 */
+
+	/* Known text. Ids are group values of views, and LMDB's keys end at 511 bytes. */
+	ID_SIZE_MAX = 128,
+	TEXT_SIZE_MAX = 1024,
+
+	/* An event in normal form: four of them must fit into the largest batch. */
+	EVENT_SIZE_MAX = 64 * 1024,
+	/* An event as received, before numbers and names are brought to normal form; JSON escapes
+	 * (\u0041) are at most six times as long as what they stand for. */
+	EVENT_RAW_SIZE_MAX = 256 * 1024,
+	/* Containers within containers, the event's own map included. Nothing here recurses, the
+	 * limit keeps other people's readers safe. */
+	NESTING_MAX = 8,
+	/* Decoded nodes of one event: each costs at least one byte of a normal form. */
+	EVENT_NODES_MAX = 64 * 1024,
+
+	/* A producer's frame. 4 MiB take about 10 ms to check, which is the longest that one peer
+	 * may hold up the others. */
+	FRAME_EVENTS_MAX = 10000,
+	FRAME_SIZE_MAX = 4 * 1024 * 1024,
+	/* The header frame holds two fields. */
+	HEADER_SIZE_MAX = 1024,
+	/* Frames above this are not even received: libzmq ends the connection (ZMQ_MAXMSGSIZE). Between
+	 * FRAME_SIZE_MAX and here the sender is told too_large. */
+	TRANSPORT_FRAME_SIZE_MAX = 8 * 1024 * 1024,
+	/* ZeroMQ frames of one message: routing id, correlation frames, empty, header, events. */
+	MESSAGE_FRAMES_MAX = 16,
+
+	/* Edge to bridge: the largest run of events in one BATCH, and so in one spool block. */
+	BATCH_SIZE_MAX = 256 * 1024,
+	/* A BATCH frame: the events and at most 64 bytes of message around them. */
+	WIRE_FRAME_SIZE_MAX = BATCH_SIZE_MAX + 1024,
+	/* Ranges in one ACK or NACK; more go into the next one. */
+	WIRE_RANGES_MAX = 1024,
+
+	/* Queries. */
+	QUERY_SIZE_MAX = 64 * 1024,
+	QUERY_KEYS_MAX = 1000,
+	QUERY_NODES_MAX = 16 * 1024,
+	TOP_LIMIT_DEFAULT = 10,
+	TOP_LIMIT_MAX = 10000,
+	SCAN_LIMIT_DEFAULT = 100,
+	SCAN_LIMIT_MAX = 100000,
+	ANSWER_SIZE_MAX = 8 * 1024 * 1024,
+	QUERY_TIMEOUT_MS_DEFAULT = 1000,
+	QUERY_TIMEOUT_MS_MAX = 60000,
+	QUERY_AFTER_MAX = 1000, /* certificates in `after` */
+
+	/* Views. */
+	VIEW_GROUP_FIELDS_MAX = 4,
+	VIEW_MEASURES_MAX = 16,
+	VIEW_NAME_SIZE_MAX = 40,
+
+	/* A complaint's sentence, with the offending value cut to fit. */
+	COMPLAINT_SIZE_MAX = 240,
+};
+
+/* The counted set of one stream: past this many intervals it goes to quarantine, it never slides. */
+enum { COUNTED_INTERVALS_MAX = 4096 };
+
+/* quantity: |q| <= 10^9; unit price: 0 … 10^12 whole units. Their product stays far inside 128 bits. */
+#define QUANTITY_MAX INT64_C(1000000000)
+#define MONEY_UNITS_MAX INT64_C(1000000000000)

@@ -1,0 +1,95 @@
+/* wire.h - edge to bridge: msgpack arrays, one frame each. Encode and decode, no state. The rules of sessions,
+ * sendings and credit are in PROTOCOL.md, "Edge to bridge". Slices are borrowed from the frame. */
+#pragma once
+#include "proto/event.h"
+
+enum { WIRE_VERSION = 1 };
+
+enum wire_type {
+	WIRE_HELLO = 1,
+	WIRE_WELCOME = 2,
+	WIRE_BATCH = 3,
+	WIRE_ACK = 4,
+	WIRE_NACK = 5,
+	WIRE_STATE = 6,
+	WIRE_BYE = 7,
+};
+
+/* Lanes are kinds. */
+enum { LANE_COUNT = KIND_COUNT };
+
+struct wire_range {
+	uint64_t first, last; /* inclusive numbers of sendings */
+};
+
+enum nack_code {
+	NACK_DELIVERY_FAILED = 1, /* Kafka refused or the report failed: send again */
+	NACK_PRODUCER_REBUILT = 2,
+	NACK_TOPIC_REFUSED = 3, /* missing or no rights: this lane waits */
+	NACK_BUSY = 4, /* more than the credit */
+};
+
+enum bye_code {
+	BYE_SHUTTING_DOWN = 1,
+	BYE_NO_SESSION = 2,
+	BYE_BAD_FRAME = 3,
+	BYE_WRONG_VERSION = 4,
+	BYE_REPLACED = 5, /* the same run said HELLO again */
+	BYE_FORBIDDEN = 6, /* the key does not own this edge id */
+	BYE_NOT_READY = 7, /* Kafka's cluster id is not yet known */
+};
+
+struct wire_lane_state {
+	int64_t waiting_ms; /* -1: ok; else for how long it has been waiting */
+	int64_t since_ms; /* wall clock of the start; 0 when ok */
+	struct slice why; /* words, "" when ok */
+};
+
+struct wire_message {
+	enum wire_type type;
+	uint64_t session; /* 64 random bits; all but HELLO from an older version */
+	union {
+		struct {
+			uint32_t version;
+			struct slice edge;
+			uint64_t run;
+			struct slice program; /* "till-edge 0.1.0": for logs */
+		} hello;
+		struct {
+			uint32_t version;
+			struct slice cluster_id;
+			uint64_t topics_hash;
+			uint64_t credit[LANE_COUNT]; /* bytes that may be unacknowledged */
+			uint32_t batch_size_max;
+		} welcome;
+		struct {
+			uint64_t number;
+			enum kind lane;
+			uint32_t count;
+			struct slice events; /* back to back */
+		} batch;
+		struct {
+			const struct wire_range
+				*ranges; /* decode: the caller's array of WIRE_RANGES_MAX */
+			uint32_t range_count;
+			uint64_t credit[LANE_COUNT]; /* ACK only */
+			enum nack_code code; /* NACK only */
+			uint32_t retry_after_ms; /* NACK only */
+		} ack;
+		struct wire_lane_state state[LANE_COUNT];
+		struct {
+			enum bye_code code;
+			struct slice words;
+		} bye;
+	};
+};
+
+void wire_encode(const struct wire_message *message, struct buffer *buffer);
+/* The BATCH header alone, so that the events need no copy before they are sent as one frame: append them after. */
+void wire_encode_batch_header(uint64_t session, uint64_t number, enum kind lane, uint32_t count,
+	size_t events_size, struct buffer *buffer);
+/* 0 or REASON_BAD_FRAME with the complaint; an unknown version of HELLO decodes as far as `version`. */
+int wire_decode(struct slice frame, struct wire_range ranges[WIRE_RANGES_MAX],
+	struct wire_message *ret_message, struct complaint *complaint);
+const char *bye_code_name(enum bye_code code);
+const char *nack_code_name(enum nack_code code);

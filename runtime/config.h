@@ -1,0 +1,69 @@
+/* config.h - INI files into structs, by tables. A table row names section, key, type, default, range, unit
+ * and where the value goes. Unknown or duplicate keys, bad values, lines over 64 KiB: an error with file and line.
+ * Repeatable sections ([view.NAME]) and pass-through sections ([kafka]) go to a function of the caller. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct config_error {
+	char text[512]; /* "till.conf:12: [edge] spool_max: …" */
+};
+
+enum config_type {
+	CONFIG_TEXT, /* char *, owned by the struct; config_deinit frees */
+	CONFIG_LIST, /* char *, separated by commas, spaces around each cut; read with config_list_next */
+	CONFIG_BOOL, /* bool: yes/no/true/false/on/off */
+	CONFIG_INTEGER, /* int64_t */
+	CONFIG_SIZE, /* int64_t bytes: 1GiB, 256 MiB, 65536 */
+	CONFIG_DURATION, /* int64_t ms: 100ms, 1s, 5m, 30d; a bare number is seconds */
+	CONFIG_PERCENT, /* int64_t: 10 or 10% */
+	CONFIG_SECRET, /* char *: never printed; KEY_file reads it from a file that others can't read */
+};
+
+struct config_option {
+	const char *section;
+	const char *key;
+	enum config_type type;
+	size_t offset; /* into the target struct */
+	const char *
+		default_text; /* NULL: required (CONFIG_TEXT, CONFIG_LIST stay NULL when default is "") */
+	int64_t min, max; /* of numbers; both 0: not checked */
+	const char *help; /* one line, with unit, for --help and --print-config */
+};
+
+/* A section that the table does not know by name: sections "view.*" with prefix "view.", or exactly "kafka". */
+struct config_section {
+	const char *prefix; /* "view." or "kafka" */
+	/* Returns 0, or -EINVAL with error->text set to a bare sentence (file and line are put in front). */
+	int (*set)(void *target, const char *section, const char *key, const char *value,
+		struct config_error *error);
+	void (*print)(const void *target, FILE *out); /* for --print-config; may be NULL */
+};
+
+struct config_schema {
+	const struct config_option *options; /* ends with section NULL */
+	const struct config_section *sections; /* ends with prefix NULL; may be NULL */
+	size_t target_size;
+};
+
+/* Sets defaults. Then files, then `-o section.key=value` (each wins over what came before), then finish, which
+ * demands the required ones. 0 or -EINVAL / -errno with the error set. */
+int config_init(const struct config_schema *schema, void *target, struct config_error *error);
+int config_read_file(const struct config_schema *schema, void *target, const char *path,
+	struct config_error *error);
+int config_read_text(const struct config_schema *schema, void *target, const char *name,
+	const char *text, size_t size, struct config_error *error);
+int config_set(const struct config_schema *schema, void *target, const char *assignment,
+	struct config_error *error);
+int config_finish(const struct config_schema *schema, void *target, struct config_error *error);
+void config_deinit(const struct config_schema *schema, void *target);
+void config_print(const struct config_schema *schema, const void *target, FILE *out);
+/* Walks a CONFIG_LIST: copies the next item into `item`, returns false at the end. */
+bool config_list_next(const char **cursor, char *item, size_t item_size);
+
+/* For the sections' own set functions. false when malformed. */
+bool config_parse_bool(const char *text, bool *ret_value);
+bool config_parse_size(const char *text, int64_t *ret_bytes);
+bool config_parse_duration(const char *text, int64_t *ret_ms);

@@ -1,0 +1,23 @@
+/* http.h - the small HTTP server of every daemon, on the loop (libmicrohttpd, no thread of its own): /metrics, /livez,
+ * /readyz, and what a program adds. GET and HEAD unless a route says otherwise. Time and size limits inside. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct http;
+struct loop;
+struct metrics;
+
+struct http_options {
+	const char *listen; /* "127.0.0.1:9170", "[::1]:0"; "" or NULL: no server */
+	struct loop *loop;
+	struct metrics *metrics;
+	/* Writes why to `out` and returns true when ready. A program that buffers says so and is ready. */
+	int (*ready)(void *owner, FILE *out);
+	void *owner;
+};
+
+int http_new(const struct http_options *options, struct http **ret_http);
+struct http *http_free(struct http *http);
+const char *http_address(const struct http *http); /* "127.0.0.1:40002", "" without */

@@ -1,0 +1,58 @@
+/* program.h - what every daemon does the same way around its own work: arguments (-c FILE, -o section.key=value,
+ * --check, --print-config, --ready-fd N, --help, --version), log, READY to --ready-fd and to systemd, exit codes.
+ * main.c: program_parse, construct, program_ready, loop_run, free. */
+#pragma once
+#include "runtime/config.h"
+#include <stdbool.h>
+
+enum exit_code {
+	EXIT_STOPPED = 0, /* as asked */
+	EXIT_FAILED = 1, /* a restart may help */
+	EXIT_USAGE = 2, /* usage or configuration */
+	EXIT_NOT_REACHED = 3, /* till only */
+	EXIT_DECISION = 4, /* needs an operator's decision */
+};
+
+/* A program's own flags, beside the common ones. */
+struct program_flag {
+	const char *name; /* "--accept-cluster" */
+	const char *argument; /* "ID"; NULL: takes none */
+	const char *help;
+	/* Where it goes: const char * (borrowed from argv) or bool. Repeatable text flags get a list. */
+	const char **ret_text;
+	bool *ret_set;
+};
+
+struct program_spec {
+	const char *name; /* "till-edge" */
+	const char *summary; /* one line */
+	const struct config_schema *schema;
+	void *target;
+	const struct program_flag *flags; /* ends with name NULL; may be NULL */
+	/* Checks across keys, after the file is read; 0 or -EINVAL with the error set. May be NULL. */
+	int (*validate)(void *target, struct config_error *error);
+};
+
+struct program {
+	int ready_fd; /* -1: none */
+};
+
+/* Returns -1 to go on, else the exit code to end with at once (after --help, --check, an error…). */
+int program_parse(struct program *program, const struct program_spec *spec, int argc, char **argv);
+
+/* One line of JSON to --ready-fd, then closes it; READY=1 to systemd. Endpoints end with NULL; any may be NULL. */
+struct program_endpoints {
+	const char *const *listen;
+	const char *const *listen_push;
+	const char *publish;
+	const char *bootstrap;
+	const char *http;
+};
+int program_ready(
+	struct program *program, const char *name, const struct program_endpoints *endpoints);
+/* STOPPING=1 / STATUS=… to systemd. */
+void program_status(const char *status);
+void program_stopping(void);
+/* sd_watchdog: call from a tick. */
+void program_alive(int64_t now_ms);
+const char *program_version(void);
