@@ -1,0 +1,290 @@
+"""Runs the suites: each has a build, a command and a time budget. Called by tests/run.
+
+A suite's results are read from what its runner wrote (meson's testlog.json with TAP subtests, pytest's JUnit XML), never
+guessed from an exit code alone: a suite that dies, overruns its budget or runs nothing is a failure.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COVERED = ("proto", "edge", "bridge", "aggregator")
+COVERAGE_MIN_PERCENT = 85
+# Sanitizers: the first finding ends the program, and exit code 99 is no exit code of ours.
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "abort_on_error=0:exitcode=99:detect_leaks=1:allocator_may_return_null=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99:print_stacktrace=1",
+    "LSAN_OPTIONS": f"suppressions={ROOT}/tests/lib/lsan.supp:print_suppressions=0",
+}
+
+
+@dataclass
+class Result:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    notes: list = field(default_factory=list)
+
+
+@dataclass
+class Suite:
+    name: str
+    budget_s: int
+    what: str
+    run: object
+    long: bool = False
+
+
+BUILDS = {
+    "plain": ["--buildtype=debugoptimized"],
+    "coverage": ["--buildtype=debugoptimized", "-Db_coverage=true"],
+    "sanitize": ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined"],
+    "fuzz": ["--buildtype=debugoptimized", "-Dfuzz=true", "-Db_lundef=false",
+             "-Db_sanitize=address,undefined"],
+    "thread": ["--buildtype=debugoptimized", "-Db_sanitize=thread"],
+}
+
+
+def build(kind):
+    """Configures and builds once; the folder is build-KIND ("build" for plain)."""
+    folder = ROOT / ("build" if kind == "plain" else f"build-{kind}")
+    env = dict(os.environ)
+    if kind == "fuzz":
+        env["CC"] = "clang"
+    if (folder / "build.ninja").exists():
+        setup = ["meson", "configure", folder, "-Dtests=true"]
+    else:
+        setup = ["meson", "setup", folder, *BUILDS[kind]]
+    subprocess.run(setup, cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", folder, "--quiet"], check=True)
+    return folder
+
+
+def run_meson(kind, *suites, env=None):
+    folder = build(kind)
+    log = folder / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    command = ["meson", "test", "-C", str(folder), "--no-rebuild", "--timeout-multiplier", "4"]
+    for suite in suites:
+        command += ["--suite", suite]
+    done = subprocess.run(command, env={**os.environ, **(env or {})}, check=False,
+                          capture_output=True, text=True)
+    result = Result()
+    if not log.exists():
+        return Result(failed=1, notes=[done.stdout[-2000:] + done.stderr[-2000:]])
+    for line in log.read_text().splitlines():
+        test = json.loads(line)
+        points = re.findall(r"^(not ok|ok) \d+(.*)$", test.get("stdout") or "", re.M)
+        bad = [name for verdict, name in points if verdict == "not ok"]
+        skipped = sum("# SKIP" in name for _, name in points)
+        result.failed += len(bad)
+        result.skipped += skipped
+        result.passed += len(points) - len(bad) - skipped
+        if test["result"] == "OK":
+            result.passed += not points
+        elif not bad:
+            result.failed += 1
+        if test["result"] != "OK":
+            tail = ((test.get("stdout") or "") + (test.get("stderr") or ""))[-3000:]
+            result.notes.append(f"{test['name']}: {test['result']}\n{tail}")
+    return result
+
+
+def run_pytest(kind, *paths, env=None, options=()):
+    folder = build(kind)
+    report = folder / "pytest.xml"
+    report.unlink(missing_ok=True)
+    done = subprocess.run(
+        ["/usr/bin/python3", "-m", "pytest", "-q", "-x" if os.environ.get("TILL_FAIL_FAST") else "-q",
+         "-p", "no:cacheprovider", "--durations=10", f"--junitxml={report}", *options, *paths],
+        cwd=ROOT, env={**os.environ, "TILL_BUILD": str(folder), "PYTHONDONTWRITEBYTECODE": "1",
+                       "PYTHONPATH": str(ROOT / "tests" / "lib"), **(env or {})}, check=False)
+    if not report.exists():
+        return Result(failed=1, notes=[f"pytest ended with {done.returncode} and wrote no report"])
+    result = Result()
+    for suite in ET.parse(report).getroot().iter("testsuite"):
+        total, skipped = int(suite.get("tests")), int(suite.get("skipped"))
+        failed = int(suite.get("failures")) + int(suite.get("errors"))
+        result.failed += failed
+        result.skipped += skipped
+        result.passed += total - failed - skipped
+    return result
+
+
+def style():
+    return run_meson("plain", "style")
+
+
+def unit():
+    return run_meson("plain", "unit")
+
+
+def unit_sanitize():
+    return run_meson("sanitize", "unit", env=SANITIZER_ENV)
+
+
+def unit_thread():
+    return run_meson("thread", "unit", env={"TSAN_OPTIONS": "halt_on_error=1:exitcode=99"})
+
+
+def unit_valgrind():
+    folder = build("plain")
+    result = Result()
+    for test in sorted((folder / "tests" / "unit").glob("*/test-*")):
+        if test.is_file() and os.access(test, os.X_OK):
+            done = subprocess.run(
+                ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite",
+                 str(test)], capture_output=True, text=True, check=False, cwd=folder)
+            result.passed += done.returncode == 0
+            if done.returncode != 0:
+                result.failed += 1
+                result.notes.append(f"{test.name}:\n{done.stderr[-2000:]}")
+    return result
+
+
+def system():
+    return run_pytest("plain", "tests/system")
+
+
+def system_sanitize():
+    return run_pytest("sanitize", "tests/system", env=SANITIZER_ENV)
+
+
+def coverage():
+    """Unit and system tests on an instrumented build; the share of lines is printed and held."""
+    folder = build("coverage")
+    for data in folder.rglob("*.gcda"):
+        data.unlink()
+    result = run_meson("coverage", "unit")
+    # The same system tests count once, in their own suite: here only their coverage is of interest.
+    tests = run_pytest("coverage", "tests/system", options=("-m", "not kill"))
+    result.failed += tests.failed
+    summary = folder / "coverage.json"
+    subprocess.run(["gcovr", "-r", str(ROOT), str(folder), "--json-summary", str(summary), "--gcov-ignore-parse-errors",
+                    *[arg for name in COVERED for arg in ("-f", f"{ROOT}/{name}/")]],
+                   check=True, cwd=folder, capture_output=True)
+    files = json.loads(summary.read_text())["files"]
+    for name in COVERED:
+        mine = [entry for entry in files if f"{name}/" in entry["filename"]]
+        total = sum(entry["line_total"] for entry in mine)
+        covered = sum(entry["line_covered"] for entry in mine)
+        percent = 100 * covered / total if total else 0
+        print(f"coverage of {name}: {percent:.1f} % of {total} lines")
+        if percent < COVERAGE_MIN_PERCENT:
+            result.failed += 1
+            result.notes.append(f"{name}: {percent:.1f} % of lines, at least {COVERAGE_MIN_PERCENT} % are wanted")
+        else:
+            result.passed += 1
+    return result
+
+
+def fuzz_targets():
+    folder = build("fuzz") / "tests" / "fuzz"
+    return sorted(path for path in folder.glob("fuzz-*") if path.is_file() and os.access(path, os.X_OK))
+
+
+def run_fuzz(seconds):
+    result = Result()
+    for target in fuzz_targets():
+        corpus = ROOT / "tests" / "fuzz" / "corpus" / target.name.removeprefix("fuzz-")
+        work = target.parent / f"{target.name}.corpus"
+        work.mkdir(exist_ok=True)
+        seeds = [str(corpus)] if corpus.is_dir() else []
+        limit = ["-max_total_time=" + str(seconds)] if seconds else ["-runs=20000"]
+        done = subprocess.run([str(target), *limit, "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
+                               f"-artifact_prefix={work}/", str(work), *seeds],
+                              capture_output=True, text=True, check=False, env={**os.environ, **SANITIZER_ENV})
+        runs = re.search(r"number_of_executed_units: (\d+)", done.stderr)
+        if done.returncode == 0 and runs:
+            result.passed += 1
+            print(f"{target.name}: {int(runs[1]):,} executions")
+        else:
+            result.failed += 1
+            result.notes.append(f"{target.name}:\n{done.stderr[-3000:]}")
+    if not result.passed + result.failed:
+        result.failed = 1
+        result.notes.append("no fuzz target was built")
+    return result
+
+
+def fuzz():
+    return run_fuzz(0)
+
+
+def fuzz_long():
+    return run_fuzz(60)
+
+
+SUITES = [
+    Suite("style", 120, "layers, lengths, formatting and words of the source", style),
+    Suite("unit", 300, "cmocka, the pure modules and their rims; conformance vectors", unit),
+    Suite("system", 1200, "pytest on the real programs and a real Kafka", system),
+    Suite("unit-sanitize", 420, "the unit tests under ASan and UBSan", unit_sanitize),
+    Suite("system-sanitize", 1500, "the system tests under ASan and UBSan", system_sanitize),
+    Suite("fuzz", 420, "every libFuzzer target over its corpus and 20,000 runs", fuzz),
+    Suite("coverage", 1200, "unit and system tests instrumented; line coverage printed", coverage),
+    Suite("unit-thread", 600, "the unit tests under TSan", unit_thread, long=True),
+    Suite("unit-valgrind", 1800, "the unit tests under valgrind", unit_valgrind, long=True),
+    Suite("fuzz-long", 2400, "every libFuzzer target for a minute", fuzz_long, long=True),
+]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/run")
+    parser.add_argument("suites", nargs="*", help="only these")
+    parser.add_argument("--list", action="store_true", help="suites and their time budgets")
+    parser.add_argument("--long", action="store_true", help="also what takes longer")
+    arguments = parser.parse_args()
+    if arguments.list:
+        for suite in SUITES:
+            print(f"{suite.name:18} {suite.budget_s:5} s  {suite.what}{' (--long)' if suite.long else ''}")
+        return 0
+    known = {suite.name: suite for suite in SUITES}
+    unknown = [name for name in arguments.suites if name not in known]
+    if unknown:
+        parser.error(f"no suite {unknown[0]!r}; there are {', '.join(known)}")
+    chosen = [known[name] for name in arguments.suites] or [
+        suite for suite in SUITES if arguments.long or not suite.long]
+    return run_all(chosen)
+
+
+def run_all(chosen):
+    total = Result()
+    for suite in chosen:
+        print(f"== {suite.name}: {suite.what}", flush=True)
+        start = time.monotonic()
+        try:
+            result = suite.run()
+        except (subprocess.CalledProcessError, OSError) as error:
+            result = Result(failed=1, notes=[str(error)])
+        took_s = time.monotonic() - start
+        if result.passed + result.failed == 0:
+            result.failed = 1
+            result.notes.append("nothing was run")
+        if took_s > suite.budget_s:
+            result.failed += 1
+            result.notes.append(f"took {took_s:.0f} s, its budget is {suite.budget_s} s")
+        for note in result.notes:
+            print(note)
+        print(f"== {suite.name}: {result.passed} ok, {result.failed} not ok, {result.skipped} left out, "
+              f"{took_s:.0f} of {suite.budget_s} s", flush=True)
+        total.passed += result.passed
+        total.failed += result.failed
+        total.skipped += result.skipped
+    skipped = f", {total.skipped} skipped" if total.skipped else ""
+    print(f"{total.passed} passed, {total.failed} failed{skipped}")
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    if shutil.which("meson") is None:
+        sys.exit("tests/run: meson is not installed")
+    sys.exit(main())
