@@ -1,0 +1,51 @@
+"""Fixtures of the system tests: one real Kafka a session, a pipeline of its own for each test."""
+import itertools
+import json
+import os
+from pathlib import Path
+
+import pytest
+from harness import ROOT, Broker, Pipeline
+
+DATA = Path(os.environ.get("TILL_DATA", ROOT.parent / "shared" / "data")) / "online-retail"
+_numbers = itertools.count(1)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "kill: kills programs at random moments; run once, not again for coverage")
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory):
+    kafka = Broker(tmp_path_factory.mktemp("kafka"))
+    yield kafka
+    kafka.down()
+
+
+@pytest.fixture
+def prefix():
+    """Topics of one test on the shared broker."""
+    return f"t{os.getpid()}-{next(_numbers)}-"
+
+
+@pytest.fixture
+def pipeline(broker, prefix, tmp_path):
+    """pipeline(**Pipeline's arguments): started parts end with the test."""
+    made = []
+
+    def make(**arguments):
+        made.append(Pipeline(tmp_path, arguments.pop("bootstrap", broker.bootstrap), prefix, **arguments))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture(scope="session")
+def retail():
+    """The real transactions and their exact totals, or a skip that says so."""
+    csv, totals = DATA / "2010-12.csv", DATA / "2010-12.totals.json"
+    if not csv.exists() or not totals.exists():
+        pytest.skip(f"{csv.name} and its totals are not beside the checkout (TILL_DATA names their folder)")
+    return csv, json.loads(totals.read_text())
