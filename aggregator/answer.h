@@ -28,8 +28,19 @@ struct answer_context {
 	struct layers shards[SHARDS_MAX];
 	size_t shard_count;
 	struct freshness freshness;
+	/* Called every ANSWER_RENEW_ROWS rows of a long walk: ends every snapshot and begins it anew, and sets `frozen`
+	 * to NULL where the new snapshot holds it, so that no read transaction grows old. Active overlays must not
+	 * change meanwhile: then the answer is as exact as from one snapshot. NULL: never. 0 or -errno; after a failure
+	 * the caller still ends what is not NULL. */
+	int (*renew)(void *owner, struct layers *shards, size_t shard_count);
+	void *renew_owner;
 };
+
+/* At about a microsecond a row, 50 ms: well inside the 250 ms that a read transaction may live. */
+enum { ANSWER_RENEW_ROWS = 50000 };
 
 /* get, top, scan, views. Writes the whole reply, errors included. Returns 0, or a negative errno when even an error could not be written. */
 int answer_query(
-	const struct answer_context *context, const struct query *query, struct buffer *ret_reply);
+	struct answer_context *context, const struct query *query, struct buffer *ret_reply);
+/* The value of "as_of", for the answers that are made elsewhere. */
+void answer_write_as_of(struct writer *writer, const struct freshness *freshness);

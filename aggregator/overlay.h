@@ -10,11 +10,16 @@
 struct overlay;
 struct delta; /* one changed row */
 
-int overlay_new(const struct view_set *views, struct overlay **ret_overlay);
+enum { OVERLAY_HASH_KEY_SIZE = 16 };
+
+/* `views` is borrowed and must not change any more. `hash_key` is random bytes of the process: foreign keys must not
+ * be able to choose their place in a hash table. */
+int overlay_new(const struct view_set *views, const uint8_t hash_key[OVERLAY_HASH_KEY_SIZE],
+	struct overlay **ret_overlay);
 struct overlay *overlay_free(struct overlay *overlay);
 
-/* Counts one accepted event in every view of its kind. dead letters: `letter_code` is their reason code. 0, -ENOMEM.
- * All views or none. */
+/* Counts one accepted event in every view of its kind. dead letters: `letter_code` is their reason code. 0, -ENOMEM,
+ * or -EOVERFLOW past 2^32 events (freeze before: up to there no sum of an overlay can overflow). All views or none. */
 int overlay_apply(struct overlay *overlay, const struct event *event, struct slice letter_code);
 
 size_t overlay_bytes(const struct overlay *overlay); /* memory in use: freeze when large */
@@ -32,12 +37,20 @@ const struct delta *overlay_find(const struct overlay *overlay, uint32_t view_id
 /* The first row with key >= `key`: an index for overlay_row_at. */
 size_t overlay_lower_bound(const struct overlay *overlay, uint32_t view_id, struct slice key);
 
+/* Did any row of this view see this member? */
+bool overlay_has_member(const struct overlay *overlay, uint32_t view_id, const uint8_t hash[16]);
+
 struct slice delta_key(const struct delta *delta);
-/* Exact distinct members that this delta saw: 128-bit hashes, each already mixed with view and row key, so that the
+uint64_t delta_event_count(const struct delta *delta);
+/* Exact distinct members that this delta saw: 128-bit hashes, each already mixed with row key and measure, so that the
  * store keeps one flat set (view id, hash). */
 size_t delta_member_count(const struct delta *delta);
 const uint8_t *delta_member_at(const struct delta *delta, size_t index); /* 16 bytes */
-/* base (a stored row's value, {NULL, 0} when there is none) + delta, with `new_members` of the delta's members not
- * counted before. Writes the row's new value. Deterministic bytes: equal multisets of events, equal bytes. */
+size_t delta_member_measure(const struct delta *delta, size_t index); /* whose distinct() it is */
+/* base (a stored row's value, {NULL, 0} when there is none) + delta. new_members[m]: how many of the delta's members
+ * of measure m the store did not have. Appends the row's new value. Deterministic bytes: equal multisets of events,
+ * equal bytes. 0, -EBADMSG when base is no row of this view, -EOVERFLOW when a sum leaves 128 bits, -ENOMEM. */
 int delta_merge(const struct view *view, struct slice base, const struct delta *delta,
-	uint64_t new_members, struct buffer *ret_value);
+	const uint64_t new_members[VIEW_MEASURES_MAX], struct buffer *ret_value);
+/* A row's number of events, from its stored value; for the scrub. 0 or -EBADMSG. */
+int row_event_count(const struct view *view, struct slice value, uint64_t *ret_count);

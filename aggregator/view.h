@@ -36,3 +36,9 @@ uint32_t view_id(const struct view *view);
 const char *view_text(const struct view *view);
 bool view_is_conserved(
 	const struct view *view); /* no where, no retain: count + unmatched = accepted */
+/* Does it count events of this kind? (dead_letter: all three *.dlq kinds) */
+bool view_counts_kind(const struct view *view, enum kind kind);
+/* Can rows of several shards be added up? Not where distinct() counts what several edges may have in common. */
+bool view_is_shardable(const struct view *view);
+/* The text of deploy/views.conf as it was built in: INI sections [view.NAME], read unless the operator declares his own. */
+const char *view_shipped_text(void);
