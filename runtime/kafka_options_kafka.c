@@ -1,0 +1,103 @@
+#include "runtime/kafka_options.h"
+#include <errno.h>
+#include <librdkafka/rdkafka.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static int set(
+	rd_kafka_conf_t *conf, const char *name, const char *value, struct config_error *error)
+{
+	char reason[256];
+	if (rd_kafka_conf_set(conf, name, value, reason, sizeof reason) == RD_KAFKA_CONF_OK) {
+		return 0;
+	}
+	snprintf(error->text, sizeof error->text, "librdkafka refuses %s: %s", name, reason);
+	return -EINVAL;
+}
+
+static int set_table(
+	rd_kafka_conf_t *conf, const struct kafka_setting *table, struct config_error *error)
+{
+	int r = 0;
+	for (; table != NULL && table->name != NULL && r == 0; table++) {
+		r = set(conf, table->name, table->value, error);
+	}
+	return r;
+}
+
+/* [kafka] first, so that [kafka.producer] and [kafka.consumer] win. */
+static int set_properties(rd_kafka_conf_t *conf, const struct kafka_properties *properties,
+	enum kafka_role role, struct config_error *error)
+{
+	const enum kafka_role order[] = {KAFKA_BOTH, role};
+	for (size_t pass = 0; properties != NULL && pass < 2; pass++) {
+		for (size_t i = 0; i < properties->count; i++) {
+			const struct kafka_property *item = &properties->items[i];
+			int r = item->role != order[pass]
+					? 0
+					: set(conf, item->name, item->value, error);
+			if (r < 0) {
+				return r;
+			}
+		}
+	}
+	return 0;
+}
+
+int kafka_options_new(const struct kafka_options *options, struct rd_kafka_conf_s **ret_conf,
+	struct config_error *error)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	int r = set_table(conf, options->defaults, error);
+	if (r == 0) {
+		r = set_properties(conf, options->properties, options->role, error);
+	}
+	if (r == 0) {
+		r = set_table(conf, options->fixed, error);
+	}
+	if (r == 0 && options->brokers != NULL) {
+		r = set(conf, "bootstrap.servers", options->brokers, error);
+	}
+	if (r < 0) {
+		rd_kafka_conf_destroy(conf);
+		return r;
+	}
+	*ret_conf = conf;
+	return 0;
+}
+
+int kafka_options_check(const struct kafka_properties *properties, struct config_error *error)
+{
+	int r = 0;
+	for (int role = KAFKA_PRODUCER; role <= KAFKA_CONSUMER && r == 0; role++) {
+		const struct kafka_options options = {
+			.role = (enum kafka_role)role, .properties = properties};
+		rd_kafka_conf_t *conf = NULL;
+		r = kafka_options_new(&options, &conf, error);
+		if (r == 0) {
+			rd_kafka_conf_destroy(conf);
+		}
+	}
+	return r;
+}
+
+int kafka_queue_watch(struct rd_kafka_queue_s *queue, int *ret_fd)
+{
+	/* librdkafka writes these 8 bytes while it holds a lock: the descriptor must never block. */
+	static const uint64_t one = 1;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (fd < 0) {
+		return -errno;
+	}
+	rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof one);
+	*ret_fd = fd;
+	return 0;
+}
+
+void kafka_queue_clear(int fd)
+{
+	uint64_t count;
+	while (read(fd, &count, sizeof count) > 0) {
+	}
+}
