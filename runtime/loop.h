@@ -15,8 +15,8 @@ typedef int (*loop_tick_fn)(void *owner, int64_t now_ms, int64_t *ret_wait_ms);
 
 enum { LOOP_SOURCES_MAX = 64, LOOP_TICKS_MAX = 16 };
 
-int loop_new(struct
-	loop **ret_loop); /* blocks SIGTERM, SIGINT, SIGHUP and ignores SIGPIPE: before any thread */
+/* Blocks SIGTERM, SIGINT, SIGHUP (for good, children inherit it) and ignores SIGPIPE: call it before any thread starts. */
+int loop_new(struct loop **ret_loop);
 struct loop *loop_free(struct loop *loop);
 int loop_add_socket(struct loop *loop, struct socket *socket, loop_ready_fn readable, void *owner);
 int loop_add_fd(struct loop *loop, int fd, loop_ready_fn readable, void *owner);
@@ -26,7 +26,9 @@ void loop_remove_fd(struct loop *loop, int fd);
 /* Stops or starts reading a source, without removing it: back-pressure. */
 void loop_pause_socket(struct loop *loop, const struct socket *socket, bool paused);
 int loop_add_tick(struct loop *loop, loop_tick_fn tick, void *owner);
-/* SIGTERM or SIGINT call this instead of ending the loop at once; it drains, then loop_stop ends it. */
+void loop_remove_tick(struct loop *loop, loop_tick_fn tick, const void *owner);
+/* SIGTERM or SIGINT call this instead of ending the loop at once; it drains, then loop_stop ends it. A second such
+ * signal ends the loop at once: whoever asks twice will not wait. */
 void loop_on_terminate(struct loop *loop, loop_ready_fn terminate, void *owner);
 void loop_on_hangup(struct loop *loop, loop_ready_fn hangup, void *owner); /* SIGHUP */
 /* Runs until loop_stop, a signal, or a handler's error. 0 or that negative errno. */

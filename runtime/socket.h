@@ -34,13 +34,15 @@ struct socket_options {
 	int heartbeat_ms; /* ZMQ_HEARTBEAT_IVL; timeout is three of them; default off */
 	int connect_timeout_ms;
 	bool immediate; /* queue only to completed connections */
-	const char *curve_secret_key; /* own pair; a server when curve_server_key is NULL */
+	/* Own pair; a server when curve_server_key is NULL. A server lets nobody in without a ZAP handler. */
+	const char *curve_secret_key;
 	const char *curve_public_key;
 	const char *curve_server_key; /* the peer's: we are a client */
 };
 
+/* Also raises the soft limit of open files to the hard one. */
 int context_new(struct context **ret_context);
-struct context *context_free(struct context *context);
+struct context *context_free(struct context *context); /* after its last socket */
 
 int socket_new(struct context *context, enum socket_type type, const struct socket_options *options,
 	struct socket **ret_socket);
@@ -48,7 +50,10 @@ struct socket *socket_free(struct socket *socket);
 enum { ENDPOINT_SIZE = 256 };
 /* tcp port 0 or * picks one; the endpoint that was bound comes back. -errno. */
 int socket_bind(struct socket *socket, const char *endpoint, char ret_endpoint[ENDPOINT_SIZE]);
+/* tcp://localhost is 127.0.0.1; other names prefer IPv6. Resolving and connecting go on in the background. */
 int socket_connect(struct socket *socket, const char *endpoint);
+/* SUB: receive what begins with these bytes; none: everything. */
+int socket_subscribe(struct socket *socket, const void *prefix, size_t prefix_size);
 
 enum { SOCKET_FRAMES_MAX = 16 };
 /* A received message; owns its frames until message_clear or the next receive. Zero-initialise. */
@@ -60,15 +65,15 @@ struct message {
 };
 int socket_receive(struct socket *socket, struct message *message);
 void message_clear(struct message *message);
-/* Sends all frames as one message or nothing; bytes are copied. 0, SOCKET_E_AGAIN, SOCKET_E_UNREACHABLE, -errno. */
+/* Sends all frames (at most SOCKET_FRAMES_MAX) as one message or nothing; bytes are copied. 0, SOCKET_E_AGAIN, SOCKET_E_UNREACHABLE, -errno. */
 int socket_send(struct socket *socket, const struct iovec *frames, size_t frame_count);
 
 /* Connection events of this socket (its monitor): a readable source for the loop. */
 enum socket_event {
-	SOCKET_CONNECTED,
+	SOCKET_CONNECTED, /* usable: the handshake is through; on either side */
 	SOCKET_DISCONNECTED,
 	SOCKET_HANDSHAKE_FAILED,
-	SOCKET_ACCEPTED
+	SOCKET_ACCEPTED /* a peer's TCP or ipc connection, before its handshake */
 };
 int socket_monitor(
 	struct socket *socket, struct socket **ret_monitor); /* free it before the socket */

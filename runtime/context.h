@@ -1,0 +1,8 @@
+/* context.h - private to runtime/: libzmq's context and how many sockets it has. */
+#pragma once
+
+struct context {
+	void *handle;
+	unsigned socket_count;
+	unsigned monitor_count; /* ever made: the name of the next one */
+};
