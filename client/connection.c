@@ -104,8 +104,9 @@ static int on_monitor(void *owner)
 static int open_socket(struct connection *connection)
 {
 	const struct connection_options *options = &connection->options;
-	struct socket_options socket_options = {
-		.immediate = true, .frame_size_max = options->frame_size_max};
+	struct socket_options socket_options = {.immediate = true,
+		.one_connection = true,
+		.frame_size_max = options->frame_size_max};
 
 	int r = socket_new(options->context, SOCKET_DEALER, &socket_options, &connection->socket);
 	if (r == 0) {
