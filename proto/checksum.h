@@ -5,6 +5,8 @@
 
 /* Continue with the last result; begin with 0. */
 uint32_t checksum_crc32c(uint32_t crc, const void *bytes, size_t size);
+/* The same without the instruction: what a machine that lacks it uses. */
+uint32_t checksum_crc32c_portable(uint32_t crc, const void *bytes, size_t size);
 
 /* The partition as Java's clients choose it: (murmur2(key) & 0x7fffffff) % partitions. partitions > 0. */
 int32_t checksum_partition(struct slice key, int32_t partitions);

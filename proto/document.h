@@ -45,6 +45,7 @@ struct document {
 	struct node *nodes; /* owned */
 	uint32_t count;
 	uint32_t capacity;
+	uint32_t nodes_max;
 	uint8_t *text; /* owned: unescaped JSON text */
 	size_t text_size;
 	size_t text_capacity;
@@ -75,5 +76,7 @@ static inline const struct node *node_first(const struct node *container)
 }
 /* Integers in any spelling (10, 10.0, JSON 1e1, decimal integer text): false if it is none or does not fit. */
 bool node_integer(const struct node *node, int64_t *ret_value);
+/* Any number as the nearest double; false if it is none (text is none). */
+bool node_real(const struct node *node, double *ret_value);
 /* "an array", "a float32": for complaints. */
 const char *node_type_name(enum node_type type);

@@ -1,8 +1,9 @@
 /* framing.h - cuts a producer's events frame into its events without decoding them.
  *
- * One map or an array of 1 … FRAME_EVENTS_MAX values. The whole frame's structure is checked here (lengths,
- * syntax, a hard depth far above NESTING_MAX so that one deep event is an invalid event, not a bad frame),
- * so that each event's extent is known even when the event itself does not fit. No recursion, no allocation. */
+ * One map or an array of 1 … FRAME_EVENTS_MAX values. The whole frame is walked through here, so that each event's
+ * extent is known even when the event itself does not fit: in msgpack every head and length, in JSON brackets, quotes
+ * and the commas between events. What is wrong within an event (its depth, a JSON word that is none) is left to the
+ * decoder, and makes that one event invalid. No recursion, no allocation, no limit of depth. */
 #pragma once
 #include "proto/document.h"
 
@@ -18,3 +19,5 @@ struct framing {
 int framing_open(struct framing *framing, struct slice frame, struct complaint *complaint);
 /* The next value's bytes; false at the end. */
 bool framing_next(struct framing *framing, struct slice *ret_value);
+/* The size of the msgpack value at the start of `bytes`, 0 when it is cut short or none. */
+size_t framing_extent(struct slice bytes);

@@ -24,6 +24,9 @@ enum {
 	/* Decoded nodes of one event: each costs at least one byte of a normal form. */
 	EVENT_NODES_MAX = 64 * 1024,
 
+	/* Characters of one JSON number: the longest exact double, with its point and exponent, has 770. */
+	JSON_NUMBER_SIZE_MAX = 800,
+
 	/* A producer's frame. 4 MiB take about 10 ms to check, which is the longest that one peer
 	 * may hold up the others. */
 	FRAME_EVENTS_MAX = 10000,

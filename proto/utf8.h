@@ -3,5 +3,12 @@
 #include "proto/slice.h"
 
 bool utf8_is_valid(struct slice text);
+/* The size of the well-formed character at the start of `text`, 1 … 4, and its code point; 0 when there is none. */
+size_t utf8_decode(struct slice text, uint32_t *ret_code_point);
+/* C0, DEL and C1: what a terminal or a log would act on. */
+static inline bool utf8_is_control(uint32_t code_point)
+{
+	return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
+}
 /* 1 … EDGE_ID_SIZE_MAX bytes, no control characters, no space at either end. */
 bool edge_id_is_valid(struct slice id);

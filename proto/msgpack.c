@@ -1,0 +1,331 @@
+/* msgpack.c - decodes msgpack with msgpack-c's own parser template (`msgpack/unpack_template.h`) and callbacks of ours,
+ * which write nodes. Its object API would allocate by declared lengths; this allocates by what was read. */
+#include <errno.h>
+#include <msgpack/unpack.h>
+
+#include "proto/document_build.h"
+#include "proto/utf8.h"
+
+/* The template calls back once for each value, in the order of the input, and names neither where a value begins nor,
+ * for a container, where it ends. `at` follows the input by the size of each head; `open` counts what is to come. */
+struct reader {
+	struct document *document;
+	struct complaint *complaint;
+	const uint8_t *begin;
+	const uint8_t *at; /* the head of the next value */
+	const uint8_t *end;
+	int error;
+	uint32_t depth;
+	uint32_t depth_max;
+	uint32_t left[DOCUMENT_DEPTH_MAX]; /* elements or pairs still to come, by depth */
+};
+
+/* Bytes of the head, lengths and ext types included; a scalar is all head. */
+static const uint8_t HEAD_SIZE[64] = {
+	/* 0xc0 nil, -, false, true; bin 8-32 */ 1, 0, 1, 1, 2, 3, 5,
+	/* 0xc7 ext 8-32; float, double */ 3, 4, 6, 5, 9,
+	/* 0xcc uint 8-64, int 8-64 */ 2, 3, 5, 9, 2, 3, 5, 9,
+	/* 0xd4 fixext 1-16 */ 2, 2, 2, 2, 2,
+	/* 0xd9 str 8-32; array 16, 32; map 16, 32 */ 2, 3, 5, 3, 5, 3, 5,
+	/* 0xe0 negative fixint */ 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
+static uint32_t head_size(uint8_t head)
+{
+	return head < 0xc0 ? 1 : HEAD_SIZE[head - 0xc0];
+}
+
+static int fail(struct reader *reader, int error)
+{
+	reader->error = error;
+	return -1;
+}
+
+static int fail_frame(struct reader *reader, const char *what)
+{
+	complaint_set(reader->complaint, REASON_BAD_FRAME, "", "msgpack: %s at byte %zu", what,
+		(size_t)(reader->at - reader->begin));
+	return fail(reader, REASON_BAD_FRAME);
+}
+
+/* A node for the value at `at`, whose `size` bytes after the head belong to it; NULL once `error` is set. */
+static struct node *take(struct reader *reader, enum node_type type, size_t size)
+{
+	struct node *node =
+		document_add(reader->document, type, reader->at, reader->complaint, &reader->error);
+
+	if (node != NULL) {
+		node->raw.size = head_size(*reader->at) + size;
+		reader->at += node->raw.size;
+	}
+	return node;
+}
+
+/* What the template carries between callbacks: the index of a node. */
+typedef uint32_t node_index;
+
+static int done(const struct reader *reader, const struct node *node, node_index *ret_index)
+{
+	*ret_index = reader->document->count - 1;
+	return node == NULL ? -1 : 0;
+}
+
+static int take_integer(struct reader *reader, int64_t value, node_index *ret_index)
+{
+	struct node *node = take(reader, NODE_INTEGER, 0);
+
+	if (node != NULL) {
+		node->integer = value;
+	}
+	return done(reader, node, ret_index);
+}
+
+static int take_real(
+	struct reader *reader, enum node_type type, double value, node_index *ret_index)
+{
+	struct node *node = take(reader, type, 0);
+
+	if (node != NULL) {
+		node->real = value;
+	}
+	return done(reader, node, ret_index);
+}
+
+static int take_bytes(
+	struct reader *reader, enum node_type type, size_t size, node_index *ret_index)
+{
+	const uint8_t *bytes = reader->at + head_size(*reader->at);
+	struct node *node = take(reader, type, size);
+
+	if (node != NULL) {
+		node->text = slice_of(bytes, size);
+	}
+	return done(reader, node, ret_index);
+}
+
+static int take_container(
+	struct reader *reader, enum node_type type, uint32_t count, node_index *ret_index)
+{
+	uint64_t least = type == NODE_MAP ? 2 * (uint64_t)count : count; /* a byte for each value */
+	size_t head = head_size(*reader->at);
+
+	if (reader->depth == reader->depth_max) {
+		return fail(reader, complain_too_deep(reader->complaint, reader->depth_max));
+	}
+	if (least > (size_t)(reader->end - reader->at) - head) {
+		return fail_frame(reader, "more elements declared than bytes are left");
+	}
+	struct node *node = take(reader, type, 0);
+	if (node != NULL) {
+		node->count = count;
+	}
+	if (node != NULL && count > 0) {
+		reader->left[reader->depth++] = count;
+	}
+	return done(reader, node, ret_index);
+}
+
+/* An element or a pair of `container` is complete. */
+static int close_item(struct reader *reader, node_index container)
+{
+	if (--reader->left[reader->depth - 1] == 0) {
+		struct node *node = &reader->document->nodes[container];
+		reader->depth--;
+		node->span = reader->document->count - container;
+		node->raw.size = (size_t)(reader->at - node->raw.bytes);
+	}
+	return 0;
+}
+
+/* The callbacks, by the names that the template asks for. */
+
+static node_index on_root(struct reader **r)
+{
+	(void)r;
+	return 0;
+}
+
+static int on_uint8(struct reader **r, uint8_t value, node_index *ret_index)
+{
+	return take_integer(*r, value, ret_index);
+}
+
+static int on_uint16(struct reader **r, uint16_t value, node_index *ret_index)
+{
+	return take_integer(*r, value, ret_index);
+}
+
+static int on_uint32(struct reader **r, uint32_t value, node_index *ret_index)
+{
+	return take_integer(*r, value, ret_index);
+}
+
+static int on_uint64(struct reader **r, uint64_t value, node_index *ret_index)
+{
+	if (value <= INT64_MAX) {
+		return take_integer(*r, (int64_t)value, ret_index);
+	}
+	struct node *node = take(*r, NODE_UNSIGNED, 0);
+	if (node != NULL) {
+		node->unsigned_integer = value;
+	}
+	return done(*r, node, ret_index);
+}
+
+static int on_int8(struct reader **r, int8_t value, node_index *ret_index)
+{
+	return take_integer(*r, value, ret_index);
+}
+
+static int on_int16(struct reader **r, int16_t value, node_index *ret_index)
+{
+	return take_integer(*r, value, ret_index);
+}
+
+static int on_int32(struct reader **r, int32_t value, node_index *ret_index)
+{
+	return take_integer(*r, value, ret_index);
+}
+
+static int on_int64(struct reader **r, int64_t value, node_index *ret_index)
+{
+	return take_integer(*r, value, ret_index);
+}
+
+static int on_float(struct reader **r, float value, node_index *ret_index)
+{
+	return take_real(*r, NODE_FLOAT32, (double)value, ret_index);
+}
+
+static int on_double(struct reader **r, double value, node_index *ret_index)
+{
+	return take_real(*r, NODE_FLOAT64, value, ret_index);
+}
+
+static int on_nil(struct reader **r, node_index *ret_index)
+{
+	return done(*r, take(*r, NODE_NIL, 0), ret_index);
+}
+
+static int take_bool(struct reader *reader, bool value, node_index *ret_index)
+{
+	struct node *node = take(reader, NODE_BOOL, 0);
+
+	if (node != NULL) {
+		node->boolean = value;
+	}
+	return done(reader, node, ret_index);
+}
+
+static int on_true(struct reader **r, node_index *ret_index)
+{
+	return take_bool(*r, true, ret_index);
+}
+
+static int on_false(struct reader **r, node_index *ret_index)
+{
+	return take_bool(*r, false, ret_index);
+}
+
+static int on_array(struct reader **r, size_t count, node_index *ret_index)
+{
+	return take_container(*r, NODE_ARRAY, (uint32_t)count, ret_index);
+}
+
+static int on_map(struct reader **r, size_t count, node_index *ret_index)
+{
+	return take_container(*r, NODE_MAP, (uint32_t)count, ret_index);
+}
+
+static int on_array_item(struct reader **r, node_index *array, node_index item)
+{
+	(void)item;
+	return close_item(*r, *array);
+}
+
+static int on_map_item(struct reader **r, node_index *map, node_index key, node_index value)
+{
+	(void)value;
+	if ((*r)->document->nodes[key].type != NODE_TEXT) {
+		complaint_set((*r)->complaint, REASON_BAD_VALUE, "", "a map key is %s, not text",
+			node_type_name((*r)->document->nodes[key].type));
+		return fail(*r, REASON_BAD_VALUE);
+	}
+	return close_item(*r, *map);
+}
+
+static int on_str(
+	struct reader **r, const char *data, const char *text, unsigned size, node_index *ret_index)
+{
+	size_t at = (size_t)((*r)->at - (*r)->begin);
+
+	(void)data;
+	(void)text; /* not set by the template for size 0 */
+	if (take_bytes(*r, NODE_TEXT, size, ret_index) < 0) {
+		return -1;
+	}
+	if (!utf8_is_valid((*r)->document->nodes[*ret_index].text)) {
+		return fail(*r, complain_not_text((*r)->complaint, at));
+	}
+	return 0;
+}
+
+static int on_bin(
+	struct reader **r, const char *data, const char *bin, unsigned size, node_index *ret_index)
+{
+	(void)data;
+	(void)bin;
+	return take_bytes(*r, NODE_BIN, size, ret_index);
+}
+
+static int on_ext(
+	struct reader **r, const char *data, const char *ext, unsigned size, node_index *ret_index)
+{
+	(void)data;
+	(void)ext;
+	if (size == 0) { /* length 2^32-1: the template's type byte, counted in, wraps it round */
+		return fail_frame(*r, "more bytes declared than are left");
+	}
+	return take_bytes(*r, NODE_EXT, size - 1, ret_index);
+}
+
+#define msgpack_unpack_struct(name) struct parser##name
+#define msgpack_unpack_func(type, name) __attribute__((unused)) static type parser##name
+#define msgpack_unpack_callback(name) on##name
+#define msgpack_unpack_object node_index
+#define msgpack_unpack_user struct reader *
+
+#include <msgpack/unpack_define.h>
+#include <msgpack/unpack_template.h>
+
+_Static_assert(DOCUMENT_DEPTH_MAX <= MSGPACK_EMBED_STACK_SIZE, "the template's stack holds ours");
+
+int msgpack_decode(struct document *document, struct slice bytes, uint32_t depth_max,
+	struct complaint *complaint)
+{
+	struct reader reader = {
+		.document = document,
+		.complaint = complaint,
+		.begin = bytes.bytes,
+		.at = bytes.bytes,
+		.end = bytes.bytes + bytes.size,
+		.depth_max = depth_max,
+	};
+	struct parser_context parser;
+	size_t used = 0;
+
+	parser.user = &reader;
+	parser_init(&parser);
+	int r = parser_execute(&parser, (const char *)bytes.bytes, bytes.size, &used);
+	if (r == 1 && used == bytes.size) {
+		return 0;
+	}
+	if (r == 1) {
+		fail_frame(&reader, "more bytes after the value");
+	} else if (r == 0) {
+		fail_frame(&reader, "cut short");
+	} else if (reader.error == 0) {
+		fail_frame(&reader, "no msgpack");
+	}
+	return reader.error;
+}
