@@ -30,6 +30,7 @@ uint64_t overlay_unmatched(const struct overlay *overlay, uint32_t view_id);
 
 /* Sorts what is not yet sorted, so that the walk below is in key order. Frozen overlays are sorted once. */
 int overlay_sort(struct overlay *overlay);
+int overlay_sort_view(struct overlay *overlay, uint32_t view_id); /* only this view's */
 size_t overlay_row_count(const struct overlay *overlay, uint32_t view_id);
 /* The i-th changed row in key order (after overlay_sort). */
 const struct delta *overlay_row_at(const struct overlay *overlay, uint32_t view_id, size_t index);

@@ -1,0 +1,62 @@
+/* measure.h - a measure's state in one row, the "cell": how a number changes it and how two merge. Merging is
+ * associative and commutative, so equal multisets of events give equal cells in whatever order they came. Pure. */
+#pragma once
+#include "aggregator/view_operand.h"
+
+enum measure_op {
+	MEASURE_COUNT, /* the row's number of events; its cell stays empty */
+	MEASURE_SUM,
+	MEASURE_MIN,
+	MEASURE_MAX,
+	MEASURE_FIRST, /* of the event with the smallest ts; ties go to the greatest certificate */
+	MEASURE_LAST,
+	MEASURE_AVERAGE,
+	MEASURE_DISTINCT, /* exact, by members */
+};
+
+struct measure {
+	char name[VIEW_NAME_SIZE_MAX + 1];
+	enum measure_op op;
+	struct operand operand; /* not of count() */
+	size_t offset; /* of its state in a row's value; not of first and last */
+};
+
+/* Which event a first() or last() stands for. Slices are borrowed from where the cell lives. */
+struct stamp {
+	int64_t ts_ms;
+	struct certificate certificate;
+	struct slice text; /* of text operands */
+};
+
+struct cell {
+	money number; /* sum, min, max, or what first and last found, of numbers */
+	uint64_t
+		count; /* average: events with the field; distinct: members; min, max, first, last: 1 once there is one */
+	struct stamp *stamp; /* first and last; else NULL */
+};
+
+/* "sum"; the name in declarations. */
+const char *measure_op_name(enum measure_op op);
+static inline bool measure_is_stamped(const struct measure *measure)
+{
+	return measure->op == MEASURE_FIRST || measure->op == MEASURE_LAST;
+}
+/* The bytes of its state in the fixed part of a row's value. */
+size_t measure_fixed_size(const struct measure *measure);
+
+/* One event's number: sum, min, max, average. Sums must be known not to overflow (overlay.c says why). */
+void cell_add(const struct measure *measure, struct cell *cell, money number);
+/* Would this event replace what the cell of a first() or last() holds? */
+bool cell_yields_to(const struct measure *measure, const struct cell *cell, int64_t ts_ms,
+	const struct certificate *certificate);
+/* Adds `from` to `into`; stamps are borrowed from `from`. A distinct's from->count must be its new members only.
+ * false, and `into` as it was, when a sum leaves 128 bits. */
+bool cell_merge(const struct measure *measure, struct cell *into, const struct cell *from);
+
+/* The state in the fixed part, little-endian; stamps lie elsewhere (measure_row.h). */
+void cell_write(const struct measure *measure, const struct cell *cell, uint8_t *bytes);
+void cell_read(const struct measure *measure, const uint8_t *bytes, struct cell *ret_cell);
+void store_u64(uint8_t *bytes, uint64_t value);
+uint64_t load_u64(const uint8_t *bytes);
+void store_money(uint8_t *bytes, money value); /* 16 bytes */
+money load_money(const uint8_t *bytes);

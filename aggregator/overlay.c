@@ -1,0 +1,144 @@
+#include "aggregator/overlay_plan.h"
+#include <errno.h>
+#include <stdlib.h>
+
+static int make_plans(struct overlay *overlay, enum kind kind)
+{
+	size_t count = view_set_count(overlay->views);
+	struct plan *plans = calloc(count + 1, sizeof *plans);
+
+	if (plans == NULL) {
+		return -ENOMEM;
+	}
+	overlay->plans[kind] = plans;
+	for (size_t i = 0; i < count; i++) {
+		const struct view *view = view_set_at(overlay->views, i);
+		if (view_counts_kind(view, kind)) {
+			plans[overlay->plan_counts[kind]++] =
+				(struct plan){.view = view, .table = &overlay->tables[i]};
+		}
+	}
+	return 0;
+}
+
+static int make_tables(struct overlay *overlay)
+{
+	size_t count = view_set_count(overlay->views);
+
+	overlay->tables = calloc(count + 1, sizeof *overlay->tables);
+	if (overlay->tables == NULL) {
+		return -ENOMEM;
+	}
+	for (uint8_t i = 0; i < count; i++) {
+		for (uint8_t j = 0; j < 2; j++) {
+			const uint8_t label[] = {i, j};
+			overlay->tables[i].member_key[j] =
+				overlay_hash(overlay, slice_of(label, sizeof label)) | 1;
+		}
+	}
+	return 0;
+}
+
+int overlay_new(const struct view_set *views, const uint8_t hash_key[OVERLAY_HASH_KEY_SIZE],
+	struct overlay **ret_overlay)
+{
+	struct overlay *overlay = calloc(1, sizeof *overlay);
+
+	if (overlay == NULL) {
+		return -ENOMEM;
+	}
+	overlay->views = views;
+	memcpy(overlay->hash_key, hash_key, sizeof overlay->hash_key);
+	int r = make_tables(overlay);
+	for (int kind = 0; r == 0 && kind < KIND_COUNT; kind++) {
+		r = make_plans(overlay, (enum kind)kind);
+	}
+	if (r < 0) {
+		overlay_free(overlay);
+		return r;
+	}
+	*ret_overlay = overlay;
+	return 0;
+}
+
+struct overlay *overlay_free(struct overlay *overlay)
+{
+	if (overlay == NULL) {
+		return NULL;
+	}
+	for (size_t i = 0; overlay->tables != NULL && i < view_set_count(overlay->views); i++) {
+		table_deinit(&overlay->tables[i]);
+	}
+	for (size_t kind = 0; kind < KIND_COUNT; kind++) {
+		free(overlay->plans[kind]);
+	}
+	free(overlay->tables);
+	arena_deinit(&overlay->arena);
+	free(overlay);
+	return NULL;
+}
+
+size_t overlay_bytes(const struct overlay *overlay)
+{
+	size_t bytes = sizeof *overlay + overlay->arena.bytes + overlay->member_bytes;
+
+	for (size_t i = 0; i < view_set_count(overlay->views); i++) {
+		bytes += table_bytes(&overlay->tables[i]);
+	}
+	return bytes;
+}
+
+size_t overlay_event_count(const struct overlay *overlay)
+{
+	return overlay->event_count;
+}
+
+uint64_t overlay_matched(const struct overlay *overlay, uint32_t view_id)
+{
+	return overlay->tables[view_id].matched;
+}
+
+uint64_t overlay_unmatched(const struct overlay *overlay, uint32_t view_id)
+{
+	return overlay->tables[view_id].unmatched;
+}
+
+int overlay_sort(struct overlay *overlay)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < view_set_count(overlay->views); i++) {
+		r = table_sort(&overlay->tables[i]);
+	}
+	return r;
+}
+
+int overlay_sort_view(struct overlay *overlay, uint32_t view_id)
+{
+	return table_sort(&overlay->tables[view_id]);
+}
+
+size_t overlay_row_count(const struct overlay *overlay, uint32_t view_id)
+{
+	return overlay->tables[view_id].row_count;
+}
+
+const struct delta *overlay_row_at(const struct overlay *overlay, uint32_t view_id, size_t index)
+{
+	return overlay->tables[view_id].places[index].delta;
+}
+
+const struct delta *overlay_find(const struct overlay *overlay, uint32_t view_id, struct slice key)
+{
+	return table_find(&overlay->tables[view_id], overlay_hash(overlay, key), key);
+}
+
+size_t overlay_lower_bound(const struct overlay *overlay, uint32_t view_id, struct slice key)
+{
+	return table_lower_bound(&overlay->tables[view_id], key);
+}
+
+bool overlay_has_member(const struct overlay *overlay, uint32_t view_id, const uint8_t hash[16])
+{
+	return table_has_member(&overlay->tables[view_id], hash);
+}

@@ -1,0 +1,193 @@
+/* How one event changes the rows of all views of its kind: first every view plans, then every view counts. */
+#include "aggregator/overlay_plan.h"
+#include "proto/checksum.h"
+#include <errno.h>
+
+/* No number of an event is above 10^9 x 10^18 micros < 2^90, so 2^32 events stay below 2^122: the sums of one overlay
+ * can't overflow. Where overlays meet the store, row_merge checks. */
+#define OVERLAY_EVENTS_MAX (UINT64_C(1) << 32)
+
+static void copy_longs(const struct plan *plan, uint8_t *longs)
+{
+	for (size_t i = 0; i < plan->view->group_count; i++) {
+		struct slice text = plan->values[i].text;
+		if (plan->values[i].type == GROUP_TEXT && row_text_is_long(text)) {
+			*longs++ = (uint8_t)text.size;
+			*longs++ = (uint8_t)(text.size >> 8);
+			memcpy(longs, text.bytes, text.size);
+			longs += text.size;
+		}
+	}
+}
+
+static struct delta *insert_row(struct overlay *overlay, const struct plan *plan)
+{
+	const struct view *view = plan->view;
+	size_t size = sizeof(struct delta) + view->measure_count * sizeof(struct cell);
+	struct delta *delta = arena_take(&overlay->arena, size);
+	uint8_t *key = arena_take(&overlay->arena, plan->key.size + plan->longs_size);
+
+	memset(delta, 0, size);
+	memcpy(key, plan->key.bytes, plan->key.size);
+	delta->key = key;
+	delta->key_size = (uint16_t)plan->key.size;
+	if (plan->longs_size > 0) {
+		copy_longs(plan, key + plan->key.size);
+		delta->longs = key + plan->key.size;
+		delta->longs_size = (uint16_t)plan->longs_size;
+	}
+	if (view->distinct_count > 0) {
+		delta->members = arena_take(&overlay->arena, members_size(view));
+		delta->member_capacity = (uint32_t)(view->distinct_count * MEMBERS_IN_ARENA);
+	}
+	table_insert(plan->table, plan->hash, delta);
+	return delta;
+}
+
+static void keep_stamp(struct overlay *overlay, const struct measure *measure, struct cell *cell,
+	const struct event *event)
+{
+	struct slice edge = event->certificate.edge;
+	struct slice text = stamp_text(measure, event);
+	struct kept_stamp *kept = (struct kept_stamp *)cell->stamp;
+
+	if (kept == NULL || kept->capacity < edge.size + text.size) {
+		size_t size = arena_round(sizeof *kept + edge.size + text.size);
+		kept = arena_take(&overlay->arena, size);
+		kept->capacity = size - sizeof *kept;
+	}
+	kept->stamp.ts_ms = event->ts_ms;
+	kept->stamp.certificate = event->certificate;
+	kept->stamp.certificate.edge = slice_of(kept->bytes, edge.size);
+	kept->stamp.text = slice_of(kept->bytes + edge.size, text.size);
+	memcpy(kept->bytes, edge.bytes, edge.size);
+	if (text.size > 0) {
+		memcpy(kept->bytes + edge.size, text.bytes, text.size);
+	}
+	cell->stamp = &kept->stamp;
+}
+
+/* first and last; an event without the field does not count. */
+static void count_stamped(struct overlay *overlay, const struct measure *measure, struct cell *cell,
+	const struct event *event)
+{
+	bool is_text = operand_type_of(measure->operand) == TYPE_TEXT;
+	money number = 0;
+	bool is_present = is_text ? stamp_text(measure, event).size > 0
+				  : operand_number(measure->operand, event, &number);
+
+	if (is_present && cell_yields_to(measure, cell, event->ts_ms, &event->certificate)) {
+		keep_stamp(overlay, measure, cell, event);
+		cell->number = number;
+		cell->count = 1;
+	}
+}
+
+/* What distinct() counts, as bytes: false when the event has no such field. */
+static bool member_append(const struct measure *measure, const struct event *event,
+	uint8_t bytes[TEXT_SIZE_MAX + EDGE_ID_SIZE_MAX + 1], size_t *ret_size)
+{
+	struct operand operand = measure->operand;
+	struct slice text = event->text[FIELD_ORDER_ID];
+	size_t size = 0;
+
+	if (operand_type_of(operand) != TYPE_TEXT) {
+		money number = 0;
+		bool is_present = operand_number(operand, event, &number);
+		store_money(bytes, number);
+		*ret_size = sizeof number;
+		return is_present;
+	}
+	if (operand.source == OPERAND_BASKET) {
+		struct slice edge = event->certificate.edge;
+		if (edge.size > EDGE_ID_SIZE_MAX) {
+			return false;
+		}
+		bytes[size++] = (uint8_t)edge.size;
+		memcpy(bytes + size, edge.bytes, edge.size);
+		size += edge.size;
+	} else {
+		operand_text(operand, event, &text);
+	}
+	if (text.size == 0 || text.size > TEXT_SIZE_MAX) {
+		return false;
+	}
+	memcpy(bytes + size, text.bytes, text.size);
+	*ret_size = size + text.size;
+	return true;
+}
+
+static void count_distinct(
+	const struct plan *plan, struct delta *delta, size_t measure, const struct event *event)
+{
+	uint8_t bytes[3 + ROW_KEY_SIZE_MAX + TEXT_SIZE_MAX + EDGE_ID_SIZE_MAX + 1];
+	struct member member = {.measure = (uint8_t)measure};
+	size_t head_size = 3 + plan->key.size;
+	size_t size = 0;
+
+	bytes[0] = (uint8_t)measure;
+	bytes[1] = (uint8_t)plan->key.size;
+	bytes[2] = (uint8_t)(plan->key.size >> 8);
+	memcpy(bytes + 3, plan->key.bytes, plan->key.size);
+	if (!member_append(&plan->view->measures[measure], event, bytes + head_size, &size)) {
+		return;
+	}
+	checksum_hash128(slice_of(bytes, head_size + size), member.hash);
+	if (table_add_member(plan->table, member.hash)) {
+		delta->members[delta->member_count++] = member;
+		delta->cells[measure].count++;
+	}
+}
+
+static void count_event(struct overlay *overlay, struct plan *plan, const struct event *event)
+{
+	struct delta *delta = plan->delta == NULL ? insert_row(overlay, plan) : plan->delta;
+
+	delta->event_count++;
+	plan->table->matched++;
+	for (size_t i = 0; i < plan->view->measure_count; i++) {
+		const struct measure *measure = &plan->view->measures[i];
+		struct cell *cell = &delta->cells[i];
+		money number;
+		if (measure->op == MEASURE_COUNT) {
+			continue;
+		}
+		if (measure->op == MEASURE_DISTINCT) {
+			count_distinct(plan, delta, i, event);
+		} else if (measure_is_stamped(measure)) {
+			count_stamped(overlay, measure, cell, event);
+		} else if (operand_number(measure->operand, event, &number)) {
+			cell_add(measure, cell, number);
+		}
+	}
+}
+
+int overlay_apply(struct overlay *overlay, const struct event *event, struct slice letter_code)
+{
+	struct plan *plans = overlay->plans[event->kind];
+	size_t count = overlay->plan_counts[event->kind];
+	size_t arena_size = 0;
+	int r = overlay->event_count >= OVERLAY_EVENTS_MAX ? -EOVERFLOW : 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		plan_row(overlay, &plans[i], event, letter_code);
+		if (plans[i].is_matched) {
+			r = plan_memory(overlay, &plans[i], event, &arena_size);
+		}
+	}
+	if (r == 0) {
+		r = arena_reserve(&overlay->arena, arena_size);
+	}
+	if (r < 0) {
+		return r;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (plans[i].is_matched) {
+			count_event(overlay, &plans[i], event);
+		} else if (plans[i].is_admitted) {
+			plans[i].table->unmatched++;
+		}
+	}
+	overlay->event_count++;
+	return 0;
+}

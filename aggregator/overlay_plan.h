@@ -1,0 +1,53 @@
+/* overlay_plan.h - what an event will do to each view, and whether there is memory for it. Planning changes no row, so
+ * an event is counted in all its views or in none. For the overlay's own files. */
+#pragma once
+#include "aggregator/overlay_table.h"
+
+/* Members of each distinct() that need no memory of their own: most rows see one or two between two commits. */
+enum { MEMBERS_IN_ARENA = 2 };
+
+/* What an event will do to one view. */
+struct plan {
+	const struct view *view;
+	struct table *table;
+	struct delta *delta; /* NULL: a new row */
+	uint64_t hash;
+	bool is_admitted; /* by `where` */
+	bool is_matched; /* has every group field */
+	struct row_key key;
+	struct group_value values[VIEW_GROUPS_MAX];
+	size_t longs_size;
+};
+
+struct overlay {
+	const struct view_set *views; /* borrowed */
+	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
+	struct arena arena;
+	size_t event_count;
+	size_t member_bytes; /* of the lists that outgrew the arena */
+	struct table *tables; /* one a view, by id */
+	struct plan *plans[KIND_COUNT]; /* of each kind's views */
+	size_t plan_counts[KIND_COUNT];
+};
+
+/* A stamp in the arena, with the bytes that it refers to. */
+struct kept_stamp {
+	struct stamp stamp;
+	size_t capacity;
+	uint8_t bytes[];
+};
+
+uint64_t overlay_hash(const struct overlay *overlay, struct slice bytes);
+/* Which row the event belongs to. */
+void plan_row(struct overlay *overlay, struct plan *plan, const struct event *event,
+	struct slice letter_code);
+/* Everything that the event will need in this view, but for the arena: its share is added to *arena_size. 0 or -ENOMEM. */
+int plan_memory(
+	struct overlay *overlay, struct plan *plan, const struct event *event, size_t *arena_size);
+/* What a first() or last() of texts reads from the event; {NULL, 0}: nothing, or it reads numbers. */
+struct slice stamp_text(const struct measure *measure, const struct event *event);
+/* The members that a new row brings in the arena: room for `distinct_count` x MEMBERS_IN_ARENA. */
+static inline size_t members_size(const struct view *view)
+{
+	return view->distinct_count * MEMBERS_IN_ARENA * sizeof(struct member);
+}

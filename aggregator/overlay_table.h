@@ -1,0 +1,80 @@
+/* overlay_table.h - the changed rows of one view: found by key, walked in key order, and the members that they saw.
+ * As with the arena, reserving may fail and what was reserved can't. For overlay.c and the answers. */
+#pragma once
+#include "aggregator/measure_row.h"
+#include "aggregator/overlay.h"
+#include "aggregator/overlay_arena.h"
+
+enum { MEMBER_HASH_SIZE = 16 };
+
+struct member {
+	uint8_t hash[MEMBER_HASH_SIZE];
+	uint8_t measure;
+};
+
+struct delta {
+	uint64_t event_count;
+	const uint8_t *key; /* in the arena, as are longs and members while they are few */
+	const uint8_t *longs;
+	struct member *members;
+	uint32_t member_count;
+	uint32_t member_capacity;
+	uint16_t key_size;
+	uint16_t longs_size;
+	bool owns_members; /* they outgrew the arena */
+	struct cell cells[]; /* one a measure */
+};
+
+static inline struct slice delta_longs(const struct delta *delta)
+{
+	return slice_of(delta->longs, delta->longs_size);
+}
+
+/* Adds a delta to a row: new_members as for delta_merge. 0 or -EOVERFLOW. */
+int row_merge_delta(const struct view *view, struct row *row, const struct delta *delta,
+	const uint64_t new_members[VIEW_MEASURES_MAX]);
+
+struct slot {
+	uint64_t hash;
+	struct delta *delta; /* NULL: free */
+};
+
+/* A row with the first bytes of its key beside it, so that most comparisons touch nothing else. */
+struct place {
+	uint64_t head;
+	struct delta *delta;
+};
+
+struct table {
+	struct slot *slots;
+	size_t slot_count; /* a power of two, or 0 */
+	struct place *places;
+	size_t place_capacity;
+	size_t row_count;
+	size_t sorted_count; /* places up to here are in key order, those behind in order of arrival */
+	uint8_t (*members)[MEMBER_HASH_SIZE]; /* a set; all zero: free */
+	size_t member_slot_count;
+	size_t member_count;
+	uint64_t member_key[2]; /* secret odd factors: nobody can choose a member's place */
+	uint64_t matched;
+	uint64_t unmatched;
+};
+
+void table_deinit(struct table *table); /* takes a zeroed one */
+size_t table_bytes(const struct table *table);
+
+struct delta *table_find(const struct table *table, uint64_t hash, struct slice key);
+/* Room for one more row. 0 or -ENOMEM. */
+int table_reserve_row(struct table *table);
+void table_insert(struct table *table, uint64_t hash, struct delta *delta);
+
+/* Room for `count` more members. 0 or -ENOMEM. */
+int table_reserve_members(struct table *table, size_t count);
+/* false when it was there already. */
+bool table_add_member(struct table *table, const uint8_t hash[MEMBER_HASH_SIZE]);
+bool table_has_member(const struct table *table, const uint8_t hash[MEMBER_HASH_SIZE]);
+
+/* Brings the places into key order. 0 or -ENOMEM. */
+int table_sort(struct table *table);
+/* The first place whose key is >= key; of a sorted table. */
+size_t table_lower_bound(const struct table *table, struct slice key);

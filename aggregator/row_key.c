@@ -1,0 +1,147 @@
+#include "aggregator/row_key.h"
+#include "proto/checksum.h"
+
+enum { TEXT_END = 0x00, TEXT_HASHED = 0xff, INTEGER_SIZE = 8 };
+
+static bool append_short(struct row_key *key, struct slice text)
+{
+	uint8_t *end = key->bytes + key->size;
+
+	if (text.size == 0 || key->size + text.size + 1 > ROW_KEY_SIZE_MAX ||
+		memccpy(end, text.bytes, TEXT_END, text.size) != NULL) {
+		return false;
+	}
+	end[text.size] = TEXT_END;
+	key->size += text.size + 1;
+	return true;
+}
+
+static bool append_long(struct row_key *key, struct slice text)
+{
+	size_t size = ROW_TEXT_PREFIX_SIZE + 1 + ROW_TEXT_HASH_SIZE;
+	uint8_t *end = key->bytes + key->size;
+
+	if (key->size + size > ROW_KEY_SIZE_MAX || text.size > ROW_TEXT_LONG_MAX ||
+		memchr(text.bytes, TEXT_END, text.size) != NULL) {
+		return false;
+	}
+	memcpy(end, text.bytes, ROW_TEXT_PREFIX_SIZE);
+	end[ROW_TEXT_PREFIX_SIZE] = TEXT_HASHED;
+	checksum_hash128(text, end + ROW_TEXT_PREFIX_SIZE + 1);
+	key->size += size;
+	return true;
+}
+
+static bool append_integer(struct row_key *key, int64_t value)
+{
+	uint64_t bits = (uint64_t)value ^ UINT64_C(1) << 63;
+
+	if (key->size + INTEGER_SIZE > ROW_KEY_SIZE_MAX) {
+		return false;
+	}
+	for (int i = INTEGER_SIZE - 1; i >= 0; i--) {
+		key->bytes[key->size++] = (uint8_t)(bits >> 8 * i);
+	}
+	return true;
+}
+
+bool row_key_append(struct row_key *key, const struct group_value *value)
+{
+	if (value->type != GROUP_TEXT) {
+		return append_integer(key, value->integer);
+	}
+	return row_text_is_long(value->text) ? append_long(key, value->text)
+					     : append_short(key, value->text);
+}
+
+static struct slice slice_rest(struct slice slice, size_t offset)
+{
+	return slice_of(slice.bytes + offset, slice.size - offset);
+}
+
+static bool take_integer(struct slice *key, int64_t *ret_value)
+{
+	uint64_t bits = 0;
+
+	if (key->size < INTEGER_SIZE) {
+		return false;
+	}
+	for (size_t i = 0; i < INTEGER_SIZE; i++) {
+		bits = bits << 8 | key->bytes[i];
+	}
+	*ret_value = (int64_t)(bits ^ UINT64_C(1) << 63);
+	*key = slice_rest(*key, INTEGER_SIZE);
+	return true;
+}
+
+/* One whole text from the longs. */
+static bool take_long(struct slice *longs, struct slice *ret_text)
+{
+	if (longs->size < 2) {
+		return false;
+	}
+	size_t size = (size_t)(longs->bytes[0] | longs->bytes[1] << 8);
+	if (longs->size - 2 < size) {
+		return false;
+	}
+	*ret_text = slice_of(longs->bytes + 2, size);
+	*longs = slice_rest(*longs, 2 + size);
+	return true;
+}
+
+static bool take_text(struct slice *key, struct slice *longs, struct slice *ret_text)
+{
+	size_t size = 0;
+
+	while (size < key->size && key->bytes[size] != TEXT_END &&
+		key->bytes[size] != TEXT_HASHED) {
+		size++;
+	}
+	if (size == key->size) {
+		return false;
+	}
+	if (key->bytes[size] == TEXT_END) {
+		*ret_text = slice_of(key->bytes, size);
+		*key = slice_rest(*key, size + 1);
+		return true;
+	}
+	if (key->size - size < 1 + ROW_TEXT_HASH_SIZE) {
+		return false;
+	}
+	*key = slice_rest(*key, size + 1 + ROW_TEXT_HASH_SIZE);
+	return take_long(longs, ret_text);
+}
+
+bool row_key_decode(struct slice key, struct slice longs, const enum group_type *types,
+	size_t count, struct group_value *ret_values)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct group_value *value = &ret_values[i];
+		*value = (struct group_value){.type = types[i]};
+		bool ok = types[i] == GROUP_TEXT ? take_text(&key, &longs, &value->text)
+						 : take_integer(&key, &value->integer);
+		if (!ok) {
+			return false;
+		}
+	}
+	return key.size == 0 && longs.size == 0;
+}
+
+bool row_key_successor(struct row_key *key)
+{
+	while (key->size > 0) {
+		if (++key->bytes[key->size - 1] != 0) {
+			return true;
+		}
+		key->size--;
+	}
+	return false;
+}
+
+int row_key_compare(struct slice a, struct slice b)
+{
+	size_t size = a.size < b.size ? a.size : b.size;
+	int order = size == 0 ? 0 : memcmp(a.bytes, b.bytes, size);
+
+	return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}

@@ -1,0 +1,181 @@
+#include "aggregator/view_plan.h"
+#include "aggregator/view_where.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct view_set {
+	struct zone_source zones;
+	size_t count;
+	struct view *views[VIEWS_MAX]; /* by name */
+};
+
+void view_declaration_deinit(struct view_declaration *declaration)
+{
+	free(declaration->kind);
+	free(declaration->group_by);
+	free(declaration->measures);
+	free(declaration->where);
+	free(declaration->retain);
+	free(declaration->zone);
+	*declaration = (struct view_declaration){0};
+}
+
+int view_set_new(view_zone_fn zone_of, void *owner, struct view_set **ret_set)
+{
+	struct view_set *set = calloc(1, sizeof *set);
+
+	if (set == NULL) {
+		return -ENOMEM;
+	}
+	set->zones = (struct zone_source){zone_of, owner};
+	*ret_set = set;
+	return 0;
+}
+
+void view_deinit(struct view *view)
+{
+	free(view->zone_name);
+	free(view->text);
+}
+
+static struct view *view_free(struct view *view)
+{
+	if (view != NULL) {
+		view_deinit(view);
+		free(view);
+	}
+	return NULL;
+}
+
+struct view_set *view_set_free(struct view_set *set)
+{
+	if (set == NULL) {
+		return NULL;
+	}
+	for (size_t i = 0; i < set->count; i++) {
+		view_free(set->views[i]);
+	}
+	free(set);
+	return NULL;
+}
+
+static void insert_view(struct view_set *set, struct view *view)
+{
+	size_t place = set->count++;
+
+	while (place > 0 && strcmp(set->views[place - 1]->name, view->name) > 0) {
+		set->views[place] = set->views[place - 1];
+		place--;
+	}
+	set->views[place] = view;
+	for (size_t i = place; i < set->count; i++) {
+		set->views[i]->id = (uint32_t)i;
+	}
+}
+
+int view_set_add(struct view_set *set, const struct view_declaration *declaration, char *error,
+	size_t error_size)
+{
+	if (set->count == VIEWS_MAX) {
+		snprintf(error, error_size, "view %s: at most %d views", declaration->name,
+			VIEWS_MAX);
+		return -EINVAL;
+	}
+	if (view_set_find(set, slice_of_text(declaration->name)) != NULL) {
+		snprintf(error, error_size, "view %s is declared twice", declaration->name);
+		return -EINVAL;
+	}
+	struct view *view = calloc(1, sizeof *view);
+	if (view == NULL) {
+		return -ENOMEM;
+	}
+	int r = view_parse(declaration, &set->zones, view, error, error_size);
+	if (r < 0) {
+		view_free(view);
+		return r;
+	}
+	insert_view(set, view);
+	return 0;
+}
+
+size_t view_set_count(const struct view_set *set)
+{
+	return set->count;
+}
+
+const struct view *view_set_at(const struct view_set *set, size_t id)
+{
+	return set->views[id];
+}
+
+const struct view *view_set_find(const struct view_set *set, struct slice name)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		if (slice_equals_text(name, set->views[i]->name)) {
+			return set->views[i];
+		}
+	}
+	return NULL;
+}
+
+const char *view_name(const struct view *view)
+{
+	return view->name;
+}
+
+uint32_t view_id(const struct view *view)
+{
+	return view->id;
+}
+
+const char *view_text(const struct view *view)
+{
+	return view->text;
+}
+
+bool view_is_conserved(const struct view *view)
+{
+	return view->condition_count == 0;
+}
+
+bool view_counts_kind(const struct view *view, enum kind kind)
+{
+	switch (view->kind) {
+	case VIEW_KIND_ORDER:
+		return kind == KIND_ORDER;
+	case VIEW_KIND_CART:
+		return kind == KIND_CART;
+	case VIEW_KIND_VIEW:
+		return kind == KIND_VIEW;
+	case VIEW_KIND_DEAD_LETTER:
+		return kind_is_dead_letter(kind);
+	}
+	return false;
+}
+
+static bool is_grouped_by_edge(const struct view *view)
+{
+	for (size_t i = 0; i < view->group_count; i++) {
+		if (view->groups[i].source == GROUP_BY_EDGE) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One edge lives in one shard, so what is distinct within an edge is distinct within the shards' sum. */
+bool view_is_shardable(const struct view *view)
+{
+	if (is_grouped_by_edge(view)) {
+		return true;
+	}
+	for (size_t i = 0; i < view->measure_count; i++) {
+		const struct measure *measure = &view->measures[i];
+		if (measure->op == MEASURE_DISTINCT && measure->operand.source != OPERAND_BASKET &&
+			measure->operand.source != OPERAND_EDGE) {
+			return false;
+		}
+	}
+	return true;
+}

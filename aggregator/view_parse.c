@@ -1,0 +1,354 @@
+/* The grammar of [view.NAME]; contracts in PROTOCOL.md, "Views". */
+#include "aggregator/view_where.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const kind_words[] = {"order", "cart", "view", "dead_letter"};
+enum { KIND_WORD_COUNT = sizeof kind_words / sizeof kind_words[0] };
+
+const char *view_kind_name(enum view_kind kind)
+{
+	return kind_words[kind];
+}
+
+/* What a view can be grouped by, and its column. */
+static const struct group_field group_words[] = {
+	{.name = "product_id", .source = GROUP_BY_FIELD, .field = FIELD_PRODUCT_ID},
+	{.name = "order_id", .source = GROUP_BY_FIELD, .field = FIELD_ORDER_ID},
+	{.name = "user_id", .source = GROUP_BY_FIELD, .field = FIELD_USER_ID},
+	{.name = "category", .source = GROUP_BY_FIELD, .field = FIELD_CATEGORY},
+	{.name = "channel", .source = GROUP_BY_FIELD, .field = FIELD_CHANNEL},
+	{.name = "payment", .source = GROUP_BY_FIELD, .field = FIELD_PAYMENT},
+	{.name = "action", .source = GROUP_BY_FIELD, .field = FIELD_ACTION},
+	{.name = "page", .source = GROUP_BY_FIELD, .field = FIELD_PAGE},
+	{.name = "currency", .source = GROUP_BY_FIELD, .field = FIELD_CURRENCY},
+	{.name = "quantity", .source = GROUP_BY_QUANTITY, .field = FIELD_QUANTITY},
+	{.name = "minute", .source = GROUP_BY_BUCKET, .bucket = BUCKET_MINUTE},
+	{.name = "hour", .source = GROUP_BY_BUCKET, .bucket = BUCKET_HOUR},
+	{.name = "day", .source = GROUP_BY_BUCKET, .bucket = BUCKET_DAY},
+	{.name = "week", .source = GROUP_BY_BUCKET, .bucket = BUCKET_WEEK},
+	{.name = "month", .source = GROUP_BY_BUCKET, .bucket = BUCKET_MONTH},
+	{.name = "weekday", .source = GROUP_BY_BUCKET, .bucket = BUCKET_WEEKDAY},
+	{.name = "hour_of_day", .source = GROUP_BY_BUCKET, .bucket = BUCKET_HOUR_OF_DAY},
+	{.name = "edge", .source = GROUP_BY_EDGE},
+	{.name = "kind", .source = GROUP_BY_KIND},
+	{.name = "code", .source = GROUP_BY_CODE},
+};
+enum { GROUP_WORD_COUNT = sizeof group_words / sizeof group_words[0] };
+
+static bool has_group(const struct view *view, const char *name)
+{
+	for (size_t i = 0; i < view->group_count; i++) {
+		if (strcmp(view->groups[i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The optional `(ts)` of a bucket. */
+static int parse_bucket_argument(struct scanner *scanner)
+{
+	if (!scanner_take_sign(scanner, "(")) {
+		return 0;
+	}
+	if (!scanner_is(scanner, TOKEN_WORD, "ts")) {
+		return scanner_fail_expected(scanner, "ts, the time of the event,");
+	}
+	scanner_next(scanner);
+	return scanner_take_sign(scanner, ")") ? 0 : scanner_fail_expected(scanner, "\")\"");
+}
+
+static int check_group(
+	struct scanner *scanner, const struct view *view, const struct group_field *group)
+{
+	if (has_group(view, group->name)) {
+		return scanner_fail(scanner, "\"%s\" is there twice", group->name);
+	}
+	if (view->group_count == VIEW_GROUP_FIELDS_MAX) {
+		return scanner_fail(scanner, "at most %d group fields", VIEW_GROUP_FIELDS_MAX);
+	}
+	if (group->source == GROUP_BY_CODE && view->kind != VIEW_KIND_DEAD_LETTER) {
+		return scanner_fail(scanner,
+			"only dead letters have a \"code\"; this view is of kind %s",
+			view_kind_name(view->kind));
+	}
+	return check_field(scanner, view->kind, group->name);
+}
+
+static int parse_group(struct scanner *scanner, struct view *view)
+{
+	const char *names[GROUP_WORD_COUNT];
+
+	for (size_t i = 0; i < GROUP_WORD_COUNT; i++) {
+		names[i] = group_words[i].name;
+	}
+	if (scanner_is(scanner, TOKEN_WORD, "ts")) {
+		return scanner_fail(
+			scanner, "a row for each millisecond? use minute(ts), hour(ts), day(ts) …");
+	}
+	int index = scanner_choose(scanner, "group field", names, GROUP_WORD_COUNT);
+	if (index < 0) {
+		return index;
+	}
+	const struct group_field *group = &group_words[index];
+	int r = check_group(scanner, view, group);
+	if (r < 0) {
+		return r;
+	}
+	scanner_next(scanner);
+	view->groups[view->group_count++] = *group;
+	return group->source == GROUP_BY_BUCKET ? parse_bucket_argument(scanner) : 0;
+}
+
+/* Items with commas between them, up to the end. */
+static int parse_list(struct scanner *scanner, struct view *view,
+	int (*parse_item)(struct scanner *scanner, struct view *view))
+{
+	do {
+		int r = parse_item(scanner, view);
+		if (r < 0) {
+			return r;
+		}
+	} while (scanner_take_sign(scanner, ","));
+	return scanner->token == TOKEN_END ? 0 : scanner_fail_expected(scanner, "\",\" or the end");
+}
+
+static int check_measure_name(struct scanner *scanner, const struct view *view)
+{
+	if (scanner->token != TOKEN_WORD || !name_is_valid(scanner->word)) {
+		return scanner_fail_expected(
+			scanner, "a measure's name (letters, digits and _; at most 40),");
+	}
+	if (has_group(view, scanner->word)) {
+		return scanner_fail(scanner, "\"%s\" is a group field already", scanner->word);
+	}
+	for (size_t i = 0; i < view->measure_count; i++) {
+		if (strcmp(view->measures[i].name, scanner->word) == 0) {
+			return scanner_fail(scanner, "\"%s\" is there twice", scanner->word);
+		}
+	}
+	return view->measure_count < VIEW_MEASURES_MAX
+		       ? 0
+		       : scanner_fail(scanner, "at most %d measures", VIEW_MEASURES_MAX);
+}
+
+static int parse_op(struct scanner *scanner, enum measure_op *ret_op)
+{
+	const char *names[MEASURE_DISTINCT + 1];
+
+	for (int i = 0; i <= MEASURE_DISTINCT; i++) {
+		names[i] = measure_op_name((enum measure_op)i);
+	}
+	if (scanner_is(scanner, TOKEN_WORD, "quantile")) {
+		return scanner_fail(scanner, "quantile is not supported by this version");
+	}
+	int op = scanner_choose(scanner, "measure", names, MEASURE_DISTINCT + 1);
+	if (op < 0) {
+		return op;
+	}
+	*ret_op = (enum measure_op)op;
+	scanner_next(scanner);
+	return scanner_take_sign(scanner, "(") ? 0 : scanner_fail_expected(scanner, "\"(\"");
+}
+
+/* Does the measure mean anything for this operand? */
+static int check_operand_of(struct scanner *scanner, const struct measure *measure)
+{
+	enum operand_type type = operand_type_of(measure->operand);
+	const char *op = measure_op_name(measure->op);
+	const char *operand = operand_text_of(measure->operand);
+	bool is_number = type == TYPE_INTEGER || type == TYPE_MONEY;
+
+	if ((measure->op == MEASURE_SUM || measure->op == MEASURE_AVERAGE) && !is_number) {
+		return scanner_fail(scanner,
+			"%s() needs a quantity or an amount of money, not \"%s\"", op, operand);
+	}
+	if ((measure->op == MEASURE_MIN || measure->op == MEASURE_MAX) && type == TYPE_TEXT) {
+		return scanner_fail(scanner, "%s() needs a number or ts, not \"%s\"", op, operand);
+	}
+	if (measure->operand.source == OPERAND_BASKET && measure->op != MEASURE_DISTINCT) {
+		return scanner_fail(scanner, "basket can only be counted, by distinct(basket)");
+	}
+	return 0;
+}
+
+/* The first ts is the smallest, and needs no certificate. */
+static void simplify_measure(struct measure *measure)
+{
+	if (measure_is_stamped(measure) && measure->operand.source == OPERAND_TS) {
+		measure->op = measure->op == MEASURE_FIRST ? MEASURE_MIN : MEASURE_MAX;
+	}
+}
+
+static int parse_measure(struct scanner *scanner, struct view *view)
+{
+	struct measure *measure = &view->measures[view->measure_count];
+	int r = check_measure_name(scanner, view);
+	if (r < 0) {
+		return r;
+	}
+	memcpy(measure->name, scanner->word, strlen(scanner->word) + 1);
+	scanner_next(scanner);
+	if (!scanner_take_sign(scanner, "=")) {
+		return scanner_fail_expected(scanner, "\"=\" after the measure's name");
+	}
+	r = parse_op(scanner, &measure->op);
+	if (r == 0 && measure->op != MEASURE_COUNT) {
+		r = parse_operand(scanner, view->kind, &measure->operand);
+		r = r < 0 ? r : check_operand_of(scanner, measure);
+	}
+	if (r < 0) {
+		return r;
+	}
+	if (!scanner_take_sign(scanner, ")")) {
+		return scanner_fail_expected(scanner, "\")\"");
+	}
+	simplify_measure(measure);
+	view->measure_count++;
+	return 0;
+}
+
+static int parse_kind(struct scanner *scanner, struct view *view)
+{
+	int kind = scanner_choose(scanner, "kind", kind_words, KIND_WORD_COUNT);
+	if (kind < 0) {
+		return kind;
+	}
+	view->kind = (enum view_kind)kind;
+	scanner_next(scanner);
+	return scanner->token == TOKEN_END ? 0 : scanner_fail_expected(scanner, "the end");
+}
+
+static int parse_zone(struct scanner *scanner, const char *name, const struct zone_source *zones,
+	struct view *view)
+{
+	scanner->key = "zone";
+	view->zone_name = strdup(name);
+	if (view->zone_name == NULL) {
+		return -ENOMEM;
+	}
+	if (strcmp(name, "UTC") == 0) {
+		return 0;
+	}
+	int r = zones->zone_of == NULL ? -ENOENT : zones->zone_of(zones->owner, name, &view->zone);
+	if (r == -ENOMEM || r == 0) {
+		return r;
+	}
+	return scanner_fail(scanner,
+		"unknown time zone \"%s\"; names are like \"Europe/Berlin\" and \"UTC\"", name);
+}
+
+/* Amounts of different currencies must not be added up. */
+static void add_currency(struct view *view)
+{
+	for (size_t i = 0; i < view->measure_count; i++) {
+		const struct measure *measure = &view->measures[i];
+		bool is_money = measure->op != MEASURE_COUNT && measure->op != MEASURE_DISTINCT &&
+				operand_type_of(measure->operand) == TYPE_MONEY;
+		if (is_money && !has_group(view, "currency")) {
+			view->groups[view->group_count++] = (struct group_field){.name = "currency",
+				.source = GROUP_BY_FIELD,
+				.field = FIELD_CURRENCY,
+				.is_automatic = true};
+		}
+	}
+}
+
+static int check_columns(struct scanner *scanner, const struct view *view)
+{
+	for (size_t i = 0; i < view->measure_count; i++) {
+		if (has_group(view, view->measures[i].name)) {
+			return scanner_fail(scanner,
+				"\"%s\" can't be a measure's name: it is the column of the "
+				"currency",
+				view->measures[i].name);
+		}
+	}
+	return 0;
+}
+
+static void lay_out_row(struct view *view)
+{
+	size_t offset = sizeof(uint64_t); /* after the number of events */
+
+	for (size_t i = 0; i < view->measure_count; i++) {
+		struct measure *measure = &view->measures[i];
+		measure->offset = offset;
+		offset += measure_fixed_size(measure);
+		view->distinct_count += measure->op == MEASURE_DISTINCT;
+		view->has_stamps |= measure_is_stamped(measure);
+	}
+	view->row_fixed_size = offset - sizeof(uint64_t);
+}
+
+static int check_declaration(struct scanner *scanner, const struct view_declaration *declaration)
+{
+	if (!name_is_valid(declaration->name)) {
+		return scanner_fail(scanner,
+			"a view's name begins with a letter, has letters, digits and _, and at "
+			"most %d of them",
+			VIEW_NAME_SIZE_MAX);
+	}
+	if (declaration->group_by == NULL) {
+		return scanner_fail(scanner, "group_by is missing");
+	}
+	if (declaration->measures == NULL) {
+		return scanner_fail(scanner, "measures is missing");
+	}
+	if (declaration->retain != NULL) {
+		return scanner_fail(scanner, "retain is not supported by this version");
+	}
+	return 0;
+}
+
+static int parse_keys(struct scanner *scanner, const struct view_declaration *declaration,
+	const struct zone_source *zones, struct view *view)
+{
+	int r = 0;
+
+	if (declaration->kind != NULL) {
+		scanner_start(scanner, "kind", declaration->kind);
+		r = parse_kind(scanner, view);
+	}
+	if (r == 0) {
+		scanner_start(scanner, "group_by", declaration->group_by);
+		r = parse_list(scanner, view, parse_group);
+	}
+	if (r == 0) {
+		scanner_start(scanner, "measures", declaration->measures);
+		r = parse_list(scanner, view, parse_measure);
+	}
+	if (r == 0) {
+		add_currency(view);
+		r = check_columns(scanner, view);
+	}
+	if (r == 0 && declaration->where != NULL) {
+		scanner_start(scanner, "where", declaration->where);
+		r = parse_where(scanner, view);
+	}
+	if (r == 0 && declaration->zone != NULL) {
+		r = parse_zone(scanner, declaration->zone, zones, view);
+	}
+	return r;
+}
+
+int view_parse(const struct view_declaration *declaration, const struct zone_source *zones,
+	struct view *view, char *error, size_t error_size)
+{
+	struct scanner scanner = {
+		.view_name = declaration->name, .error = error, .error_size = error_size};
+
+	int r = check_declaration(&scanner, declaration);
+	if (r == 0) {
+		r = parse_keys(&scanner, declaration, zones, view);
+	}
+	if (r < 0) {
+		return r;
+	}
+	memcpy(view->name, declaration->name, sizeof view->name);
+	lay_out_row(view);
+	view->text = view_write_text(view);
+	return view->text == NULL ? -ENOMEM : 0;
+}

@@ -1,0 +1,77 @@
+/* view_plan.h - a view made ready for counting: what `struct view` holds. For the aggregator's own files only. */
+#pragma once
+#include "aggregator/measure.h"
+#include "aggregator/row_key.h"
+#include "aggregator/view.h"
+
+enum {
+	VIEW_CONDITIONS_MAX = 8, /* of one `where` */
+	VIEW_LITERAL_SIZE_MAX = 128, /* ids are not longer */
+	/* The declared ones and the currency that a money measure brings. */
+	VIEW_GROUPS_MAX = VIEW_GROUP_FIELDS_MAX + 1,
+};
+
+enum view_kind { VIEW_KIND_ORDER, VIEW_KIND_CART, VIEW_KIND_VIEW, VIEW_KIND_DEAD_LETTER };
+const char *view_kind_name(enum view_kind kind);
+
+enum group_source {
+	GROUP_BY_FIELD, /* a text field */
+	GROUP_BY_QUANTITY,
+	GROUP_BY_BUCKET, /* of ts */
+	GROUP_BY_EDGE,
+	GROUP_BY_KIND,
+	GROUP_BY_CODE,
+};
+
+struct group_field {
+	const char *name; /* the column */
+	enum group_source source;
+	enum field field;
+	enum bucket bucket;
+	bool is_automatic; /* currency, brought by a money measure */
+};
+enum group_type group_field_type(const struct group_field *field);
+
+enum comparison { IS_EQUAL, IS_UNEQUAL, IS_LESS, IS_AT_MOST, IS_GREATER, IS_AT_LEAST };
+
+struct condition {
+	struct operand operand;
+	enum comparison comparison;
+	money number;
+	char text[VIEW_LITERAL_SIZE_MAX + 1];
+};
+
+struct view {
+	char name[VIEW_NAME_SIZE_MAX + 1];
+	uint32_t id;
+	enum view_kind kind;
+	const struct zone *zone; /* borrowed; NULL is UTC */
+	char *zone_name; /* owned; NULL: not given */
+	char *text; /* owned: the canonical text */
+	size_t group_count;
+	struct group_field groups[VIEW_GROUPS_MAX];
+	size_t measure_count;
+	struct measure measures[VIEW_MEASURES_MAX];
+	size_t row_fixed_size; /* of a row's value: the part that has the same size in every row */
+	size_t distinct_count; /* distinct() among the measures */
+	bool has_stamps; /* a first() or last() that needs its certificate */
+	size_t condition_count;
+	struct condition conditions[VIEW_CONDITIONS_MAX];
+};
+
+/* Fills `view` from a declaration; -EINVAL with a sentence, -ENOMEM. The caller frees with view_deinit in any case. */
+struct zone_source {
+	view_zone_fn zone_of;
+	void *owner;
+};
+int view_parse(const struct view_declaration *declaration, const struct zone_source *zones,
+	struct view *view, char *error, size_t error_size);
+/* The canonical text; the caller's to free; NULL without memory. */
+char *view_write_text(const struct view *view);
+void view_deinit(struct view *view);
+
+/* Does the event pass `where`? */
+bool view_admits(const struct view *view, const struct event *event);
+/* The event's group values; false when one is absent: the event is unmatched. */
+bool view_group_values(const struct view *view, const struct event *event, struct slice letter_code,
+	struct group_value values[VIEW_GROUPS_MAX]);

@@ -1,0 +1,240 @@
+#include "aggregator/view_where.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const comparison_signs[] = {"=", "!=", "<", "<=", ">", ">="};
+enum { COMPARISON_COUNT = sizeof comparison_signs / sizeof comparison_signs[0] };
+
+/* The fields that a measure or condition may read, and which kinds have them. */
+static const struct {
+	struct operand operand;
+	bool of_cart_and_view; /* else of orders only */
+	bool of_dead_letter;
+} operands[] = {
+	{{OPERAND_QUANTITY, FIELD_QUANTITY}, true, false},
+	{{OPERAND_REVENUE, FIELD_AMOUNT}, false, false},
+	{{OPERAND_MONEY, FIELD_UNIT_PRICE}, false, false},
+	{{OPERAND_MONEY, FIELD_AMOUNT}, false, false},
+	{{OPERAND_MONEY, FIELD_DISCOUNT}, false, false},
+	{{OPERAND_MONEY, FIELD_TAX}, false, false},
+	{{OPERAND_TS, FIELD_TS}, true, true},
+	{{OPERAND_EDGE, FIELD_COUNT}, true, true},
+	{{OPERAND_BASKET, FIELD_ORDER_ID}, false, false},
+	{{OPERAND_TEXT, FIELD_ORDER_ID}, false, false},
+	{{OPERAND_TEXT, FIELD_CURRENCY}, false, false},
+	{{OPERAND_TEXT, FIELD_PRODUCT_ID}, true, false},
+	{{OPERAND_TEXT, FIELD_USER_ID}, true, false},
+	{{OPERAND_TEXT, FIELD_CATEGORY}, true, false},
+	{{OPERAND_TEXT, FIELD_CHANNEL}, true, false},
+	{{OPERAND_TEXT, FIELD_PAYMENT}, true, false},
+	{{OPERAND_TEXT, FIELD_ACTION}, true, false},
+	{{OPERAND_TEXT, FIELD_PAGE}, true, false},
+	{{OPERAND_TEXT, FIELD_EVENT_ID}, true, false},
+};
+enum { OPERAND_COUNT = sizeof operands / sizeof operands[0] };
+
+static int check_operand(struct scanner *scanner, enum view_kind kind, size_t index)
+{
+	bool has = kind == VIEW_KIND_ORDER         ? true
+		   : kind == VIEW_KIND_DEAD_LETTER ? operands[index].of_dead_letter
+						   : operands[index].of_cart_and_view;
+
+	if (kind == VIEW_KIND_VIEW && operands[index].operand.source == OPERAND_QUANTITY) {
+		has = false; /* looking at a page has no quantity */
+	}
+	return has ? 0
+		   : scanner_fail(scanner, "events of kind %s have no field \"%s\"",
+			     view_kind_name(kind), operand_text_of(operands[index].operand));
+}
+
+int check_field(struct scanner *scanner, enum view_kind kind, const char *name)
+{
+	for (size_t i = 0; i < OPERAND_COUNT; i++) {
+		if (strcmp(operand_text_of(operands[i].operand), name) == 0) {
+			return check_operand(scanner, kind, i);
+		}
+	}
+	return 0;
+}
+
+/* After `quantity` or `unit_price`: `* unit_price`, `* quantity`. */
+static int parse_product(struct scanner *scanner, struct operand *operand)
+{
+	bool begins_with_quantity = operand->source == OPERAND_QUANTITY;
+	bool may_be_line = begins_with_quantity ||
+			   (operand->source == OPERAND_MONEY && operand->field == FIELD_UNIT_PRICE);
+
+	if (!may_be_line || !scanner_take_sign(scanner, "*")) {
+		return 0;
+	}
+	if (!scanner_is(scanner, TOKEN_WORD, begins_with_quantity ? "unit_price" : "quantity")) {
+		return scanner_fail(scanner, "only quantity * unit_price can be multiplied");
+	}
+	scanner_next(scanner);
+	*operand = (struct operand){.source = OPERAND_LINE, .field = FIELD_UNIT_PRICE};
+	return 0;
+}
+
+int parse_operand(struct scanner *scanner, enum view_kind kind, struct operand *ret_operand)
+{
+	const char *names[OPERAND_COUNT];
+
+	for (size_t i = 0; i < OPERAND_COUNT; i++) {
+		names[i] = operand_text_of(operands[i].operand);
+	}
+	int index = scanner_choose(scanner, "field", names, OPERAND_COUNT);
+	int r = index < 0 ? index : check_operand(scanner, kind, (size_t)index);
+	if (r < 0) {
+		return r;
+	}
+	scanner_next(scanner);
+	struct operand operand = operands[index].operand;
+	r = parse_product(scanner, &operand);
+	if (r == 0) {
+		*ret_operand = operand;
+	}
+	return r;
+}
+
+static bool parse_integer(const char *text, money *ret_number)
+{
+	char *end = NULL;
+
+	errno = 0;
+	long long value = strtoll(text, &end, 10);
+	if (errno != 0 || end == text || *end != 0) {
+		return false;
+	}
+	*ret_number = value;
+	return true;
+}
+
+static bool parse_literal(enum operand_type type, const char *text, struct condition *condition)
+{
+	int64_t number = 0;
+	int r = 0;
+
+	switch (type) {
+	case TYPE_INTEGER:
+		return parse_integer(text, &condition->number);
+	case TYPE_MONEY:
+		r = money_parse_text(slice_of_text(text), &number);
+		break;
+	case TYPE_TIME:
+		r = timestamp_parse_text(slice_of_text(text), NULL, &number);
+		break;
+	case TYPE_TEXT:
+		snprintf(condition->text, sizeof condition->text, "%s", text);
+		return text[0] !=
+		       0; /* an empty text is an absent one, and that passes no condition */
+	}
+	condition->number = number;
+	return r == 0;
+}
+
+static int parse_condition(struct scanner *scanner, struct view *view)
+{
+	static const char *const wanted[] = {"a whole number", "a decimal number",
+		"a time such as \"2010-12-01T08:26Z\"", "a text that is not empty"};
+	struct condition *condition = &view->conditions[view->condition_count];
+
+	int r = parse_operand(scanner, view->kind, &condition->operand);
+	if (r < 0) {
+		return r;
+	}
+	if (condition->operand.source == OPERAND_BASKET) {
+		return scanner_fail(scanner, "basket can only be counted, by distinct(basket)");
+	}
+	size_t sign = 0;
+	while (sign < COMPARISON_COUNT &&
+		!scanner_is(scanner, TOKEN_SIGN, comparison_signs[sign])) {
+		sign++;
+	}
+	if (sign == COMPARISON_COUNT) {
+		return scanner_fail_expected(scanner, "one of = != < <= > >=");
+	}
+	condition->comparison = (enum comparison)sign;
+	scanner_next(scanner);
+	enum operand_type type = operand_type_of(condition->operand);
+	if (scanner->token != TOKEN_WORD && scanner->token != TOKEN_QUOTED) {
+		return scanner_fail_expected(scanner, wanted[type]);
+	}
+	if (!parse_literal(type, scanner->word, condition)) {
+		return scanner_fail(scanner, "%s is compared with %s, and \"%s\" is none",
+			operand_text_of(condition->operand), wanted[type], scanner->word);
+	}
+	scanner_next(scanner);
+	view->condition_count++;
+	return 0;
+}
+
+int parse_where(struct scanner *scanner, struct view *view)
+{
+	do {
+		if (view->condition_count == VIEW_CONDITIONS_MAX) {
+			return scanner_fail(scanner, "at most %d conditions", VIEW_CONDITIONS_MAX);
+		}
+		int r = parse_condition(scanner, view);
+		if (r < 0) {
+			return r;
+		}
+		if (scanner->token == TOKEN_END) {
+			return 0;
+		}
+		if (!scanner_is(scanner, TOKEN_WORD, "and")) {
+			return scanner_fail_expected(scanner, "\"and\"");
+		}
+		scanner_next(scanner);
+	} while (true);
+}
+
+static void write_quoted(struct buffer *text, const char *literal)
+{
+	buffer_append_byte(text, '"');
+	for (const char *c = literal; *c != 0; c++) {
+		if (*c == '"') {
+			buffer_append_byte(text, '"');
+		}
+		buffer_append_byte(text, (uint8_t)*c);
+	}
+	buffer_append_byte(text, '"');
+}
+
+static void write_literal(const struct condition *condition, struct buffer *text)
+{
+	char number[MONEY_TEXT_SIZE + TIMESTAMP_TEXT_SIZE] = "";
+
+	switch (operand_type_of(condition->operand)) {
+	case TYPE_INTEGER:
+		snprintf(number, sizeof number, "%" PRId64, (int64_t)condition->number);
+		break;
+	case TYPE_MONEY:
+		number[money_format(condition->number, number)] = 0;
+		break;
+	case TYPE_TIME:
+		number[timestamp_format((int64_t)condition->number, number)] = 0;
+		break;
+	case TYPE_TEXT:
+		write_quoted(text, condition->text);
+		return;
+	}
+	buffer_append_text(text, number);
+}
+
+void write_where(const struct view *view, struct buffer *text)
+{
+	for (size_t i = 0; i < view->condition_count; i++) {
+		const struct condition *condition = &view->conditions[i];
+		buffer_append_text(text, i == 0 ? "where = " : " and ");
+		buffer_append_text(text, operand_text_of(condition->operand));
+		buffer_append_byte(text, ' ');
+		buffer_append_text(text, comparison_signs[condition->comparison]);
+		buffer_append_byte(text, ' ');
+		write_literal(condition, text);
+	}
+	if (view->condition_count > 0) {
+		buffer_append_byte(text, '\n');
+	}
+}

@@ -1,0 +1,11 @@
+/* view_where.h - operands and conditions in declarations: `quantity < 0 and channel = "web"`. Pure. */
+#pragma once
+#include "aggregator/view_scan.h"
+
+/* Reads the operand at the current token: a field, quantity * unit_price, revenue, edge, basket. 0 or -EINVAL. */
+int parse_operand(struct scanner *scanner, enum view_kind kind, struct operand *ret_operand);
+/* Do events of this kind have this field? 0, or -EINVAL with the sentence. */
+int check_field(struct scanner *scanner, enum view_kind kind, const char *name);
+/* Reads conditions up to the end. 0 or -EINVAL. */
+int parse_where(struct scanner *scanner, struct view *view);
+void write_where(const struct view *view, struct buffer *text);
