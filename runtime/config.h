@@ -40,6 +40,7 @@ struct config_section {
 	int (*set)(void *target, const char *section, const char *key, const char *value,
 		struct config_error *error);
 	void (*print)(const void *target, FILE *out); /* for --print-config; may be NULL */
+	const char *help; /* one line for --help; may be NULL */
 };
 
 struct config_schema {
@@ -60,8 +61,16 @@ int config_set(const struct config_schema *schema, void *target, const char *ass
 int config_finish(const struct config_schema *schema, void *target, struct config_error *error);
 void config_deinit(const struct config_schema *schema, void *target);
 void config_print(const struct config_schema *schema, const void *target, FILE *out);
+void config_print_help(const struct config_schema *schema, FILE *out);
 /* Walks a CONFIG_LIST: copies the next item into `item`, returns false at the end. */
 bool config_list_next(const char **cursor, char *item, size_t item_size);
+
+/* Reads a secret from a file that nobody else may read (chmod 600); line ends at its end are cut. The text is the
+ * caller's (free). 0, -EINVAL or -errno with the error set. */
+int config_read_secret(const char *path, char **ret_text, struct config_error *error);
+/* Sets the error's words and returns -EINVAL. */
+int config_fail(struct config_error *error, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* For the sections' own set functions. false when malformed. */
 bool config_parse_bool(const char *text, bool *ret_value);

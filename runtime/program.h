@@ -1,9 +1,12 @@
 /* program.h - what every daemon does the same way around its own work: arguments (-c FILE, -o section.key=value,
- * --check, --print-config, --ready-fd N, --help, --version), log, READY to --ready-fd and to systemd, exit codes.
+ * --check, --print-config, --ready-fd N, --log-level L, --help, --version), log, READY to --ready-fd and to systemd, exit codes.
  * main.c: program_parse, construct, program_ready, loop_run, free. */
 #pragma once
 #include "runtime/config.h"
 #include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
 
 enum exit_code {
 	EXIT_STOPPED = 0, /* as asked */
@@ -18,9 +21,10 @@ struct program_flag {
 	const char *name; /* "--accept-cluster" */
 	const char *argument; /* "ID"; NULL: takes none */
 	const char *help;
-	/* Where it goes: const char * (borrowed from argv) or bool. Repeatable text flags get a list. */
+	/* Where it goes: const char * (borrowed from argv; NULL before) or bool. */
 	const char **ret_text;
 	bool *ret_set;
+	unsigned count_max; /* above 1: ret_text is an array of so many, filled from the front */
 };
 
 struct program_spec {
@@ -40,7 +44,7 @@ struct program {
 /* Returns -1 to go on, else the exit code to end with at once (after --help, --check, an error…). */
 int program_parse(struct program *program, const struct program_spec *spec, int argc, char **argv);
 
-/* One line of JSON to --ready-fd, then closes it; READY=1 to systemd. Endpoints end with NULL; any may be NULL. */
+/* One line of JSON to --ready-fd, then closes it; READY=1 to systemd. Lists end with NULL; what is NULL is left out. */
 struct program_endpoints {
 	const char *const *listen;
 	const char *const *listen_push;
@@ -53,6 +57,12 @@ int program_ready(
 /* STOPPING=1 / STATUS=… to systemd. */
 void program_status(const char *status);
 void program_stopping(void);
-/* sd_watchdog: call from a tick. */
+/* WATCHDOG=1 to systemd when it is time, and what the log held back: call from a tick, or let program_attach do it. */
 void program_alive(int64_t now_ms);
+int program_attach(struct loop *loop);
+
+/* For `validate`: refuses endpoints (a list) that other machines reach, unless `safe`: keys are set up or
+ * [security] insecure = yes. `key` is for the words: "[edge] listen". 0 or -EINVAL with the error set. */
+int program_check_endpoints(
+	const char *key, const char *endpoints, bool safe, struct config_error *error);
 const char *program_version(void);
