@@ -98,7 +98,7 @@ static int set_connection(struct socket *socket, const struct socket_options *op
 
 	set_int(socket, ZMQ_BACKLOG, BACKLOG, &r);
 	set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS, &r);
-	set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS, &r);
+	set_int(socket, ZMQ_RECONNECT_IVL, options->one_connection ? -1 : RECONNECT_MS, &r);
 	set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MS_MAX, &r);
 	set_int(socket, ZMQ_TCP_KEEPALIVE, 1, &r);
 	set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S, &r);

@@ -34,6 +34,9 @@ struct socket_options {
 	int heartbeat_ms; /* ZMQ_HEARTBEAT_IVL; timeout is three of them; default off */
 	int connect_timeout_ms;
 	bool immediate; /* queue only to completed connections */
+	/* Never connects a second time: what is sent can't end up on another connection than what went before. The
+	 * owner opens a new socket, also after an attempt that failed. */
+	bool one_connection;
 	/* Own pair; a server when curve_server_key is NULL. A server lets nobody in without a ZAP handler. */
 	const char *curve_secret_key;
 	const char *curve_public_key;

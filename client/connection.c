@@ -1,0 +1,157 @@
+#include "client/connection.h"
+
+#include "runtime/loop.h"
+#include <errno.h>
+#include <stdlib.h>
+
+/* How long an attempt to connect may take before the next one. It doubles, so that a slow link gets the time it
+ * needs, and an edge that comes back after a restart is found within PATIENCE_MS_MAX. */
+enum { PATIENCE_MS_MIN = 100, PATIENCE_MS_MAX = 3200 };
+
+struct connection {
+	struct connection_options options;
+	struct socket *socket; /* NULL: none, the next step opens one */
+	struct socket *monitor;
+	bool up;
+	int64_t patience_ms;
+	int64_t give_up_ms; /* while not up */
+};
+
+static void close_socket(struct connection *connection)
+{
+	if (connection->monitor != NULL) {
+		loop_remove_socket(connection->options.loop, connection->monitor);
+	}
+	if (connection->socket != NULL) {
+		loop_remove_socket(connection->options.loop, connection->socket);
+	}
+	connection->monitor = socket_free(connection->monitor);
+	connection->socket = socket_free(connection->socket);
+	connection->up = false;
+}
+
+int connection_new(const struct connection_options *options, struct connection **ret_connection)
+{
+	struct connection *connection = calloc(1, sizeof *connection);
+	if (connection == NULL) {
+		return -ENOMEM;
+	}
+	connection->options = *options;
+	connection->patience_ms = PATIENCE_MS_MIN;
+	*ret_connection = connection;
+	return 0;
+}
+
+struct connection *connection_free(struct connection *connection)
+{
+	if (connection != NULL) {
+		close_socket(connection);
+		free(connection);
+	}
+	return NULL;
+}
+
+bool connection_is_up(const struct connection *connection)
+{
+	return connection->up;
+}
+
+void connection_drop(struct connection *connection)
+{
+	close_socket(connection);
+	connection->options.lost(connection->options.owner);
+}
+
+static int on_readable(void *owner)
+{
+	struct connection *connection = owner;
+	struct message message = {0};
+	int r = 0;
+
+	while (r == 0 && connection->socket != NULL) {
+		r = socket_receive(connection->socket, &message);
+		if (r == 0) {
+			r = connection->options.received(connection->options.owner, &message);
+		} else if (r == SOCKET_E_TOO_MANY_FRAMES) {
+			r = 0; /* no reply of ours: whoever waits for one will send again */
+		}
+	}
+	message_clear(&message);
+	return r < 0 ? r : 0;
+}
+
+static int on_monitor(void *owner)
+{
+	struct connection *connection = owner;
+	enum socket_event event;
+	int r = 0;
+
+	while (connection->monitor != NULL) {
+		r = socket_monitor_next(connection->monitor, &event);
+		if (r != 0) {
+			break;
+		}
+		if (event == SOCKET_CONNECTED) {
+			connection->up = true;
+			connection->patience_ms = PATIENCE_MS_MIN;
+		} else if (event == SOCKET_DISCONNECTED) {
+			connection_drop(connection);
+		}
+	}
+	return r < 0 ? r : 0;
+}
+
+static int open_socket(struct connection *connection)
+{
+	const struct connection_options *options = &connection->options;
+	struct socket_options socket_options = {.immediate = true,
+		.one_connection = true,
+		.frame_size_max = options->frame_size_max};
+
+	int r = socket_new(options->context, SOCKET_DEALER, &socket_options, &connection->socket);
+	if (r == 0) {
+		r = socket_monitor(connection->socket, &connection->monitor);
+	}
+	if (r == 0) {
+		r = loop_add_socket(options->loop, connection->monitor, on_monitor, connection);
+	}
+	if (r == 0) {
+		r = loop_add_socket(options->loop, connection->socket, on_readable, connection);
+	}
+	if (r == 0) {
+		r = socket_connect(connection->socket, options->endpoint);
+	}
+	if (r != 0) {
+		close_socket(connection);
+	}
+	return r;
+}
+
+int connection_step(struct connection *connection, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	if (connection->socket != NULL && !connection->up && now_ms >= connection->give_up_ms) {
+		close_socket(connection);
+		connection->patience_ms *= 2;
+		if (connection->patience_ms > PATIENCE_MS_MAX) {
+			connection->patience_ms = PATIENCE_MS_MAX;
+		}
+	}
+	if (connection->socket == NULL) {
+		int r = open_socket(connection);
+		if (r != 0) {
+			return r;
+		}
+		connection->give_up_ms = now_ms + connection->patience_ms;
+	}
+	*ret_wait_ms = connection->up ? INT64_MAX : connection->give_up_ms - now_ms;
+	return 0;
+}
+
+int connection_send(struct connection *connection, const struct iovec *frames, size_t frame_count)
+{
+	if (!connection->up) {
+		return CONNECTION_E_AWAY;
+	}
+	int r = socket_send(connection->socket, frames, frame_count);
+	return r == SOCKET_E_AGAIN || r == SOCKET_E_UNREACHABLE ? CONNECTION_E_AWAY : r;
+}

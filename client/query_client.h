@@ -1,0 +1,48 @@
+/* query_client.h - asks an aggregator. A question is sent again on a fresh socket when no answer comes; a correlation
+ * frame keeps late answers to earlier questions apart. On the caller's loop: either query_client_ask, which runs
+ * the loop until the answer is there, or query_client_start, _step (from the loop's tick) and _result.
+ * One question at a time. One thread. An int result is 0, a QUERY_E_* to handle, or a negative errno to pass up. */
+#pragma once
+#include "proto/document.h"
+#include "runtime/socket.h"
+
+struct loop;
+struct query_client;
+
+enum {
+	QUERY_E_PENDING = 1, /* no answer yet */
+	QUERY_E_TIMEOUT, /* none within timeout_ms */
+	QUERY_E_MALFORMED, /* an answer that is no document with an "ok" */
+	QUERY_E_INTERRUPTED, /* query_client_ask: the loop ended first (a signal) */
+};
+
+struct query_client_options {
+	struct context *context; /* borrowed, as is the loop */
+	struct loop *loop;
+	const char *endpoint; /* "tcp://127.0.0.1:7172" */
+	int64_t timeout_ms; /* for a whole question; 0: 10,000 */
+	int64_t retry_after_ms; /* of silence, above what the question allows by its own timeout_ms; 0: 3,000 */
+};
+
+/* Borrowed until the next question. */
+struct answer_view {
+	struct slice bytes; /* as received, in the question's encoding */
+	const struct node *root; /* a map */
+	bool ok;
+	struct slice error_code; /* when not ok; may be absent */
+	struct slice error_message;
+};
+
+int query_client_new(const struct query_client_options *options, struct query_client **ret_client);
+struct query_client *query_client_free(struct query_client *client);
+
+/* Forgets an earlier question. `request` (msgpack or JSON) is copied; -EMSGSIZE over QUERY_SIZE_MAX. */
+int query_client_start(struct query_client *client, struct slice request, int64_t now_ms);
+int query_client_step(struct query_client *client, int64_t now_ms, int64_t *ret_wait_ms);
+/* 0 with the answer, QUERY_E_PENDING, QUERY_E_TIMEOUT, QUERY_E_MALFORMED. */
+int query_client_result(const struct query_client *client, struct answer_view *ret_answer);
+
+/* All of the above; must not be called from a handler of the loop. Its first call adds a tick: from then on the client
+ * must live as long as the loop runs. */
+int query_client_ask(
+	struct query_client *client, struct slice request, struct answer_view *ret_answer);
