@@ -1,10 +1,12 @@
-/* store.h - one shard's totals on disk: an LMDB environment (only store_lmdb.c sees <lmdb.h>).
+/* store.h - one shard's totals on disk: an LMDB environment (only *_lmdb.c sees <lmdb.h>).
  *
  * What one transaction holds: changed rows, members, counted sets, offsets with anchors, books, the identity of cluster
  * and topics, views' row count, Σcount, unmatched and sum of row hashes. Every value ends in a CRC32C of key and value.
- * A store has generations: the live one, and while a rebuild runs a shadow. A generation's view set is fixed.
+ * A store has generations: the live one, while a rebuild runs a shadow, and after it one that is being dropped. A
+ * generation's view set is fixed.
  *
- * Threads: snapshots on the loop's thread; store_commit on the committing thread; one commit at a time. */
+ * Threads: snapshots on the loop's thread; what commit.h declares on the committing thread, one call at a time. All
+ * else on the loop's thread while the committing thread has nothing to do. */
 #pragma once
 #include "aggregator/overlay.h"
 
@@ -17,6 +19,49 @@ enum {
 	STORE_E_FOREIGN, /* not a till store, or of another version */
 	STORE_E_FULL, /* nothing was written */
 };
+
+enum { STORE_ID_SIZE = 33, STORE_VERSION = 1 };
+
+/* What the environment says about itself. Generations are numbered from 1; 0: none. */
+struct store_root {
+	uint32_t shard;
+	uint32_t shard_count;
+	bool is_complete; /* all shards were made: one that is missing now was lost */
+	uint32_t live;
+	uint32_t shadow;
+	uint32_t dropping;
+	uint32_t next; /* number of the next generation */
+	char live_id[STORE_ID_SIZE]; /* as_of.store: hexadecimal */
+	char shadow_id[STORE_ID_SIZE];
+};
+
+struct store_options {
+	const char *dir; /* of this shard; must exist */
+	int64_t map_size; /* bytes of address space, and so the largest size of the store; never changed */
+};
+
+/* Opens the environment, or makes an empty one (root all zero). The file is looked at in a child process first, because
+ * a broken one may kill who opens it. 0, STORE_E_CORRUPT, STORE_E_FOREIGN, STORE_E_FULL, -errno. */
+int store_new(const struct store_options *options, struct store **ret_store);
+struct store *store_free(struct store *store);
+const struct store_root *store_root(const struct store *store);
+/* Bytes of the file that are in use or free for reuse. */
+uint64_t store_size(struct store *store);
+
+/* Makes an empty generation: the live one of a new store, else the shadow. 0, STORE_E_FULL, -errno. */
+int store_create_generation(
+	struct store *store, const struct store_root *root, const struct view_set *views);
+/* Writes the root alone: roll forward, completion. */
+int store_set_root(struct store *store, const struct store_root *root);
+/* The shadow becomes the live one and the live one is dropped; that there is nothing left to drop is the caller's care. */
+int store_switch(struct store *store);
+/* The shadow is given up. */
+int store_discard_shadow(struct store *store);
+/* Takes the emptied tables of the dropped generation away. 0, STORE_E_FULL, -errno. */
+int store_finish_drop(struct store *store);
+
+/* The views that a generation was made with, into an empty set. 0, STORE_E_CORRUPT, -ENOMEM. */
+int store_load_views(struct store *store, uint32_t generation, struct view_set *views);
 
 /* A read view of one generation at one commit. Ends within 250 ms. */
 int snapshot_begin(struct store *store, uint32_t generation, struct snapshot **ret_snapshot);
@@ -38,3 +83,21 @@ int row_cursor_open(struct snapshot *snapshot, uint32_t view_id, struct slice fr
 	struct row_cursor *ret_cursor); /* 0, STORE_E_ABSENT, … */
 int row_cursor_next(struct row_cursor *cursor); /* 0, STORE_E_ABSENT at the end */
 void row_cursor_close(struct row_cursor *cursor);
+
+/* What else a generation holds, each a flat table. */
+enum store_table {
+	TABLE_ROWS, /* view id, row key -> row */
+	TABLE_MEMBERS, /* view id, hash -> nothing */
+	TABLE_STREAMS, /* stream_key -> stream_encode */
+	TABLE_OFFSETS, /* position_key -> position_encode */
+	TABLE_SUMMARY, /* SUMMARY_LEDGER -> ledger_encode; view id -> view_summary_encode */
+	TABLE_QUARANTINE, /* number -> quarantine entry */
+	TABLE_COUNT,
+};
+#define SUMMARY_LEDGER (slice_of("ledger", 6))
+
+int snapshot_get(struct snapshot *snapshot, enum store_table table, struct slice key,
+	struct slice *ret_value);
+/* Calls `each` for every pair from the first key >= `from`, until it returns other than 0, which is returned. */
+int snapshot_walk(struct snapshot *snapshot, enum store_table table, struct slice from,
+	int (*each)(void *owner, struct slice key, struct slice value), void *owner);

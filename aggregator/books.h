@@ -1,0 +1,25 @@
+/* books.h - what became of every record that was read from one partition. They always add up:
+ * read = counted + rejected + duplicates + foreign + unreadable. Pure. */
+#pragma once
+#include "aggregator/pack.h"
+
+/* What one record became. */
+enum fate {
+	FATE_COUNTED, /* an event, for the first time */
+	FATE_REJECTED, /* a marker that the bridge left instead of an event, for the first time */
+	FATE_DUPLICATE, /* its certificate was counted or rejected before */
+	FATE_FOREIGN, /* no certificate of ours: somebody else's record */
+	FATE_UNREADABLE, /* broken, or of a stream in quarantine: it lies in the store's quarantine */
+	FATE_COUNT,
+};
+
+struct books {
+	uint64_t read;
+	uint64_t fates[FATE_COUNT];
+};
+
+const char *fate_name(enum fate fate);
+void books_enter(struct books *books, enum fate fate);
+bool books_add_up(const struct books *books);
+void books_encode(const struct books *books, struct buffer *buffer);
+void books_decode(struct unpack *unpack, struct books *ret_books);

@@ -1,0 +1,337 @@
+/* The walks over what was written: the slow one over all rows, the sums of the counted sets, and the emptying of a
+ * generation that is given up. All on the committing thread, so that no commit comes between their steps. */
+#include "aggregator/ledger.h"
+#include "aggregator/store_layout.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	/* Streams read in one transaction: about 100 ms, so that no read transaction grows old. */
+	STREAMS_PER_SNAPSHOT = 100000,
+};
+
+static int complain(char *ret_error, size_t error_size, const char *what, const struct view *view)
+{
+	snprintf(ret_error, error_size, "view %s: %s", view_name(view), what);
+	return STORE_E_CORRUPT;
+}
+
+/* A read transaction of this thread's own: the loop's spare snapshot is not ours. */
+static int begin(struct store *store, uint32_t generation, struct snapshot *ret_snapshot)
+{
+	ret_snapshot->store = store;
+	ret_snapshot->generation = store_generation(store, generation);
+	ret_snapshot->txn = NULL;
+	return store_from_lmdb(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &ret_snapshot->txn));
+}
+
+static int see_row(
+	struct scrub *scrub, const struct view *view, struct slice key, struct slice sealed)
+{
+	struct slice value;
+	uint64_t event_count = 0;
+	if (!seal_open(key, sealed, &value) || row_event_count(view, value, &event_count) != 0) {
+		return STORE_E_CORRUPT;
+	}
+	scrub->row_count++;
+	scrub->matched += event_count;
+	scrub->hash_sum += row_hash(seal_of(key, value), value.size);
+	memcpy(scrub->key, key.bytes, key.size);
+	scrub->key_size = key.size;
+	return 0;
+}
+
+static int place_cursor(const struct scrub *scrub, MDB_cursor *cursor, MDB_val *key, MDB_val *data)
+{
+	uint8_t first = (uint8_t)scrub->view_id;
+	*key = (MDB_val){1, &first};
+	if (scrub->key_size > 0) {
+		*key = (MDB_val){scrub->key_size, (void *)scrub->key};
+	}
+	int rc = mdb_cursor_get(cursor, key, data, MDB_SET_RANGE);
+	if (rc == 0 && scrub->key_size == key->mv_size &&
+		memcmp(scrub->key, key->mv_data, key->mv_size) == 0) {
+		rc = mdb_cursor_get(cursor, key, data, MDB_NEXT); /* seen the last time */
+	}
+	return rc;
+}
+
+/* *ret_at_end: the view has no more rows. */
+static int walk_rows(struct snapshot *snapshot, struct scrub *scrub, const struct view *view,
+	size_t rows_max, bool *ret_at_end)
+{
+	MDB_cursor *cursor = NULL;
+	MDB_val key, data;
+	int r = 0;
+
+	int rc = mdb_cursor_open(snapshot->txn, snapshot->generation->tables[TABLE_ROWS], &cursor);
+	if (rc == 0) {
+		rc = place_cursor(scrub, cursor, &key, &data);
+	}
+	for (size_t i = 0; i < rows_max && rc == 0 && r == 0; i++) {
+		if (((const uint8_t *)key.mv_data)[0] != scrub->view_id) {
+			rc = MDB_NOTFOUND;
+			break;
+		}
+		r = see_row(scrub, view, slice_of(key.mv_data, key.mv_size),
+			slice_of(data.mv_data, data.mv_size));
+		if (r == 0) {
+			rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+		}
+	}
+	if (cursor != NULL) {
+		mdb_cursor_close(cursor);
+	}
+	*ret_at_end = rc == MDB_NOTFOUND;
+	return r != 0 || rc == MDB_NOTFOUND ? r : store_from_lmdb(rc);
+}
+
+static int read_summary(
+	struct snapshot *snapshot, uint32_t view_id, struct view_summary *ret_summary)
+{
+	uint8_t key[5];
+	struct slice value;
+	int r = snapshot_get(snapshot, TABLE_SUMMARY, summary_key(view_id, key), &value);
+	if (r != 0) {
+		return r < 0 ? r : STORE_E_CORRUPT;
+	}
+	return view_summary_decode(value, ret_summary) ? 0 : STORE_E_CORRUPT;
+}
+
+static int compare_view(struct snapshot *snapshot, const struct scrub *scrub)
+{
+	struct view_summary summary;
+	int r = read_summary(snapshot, scrub->view_id, &summary);
+	if (r != 0) {
+		return r;
+	}
+	return summary.row_count == scrub->row_count && summary.matched == scrub->matched &&
+			       summary.hash_sum == scrub->hash_sum
+		       ? 0
+		       : STORE_E_CORRUPT;
+}
+
+static void scrub_begin_view(struct scrub *scrub, uint32_t generation, uint32_t view_id)
+{
+	*scrub = (struct scrub){.generation = generation, .view_id = view_id};
+}
+
+int store_scrub(struct store *store, const struct view_set *views, size_t rows_max, char *ret_error,
+	size_t error_size)
+{
+	struct scrub *scrub = &store->scrub;
+	struct snapshot snapshot;
+	bool at_end = false;
+
+	if (view_set_count(views) == 0) {
+		return 0;
+	}
+	if (scrub->generation != store->root.live || scrub->view_id >= view_set_count(views)) {
+		scrub_begin_view(scrub, store->root.live, 0);
+	}
+	const struct view *view = view_set_at(views, scrub->view_id);
+	int r = begin(store, scrub->generation, &snapshot);
+	if (r != 0) {
+		return r < 0 ? r : -EIO;
+	}
+	r = walk_rows(&snapshot, scrub, view, rows_max, &at_end);
+	if (r == STORE_E_CORRUPT) {
+		complain(ret_error, error_size, "a row's checksum does not fit", view);
+		at_end = true; /* the other views are walked all the same */
+	} else if (r == 0 && at_end) {
+		r = compare_view(&snapshot, scrub);
+		if (r == STORE_E_CORRUPT) {
+			complain(ret_error, error_size,
+				"its rows do not add up to its row count, events and hashes", view);
+		}
+	}
+	mdb_txn_abort(snapshot.txn);
+	if (at_end) {
+		scrub_begin_view(scrub, store->root.live, scrub->view_id + 1);
+	}
+	return r == STORE_E_ABSENT ? 0 : r;
+}
+
+/* A walk over all streams, in several transactions. */
+struct stream_walk {
+	struct tally sums[STREAM_KIND_COUNT];
+	uint8_t key[STREAM_KEY_SIZE_MAX]; /* the last one seen */
+	size_t key_size;
+	size_t count; /* in this transaction */
+};
+
+enum { WALK_PAUSES = 100 };
+
+static int add_stream(void *owner, struct slice key, struct slice value)
+{
+	struct stream_walk *walk = owner;
+	struct stream_sums sums;
+	struct counted counted = {0};
+	struct stream_id id;
+
+	if (walk->count == STREAMS_PER_SNAPSHOT) {
+		return WALK_PAUSES;
+	}
+	if (slice_equal(key, slice_of(walk->key, walk->key_size))) {
+		return 0;
+	}
+	int r = stream_decode(value, &sums, &counted);
+	bool fits = r == 0 && stream_key_parse(key, &id) && stream_sums_fit(&sums, &counted);
+	counted_deinit(&counted);
+	if (!fits) {
+		return r < 0 ? r : STORE_E_CORRUPT;
+	}
+	walk->sums[id.kind].accepted += sums.accepted;
+	walk->sums[id.kind].rejected += sums.rejected;
+	memcpy(walk->key, key.bytes, key.size);
+	walk->key_size = key.size;
+	walk->count++;
+	return 0;
+}
+
+static int walk_streams(struct store *store, uint32_t generation, struct stream_walk *walk)
+{
+	int r = WALK_PAUSES;
+	while (r == WALK_PAUSES) {
+		struct snapshot snapshot;
+		r = begin(store, generation, &snapshot);
+		if (r != 0) {
+			return r;
+		}
+		walk->count = 0;
+		r = snapshot_walk(&snapshot, TABLE_STREAMS, slice_of(walk->key, walk->key_size),
+			add_stream, walk);
+		mdb_txn_abort(snapshot.txn);
+	}
+	return r;
+}
+
+static int compare_kinds(const struct stream_walk *walk, const struct ledger *ledger,
+	char *ret_error, size_t error_size)
+{
+	for (uint32_t kind = 0; kind < STREAM_KIND_COUNT; kind++) {
+		const struct tally *sets = &walk->sums[kind], *told = &ledger->tallies[kind];
+		if (sets->accepted != told->accepted || sets->rejected != told->rejected) {
+			snprintf(ret_error, error_size,
+				"%s: the counted sets hold %" PRIu64 " accepted and %" PRIu64
+				" rejected, the ledger says %" PRIu64 " and %" PRIu64,
+				stream_kind_name(kind), sets->accepted, sets->rejected,
+				told->accepted, told->rejected);
+			return STORE_E_CORRUPT;
+		}
+	}
+	return 0;
+}
+
+static uint64_t accepted_of_view(const struct view *view, const struct ledger *ledger)
+{
+	uint64_t accepted = 0;
+	for (uint32_t kind = 0; kind < STREAM_KIND_COUNT; kind++) {
+		if (view_counts_kind(view, stream_kind_counts_as(kind))) {
+			accepted += ledger->tallies[kind].accepted;
+		}
+	}
+	return accepted;
+}
+
+static int compare_views(struct snapshot *snapshot, const struct view_set *views,
+	const struct ledger *ledger, char *ret_error, size_t error_size)
+{
+	for (uint32_t id = 0; id < view_set_count(views); id++) {
+		const struct view *view = view_set_at(views, id);
+		struct view_summary summary;
+		int r = read_summary(snapshot, id, &summary);
+		if (r != 0) {
+			return r < 0 ? r
+				     : complain(ret_error, error_size, "its summary is broken",
+					       view);
+		}
+		if (view_is_conserved(view) &&
+			summary.matched + summary.unmatched != accepted_of_view(view, ledger)) {
+			return complain(ret_error, error_size,
+				"events in rows and unmatched are not the events accepted", view);
+		}
+	}
+	return 0;
+}
+
+static int read_ledger(struct snapshot *snapshot, struct ledger *ledger)
+{
+	struct slice value;
+	int r = snapshot_get(snapshot, TABLE_SUMMARY, SUMMARY_LEDGER, &value);
+	if (r != 0) {
+		return r < 0 ? r : STORE_E_CORRUPT;
+	}
+	r = ledger_decode(value, ledger);
+	return r == -EBADMSG ? STORE_E_CORRUPT : r;
+}
+
+int store_check_sums(struct store *store, uint32_t generation, const struct view_set *views,
+	char *ret_error, size_t error_size)
+{
+	struct stream_walk walk = {0};
+	struct ledger ledger = {0};
+	struct snapshot snapshot;
+
+	snprintf(ret_error, error_size, "a counted set or the ledger can't be read");
+	int r = walk_streams(store, generation, &walk);
+	if (r != 0) {
+		return r;
+	}
+	r = begin(store, generation, &snapshot);
+	if (r != 0) {
+		return r;
+	}
+	r = read_ledger(&snapshot, &ledger);
+	if (r == 0) {
+		r = compare_kinds(&walk, &ledger, ret_error, error_size);
+	}
+	if (r == 0) {
+		r = compare_views(&snapshot, views, &ledger, ret_error, error_size);
+	}
+	mdb_txn_abort(snapshot.txn);
+	ledger_deinit(&ledger);
+	return r;
+}
+
+static int empty_table(MDB_txn *txn, unsigned table, size_t *rows_left)
+{
+	MDB_cursor *cursor = NULL;
+	MDB_val key, data;
+	int rc = mdb_cursor_open(txn, table, &cursor);
+	while (rc == 0 && *rows_left > 0) {
+		rc = mdb_cursor_get(cursor, &key, &data, MDB_FIRST);
+		if (rc == 0) {
+			rc = mdb_cursor_del(cursor, 0);
+			--*rows_left;
+		}
+	}
+	if (cursor != NULL) {
+		mdb_cursor_close(cursor);
+	}
+	return rc == MDB_NOTFOUND ? 0 : store_from_lmdb(rc);
+}
+
+int store_drop_step(struct store *store, size_t rows_max, bool *ret_is_empty)
+{
+	const struct generation *dropped = store_generation(store, store->root.dropping);
+	size_t rows_left = rows_max;
+	MDB_txn *txn = NULL;
+
+	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &txn));
+	for (int table = 0; table < TABLE_COUNT && r == 0; table++) {
+		r = empty_table(txn, dropped->tables[table], &rows_left);
+	}
+	if (r != 0) {
+		mdb_txn_abort(txn);
+		return r;
+	}
+	r = store_from_lmdb(mdb_txn_commit(txn));
+	if (r == 0) {
+		*ret_is_empty = rows_left > 0;
+	}
+	return r;
+}

@@ -1,0 +1,36 @@
+/* commit.h - one transaction of a store: everything that a frozen overlay and the records behind it changed, or
+ * nothing. Runs on the committing thread, as do the walks that check what was written. */
+#pragma once
+#include "aggregator/store.h"
+#include "proto/buffer.h"
+
+/* Made on the loop's thread, then read only until it is written. */
+struct commit {
+	uint32_t generation;
+	uint64_t number; /* of the generation's commits */
+	const struct view_set *views; /* borrowed */
+	struct overlay *overlay; /* owned; sorted */
+	struct buffer puts; /* rows of the other tables, by commit_put and commit_delete */
+};
+
+void commit_init(struct commit *commit);
+void commit_deinit(struct commit *commit);
+/* The buffer's error tells of failure. */
+void commit_put(
+	struct commit *commit, enum store_table table, struct slice key, struct slice value);
+void commit_delete(struct commit *commit, enum store_table table, struct slice key);
+
+/* 0: it is on disk. STORE_E_FULL: nothing was written, the same commit may be tried again. STORE_E_CORRUPT: what it
+ * changes can't be read, nothing was written. -errno: unknown; end the process and read the truth at the next start. */
+int store_commit(struct store *store, const struct commit *commit);
+
+/* Reads at most `rows_max` rows of the live generation, each in turn for ever: checksums, and at a view's end its row
+ * count, Σcount and sum of hashes. 0, or STORE_E_CORRUPT with a sentence, or -errno. */
+int store_scrub(struct store *store, const struct view_set *views, size_t rows_max, char *ret_error,
+	size_t error_size);
+/* Σ sizes of counted sets = accepted + rejected per kind of stream, and for each view that can be held against it
+ * Σcount + unmatched = accepted. 0, or STORE_E_CORRUPT with a sentence, or -errno. */
+int store_check_sums(struct store *store, uint32_t generation, const struct view_set *views,
+	char *ret_error, size_t error_size);
+/* Deletes at most `rows_max` rows of the generation that is dropped. *ret_is_empty when none is left. */
+int store_drop_step(struct store *store, size_t rows_max, bool *ret_is_empty);

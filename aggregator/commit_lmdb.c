@@ -1,0 +1,271 @@
+/* One transaction of a store, from a frozen overlay and the rows beside it. */
+#include "aggregator/store_layout.h"
+#include <assert.h>
+#include <errno.h>
+#include <lmdb.h>
+
+enum {
+	PUT_DELETES = 0x80, /* in the byte that names the table */
+	/* A second's worth of offsets, streams and quarantine; a stream in quarantine is 80 KiB, a record 64. */
+	PUTS_SIZE_MAX = 256 * 1024 * 1024,
+	/* LMDB keeps values far above a page in runs of pages; no measure's state comes near. */
+	ROW_VALUE_SIZE_MAX = 1024 * 1024,
+};
+
+/* The work of one call. What changes beside the environment is kept here until the commit is through. */
+struct writing {
+	struct store *store;
+	const struct generation *generation;
+	const struct commit *commit;
+	MDB_txn *txn;
+	MDB_cursor *rows;
+	struct scrub scrub;
+	struct buffer value;
+};
+
+void commit_init(struct commit *commit)
+{
+	*commit = (struct commit){0};
+	buffer_init(&commit->puts, PUTS_SIZE_MAX);
+}
+
+void commit_deinit(struct commit *commit)
+{
+	overlay_free(commit->overlay);
+	buffer_deinit(&commit->puts);
+	*commit = (struct commit){0};
+}
+
+void commit_put(struct commit *commit, enum store_table table, struct slice key, struct slice value)
+{
+	pack_u8(&commit->puts, (uint8_t)table);
+	pack_bytes(&commit->puts, key);
+	pack_bytes(&commit->puts, value);
+}
+
+void commit_delete(struct commit *commit, enum store_table table, struct slice key)
+{
+	pack_u8(&commit->puts, (uint8_t)(table | PUT_DELETES));
+	pack_bytes(&commit->puts, key);
+}
+
+static int write_puts(struct writing *writing)
+{
+	struct unpack puts = unpack_of(buffer_slice(&writing->commit->puts));
+	int r = 0;
+	while (puts.rest.size > 0 && r == 0) {
+		uint8_t code = unpack_u8(&puts);
+		struct slice key = unpack_bytes(&puts);
+		unsigned table = writing->generation->tables[code & ~PUT_DELETES];
+		if ((code & PUT_DELETES) != 0) {
+			MDB_val name = {key.size, (void *)key.bytes};
+			r = store_from_lmdb(mdb_del(writing->txn, table, &name, NULL));
+			r = r == STORE_E_ABSENT ? 0 : r;
+		} else {
+			r = sealed_put(writing->txn, table, key, unpack_bytes(&puts));
+		}
+	}
+	assert(!puts.failed);
+	return r;
+}
+
+/* Puts the delta's members into the flat set, and counts by measure which were not there. */
+static int write_members(struct writing *writing, uint32_t view_id, const struct delta *delta,
+	uint64_t ret_new[VIEW_MEASURES_MAX])
+{
+	unsigned table = writing->generation->tables[TABLE_MEMBERS];
+	size_t count = delta_member_count(delta);
+
+	memset(ret_new, 0, VIEW_MEASURES_MAX * sizeof *ret_new);
+	for (size_t i = 0; i < count; i++) {
+		uint8_t bytes[ROW_KEY_SIZE_MAX], seal[SEAL_SIZE];
+		struct slice key = {NULL, 0};
+		bool fits =
+			row_key_of(view_id, slice_of(delta_member_at(delta, i), 16), bytes, &key);
+		assert(fits);
+		(void)fits;
+		pack_big_endian(seal, seal_of(key, slice_of(NULL, 0)), SEAL_SIZE);
+		MDB_val name = {key.size, bytes}, data = {SEAL_SIZE, seal};
+		int rc = mdb_put(writing->txn, table, &name, &data, MDB_NOOVERWRITE);
+		if (rc == MDB_KEYEXIST) {
+			continue;
+		}
+		if (rc != 0) {
+			return store_from_lmdb(rc);
+		}
+		ret_new[delta_member_measure(delta, i)]++;
+	}
+	return 0;
+}
+
+static uint64_t hash_of_sealed(struct slice sealed)
+{
+	struct unpack seal = unpack_of(slice_of(sealed.bytes + sealed.size - SEAL_SIZE, SEAL_SIZE));
+	return row_hash(unpack_u32(&seal), sealed.size - SEAL_SIZE);
+}
+
+static int read_row(struct writing *writing, struct slice key, struct slice *ret_sealed)
+{
+	MDB_val name = {key.size, (void *)key.bytes}, data;
+	int r = store_from_lmdb(mdb_cursor_get(writing->rows, &name, &data, MDB_SET));
+	*ret_sealed = r == 0 ? slice_of(data.mv_data, data.mv_size) : slice_of(NULL, 0);
+	return r == STORE_E_ABSENT ? 0 : r;
+}
+
+static int put_row(struct writing *writing, struct slice key, uint32_t checksum)
+{
+	struct slice value = buffer_slice(&writing->value);
+	MDB_val name = {key.size, (void *)key.bytes};
+	MDB_val data = {value.size + SEAL_SIZE, NULL};
+	int r = store_from_lmdb(mdb_cursor_put(writing->rows, &name, &data, MDB_RESERVE));
+	if (r == 0) {
+		memcpy(data.mv_data, value.bytes, value.size);
+		pack_big_endian((uint8_t *)data.mv_data + value.size, checksum, SEAL_SIZE);
+	}
+	return r;
+}
+
+/* Has the slow walk seen this row already? Then its sums change with the row. */
+static bool is_behind(const struct scrub *scrub, uint32_t generation, struct slice key)
+{
+	if (scrub->generation != generation || scrub->key_size == 0 ||
+		key.bytes[0] != scrub->view_id) {
+		return false;
+	}
+	size_t common = key.size < scrub->key_size ? key.size : scrub->key_size;
+	int order = memcmp(key.bytes, scrub->key, common);
+	return order < 0 || (order == 0 && key.size <= scrub->key_size);
+}
+
+static int merge(struct writing *writing, const struct view *view, struct slice base,
+	const struct delta *delta)
+{
+	uint64_t new_members[VIEW_MEASURES_MAX];
+	int r = write_members(writing, view_id(view), delta, new_members);
+	if (r != 0) {
+		return r;
+	}
+	buffer_clear(&writing->value);
+	r = delta_merge(view, base, delta, new_members, &writing->value);
+	if (r == 0) {
+		r = writing->value.error;
+	}
+	return r == -EBADMSG ? STORE_E_CORRUPT : r;
+}
+
+static int write_row(struct writing *writing, const struct view *view, const struct delta *delta,
+	struct view_summary *summary)
+{
+	uint8_t bytes[ROW_KEY_SIZE_MAX];
+	struct slice key, sealed, base = {NULL, 0};
+
+	if (!row_key_of(view_id(view), delta_key(delta), bytes, &key)) {
+		return -EINVAL;
+	}
+	int r = read_row(writing, key, &sealed);
+	if (r == 0 && sealed.size > 0 && !seal_open(key, sealed, &base)) {
+		r = STORE_E_CORRUPT;
+	}
+	uint64_t old_hash = r == 0 && sealed.size > 0 ? hash_of_sealed(sealed) : 0;
+	uint64_t row_is_new = sealed.size == 0;
+	if (r == 0) {
+		r = merge(writing, view, base, delta);
+	}
+	if (r != 0) {
+		return r;
+	}
+	uint32_t checksum = seal_of(key, buffer_slice(&writing->value));
+	uint64_t hash_change = row_hash(checksum, writing->value.size) - old_hash;
+	summary->row_count += row_is_new;
+	summary->hash_sum += hash_change;
+	if (is_behind(&writing->scrub, writing->commit->generation, key)) {
+		writing->scrub.row_count += row_is_new;
+		writing->scrub.hash_sum += hash_change;
+		writing->scrub.matched += delta_event_count(delta);
+	}
+	return put_row(writing, key, checksum);
+}
+
+static int write_summary(
+	struct writing *writing, struct slice key, const struct view_summary *summary)
+{
+	buffer_clear(&writing->value);
+	view_summary_encode(summary, &writing->value);
+	return writing->value.error != 0
+		       ? writing->value.error
+		       : sealed_put(writing->txn, writing->generation->tables[TABLE_SUMMARY], key,
+				 buffer_slice(&writing->value));
+}
+
+static int write_view(struct writing *writing, const struct view *view)
+{
+	const struct overlay *overlay = writing->commit->overlay;
+	uint32_t id = view_id(view);
+	size_t row_count = overlay_row_count(overlay, id);
+	uint8_t key_bytes[5];
+	struct slice key = summary_key(id, key_bytes), value;
+	struct view_summary summary;
+	char name[VIEW_NAME_SIZE_MAX + 1];
+
+	if (overlay_matched(overlay, id) == 0 && overlay_unmatched(overlay, id) == 0) {
+		return 0;
+	}
+	int r = sealed_get(writing->txn, writing->generation->tables[TABLE_SUMMARY], key, &value);
+	if (r != 0 || !view_summary_decode(value, &summary) || summary.name.size >= sizeof name) {
+		return r < 0 ? r : STORE_E_CORRUPT;
+	}
+	/* Name and text lie in a page that the puts may move: the view's own are the same. */
+	summary.name = slice_of_text(view_name(view));
+	summary.text = slice_of_text(view_text(view));
+	summary.matched += overlay_matched(overlay, id);
+	summary.unmatched += overlay_unmatched(overlay, id);
+	for (size_t i = 0; i < row_count && r == 0; i++) {
+		r = write_row(writing, view, overlay_row_at(overlay, id, i), &summary);
+	}
+	return r == 0 ? write_summary(writing, key, &summary) : r;
+}
+
+static int write_all(struct writing *writing)
+{
+	const struct commit *commit = writing->commit;
+	int r = store_from_lmdb(mdb_cursor_open(
+		writing->txn, writing->generation->tables[TABLE_ROWS], &writing->rows));
+	for (size_t i = 0; r == 0 && i < view_set_count(commit->views); i++) {
+		r = write_view(writing, view_set_at(commit->views, i));
+	}
+	if (r == 0) {
+		r = write_puts(writing);
+	}
+	if (writing->rows != NULL) {
+		mdb_cursor_close(writing->rows);
+	}
+	return r;
+}
+
+int store_commit(struct store *store, const struct commit *commit)
+{
+	struct writing writing = {
+		.store = store,
+		.generation = store_generation(store, commit->generation),
+		.commit = commit,
+		.scrub = store->scrub,
+	};
+	assert(writing.generation != NULL);
+	buffer_init(&writing.value, ROW_VALUE_SIZE_MAX);
+	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &writing.txn));
+	if (r == 0) {
+		r = write_all(&writing);
+	}
+	if (r == 0) {
+		r = store_from_lmdb(mdb_txn_commit(writing.txn));
+		writing.txn = NULL; /* commit ends the transaction, even one that fails */
+	}
+	if (writing.txn != NULL) {
+		mdb_txn_abort(writing.txn);
+	}
+	if (r == 0) {
+		store->scrub = writing.scrub;
+	}
+	buffer_deinit(&writing.value);
+	return r;
+}

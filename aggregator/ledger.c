@@ -1,0 +1,95 @@
+#include "aggregator/ledger.h"
+#include <errno.h>
+
+void ledger_deinit(struct ledger *ledger)
+{
+	text_set_deinit(&ledger->gaps);
+	text_set_deinit(&ledger->streams_quarantined);
+}
+
+static void encode_texts(const struct text_set *set, struct buffer *buffer)
+{
+	pack_varint(buffer, set->count);
+	for (size_t i = 0; i < set->count; i++) {
+		pack_bytes(buffer, slice_of_text(set->texts[i]));
+	}
+}
+
+void ledger_encode(const struct ledger *ledger, struct buffer *buffer)
+{
+	pack_u64(buffer, ledger->commit);
+	pack_u64(buffer, (uint64_t)ledger->event_ts);
+	pack_u64(buffer, ledger->quarantined);
+	pack_bytes(buffer, slice_of_text(ledger->cluster_id));
+	pack_u8(buffer, STREAM_KIND_COUNT);
+	for (int kind = 0; kind < STREAM_KIND_COUNT; kind++) {
+		pack_varint(buffer, ledger->tallies[kind].accepted);
+		pack_varint(buffer, ledger->tallies[kind].rejected);
+		pack_varint(buffer, ledger->tallies[kind].duplicates);
+	}
+	encode_texts(&ledger->gaps, buffer);
+	encode_texts(&ledger->streams_quarantined, buffer);
+}
+
+static int decode_texts(struct unpack *unpack, struct text_set *set)
+{
+	uint64_t count = unpack_varint(unpack);
+	for (uint64_t i = 0; i < count && !unpack->failed; i++) {
+		struct slice bytes = unpack_bytes(unpack);
+		char text[1024];
+		if (bytes.size >= sizeof text) {
+			return -EBADMSG;
+		}
+		memcpy(text, bytes.size == 0 ? (const void *)"" : bytes.bytes, bytes.size);
+		text[bytes.size] = '\0';
+		int r = unpack->failed ? -EBADMSG : text_set_add(set, text);
+		if (r < 0) {
+			return r == -ENOSPC ? -EBADMSG : r;
+		}
+	}
+	return 0;
+}
+
+static int decode_tallies(struct unpack *unpack, struct ledger *ledger)
+{
+	struct slice cluster_id = unpack_bytes(unpack);
+	if (cluster_id.size >= CLUSTER_ID_SIZE || unpack_u8(unpack) != STREAM_KIND_COUNT) {
+		return -EBADMSG;
+	}
+	if (cluster_id.size > 0) {
+		memcpy(ledger->cluster_id, cluster_id.bytes, cluster_id.size);
+	}
+	for (int kind = 0; kind < STREAM_KIND_COUNT; kind++) {
+		ledger->tallies[kind].accepted = unpack_varint(unpack);
+		ledger->tallies[kind].rejected = unpack_varint(unpack);
+		ledger->tallies[kind].duplicates = unpack_varint(unpack);
+	}
+	return 0;
+}
+
+int ledger_decode(struct slice bytes, struct ledger *ledger)
+{
+	struct unpack unpack = unpack_of(bytes);
+	struct ledger decoded = {0};
+
+	decoded.commit = unpack_u64(&unpack);
+	decoded.event_ts = (int64_t)unpack_u64(&unpack);
+	decoded.quarantined = unpack_u64(&unpack);
+	int r = decode_tallies(&unpack, &decoded);
+	if (r == 0) {
+		r = decode_texts(&unpack, &decoded.gaps);
+	}
+	if (r == 0) {
+		r = decode_texts(&unpack, &decoded.streams_quarantined);
+	}
+	if (r == 0 && !unpack_is_whole(&unpack)) {
+		r = -EBADMSG;
+	}
+	if (r != 0) {
+		ledger_deinit(&decoded);
+		return r;
+	}
+	ledger_deinit(ledger);
+	*ledger = decoded;
+	return 0;
+}

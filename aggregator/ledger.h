@@ -1,0 +1,30 @@
+/* ledger.h - what one shard of one generation knows as a whole, kept in every commit: how often it committed, the
+ * cluster that it read, what an operator accepted as missing, and per kind of stream what was accepted, rejected and
+ * seen again. The self-check holds the counted sets against these sums. Pure. */
+#pragma once
+#include "aggregator/stream.h"
+#include "aggregator/text_set.h"
+
+enum { CLUSTER_ID_SIZE = 129 };
+
+struct tally {
+	uint64_t accepted;
+	uint64_t rejected;
+	uint64_t duplicates;
+};
+
+/* Zero-initialised: of a generation that read nothing. */
+struct ledger {
+	uint64_t commit; /* number of the last one */
+	int64_t event_ts; /* largest counted; 0: none */
+	uint64_t quarantined; /* records ever put into the quarantine: the next one's key */
+	char cluster_id[CLUSTER_ID_SIZE]; /* "": not yet known */
+	struct tally tallies[STREAM_KIND_COUNT];
+	struct text_set gaps; /* accepted */
+	struct text_set streams_quarantined; /* by name, for /readyz */
+};
+
+void ledger_deinit(struct ledger *ledger);
+void ledger_encode(const struct ledger *ledger, struct buffer *buffer);
+/* 0, -EBADMSG, -ENOMEM. Replaces what it holds. */
+int ledger_decode(struct slice bytes, struct ledger *ledger);

@@ -1,0 +1,38 @@
+/* record.h - what a Kafka record is: an event, a marker that the bridge left instead of one, somebody else's record, or
+ * bytes that can't be read. Nothing here stops the aggregator; nothing is guessed. Pure. */
+#pragma once
+#include "aggregator/stream.h"
+#include "proto/dead_letter.h"
+
+/* As read; borrowed. */
+struct record {
+	enum kind topic_kind; /* what the topic is for: orders -> order, orders.dlq -> order.dlq */
+	int32_t partition;
+	int64_t offset;
+	int64_t timestamp_ms; /* the broker's append time */
+	struct slice key;
+	struct slice value;
+	struct slice headers[DLQ_HEADER_COUNT]; /* of dead letters; absent ones {NULL, 0} */
+};
+
+enum record_class {
+	RECORD_EVENT,
+	RECORD_MARKER,
+	RECORD_FOREIGN,
+	RECORD_UNREADABLE,
+};
+
+/* Borrows from the record and the document. */
+struct reading {
+	enum record_class class;
+	struct stream_id stream; /* of events and markers */
+	uint64_t seq;
+	struct event
+		event; /* of events; of a dead letter: its certificate, time of receipt and kind */
+	struct slice letter_code; /* of dead letters */
+	struct complaint complaint; /* of the last two: why */
+};
+
+/* 0, or -ENOMEM. */
+int record_read(
+	struct document *document, const struct record *record, struct reading *ret_reading);

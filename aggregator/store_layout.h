@@ -1,0 +1,67 @@
+/* store_layout.h - private to the *_lmdb.c files: the inside of a store, without <lmdb.h>. A value's last four bytes
+ * are the CRC32C of key and value, big-endian. */
+#pragma once
+#include "aggregator/commit.h"
+#include "aggregator/pack.h"
+#include "aggregator/view_summary.h"
+
+struct MDB_env;
+struct MDB_txn;
+struct MDB_cursor;
+
+enum {
+	GENERATIONS_MAX = 3, /* live, shadow, dropping */
+	SEAL_SIZE = 4,
+	ROW_KEY_SIZE_MAX = 511, /* LMDB's */
+};
+
+struct generation {
+	uint32_t number; /* 0: this place is free */
+	unsigned tables[TABLE_COUNT]; /* MDB_dbi */
+};
+
+/* How far the slow walk over all rows has come, and the sums of what it saw. Commits that change a row behind it change
+ * the sums too, so that they are right although the walk takes hours. */
+struct scrub {
+	uint32_t generation;
+	uint32_t view_id;
+	uint8_t key[ROW_KEY_SIZE_MAX]; /* the last row seen, view id first */
+	size_t key_size; /* 0: at the beginning of the view */
+	uint64_t row_count, matched, hash_sum;
+};
+
+struct store {
+	struct MDB_env *env;
+	unsigned meta; /* MDB_dbi */
+	struct store_root root;
+	struct generation generations[GENERATIONS_MAX];
+	struct snapshot *spare; /* one ended snapshot, for the next */
+	struct scrub scrub; /* the committing thread's */
+};
+
+struct snapshot {
+	struct store *store;
+	struct MDB_txn *txn;
+	const struct generation *generation;
+	uint64_t commit;
+};
+
+int store_from_lmdb(int rc);
+const struct generation *store_generation(const struct store *store, uint32_t number);
+int store_read_root(struct MDB_txn *txn, unsigned meta, struct store_root *ret_root);
+
+/* 0, STORE_E_ABSENT, STORE_E_CORRUPT, -errno; the value without its seal. */
+int sealed_get(struct MDB_txn *txn, unsigned table, struct slice key, struct slice *ret_value);
+int sealed_put(struct MDB_txn *txn, unsigned table, struct slice key, struct slice value);
+/* Cuts the seal off. false when it does not fit. */
+bool seal_open(struct slice key, struct slice sealed, struct slice *ret_value);
+uint32_t seal_of(struct slice key, struct slice value);
+
+/* The store's key of a row or member: view id, then the view's own key. false when it is too long. */
+bool row_key_of(uint32_t view_id, struct slice key, uint8_t ret_key[ROW_KEY_SIZE_MAX],
+	struct slice *ret_slice);
+/* TABLE_SUMMARY's key of a view. */
+struct slice summary_key(uint32_t view_id, uint8_t ret_key[5]);
+
+/* Looks at the file in a child process. 0, STORE_E_ABSENT (there is none), STORE_E_CORRUPT, STORE_E_FOREIGN, -errno. */
+int store_look(const char *dir);

@@ -1,0 +1,406 @@
+/* A store's life: the environment, its root, and its generations. */
+#include "aggregator/ledger.h"
+#include "aggregator/store_layout.h"
+#include <assert.h>
+#include <errno.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	/* Three generations of six tables, and meta. */
+	TABLES_MAX = GENERATIONS_MAX * TABLE_COUNT + 1,
+	FILE_MODE = 0640,
+	VALUE_SIZE_MAX = 64 * 1024,
+};
+
+static const char *const table_names[TABLE_COUNT] = {
+	[TABLE_ROWS] = "rows",
+	[TABLE_MEMBERS] = "members",
+	[TABLE_STREAMS] = "streams",
+	[TABLE_OFFSETS] = "offsets",
+	[TABLE_SUMMARY] = "summary",
+	[TABLE_QUARANTINE] = "quarantine",
+};
+
+static void encode_root(const struct store_root *root, struct buffer *buffer)
+{
+	buffer_append_text(buffer, "till");
+	pack_u32(buffer, STORE_VERSION);
+	pack_u32(buffer, root->shard);
+	pack_u32(buffer, root->shard_count);
+	pack_u8(buffer, root->is_complete);
+	pack_u32(buffer, root->live);
+	pack_u32(buffer, root->shadow);
+	pack_u32(buffer, root->dropping);
+	pack_u32(buffer, root->next);
+	buffer_append(buffer, root->live_id, STORE_ID_SIZE);
+	buffer_append(buffer, root->shadow_id, STORE_ID_SIZE);
+}
+
+static void unpack_id(struct unpack *unpack, char ret_id[STORE_ID_SIZE])
+{
+	struct slice id = unpack_take(unpack, STORE_ID_SIZE);
+	if (id.size > 0) {
+		memcpy(ret_id, id.bytes, STORE_ID_SIZE);
+		ret_id[STORE_ID_SIZE - 1] = '\0';
+	}
+}
+
+static int decode_root(struct slice bytes, struct store_root *ret_root)
+{
+	struct unpack unpack = unpack_of(bytes);
+	struct store_root root = {0};
+	if (!slice_equals_text(unpack_take(&unpack, 4), "till") ||
+		unpack_u32(&unpack) != STORE_VERSION) {
+		return STORE_E_FOREIGN;
+	}
+	root.shard = unpack_u32(&unpack);
+	root.shard_count = unpack_u32(&unpack);
+	root.is_complete = unpack_u8(&unpack) != 0;
+	root.live = unpack_u32(&unpack);
+	root.shadow = unpack_u32(&unpack);
+	root.dropping = unpack_u32(&unpack);
+	root.next = unpack_u32(&unpack);
+	unpack_id(&unpack, root.live_id);
+	unpack_id(&unpack, root.shadow_id);
+	if (!unpack_is_whole(&unpack)) {
+		return STORE_E_CORRUPT;
+	}
+	*ret_root = root;
+	return 0;
+}
+
+int store_read_root(struct MDB_txn *txn, unsigned meta, struct store_root *ret_root)
+{
+	struct slice value;
+	int r = sealed_get(txn, meta, slice_of("root", 4), &value);
+	return r == 0 ? decode_root(value, ret_root) : r;
+}
+
+static int write_root(struct MDB_txn *txn, unsigned meta, const struct store_root *root)
+{
+	struct buffer buffer;
+	buffer_init(&buffer, VALUE_SIZE_MAX);
+	encode_root(root, &buffer);
+	int r = buffer.error;
+	if (r == 0) {
+		r = sealed_put(txn, meta, slice_of("root", 4), buffer_slice(&buffer));
+	}
+	buffer_deinit(&buffer);
+	return r;
+}
+
+static int open_tables(
+	struct MDB_txn *txn, uint32_t number, unsigned flags, struct generation *ret_generation)
+{
+	struct generation generation = {.number = number};
+	for (int table = 0; table < TABLE_COUNT; table++) {
+		char name[32];
+		snprintf(name, sizeof name, "%s.%u", table_names[table], number);
+		int r = store_from_lmdb(mdb_dbi_open(txn, name, flags, &generation.tables[table]));
+		if (r != 0) {
+			return r == STORE_E_ABSENT ? STORE_E_CORRUPT : r;
+		}
+	}
+	*ret_generation = generation;
+	return 0;
+}
+
+static int open_generations(struct store *store, struct MDB_txn *txn)
+{
+	const uint32_t numbers[GENERATIONS_MAX] = {
+		store->root.live, store->root.shadow, store->root.dropping};
+	for (int i = 0; i < GENERATIONS_MAX; i++) {
+		int r = numbers[i] == 0 ? 0
+					: open_tables(txn, numbers[i], 0, &store->generations[i]);
+		if (r != 0) {
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* Opens meta and whatever the root names. A file without a root is new, or of somebody else. */
+static int open_root(struct store *store, bool is_new)
+{
+	MDB_txn *txn = NULL;
+	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &txn));
+	if (r != 0) {
+		return r;
+	}
+	r = store_from_lmdb(mdb_dbi_open(txn, "meta", is_new ? MDB_CREATE : 0, &store->meta));
+	if (r == 0) {
+		r = store_read_root(txn, store->meta, &store->root);
+		if (r == STORE_E_ABSENT && is_new) {
+			r = write_root(txn, store->meta, &store->root);
+		}
+	}
+	if (r == 0) {
+		r = open_generations(store, txn);
+	}
+	if (r != 0) {
+		mdb_txn_abort(txn);
+		return r == STORE_E_ABSENT ? STORE_E_FOREIGN : r;
+	}
+	return store_from_lmdb(mdb_txn_commit(txn));
+}
+
+static int open_env(struct store *store, const struct store_options *options)
+{
+	int dead = 0;
+	int rc = mdb_env_create(&store->env);
+	if (rc == 0) {
+		rc = mdb_env_set_mapsize(store->env, (size_t)options->map_size);
+	}
+	if (rc == 0) {
+		rc = mdb_env_set_maxdbs(store->env, TABLES_MAX);
+	}
+	if (rc == 0) {
+		/* Default flags but for NOTLS, which lets one thread hold several read transactions. */
+		rc = mdb_env_open(store->env, options->dir, MDB_NOTLS, FILE_MODE);
+	}
+	if (rc == 0) {
+		rc = mdb_reader_check(store->env, &dead);
+	}
+	return store_from_lmdb(rc);
+}
+
+int store_new(const struct store_options *options, struct store **ret_store)
+{
+	int r = store_look(options->dir);
+	if (r != 0 && r != STORE_E_ABSENT) {
+		return r;
+	}
+	struct store *store = calloc(1, sizeof *store);
+	if (store == NULL) {
+		return -ENOMEM;
+	}
+	bool is_new = r == STORE_E_ABSENT;
+	r = open_env(store, options);
+	if (r == 0) {
+		r = open_root(store, is_new);
+	}
+	if (r != 0) {
+		store_free(store);
+		return r;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+struct store *store_free(struct store *store)
+{
+	if (store == NULL) {
+		return NULL;
+	}
+	if (store->spare != NULL) {
+		mdb_txn_abort(store->spare->txn);
+		free(store->spare);
+	}
+	if (store->env != NULL) {
+		mdb_env_close(store->env);
+	}
+	free(store);
+	return NULL;
+}
+
+const struct store_root *store_root(const struct store *store)
+{
+	return &store->root;
+}
+
+uint64_t store_size(struct store *store)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+	mdb_env_info(store->env, &info);
+	mdb_env_stat(store->env, &stat);
+	return (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+const struct generation *store_generation(const struct store *store, uint32_t number)
+{
+	for (int i = 0; i < GENERATIONS_MAX; i++) {
+		if (number != 0 && store->generations[i].number == number) {
+			return &store->generations[i];
+		}
+	}
+	return NULL;
+}
+
+static int put_summary(struct MDB_txn *txn, unsigned table, const struct view *view)
+{
+	uint8_t key[5];
+	struct buffer buffer;
+	buffer_init(&buffer, VALUE_SIZE_MAX);
+	view_summary_encode(
+		&(struct view_summary){
+			.name = slice_of_text(view_name(view)),
+			.text = slice_of_text(view_text(view)),
+		},
+		&buffer);
+	int r = buffer.error;
+	if (r == 0) {
+		r = sealed_put(txn, table, summary_key(view_id(view), key), buffer_slice(&buffer));
+	}
+	buffer_deinit(&buffer);
+	return r;
+}
+
+static int fill_generation(
+	struct MDB_txn *txn, const struct generation *generation, const struct view_set *views)
+{
+	struct ledger empty = {0};
+	struct buffer buffer;
+	int r = 0;
+
+	for (size_t i = 0; i < view_set_count(views) && r == 0; i++) {
+		r = put_summary(txn, generation->tables[TABLE_SUMMARY], view_set_at(views, i));
+	}
+	if (r != 0) {
+		return r;
+	}
+	buffer_init(&buffer, VALUE_SIZE_MAX);
+	ledger_encode(&empty, &buffer);
+	r = buffer.error;
+	if (r == 0) {
+		r = sealed_put(txn, generation->tables[TABLE_SUMMARY], SUMMARY_LEDGER,
+			buffer_slice(&buffer));
+	}
+	buffer_deinit(&buffer);
+	return r;
+}
+
+static struct generation *free_place(struct store *store)
+{
+	for (int i = 0; i < GENERATIONS_MAX; i++) {
+		if (store->generations[i].number == 0) {
+			return &store->generations[i];
+		}
+	}
+	return NULL;
+}
+
+int store_create_generation(
+	struct store *store, const struct store_root *root, const struct view_set *views)
+{
+	struct generation *place = free_place(store);
+	struct generation generation;
+	MDB_txn *txn = NULL;
+
+	assert(place != NULL);
+	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &txn));
+	if (r != 0) {
+		return r;
+	}
+	r = open_tables(
+		txn, root->shadow != 0 ? root->shadow : root->live, MDB_CREATE, &generation);
+	if (r == 0) {
+		r = fill_generation(txn, &generation, views);
+	}
+	if (r == 0) {
+		r = write_root(txn, store->meta, root);
+	}
+	if (r != 0) {
+		mdb_txn_abort(txn);
+		return r;
+	}
+	r = store_from_lmdb(mdb_txn_commit(txn));
+	if (r == 0) {
+		*place = generation;
+		store->root = *root;
+	}
+	return r;
+}
+
+int store_set_root(struct store *store, const struct store_root *root)
+{
+	MDB_txn *txn = NULL;
+	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &txn));
+	if (r != 0) {
+		return r;
+	}
+	r = write_root(txn, store->meta, root);
+	if (r != 0) {
+		mdb_txn_abort(txn);
+		return r;
+	}
+	r = store_from_lmdb(mdb_txn_commit(txn));
+	if (r == 0) {
+		store->root = *root;
+	}
+	return r;
+}
+
+int store_switch(struct store *store)
+{
+	struct store_root root = store->root;
+	assert(root.shadow != 0 && root.dropping == 0);
+	root.dropping = root.live;
+	root.live = root.shadow;
+	root.shadow = 0;
+	memcpy(root.live_id, root.shadow_id, STORE_ID_SIZE);
+	memset(root.shadow_id, 0, STORE_ID_SIZE);
+	return store_set_root(store, &root);
+}
+
+int store_discard_shadow(struct store *store)
+{
+	struct store_root root = store->root;
+	assert(root.shadow != 0 && root.dropping == 0);
+	root.dropping = root.shadow;
+	root.shadow = 0;
+	memset(root.shadow_id, 0, STORE_ID_SIZE);
+	return store_set_root(store, &root);
+}
+
+int store_finish_drop(struct store *store)
+{
+	struct generation *dropped =
+		(struct generation *)store_generation(store, store->root.dropping);
+	struct store_root root = store->root;
+	MDB_txn *txn = NULL;
+
+	root.dropping = 0;
+	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &txn));
+	for (int table = 0; table < TABLE_COUNT && r == 0; table++) {
+		r = store_from_lmdb(mdb_drop(txn, dropped->tables[table], 1));
+	}
+	if (r == 0) {
+		r = write_root(txn, store->meta, &root);
+	}
+	if (r != 0) {
+		mdb_txn_abort(txn); /* takes NULL */
+		return r;
+	}
+	r = store_from_lmdb(mdb_txn_commit(txn));
+	if (r == 0) {
+		dropped->number = 0;
+		store->root = root;
+	}
+	return r;
+}
+
+int store_load_views(struct store *store, uint32_t generation, struct view_set *views)
+{
+	struct snapshot *snapshot = NULL;
+	int r = snapshot_begin(store, generation, &snapshot);
+	for (uint32_t id = 0; r == 0 && id < VIEWS_MAX; id++) {
+		uint8_t key[5];
+		char error[512];
+		struct slice value;
+		struct view_summary summary;
+		r = snapshot_get(snapshot, TABLE_SUMMARY, summary_key(id, key), &value);
+		if (r == 0 && !view_summary_decode(value, &summary)) {
+			r = STORE_E_CORRUPT;
+		}
+		if (r == 0) {
+			r = view_set_add_text(
+				views, summary.name, summary.text, error, sizeof error);
+			r = r == -EINVAL ? STORE_E_CORRUPT : r;
+		}
+	}
+	snapshot_end(snapshot);
+	return r == STORE_E_ABSENT ? 0 : r;
+}
