@@ -16,8 +16,15 @@ struct dead_letter {
 	struct slice bytes; /* as received */
 };
 
-/* The largest envelope: what does not fit is cut, and `truncated_from` in the message says the size it had. */
-enum { DEAD_LETTER_SIZE_MAX = 128 * 1024 };
+enum {
+	/* The largest envelope. */
+	DEAD_LETTER_SIZE_MAX = 128 * 1024,
+	/* Bytes past these are cut, and the message then ends in " (truncated_from=N)". */
+	DEAD_LETTER_BYTES_MAX = DEAD_LETTER_SIZE_MAX - 1024,
+	DEAD_LETTER_SOURCE_SIZE_MAX = 32,
+	/* A complaint's sentence and the words of a cut. */
+	DEAD_LETTER_MESSAGE_SIZE_MAX = COMPLAINT_SIZE_MAX + 48,
+};
 
 void dead_letter_encode(const struct dead_letter *letter, struct buffer *buffer);
 int dead_letter_decode(struct document *document, struct slice bytes,
@@ -38,6 +45,14 @@ enum dead_letter_header {
 };
 enum { DLQ_HEADER_COUNT = 10 };
 const char *dead_letter_header_name(enum dead_letter_header header);
+/* What Kafka's headers of a letter hold; the numbers' digits live here, the other texts in the letter. Don't copy. */
+struct dead_letter_headers {
+	struct slice values[DLQ_HEADER_COUNT];
+	char run[24], seq[24], received_ms[24];
+};
+/* `topic` is the topic that the event was meant for; borrowed. */
+void dead_letter_headers_fill(const struct dead_letter *letter, const char *topic,
+	struct dead_letter_headers *ret_headers);
 /* From Kafka's headers (absent ones {NULL, 0}) back to a letter, numbers parsed and checked: 0 or a reason. */
 int dead_letter_from_headers(const struct slice values[DLQ_HEADER_COUNT], struct slice bytes,
 	struct dead_letter *ret_letter, struct complaint *complaint);

@@ -32,7 +32,7 @@ static inline enum kind kind_dead_letter_of(enum kind kind)
 	return kind_is_dead_letter(kind) ? kind : (enum kind)((int)kind + KIND_EVENT_COUNT);
 }
 
-/* Who an event is: added once by the edge, never changed. run is 53 random bits, seq counts from 1. */
+/* Who an event is: added once by the edge, never changed. run is 53 random bits, not 0; seq counts from 1. */
 struct certificate {
 	struct slice edge;
 	uint64_t run;
@@ -84,8 +84,9 @@ struct event {
 	struct slice
 		text[FIELD_COUNT]; /* the text fields, by enum field; the others stay {NULL, 0} */
 	/* Only where number ids became text: the digits live here, text[] points in. */
-	char id_digits[3][24];
+	char id_digits[4][24];
 	enum encoding encoding; /* of the extra fields */
+	bool has_aliases; /* the map is as a producer sent it */
 	const struct node *map; /* the event's map: extras are its pairs that till does not know */
 	uint32_t extra_count;
 	enum reason rejected; /* of a marker: why the event was refused; else REASON_NONE */
@@ -105,14 +106,21 @@ struct event_rules {
 
 /* Decodes and normalises one event as a producer sent it. 0, -ENOMEM, or a reason > 0 with the complaint.
  * On a reason, *ret_kind is still the kind when it could be read, else KIND_ORDER: the dead letter's stream.
- * `event` borrows from `bytes` and `document`. Refused too: a normal form over EVENT_SIZE_MAX. */
+ * `event` borrows from `bytes` and `document`, and its texts may point into itself: don't copy it. After a
+ * refusal its content means nothing. Refused too: a normal form over EVENT_SIZE_MAX. */
 int event_normalise(struct document *document, enum encoding encoding, struct slice bytes,
 	const struct event_rules *rules, struct event *ret_event, enum kind *ret_kind,
 	struct complaint *complaint);
 
-/* Decodes normal form and checks every rule again, certificate included; markers too. 0, -ENOMEM or a reason. */
+/* Decodes normal form and checks every rule again, certificate included; markers too (then only `certificate`,
+ * `kind` and `rejected` are set, and kind may be a dead letter's). 0, -ENOMEM or a reason; certificates that don't
+ * hold are REASON_BAD_CERTIFICATE. */
 int event_decode(struct document *document, enum encoding encoding, struct slice bytes,
 	struct event *ret_event, struct complaint *complaint);
+
+/* The fields that till does not know, in the order they came: begin with *position NULL; false at the end. */
+bool event_next_extra(
+	const struct event *event, const struct node **position, struct extra_field *ret_field);
 
 /* Normal form with certificate. The buffer's error tells of failure. */
 void event_encode(const struct event *event, enum encoding encoding, struct buffer *buffer);

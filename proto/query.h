@@ -4,6 +4,9 @@
 #pragma once
 #include "proto/event.h"
 
+/* A view's group fields and its currency. */
+enum { QUERY_GROUP_VALUES_MAX = VIEW_GROUP_FIELDS_MAX + 1 };
+
 enum query_type {
 	QUERY_GET,
 	QUERY_TOP,
@@ -34,7 +37,8 @@ struct query {
 };
 
 /* 0, -ENOMEM, or REASON_BAD_REQUEST / REASON_UNKNOWN_QUERY / REASON_TOO_LARGE with the complaint. Unknown
- * keys of the request are refused by name: a typing error must not give another answer. */
+ * keys of the request are refused by name: a typing error must not give another answer. A refusal leaves *ret_query
+ * half-read; the answer's encoding is then encoding_of(request). `document` is good for QUERY_NODES_MAX nodes. */
 int query_decode(struct document *document, struct slice request, struct query *ret_query,
 	struct complaint *complaint);
 const char *query_type_name(enum query_type type);

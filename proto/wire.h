@@ -3,7 +3,15 @@
 #pragma once
 #include "proto/event.h"
 
-enum { WIRE_VERSION = 1 };
+enum {
+	WIRE_VERSION = 1,
+	WIRE_PROGRAM_SIZE_MAX = 64,
+	WIRE_CLUSTER_SIZE_MAX = 128, /* Kafka's own have 22 */
+	/* No bridge may ask for smaller batches: the largest dead letter must fit. */
+	WIRE_BATCH_SIZE_LEAST = 128 * 1024,
+	/* A peer may not silence an edge for longer. */
+	WIRE_RETRY_AFTER_MS_MAX = 60 * 60 * 1000,
+};
 
 enum wire_type {
 	WIRE_HELLO = 1,
@@ -18,8 +26,9 @@ enum wire_type {
 /* Lanes are kinds. */
 enum { LANE_COUNT = KIND_COUNT };
 
+/* Inclusive numbers of sendings. Ranges of one message rise and don't overlap. */
 struct wire_range {
-	uint64_t first, last; /* inclusive numbers of sendings */
+	uint64_t first, last;
 };
 
 enum nack_code {
@@ -47,7 +56,8 @@ struct wire_lane_state {
 
 struct wire_message {
 	enum wire_type type;
-	uint64_t session; /* 64 random bits; all but HELLO from an older version */
+	uint64_t
+		session; /* 64 random bits, not 0; in BYE 0 is "whatever session this connection has" */
 	union {
 		struct {
 			uint32_t version;
@@ -88,7 +98,8 @@ void wire_encode(const struct wire_message *message, struct buffer *buffer);
 /* The BATCH header alone, so that the events need no copy before they are sent as one frame: append them after. */
 void wire_encode_batch_header(uint64_t session, uint64_t number, enum kind lane, uint32_t count,
 	size_t events_size, struct buffer *buffer);
-/* 0 or REASON_BAD_FRAME with the complaint; an unknown version of HELLO decodes as far as `version`. */
+/* 0 or REASON_BAD_FRAME with the complaint. Another version of HELLO or WELCOME decodes as far as `version`: the
+ * caller checks it. */
 int wire_decode(struct slice frame, struct wire_range ranges[WIRE_RANGES_MAX],
 	struct wire_message *ret_message, struct complaint *complaint);
 const char *bye_code_name(enum bye_code code);

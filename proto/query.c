@@ -1,0 +1,469 @@
+#include "proto/query.h"
+#include "proto/utf8.h"
+
+/* The keys of a request. */
+enum query_key {
+	KEY_QUERY,
+	KEY_VIEW,
+	KEY_KEY,
+	KEY_KEYS,
+	KEY_FROM,
+	KEY_TO,
+	KEY_CURSOR,
+	KEY_BY,
+	KEY_ORDER,
+	KEY_LIMIT,
+	KEY_TIMEOUT_MS,
+	KEY_MAX_LAG,
+	KEY_AFTER,
+	KEY_COUNT,
+};
+
+static const char *const key_names[KEY_COUNT] = {
+	[KEY_QUERY] = "query",
+	[KEY_VIEW] = "view",
+	[KEY_KEY] = "key",
+	[KEY_KEYS] = "keys",
+	[KEY_FROM] = "from",
+	[KEY_TO] = "to",
+	[KEY_CURSOR] = "cursor",
+	[KEY_BY] = "by",
+	[KEY_ORDER] = "order",
+	[KEY_LIMIT] = "limit",
+	[KEY_TIMEOUT_MS] = "timeout_ms",
+	[KEY_MAX_LAG] = "max_lag",
+	[KEY_AFTER] = "after",
+};
+
+#define BIT(key) (1u << (key))
+#define KEYS_OF_ALL (BIT(KEY_QUERY) | BIT(KEY_TIMEOUT_MS) | BIT(KEY_MAX_LAG) | BIT(KEY_AFTER))
+
+static const struct {
+	const char *name;
+	unsigned keys;
+} types[] = {
+	[QUERY_GET] = {"get", KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_KEY) | BIT(KEY_KEYS)},
+	[QUERY_TOP] = {"top",
+		KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_BY) | BIT(KEY_ORDER) | BIT(KEY_LIMIT)},
+	[QUERY_SCAN] = {"scan", KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_FROM) | BIT(KEY_TO) |
+					BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
+	[QUERY_VIEWS] = {"views", KEYS_OF_ALL},
+	[QUERY_STATUS] = {"status", KEYS_OF_ALL},
+	[QUERY_EDGES] = {"edges", KEYS_OF_ALL},
+	[QUERY_LEDGER] = {"ledger", KEYS_OF_ALL},
+};
+enum { TYPE_COUNT = sizeof types / sizeof *types };
+
+const char *query_type_name(enum query_type type)
+{
+	return types[type].name;
+}
+
+/* What every reader below works on. */
+struct request {
+	const struct node *values[KEY_COUNT]; /* NULL: absent */
+	struct query *query;
+	struct complaint *complaint;
+};
+
+static int refuse(const struct request *request, enum query_key key, const char *what)
+{
+	complaint_set(request->complaint, REASON_BAD_REQUEST, key_names[key], "\"%s\" %s",
+		key_names[key], what);
+	return REASON_BAD_REQUEST;
+}
+
+static int refuse_large(const struct request *request, enum query_key key, int64_t max)
+{
+	complaint_set(request->complaint, REASON_TOO_LARGE, key_names[key],
+		"\"%s\" may be at most %lld", key_names[key], (long long)max);
+	return REASON_TOO_LARGE;
+}
+
+static int refuse_key(const struct request *request, struct slice key, const char *what)
+{
+	complaint_set(request->complaint, REASON_BAD_REQUEST, "", "%s \"%.*s\"", what,
+		(int)(key.size > 64 ? 64 : key.size), (const char *)key.bytes);
+	return REASON_BAD_REQUEST;
+}
+
+static enum query_key key_lookup(struct slice name)
+{
+	for (int key = 0; key < KEY_COUNT; key++) {
+		if (slice_equals_text(name, key_names[key])) {
+			return (enum query_key)key;
+		}
+	}
+	return KEY_COUNT;
+}
+
+static int collect(struct request *request, const struct node *map)
+{
+	const struct node *key = node_first(map);
+
+	for (uint32_t i = 0; i < map->count; i++) {
+		enum query_key found = key_lookup(key->text);
+		if (found == KEY_COUNT) {
+			return refuse_key(request, key->text, "a request has no key");
+		}
+		request->values[found] = node_next(key);
+		key = node_next(node_next(key));
+	}
+	return 0;
+}
+
+static int read_type(struct request *request)
+{
+	const struct node *node = request->values[KEY_QUERY];
+
+	if (node == NULL) {
+		return refuse(request, KEY_QUERY, "is missing");
+	}
+	if (node->type != NODE_TEXT) {
+		return refuse(request, KEY_QUERY, "must be text");
+	}
+	for (int type = 0; type < TYPE_COUNT; type++) {
+		if (slice_equals_text(node->text, types[type].name)) {
+			request->query->type = (enum query_type)type;
+			return 0;
+		}
+	}
+	refuse_key(request, node->text, "there is no query");
+	request->complaint->reason = REASON_UNKNOWN_QUERY;
+	return REASON_UNKNOWN_QUERY;
+}
+
+static int refuse_misplaced(const struct request *request)
+{
+	enum query_type type = request->query->type;
+
+	for (int key = 0; key < KEY_COUNT; key++) {
+		if (request->values[key] != NULL && (types[type].keys >> key & 1) == 0) {
+			complaint_set(request->complaint, REASON_BAD_REQUEST, key_names[key],
+				"the query \"%s\" has no \"%s\"", types[type].name, key_names[key]);
+			return REASON_BAD_REQUEST;
+		}
+	}
+	return 0;
+}
+
+static int read_text(const struct request *request, enum query_key key, struct slice *text)
+{
+	const struct node *node = request->values[key];
+
+	if (node == NULL) {
+		return 0;
+	}
+	if (node->type != NODE_TEXT || node->text.size == 0) {
+		return refuse(request, key, "must be text");
+	}
+	*text = node->text;
+	return 0;
+}
+
+static int read_number(const struct request *request, enum query_key key, int64_t min, int64_t max,
+	int64_t *number)
+{
+	const struct node *node = request->values[key];
+	int64_t value;
+
+	if (node == NULL) {
+		return 0;
+	}
+	if (node->type == NODE_TEXT || !node_integer(node, &value) || value < min) {
+		return refuse(request, key,
+			min > 0 ? "must be an integer, 1 or more"
+				: "must be an integer, 0 or more");
+	}
+	if (value > max) {
+		return refuse_large(request, key, max);
+	}
+	*number = value;
+	return 0;
+}
+
+static bool node_is_group_value(const struct node *node)
+{
+	return node->type == NODE_TEXT || (node->type >= NODE_INTEGER && node->type <= NODE_NUMBER);
+}
+
+/* An array of group values; what the view makes of them is not known here. */
+static int check_group(
+	const struct request *request, enum query_key key, const struct node *node, uint32_t min)
+{
+	const struct node *value = node + 1;
+
+	if (node->type != NODE_ARRAY) {
+		return refuse(request, key, "must be an array of group values");
+	}
+	if (node->count < min || node->count > QUERY_GROUP_VALUES_MAX) {
+		return refuse(request, key,
+			min == 0 ? "must have 0 to 5 group values"
+				 : "must have 1 to 5 group values");
+	}
+	for (uint32_t i = 0; i < node->count; i++) {
+		if (!node_is_group_value(value)) {
+			return refuse(request, key, "may hold text and numbers only");
+		}
+		value = node_next(value);
+	}
+	return 0;
+}
+
+static int check_groups(const struct request *request)
+{
+	const struct node *keys = request->values[KEY_KEYS];
+	const struct node *key = keys + 1;
+
+	if (keys->type != NODE_ARRAY || keys->count == 0) {
+		return refuse(request, KEY_KEYS, "must be an array of arrays of group values");
+	}
+	if (keys->count > QUERY_KEYS_MAX) {
+		complaint_set(request->complaint, REASON_TOO_LARGE, "keys",
+			"%u keys; at most %d in one request", keys->count, QUERY_KEYS_MAX);
+		return REASON_TOO_LARGE;
+	}
+	for (uint32_t i = 0; i < keys->count; i++) {
+		int r = check_group(request, KEY_KEYS, key, 1);
+		if (r != 0) {
+			return r;
+		}
+		key = node_next(key);
+	}
+	return 0;
+}
+
+static int read_get(struct request *request)
+{
+	const struct node *key = request->values[KEY_KEY];
+	const struct node *keys = request->values[KEY_KEYS];
+	int r;
+
+	if ((key == NULL) == (keys == NULL)) {
+		return refuse(request, KEY_KEY, "or \"keys\" is needed, and not both");
+	}
+	r = key != NULL ? check_group(request, KEY_KEY, key, 1) : check_groups(request);
+	request->query->key = key;
+	request->query->keys = keys;
+	return r;
+}
+
+static int read_order(struct request *request)
+{
+	struct slice order = slice_of_text("desc");
+	int r = read_text(request, KEY_ORDER, &order);
+
+	if (r != 0) {
+		return r;
+	}
+	request->query->ascending = slice_equals_text(order, "asc");
+	if (!request->query->ascending && !slice_equals_text(order, "desc")) {
+		return refuse(request, KEY_ORDER, "is neither \"asc\" nor \"desc\"");
+	}
+	return 0;
+}
+
+static int read_limit(struct request *request, int64_t limit, int64_t max)
+{
+	int r = read_number(request, KEY_LIMIT, 1, max, &limit);
+
+	request->query->limit = (uint32_t)limit;
+	return r;
+}
+
+static int read_top(struct request *request)
+{
+	int r = read_text(request, KEY_BY, &request->query->by);
+
+	if (r == 0 && request->query->by.size == 0) {
+		return refuse(request, KEY_BY, "is missing: name a measure");
+	}
+	if (r == 0) {
+		r = read_order(request);
+	}
+	return r != 0 ? r : read_limit(request, TOP_LIMIT_DEFAULT, TOP_LIMIT_MAX);
+}
+
+static int read_scan(struct request *request)
+{
+	const struct node *from = request->values[KEY_FROM];
+	const struct node *to = request->values[KEY_TO];
+	int r = read_text(request, KEY_CURSOR, &request->query->cursor);
+
+	if (r == 0 && from != NULL) {
+		r = check_group(request, KEY_FROM, from, 0);
+	}
+	if (r == 0 && to != NULL) {
+		r = check_group(request, KEY_TO, to, 0);
+	}
+	request->query->from = from;
+	request->query->to = to;
+	return r != 0 ? r : read_limit(request, SCAN_LIMIT_DEFAULT, SCAN_LIMIT_MAX);
+}
+
+/* {edge, run, kind, seq}, all four and nothing else. */
+static bool read_certificate(const struct node *map, struct certificate *certificate)
+{
+	const struct node *edge = node_find(map, "edge");
+	const struct node *run = node_find(map, "run");
+	const struct node *kind = node_find(map, "kind");
+	const struct node *seq = node_find(map, "seq");
+	int64_t run_number, seq_number;
+
+	if (edge == NULL || run == NULL || kind == NULL || seq == NULL || map->count != 4) {
+		return false;
+	}
+	if (edge->type != NODE_TEXT || !edge_id_is_valid(edge->text) || kind->type != NODE_TEXT ||
+		!kind_from_name(kind->text, &certificate->kind)) {
+		return false;
+	}
+	if (!node_integer(run, &run_number) || run_number < 1 || run_number > (int64_t)RUN_MAX ||
+		!node_integer(seq, &seq_number) || seq_number < 1) {
+		return false;
+	}
+	certificate->edge = edge->text;
+	certificate->run = (uint64_t)run_number;
+	certificate->seq = (uint64_t)seq_number;
+	return true;
+}
+
+static int read_after(struct request *request)
+{
+	const struct node *list = request->values[KEY_AFTER];
+	const struct node *node = list + 1;
+
+	if (list == NULL) {
+		return 0;
+	}
+	if (list->type != NODE_ARRAY) {
+		return refuse(request, KEY_AFTER, "must be an array");
+	}
+	if (list->count > QUERY_AFTER_MAX) {
+		complaint_set(request->complaint, REASON_TOO_LARGE, "after",
+			"%u events in \"after\"; at most %d in one request", list->count,
+			QUERY_AFTER_MAX);
+		return REASON_TOO_LARGE;
+	}
+	for (uint32_t i = 0; i < list->count; i++) {
+		if (!read_certificate(node, &request->query->after[i])) {
+			return refuse(
+				request, KEY_AFTER, "must hold maps of edge, run, kind and seq");
+		}
+		node = node_next(node);
+	}
+	request->query->after_count = list->count;
+	return 0;
+}
+
+static int read_freshness(struct request *request)
+{
+	int64_t timeout_ms = QUERY_TIMEOUT_MS_DEFAULT;
+	int r = read_number(request, KEY_TIMEOUT_MS, 0, QUERY_TIMEOUT_MS_MAX, &timeout_ms);
+
+	request->query->timeout_ms = (uint32_t)timeout_ms;
+	if (r == 0) {
+		r = read_number(request, KEY_MAX_LAG, 0, INT64_MAX, &request->query->max_lag);
+	}
+	return r != 0 ? r : read_after(request);
+}
+
+static int read_query(struct request *request)
+{
+	int r = read_text(request, KEY_VIEW, &request->query->view);
+
+	if (r != 0) {
+		return r;
+	}
+	if ((types[request->query->type].keys & BIT(KEY_VIEW)) != 0 &&
+		request->query->view.size == 0) {
+		return refuse(request, KEY_VIEW, "is missing");
+	}
+	switch (request->query->type) {
+	case QUERY_GET:
+		return read_get(request);
+	case QUERY_TOP:
+		return read_top(request);
+	case QUERY_SCAN:
+		return read_scan(request);
+	default:
+		return 0;
+	}
+}
+
+static int decode_request(
+	struct document *document, struct slice bytes, struct complaint *complaint)
+{
+	enum { DEPTH_MAX = 4 }; /* {keys: [[…]]} and {after: [{…}]} need three */
+	int r;
+
+	if (bytes.size > QUERY_SIZE_MAX) {
+		complaint_set(complaint, REASON_TOO_LARGE, "",
+			"the request has %zu bytes; at most %d are allowed", bytes.size,
+			QUERY_SIZE_MAX);
+		return REASON_TOO_LARGE;
+	}
+	r = document_decode(document, encoding_of(bytes), bytes, DEPTH_MAX, complaint);
+	if (r > 0 && r != REASON_TOO_LARGE) {
+		complaint->reason = REASON_BAD_REQUEST; /* the other codes are of events */
+		return REASON_BAD_REQUEST;
+	}
+	if (r == 0 && document->nodes->type != NODE_MAP) {
+		complaint_set(complaint, REASON_BAD_REQUEST, "", "a request must be a map, not %s",
+			node_type_name(document->nodes->type));
+		return REASON_BAD_REQUEST;
+	}
+	return r;
+}
+
+/* Not the array of `after`: it is large, and after_count says what of it is there. */
+static void query_clear(struct query *query, enum encoding encoding)
+{
+	query->encoding = encoding;
+	query->view = query->cursor = query->by = slice_of(NULL, 0);
+	query->key = query->keys = query->from = query->to = NULL;
+	query->ascending = false;
+	query->limit = 0;
+	query->timeout_ms = QUERY_TIMEOUT_MS_DEFAULT;
+	query->max_lag = -1;
+	query->after_count = 0;
+}
+
+int query_decode(struct document *document, struct slice bytes, struct query *ret_query,
+	struct complaint *complaint)
+{
+	struct request request = {.query = ret_query, .complaint = complaint};
+	int r = decode_request(document, bytes, complaint);
+
+	if (r != 0) {
+		return r;
+	}
+	query_clear(ret_query, encoding_of(bytes));
+	r = collect(&request, document->nodes);
+	if (r == 0) {
+		r = read_type(&request);
+	}
+	if (r == 0) {
+		r = refuse_misplaced(&request);
+	}
+	if (r == 0) {
+		r = read_freshness(&request);
+	}
+	return r != 0 ? r : read_query(&request);
+}
+
+void query_encode_error(
+	const struct complaint *complaint, enum encoding encoding, struct buffer *buffer)
+{
+	struct writer writer;
+
+	writer_init(&writer, encoding, buffer);
+	write_map(&writer, 2);
+	write_key(&writer, "ok");
+	write_bool(&writer, false);
+	write_key(&writer, "error");
+	write_map(&writer, 2);
+	write_key(&writer, "code");
+	write_key(&writer, reason_code(complaint->reason));
+	write_key(&writer, "message");
+	write_key(&writer, complaint->message);
+}

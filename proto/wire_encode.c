@@ -1,0 +1,168 @@
+#include "proto/wire.h"
+
+#include <assert.h>
+
+static void begin(
+	struct writer *writer, struct buffer *buffer, uint32_t elements, enum wire_type type)
+{
+	writer_init(writer, ENCODING_MSGPACK, buffer);
+	write_array(writer, elements);
+	write_unsigned(writer, (uint64_t)type);
+}
+
+static void write_credit(struct writer *writer, const uint64_t credit[LANE_COUNT])
+{
+	write_array(writer, LANE_COUNT);
+	for (int lane = 0; lane < LANE_COUNT; lane++) {
+		write_unsigned(writer, credit[lane]);
+	}
+}
+
+static void write_ranges(
+	struct writer *writer, const struct wire_range *ranges, uint32_t range_count)
+{
+	assert(range_count <= WIRE_RANGES_MAX);
+	write_array(writer, 2 * range_count);
+	for (uint32_t i = 0; i < range_count; i++) {
+		assert(ranges[i].first >= 1 && ranges[i].first <= ranges[i].last);
+		assert(i == 0 || ranges[i - 1].last < ranges[i].first);
+		write_unsigned(writer, ranges[i].first);
+		write_unsigned(writer, ranges[i].last);
+	}
+}
+
+static void encode_hello(const struct wire_message *message, struct buffer *buffer)
+{
+	struct writer writer;
+
+	begin(&writer, buffer, 6, WIRE_HELLO);
+	write_unsigned(&writer, message->hello.version);
+	write_text(&writer, message->hello.edge);
+	write_unsigned(&writer, message->hello.run);
+	write_unsigned(&writer, message->session);
+	write_text(&writer, message->hello.program);
+}
+
+static void encode_welcome(const struct wire_message *message, struct buffer *buffer)
+{
+	struct writer writer;
+
+	begin(&writer, buffer, 7, WIRE_WELCOME);
+	write_unsigned(&writer, message->welcome.version);
+	write_unsigned(&writer, message->session);
+	write_text(&writer, message->welcome.cluster_id);
+	write_unsigned(&writer, message->welcome.topics_hash);
+	write_credit(&writer, message->welcome.credit);
+	write_unsigned(&writer, message->welcome.batch_size_max);
+}
+
+/* msgpack's bin of a size that follows: bin 8, 16 or 32. */
+static void append_bin_header(struct buffer *buffer, size_t size)
+{
+	unsigned width = size <= UINT8_MAX ? 0 : size <= UINT16_MAX ? 1 : 2;
+
+	buffer_append_byte(buffer, (uint8_t)(0xc4 + width));
+	for (int shift = (8 << width) - 8; shift >= 0; shift -= 8) {
+		buffer_append_byte(buffer, (uint8_t)(size >> shift));
+	}
+}
+
+void wire_encode_batch_header(uint64_t session, uint64_t number, enum kind lane, uint32_t count,
+	size_t events_size, struct buffer *buffer)
+{
+	struct writer writer;
+
+	assert(events_size >= 1 && events_size <= BATCH_SIZE_MAX);
+	begin(&writer, buffer, 6, WIRE_BATCH);
+	write_unsigned(&writer, session);
+	write_unsigned(&writer, number);
+	write_unsigned(&writer, (uint64_t)lane);
+	write_unsigned(&writer, count);
+	append_bin_header(buffer, events_size);
+}
+
+static void encode_batch(const struct wire_message *message, struct buffer *buffer)
+{
+	wire_encode_batch_header(message->session, message->batch.number, message->batch.lane,
+		message->batch.count, message->batch.events.size, buffer);
+	buffer_append(buffer, message->batch.events.bytes, message->batch.events.size);
+}
+
+static void encode_ack(const struct wire_message *message, struct buffer *buffer)
+{
+	struct writer writer;
+
+	begin(&writer, buffer, 4, WIRE_ACK);
+	write_unsigned(&writer, message->session);
+	write_ranges(&writer, message->ack.ranges, message->ack.range_count);
+	write_credit(&writer, message->ack.credit);
+}
+
+static void encode_nack(const struct wire_message *message, struct buffer *buffer)
+{
+	struct writer writer;
+
+	assert(message->ack.range_count >= 1);
+	begin(&writer, buffer, 5, WIRE_NACK);
+	write_unsigned(&writer, message->session);
+	write_ranges(&writer, message->ack.ranges, message->ack.range_count);
+	write_unsigned(&writer, (uint64_t)message->ack.code);
+	write_unsigned(&writer, message->ack.retry_after_ms);
+}
+
+static void encode_state(const struct wire_message *message, struct buffer *buffer)
+{
+	struct writer writer;
+
+	begin(&writer, buffer, 3, WIRE_STATE);
+	write_unsigned(&writer, message->session);
+	write_array(&writer, LANE_COUNT);
+	for (int lane = 0; lane < LANE_COUNT; lane++) {
+		const struct wire_lane_state *state = &message->state[lane];
+		if (state->waiting_ms < 0) {
+			write_nil(&writer);
+			continue;
+		}
+		write_array(&writer, 3);
+		write_integer(&writer, state->waiting_ms);
+		write_integer(&writer, state->since_ms);
+		write_text(&writer, state->why);
+	}
+}
+
+static void encode_bye(const struct wire_message *message, struct buffer *buffer)
+{
+	struct writer writer;
+
+	begin(&writer, buffer, 4, WIRE_BYE);
+	write_unsigned(&writer, message->session);
+	write_unsigned(&writer, (uint64_t)message->bye.code);
+	write_text(&writer, message->bye.words);
+}
+
+void wire_encode(const struct wire_message *message, struct buffer *buffer)
+{
+	switch (message->type) {
+	case WIRE_HELLO:
+		encode_hello(message, buffer);
+		break;
+	case WIRE_WELCOME:
+		encode_welcome(message, buffer);
+		break;
+	case WIRE_BATCH:
+		encode_batch(message, buffer);
+		break;
+	case WIRE_ACK:
+		encode_ack(message, buffer);
+		break;
+	case WIRE_NACK:
+		encode_nack(message, buffer);
+		break;
+	case WIRE_STATE:
+		encode_state(message, buffer);
+		break;
+	case WIRE_BYE:
+		encode_bye(message, buffer);
+		break;
+	}
+}
