@@ -5,6 +5,7 @@
 #include "runtime/socket_internal.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
@@ -208,10 +209,10 @@ struct socket *socket_free(struct socket *socket)
 }
 
 /* libzmq takes one family per address: with IPv6 on, a name with an AAAA record never falls back to IPv4, and an IPv4
- * literal comes back mapped. So: literals as they are written, localhost is 127.0.0.1, "*" both, names IPv6 first. */
+ * literal comes back mapped. So: literals as they are written, "*" both, names IPv6 first. */
 static bool wants_ipv6(const char *endpoint)
 {
-	char host[64];
+	char host[INET_ADDRSTRLEN];
 	struct in_addr v4;
 
 	const char *start = strstr(endpoint, "://");
@@ -223,14 +224,24 @@ static bool wants_ipv6(const char *endpoint)
 	}
 	memcpy(host, start, size);
 	host[size] = '\0';
-	return strcmp(host, "localhost") != 0 && inet_pton(AF_INET, host, &v4) != 1;
+	return inet_pton(AF_INET, host, &v4) != 1;
 }
 
-static int choose_family(struct socket *socket, const char *endpoint)
+/* libzmq binds to addresses and interfaces, never to names: localhost is 127.0.0.1 here, for bind and connect alike. */
+static int prepare_endpoint(
+	struct socket *socket, const char *endpoint, char ret_endpoint[ENDPOINT_SIZE])
 {
+	static const char local[] = "tcp://localhost:";
+	bool is_local = strncmp(endpoint, local, sizeof local - 1) == 0;
 	int r = 0;
-	if (strncmp(endpoint, "tcp://", 6) == 0) {
-		set_int(socket, ZMQ_IPV6, wants_ipv6(endpoint) ? 1 : 0, &r);
+
+	int size = snprintf(ret_endpoint, ENDPOINT_SIZE, "%s%s", is_local ? "tcp://127.0.0.1:" : "",
+		endpoint + (is_local ? sizeof local - 1 : 0));
+	if (size >= ENDPOINT_SIZE) {
+		return -ENAMETOOLONG;
+	}
+	if (strncmp(ret_endpoint, "tcp://", 6) == 0) {
+		set_int(socket, ZMQ_IPV6, wants_ipv6(ret_endpoint) ? 1 : 0, &r);
 	}
 	return r;
 }
@@ -240,14 +251,12 @@ int socket_bind(struct socket *socket, const char *endpoint, char ret_endpoint[E
 	char bound[ENDPOINT_SIZE];
 	size_t size = sizeof bound;
 
-	int r = choose_family(socket, endpoint);
+	int r = prepare_endpoint(socket, endpoint, bound);
 	if (r < 0) {
 		return r;
 	}
-	if (zmq_bind(socket->handle, endpoint) < 0) {
-		return socket_error(errno);
-	}
-	if (zmq_getsockopt(socket->handle, ZMQ_LAST_ENDPOINT, bound, &size) < 0) {
+	if (zmq_bind(socket->handle, bound) < 0 ||
+		zmq_getsockopt(socket->handle, ZMQ_LAST_ENDPOINT, bound, &size) < 0) {
 		return socket_error(errno);
 	}
 	if (ret_endpoint != NULL) {
@@ -258,11 +267,13 @@ int socket_bind(struct socket *socket, const char *endpoint, char ret_endpoint[E
 
 int socket_connect(struct socket *socket, const char *endpoint)
 {
-	int r = choose_family(socket, endpoint);
+	char address[ENDPOINT_SIZE];
+
+	int r = prepare_endpoint(socket, endpoint, address);
 	if (r < 0) {
 		return r;
 	}
-	return zmq_connect(socket->handle, endpoint) < 0 ? socket_error(errno) : 0;
+	return zmq_connect(socket->handle, address) < 0 ? socket_error(errno) : 0;
 }
 
 int socket_subscribe(struct socket *socket, const void *prefix, size_t prefix_size)
