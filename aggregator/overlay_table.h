@@ -7,9 +7,13 @@
 
 enum { MEMBER_HASH_SIZE = 16 };
 
+/* Is a member new to the layers below its overlay? Found when an answer asks first. */
+enum verdict { MEMBER_UNKNOWN, MEMBER_NEW, MEMBER_OLD };
+
 struct member {
 	uint8_t hash[MEMBER_HASH_SIZE];
 	uint8_t measure;
+	uint8_t verdict; /* only answers read and write it, on the loop's thread */
 };
 
 struct delta {

@@ -1,0 +1,207 @@
+#include "aggregator/answer_parts.h"
+#include "aggregator/view_suggest.h"
+#include <errno.h>
+#include <stdlib.h>
+
+static uint32_t count_gaps(const struct freshness *freshness)
+{
+	uint32_t count = 0;
+
+	while (freshness->gaps != NULL && freshness->gaps[count] != NULL) {
+		count++;
+	}
+	return count;
+}
+
+void answer_write_as_of(struct writer *writer, const struct freshness *freshness)
+{
+	uint32_t gap_count = count_gaps(freshness);
+
+	write_map(writer, 5);
+	write_key(writer, "store");
+	write_text(writer, slice_of_text(freshness->store_id));
+	write_key(writer, "commit");
+	write_unsigned(writer, freshness->commit);
+	write_key(writer, "event_ts");
+	if (freshness->event_ts == 0) {
+		write_nil(writer);
+	} else {
+		write_integer(writer, freshness->event_ts);
+	}
+	write_key(writer, "lag");
+	if (freshness->lag < 0) {
+		write_nil(writer);
+	} else {
+		write_integer(writer, freshness->lag);
+	}
+	write_key(writer, "gaps");
+	write_array(writer, gap_count);
+	for (uint32_t i = 0; i < gap_count; i++) {
+		write_text(writer, slice_of_text(freshness->gaps[i]));
+	}
+}
+
+static void write_view(struct writer *writer, const struct view *view)
+{
+	write_map(writer, 6);
+	write_key(writer, "name");
+	write_text(writer, slice_of_text(view->name));
+	write_key(writer, "kind");
+	write_text(writer, slice_of_text(view_kind_name(view->kind)));
+	write_key(writer, "group_by");
+	write_array(writer, (uint32_t)view->group_count);
+	for (size_t i = 0; i < view->group_count; i++) {
+		write_text(writer, slice_of_text(view->groups[i].name));
+	}
+	write_key(writer, "group_types");
+	write_array(writer, (uint32_t)view->group_count);
+	for (size_t i = 0; i < view->group_count; i++) {
+		write_text(writer, slice_of_text(group_type_name(&view->groups[i])));
+	}
+	write_key(writer, "measures");
+	write_array(writer, (uint32_t)view->measure_count);
+	for (size_t i = 0; i < view->measure_count; i++) {
+		write_text(writer, slice_of_text(view->measures[i].name));
+	}
+	write_key(writer, "measure_types");
+	write_array(writer, (uint32_t)view->measure_count);
+	for (size_t i = 0; i < view->measure_count; i++) {
+		write_text(writer, slice_of_text(measure_type_name(&view->measures[i])));
+	}
+}
+
+void write_views(struct writer *writer, const struct view_set *views)
+{
+	size_t count = view_set_count(views);
+
+	write_array(writer, (uint32_t)count);
+	for (size_t i = 0; i < count; i++) {
+		write_view(writer, view_set_at(views, i));
+	}
+}
+
+static void write_rows(struct writer *writer, const struct row_list *rows)
+{
+	size_t begin = 0;
+
+	write_array(writer, (uint32_t)rows->count);
+	for (size_t i = 0; i < rows->count; i++) {
+		size_t end;
+		memcpy(&end, rows->ends.bytes + i * sizeof end, sizeof end);
+		write_raw(writer, slice_of(rows->bytes.bytes + begin, end - begin));
+		begin = end;
+	}
+}
+
+static void write_answer(const struct answering *answering, struct buffer *reply)
+{
+	bool has_rows = answering->query->type != QUERY_VIEWS;
+	struct writer writer;
+
+	writer_init(&writer, answering->query->encoding, reply);
+	write_map(&writer, answering->next == NULL ? 3 : 4);
+	write_key(&writer, "ok");
+	write_bool(&writer, true);
+	write_key(&writer, has_rows ? "rows" : "views");
+	if (has_rows) {
+		write_rows(&writer, &answering->rows);
+	} else {
+		write_views(&writer, answering->context->views);
+	}
+	if (answering->next != NULL) {
+		write_key(&writer, "next");
+		write_text(&writer, slice_of_text(answering->next));
+	}
+	write_key(&writer, "as_of");
+	answer_write_as_of(&writer, &answering->context->freshness);
+}
+
+static int find_view(struct answering *answering)
+{
+	const struct view_set *views = answering->context->views;
+	struct slice name = answering->query->view;
+	const char *names[VIEWS_MAX];
+
+	answering->view = view_set_find(views, name);
+	if (answering->view != NULL) {
+		return 0;
+	}
+	size_t count = view_set_count(views);
+	for (size_t i = 0; i < count; i++) {
+		names[i] = view_set_at(views, i)->name;
+	}
+	const char *meant = suggest_word(name, names, count);
+	complaint_set(&answering->complaint, REASON_UNKNOWN_VIEW, "view", "no view \"%.*s\"%s%s%s",
+		(int)name.size, (const char *)name.bytes, meant == NULL ? "" : "; did you mean \"",
+		meant == NULL ? "" : meant, meant == NULL ? "" : "\"?");
+	return REASON_UNKNOWN_VIEW;
+}
+
+static int find_rows(struct answering *answering)
+{
+	if (answering->query->type == QUERY_VIEWS) {
+		return 0;
+	}
+	int r = find_view(answering);
+	if (r != 0) {
+		return r;
+	}
+	switch (answering->query->type) {
+	case QUERY_GET:
+		return answer_get(answering);
+	case QUERY_TOP:
+		return answer_top(answering);
+	case QUERY_SCAN:
+		return answer_scan(answering);
+	default:
+		complaint_set(&answering->complaint, REASON_UNKNOWN_QUERY, "query",
+			"%s is not answered from views", query_type_name(answering->query->type));
+		return REASON_UNKNOWN_QUERY;
+	}
+}
+
+/* A failure as the asker sees it. */
+static void explain(struct answering *answering, int error)
+{
+	const char *view = answering->view == NULL ? "?" : answering->view->name;
+
+	if (error == -EMSGSIZE) {
+		complaint_set(&answering->complaint, REASON_TOO_LARGE, "",
+			"the answer would be over %d bytes; ask for fewer rows or use scan",
+			ANSWER_SIZE_MAX);
+	} else if (error == -EBADMSG) {
+		complaint_set(&answering->complaint, REASON_INTERNAL, "",
+			"a row of view %s in the store is corrupt; nothing is guessed: restore the "
+			"store or rebuild it",
+			view);
+	} else {
+		complaint_set(&answering->complaint, REASON_INTERNAL, "",
+			"view %s could not be read: %s", view, strerror(-error));
+	}
+}
+
+int answer_query(
+	struct answer_context *context, const struct query *query, struct buffer *ret_reply)
+{
+	struct answering answering = {.context = context, .query = query};
+	size_t size_before = ret_reply->size;
+
+	buffer_init(&answering.rows.bytes, ANSWER_SIZE_MAX);
+	buffer_init(&answering.rows.ends, (size_t)SCAN_LIMIT_MAX * 2 * sizeof(size_t));
+	int r = find_rows(&answering);
+	if (r == 0) {
+		write_answer(&answering, ret_reply);
+		r = ret_reply->error;
+	}
+	if (r != 0) {
+		if (r < 0) {
+			explain(&answering, r);
+		}
+		buffer_truncate(ret_reply, size_before);
+		query_encode_error(&answering.complaint, query->encoding, ret_reply);
+	}
+	free(answering.next);
+	buffer_deinit(&answering.rows.bytes);
+	buffer_deinit(&answering.rows.ends);
+	return ret_reply->error;
+}
