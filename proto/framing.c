@@ -159,7 +159,7 @@ static const uint8_t CLASSES[256] = {
 	['}'] = INTERESTING | CLOSES,
 };
 
-/* `at` is after a quote; gives what is after the closing one, or the size of the text. */
+/* `at` is after a quote; gives what is after the closing one, or 0 when there is none. */
 static size_t skip_quoted(struct slice text, size_t at)
 {
 	for (; at < text.size; at++) {
@@ -170,7 +170,7 @@ static size_t skip_quoted(struct slice text, size_t at)
 			at++;
 		}
 	}
-	return text.size;
+	return 0;
 }
 
 /* The size of what comes before the next comma outside of all brackets and quotes, or before the end; a bracket
@@ -183,12 +183,11 @@ static bool find_comma(struct slice text, size_t *ret_at)
 	while (at < text.size) {
 		uint8_t byte = text.bytes[at];
 		uint8_t class = CLASSES[byte];
-		if (class == 0) {
-			at++;
-			continue;
-		}
 		if (byte == '"') {
 			at = skip_quoted(text, at + 1);
+			if (at == 0) {
+				return false;
+			}
 			continue;
 		}
 		if (byte == ',' && depth == 0) {

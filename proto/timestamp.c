@@ -11,6 +11,9 @@ static const int64_t SECONDS_END = INT64_C(100000000000); /* 10^11: below, a num
 static const int64_t MS_END = INT64_C(100000000000000); /* below, milliseconds */
 static const int64_t MICROS_END = INT64_C(100000000000000000); /* below, microseconds */
 
+/* The first week of 1970 begins in 1969, and so do its days in Tokyo: buckets lie a little outside the range. */
+static const int64_t BUCKET_SLACK_MS = INT64_C(31) * DAY * 1000;
+
 static int in_range(int64_t ms, int64_t *ret_ms)
 {
 	if (ms < 0 || ms > TIMESTAMP_MS_MAX) {
@@ -225,7 +228,7 @@ static int64_t bucket_start_short(int64_t utc, int64_t size, const struct zone *
 	int32_t offset = zone_offset_at(zone, utc);
 	int64_t start = floor_divide(utc + offset, size) * size - offset;
 
-	return zone == NULL ? start : zone_offset_since(zone, start, utc);
+	return zone_offset_since(zone, start, utc);
 }
 
 static int64_t local_day_start(int64_t local_day, enum bucket bucket)
@@ -363,7 +366,6 @@ int timestamp_parse_bucket(
 	struct slice text, enum bucket bucket, const struct zone *zone, int64_t *ret_value)
 {
 	struct reading reading;
-	int64_t ms = 0;
 
 	if (bucket == BUCKET_WEEKDAY) {
 		return parse_number(text, 1, 7, ret_value);
@@ -378,9 +380,9 @@ int timestamp_parse_bucket(
 	if (r != 0) {
 		return r;
 	}
-	r = in_range(instant_of(&reading, bucket, zone) * 1000 + reading.ms, &ms);
-	if (r != 0) {
-		return r;
+	int64_t ms = instant_of(&reading, bucket, zone) * 1000 + reading.ms;
+	if (ms < -BUCKET_SLACK_MS || ms > TIMESTAMP_MS_MAX + BUCKET_SLACK_MS) {
+		return TIMESTAMP_E_RANGE;
 	}
 	*ret_value = timestamp_bucket(ms, bucket, zone);
 	return 0;

@@ -157,7 +157,8 @@ static void add_rule(struct zone *zone, const struct zone_rule *rule)
 		}
 	}
 	zone->repeats = true;
-	zone->repeats_from = civil_days(year + RULE_YEARS, 1, 1) * DAY - DAY;
+	/* a rule may reach 167 hours into the neighbouring year: the cycle begins well before one */
+	zone->repeats_from = (civil_days(year + RULE_YEARS, 1, 1) - 14) * DAY;
 }
 
 /* "\n" TZ string "\n" */
@@ -176,6 +177,21 @@ static int add_footer(struct zone *zone, struct slice footer)
 	}
 	add_rule(zone, &rule);
 	return 0;
+}
+
+/* Transitions may change a name only; so that each one left is a change of offset, those go. */
+static void drop_idle_transitions(struct zone *zone)
+{
+	int32_t offset = zone->first_offset;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < zone->count; i++) {
+		if (zone->transitions[i].offset != offset) {
+			offset = zone->transitions[i].offset;
+			zone->transitions[kept++] = zone->transitions[i];
+		}
+	}
+	zone->count = kept;
 }
 
 static int parse(struct zone *zone, struct slice tzif)
@@ -212,6 +228,7 @@ int zone_new(const char *name, struct slice tzif, struct zone **ret_zone)
 	if (r != 0) {
 		goto out;
 	}
+	drop_idle_transitions(zone);
 	*ret_zone = zone;
 	zone = NULL;
 out:
@@ -234,18 +251,21 @@ const char *zone_name(const struct zone *zone)
 	return zone == NULL ? "UTC" : zone->name;
 }
 
-int32_t zone_offset_at(const struct zone *zone, int64_t utc_seconds)
+/* How much earlier the table shows what holds at this instant: whole cycles. */
+static int64_t shift_into_table(const struct zone *zone, int64_t utc_seconds)
 {
-	if (zone == NULL) {
+	if (!zone->repeats || utc_seconds < zone->repeats_from) {
 		return 0;
 	}
-	if (zone->repeats && utc_seconds >= zone->repeats_from) {
-		int64_t past = utc_seconds - zone->repeats_from;
-		utc_seconds = zone->repeats_from - CYCLE + past % CYCLE;
-	}
-	size_t low =
-		0; /* transitions before `low` are at or before the instant, those from `high` on after it */
+	return ((utc_seconds - zone->repeats_from) / CYCLE + 1) * CYCLE;
+}
+
+/* The last transition at or before an instant of the table; NULL when that is before all of them. */
+static const struct transition *transition_before(const struct zone *zone, int64_t utc_seconds)
+{
+	size_t low = 0; /* what is below is not after the instant, what is from `high` on is */
 	size_t high = zone->count;
+
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		if (zone->transitions[middle].at <= utc_seconds) {
@@ -254,7 +274,27 @@ int32_t zone_offset_at(const struct zone *zone, int64_t utc_seconds)
 			high = middle;
 		}
 	}
-	return low == 0 ? zone->first_offset : zone->transitions[low - 1].offset;
+	return low == 0 ? NULL : &zone->transitions[low - 1];
+}
+
+int32_t zone_offset_at(const struct zone *zone, int64_t utc_seconds)
+{
+	if (zone == NULL) {
+		return 0;
+	}
+	const struct transition *t =
+		transition_before(zone, utc_seconds - shift_into_table(zone, utc_seconds));
+	return t == NULL ? zone->first_offset : t->offset;
+}
+
+int64_t zone_offset_since(const struct zone *zone, int64_t from, int64_t to)
+{
+	if (zone == NULL) {
+		return from;
+	}
+	int64_t shift = shift_into_table(zone, to);
+	const struct transition *t = transition_before(zone, to - shift);
+	return t == NULL || t->at + shift < from ? from : t->at + shift;
 }
 
 /* Offsets stay within 26 hours, so a day before and after a local time, taken as UTC, surely lie on both sides of any
@@ -281,21 +321,6 @@ bool zone_to_utc(const struct zone *zone, int64_t local_seconds, int64_t *ret_ut
 		return true;
 	}
 	return false;
-}
-
-int64_t zone_offset_since(const struct zone *zone, int64_t from, int64_t to)
-{
-	int32_t offset = zone_offset_at(zone, to);
-
-	while (from < to) {
-		int64_t middle = from + floor_divide(to - from, 2);
-		if (zone_offset_at(zone, middle) == offset) {
-			to = middle;
-		} else {
-			from = middle + 1;
-		}
-	}
-	return to;
 }
 
 int64_t zone_to_utc_or_skip(const struct zone *zone, int64_t local_seconds)
