@@ -1,0 +1,136 @@
+"""Kafka away, slow, frozen, or refusing one topic: the edge keeps accepting, nothing is lost, all catches up."""
+import signal
+
+import pytest
+from harness import Broker, Sender, free_port, sum_metric, wait_until
+from test_kill import assert_books_add_up
+from test_spine import order
+
+
+@pytest.fixture
+def own_broker(tmp_path):
+    kafka = Broker(tmp_path / "kafka")
+    yield kafka
+    for node in range(1, kafka.nodes + 1):
+        try:
+            kafka.signal(signal.SIGCONT, node)
+        except (OSError, ValueError):
+            pass
+    kafka.down()
+
+
+def send_many(pipe, first, count):
+    sender = Sender(pipe.endpoint("store-1"))
+    for number in range(first, first + count):
+        assert sender.ask([order(number)])["ok"]
+    sender.close()
+
+
+def assert_counted(pipe, count):
+    pipe.wait_settled(180)
+    assert pipe.client.rows("get", view="products", key=["tea", "XXX"])[0]["order_count"] == count
+    assert_books_add_up(pipe)
+
+
+def test_a_broker_that_is_down_at_start(pipeline, own_broker):
+    own_broker.kill()
+    pipe = pipeline(bootstrap=own_broker.bootstrap)
+    pipe.start_aggregator()
+    send_many(pipe, 0, 50)
+    assert "waiting for Kafka" in pipe.bridges[0].http("/readyz")[1]
+    assert pipe.client.ask("status")["as_of"]["lag"] is None, "an unreachable Kafka has no known lag"
+    own_broker.start()
+    assert_counted(pipe, 50)
+
+
+def test_a_broker_that_goes_away_and_comes_back(pipeline, own_broker):
+    pipe = pipeline(bootstrap=own_broker.bootstrap)
+    pipe.start_aggregator()
+    send_many(pipe, 0, 50)
+    own_broker.kill()
+    send_many(pipe, 50, 200)
+    edge = pipe.edges["store-1"]
+    wait_until(lambda: edge.metric("till_edge_spool_events") >= 150, "a backlog on the edge's disk")
+    status, text = edge.http("/readyz")
+    assert status == 200, text
+    wait_until(lambda: "waiting for Kafka" in pipe.bridges[0].http("/readyz")[1], "the bridge says what it waits for")
+    assert pipe.client.rows("get", view="products", key=["tea", "XXX"])[0]["order_count"] >= 50
+    own_broker.start()
+    assert_counted(pipe, 250)
+
+
+def test_a_frozen_broker(pipeline, own_broker):
+    pipe = pipeline(bootstrap=own_broker.bootstrap)
+    pipe.start_aggregator()
+    send_many(pipe, 0, 50)
+    pipe.wait_settled()
+    own_broker.signal(signal.SIGSTOP)
+    send_many(pipe, 50, 200)
+    edge = pipe.edges["store-1"]
+    wait_until(lambda: edge.metric("till_edge_unacked_batches") > 0, "batches without acknowledgement")
+    own_broker.signal(signal.SIGCONT)
+    assert_counted(pipe, 250)
+
+
+def test_an_edge_without_a_bridge_buffers_and_says_so(pipeline):
+    pipe = pipeline(bridges=0, edges=())
+    edge = pipe.start_edge("store-1", bridges=f"tcp://127.0.0.1:{free_port()}")
+    send_many(pipe, 0, 50)
+    wait_until(lambda: "buffering, bridge unreachable since" in edge.http("/readyz")[1], "a word about the bridge")
+    assert edge.http("/readyz")[0] == 200 and edge.http("/livez")[0] == 200
+    assert edge.metric("till_edge_spool_events") == 50
+    assert edge.stop() == 0
+    assert "50 events" in edge.log_text(), edge.log_tail()
+
+
+def test_failover_to_the_other_bridge(pipeline):
+    pipe = pipeline(bridges=2)
+    pipe.start_aggregator()
+    edge = pipe.edges["store-1"]
+    send_many(pipe, 0, 20)
+    pipe.wait_settled()
+    active = next(bridge for bridge in pipe.bridges if bridge.metric("till_bridge_sessions") == 1)
+    active.signal(signal.SIGSTOP)  # half-open: the connection stands, nobody is there
+    try:
+        send_many(pipe, 20, 20)
+        wait_until(lambda: edge.metric("till_edge_bridge_failovers_total") >= 1, "a move to the other bridge", 30)
+        assert_counted(pipe, 40)
+    finally:
+        active.signal(signal.SIGCONT)
+
+
+def test_one_refused_topic_never_stops_the_others(pipeline, own_broker):
+    pipe = pipeline(bootstrap=own_broker.bootstrap)
+    pipe.start_aggregator()
+    sender = Sender(pipe.endpoint("store-1"))
+    view = {"kind": "view", "page": "/tea"}
+    assert sender.ask([order(1), view])["ok"]
+    pipe.wait_settled()
+    pipe.bridges[0].stop()
+    own_broker.topics("--delete", "--topic", f"{pipe.prefix}page_views")
+    pipe.options["till-bridge"] = ["bridge.create_topics=no"]
+    port = pipe.bridges[0].ready["listen"][0].rsplit(":", 1)[1]
+    pipe.bridges.clear()
+    pipe.start_bridge(0, port)
+    edge = pipe.edges["store-1"]
+    assert sender.ask([view] * 10)["ok"]
+    for number in range(2, 102):
+        assert sender.ask([order(number)])["ok"]
+    wait_until(lambda: sum_metric(edge.metrics(), "till_edge_spool_events", lane="order") == 0, "orders delivered")
+    wait_until(lambda: pipe.client.rows("get", view="products", key=["tea", "XXX"])[0]["order_count"] == 101, "101 orders")
+    assert sum_metric(edge.metrics(), "till_edge_spool_events", lane="view") == 10, "views wait on the edge's disk"
+
+
+def test_a_bridge_asked_for_more_partitions_than_the_topic_has(pipeline, own_broker):
+    for name in ("orders", "cart_events", "page_views", "orders.dlq", "cart_events.dlq", "page_views.dlq"):
+        own_broker.topics("--create", "--topic", name, "--partitions", "2", "--replication-factor", "1")
+    pipe = pipeline(bootstrap=own_broker.bootstrap, partitions=4)
+    pipe.prefix = ""
+    pipe.bridges[0].stop()
+    pipe.bridges.clear()
+    bridge = pipe.start_bridge(1)
+    pipe.edges["store-1"].stop()
+    pipe.start_edge("store-1")
+    assert Sender(pipe.endpoint("store-1")).ask([order(1)])["ok"]
+    wait_until(lambda: "partitions" in bridge.http("/readyz")[1] or "partitions" in bridge.log_text(), "the reason")
+    assert pipe.edges["store-1"].metric("till_edge_spool_events") == 1
