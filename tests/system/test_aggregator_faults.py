@@ -1,0 +1,255 @@
+"""The store: killed, corrupt, foreign, behind a log that changed. It answers right, or says what is missing; never a guess."""
+import os
+import re
+import subprocess
+import time
+
+import pytest
+from harness import DEADLINE, SANITIZED, Broker, Client, Sender, program, wait_until
+from test_kill import assert_books_add_up
+from test_spine import order
+
+
+@pytest.fixture
+def own_broker(tmp_path):
+    kafka = Broker(tmp_path / "kafka")
+    yield kafka
+    kafka.down()
+
+
+def send(pipe, first, count, **more):
+    sender = Sender(pipe.endpoint("store-1"))
+    assert sender.ask([order(number, **more) for number in range(first, first + count)])["ok"]
+    sender.close()
+
+
+def caught_up(pipe):
+    wait_until(lambda: pipe.client.ask("status").get("as_of", {}).get("lag") == 0, "caught up")
+
+
+def dump(pipe):
+    done = subprocess.run([program("till-aggregator"), *pipe.aggregator.args, "--dump"], capture_output=True, text=True,
+                          timeout=DEADLINE, check=True)
+    return done.stdout
+
+
+def test_a_rebuild_gives_the_same_bytes(pipeline):
+    pipe = pipeline(edges=("store-1", "store-2"))
+    pipe.start_aggregator()
+    for number in range(0, 400, 20):
+        send(pipe, number, 20, product=f"p{number % 7}", price=f"{number}.0{number % 10}")
+        Sender(pipe.endpoint("store-2")).ask([order(number, quantity=-3), {"kind": "cart"}])
+    pipe.wait_settled()
+    pipe.aggregator.stop()
+    before = dump(pipe)
+    assert before.count("\n") > 20
+    commit_before = pipe.aggregator.start() and Client(pipe.aggregator.ready["listen"][0]).ask("status")["as_of"]["store"]
+    pipe.aggregator.stop()
+    pipe.aggregator.args.append("--rebuild")
+    pipe.aggregator.start()
+    client = Client(pipe.aggregator.ready["listen"][0])
+    wait_until(lambda: client.ask("status").get("as_of", {}).get("store", commit_before) != commit_before,
+               "the rebuilt store switched in")
+    pipe.aggregator.stop()
+    pipe.aggregator.args.remove("--rebuild")
+    assert dump(pipe) == before
+
+
+def test_a_rebuild_goes_on_after_kill_and_answers_meanwhile(pipeline):
+    pipe = pipeline()
+    pipe.start_aggregator()
+    for number in range(0, 2000, 100):
+        send(pipe, number, 100)
+    pipe.wait_settled()
+    store = pipe.client.ask("status")["as_of"]["store"]
+    pipe.aggregator.stop()
+    before = dump(pipe)
+    pipe.aggregator.args.append("--rebuild")
+    pipe.aggregator.start(wait_ready=True)
+    assert pipe.client.rows("get", view="products", key=["tea", "XXX"])[0]["order_count"] == 2000
+    pipe.aggregator.kill()
+    pipe.aggregator.args.remove("--rebuild")
+    pipe.aggregator.start()
+    wait_until(lambda: pipe.client.ask("status").get("as_of", {}).get("store", store) != store, "the rebuild's end")
+    pipe.aggregator.stop()
+    assert dump(pipe) == before
+
+
+def test_a_changed_view_is_rebuilt_beside_the_others(pipeline, tmp_path):
+    pipe = pipeline()
+    pipe.start_aggregator()
+    send(pipe, 0, 10, channel="web")
+    pipe.wait_settled()
+    pipe.aggregator.stop()
+    views = tmp_path / "views.conf"
+    views.write_text("[view.products]\nkind = order\ngroup_by = product_id\nmeasures = order_count = count(), "
+                     "total_quantity = sum(quantity), total_revenue = sum(revenue)\n"
+                     "[view.by_channel]\nkind = order\ngroup_by = channel\nmeasures = order_count = count()\n")
+    pipe.aggregator.args += ["-c", str(views)]
+    pipe.aggregator.start()
+
+    def rows():
+        answer = pipe.client.ask("get", view="by_channel", key=["web"])
+        assert answer["ok"] or answer["error"]["code"] in ("rebuilding", "not_ready"), answer
+        return answer.get("rows")
+    assert wait_until(rows, "the new view")[0]["order_count"] == 10
+
+
+def test_a_topic_created_anew_is_a_decision(pipeline, own_broker):
+    pipe = pipeline(bootstrap=own_broker.bootstrap)
+    pipe.start_aggregator()
+    send(pipe, 0, 30)
+    pipe.wait_settled()
+    pipe.aggregator.stop()
+    own_broker.topics("--delete", "--topic", f"{pipe.prefix}orders")
+
+    def recreated():
+        try:
+            own_broker.topics("--create", "--topic", f"{pipe.prefix}orders", "--partitions", "4",
+                              "--replication-factor", "1")
+            return True
+        except AssertionError:
+            return False
+    wait_until(recreated, "the topic's deletion", every=0.3)
+    pipe.aggregator.start(wait_ready=False)
+    assert pipe.aggregator.wait() == 4, pipe.aggregator.log_tail()
+    missing = re.search(rf"(topic:{pipe.prefix}orders re-created|{pipe.prefix}orders/\d:\d+-\d+)", pipe.aggregator.log_text())
+    assert missing, pipe.aggregator.log_tail()
+    pipe.aggregator.args += ["--accept-gap", "orders/0:1-2"]
+    pipe.aggregator.start(wait_ready=False)
+    assert pipe.aggregator.wait() == 4, "another gap than the accepted one is refused as before"
+    pipe.aggregator.args[-1] = missing[0]
+    pipe.aggregator.start()
+    caught_up(pipe)
+    assert missing[0] in pipe.client.ask("status")["as_of"]["gaps"]
+    send(pipe, 30, 5)
+    wait_until(lambda: pipe.client.rows("get", view="products", key=["tea", "XXX"])[0]["order_count"] == 35, "35 orders")
+
+
+def test_records_that_retention_removed_before_they_were_read_are_a_gap(pipeline, own_broker):
+    pipe = pipeline(bootstrap=own_broker.bootstrap)
+    pipe.start_aggregator()
+    send(pipe, 0, 10)
+    pipe.wait_settled()
+    pipe.aggregator.stop()
+    for number in range(10, 40):
+        send(pipe, number, 1)
+    pipe.wait_drained()
+    plan = pipe.folder / "delete.json"
+    parts = ",".join(f'{{"topic":"{pipe.prefix}orders","partition":{part},"offset":-1}}' for part in range(4))
+    plan.write_text(f'{{"partitions":[{parts}],"version":1}}')
+    own_broker.tool("org.apache.kafka.tools.DeleteRecordsCommand", "--bootstrap-server", own_broker.bootstrap,
+                    "--offset-json-file", str(plan))
+    pipe.aggregator.start(wait_ready=False)
+    assert pipe.aggregator.wait() == 4
+    gap = re.search(rf"{pipe.prefix}orders/\d:10-39", pipe.aggregator.log_text())
+    assert gap, pipe.aggregator.log_tail()
+    pipe.aggregator.args += ["--accept-gap", gap[0]]
+    pipe.aggregator.start()
+    caught_up(pipe)
+    assert pipe.client.ask("status")["as_of"]["gaps"] == [gap[0]]
+    assert pipe.client.rows("get", view="products", key=["tea", "XXX"])[0]["order_count"] == 10
+
+
+def test_another_cluster_is_a_decision(pipeline, own_broker, broker):
+    pipe = pipeline(bootstrap=own_broker.bootstrap)
+    pipe.start_aggregator()
+    send(pipe, 0, 5)
+    pipe.wait_settled()
+    pipe.aggregator.stop()
+    pipe.aggregator.args = [f"aggregator.brokers={broker.bootstrap}" if arg.startswith("aggregator.brokers=") else arg
+                            for arg in pipe.aggregator.args]
+    pipe.aggregator.start(wait_ready=False)
+    assert pipe.aggregator.wait() == 4
+    assert re.search(r"cluster:\S+->\S+", pipe.aggregator.log_text()), pipe.aggregator.log_tail()
+
+
+@pytest.mark.parametrize("content", [b"no store " * 2000, os.urandom(65536)], ids=["text", "noise"])
+def test_a_foreign_store_file_is_refused_clearly(pipeline, content):
+    pipe = pipeline()
+    pipe.start_aggregator()
+    pipe.aggregator.stop()
+    for path in (pipe.folder / "store").rglob("data.mdb"):
+        path.write_bytes(content)
+    pipe.aggregator.start(wait_ready=False)
+    assert pipe.aggregator.wait() == 4, pipe.aggregator.log_tail()
+    assert "store" in pipe.aggregator.log_text()
+
+
+def test_a_flipped_bit_in_a_row_is_never_given_as_an_answer(pipeline):
+    pipe = pipeline()
+    pipe.start_aggregator()
+    send(pipe, 0, 10, product="needle-in-the-store")
+    pipe.wait_settled()
+    pipe.aggregator.stop()
+    flipped = 0
+    for path in (pipe.folder / "store").rglob("data.mdb"):
+        data = bytearray(path.read_bytes())
+        at = data.find(b"needle-in-the-store")
+        while at >= 0:
+            data[at + 30] ^= 1  # in the row's value, behind its key
+            flipped += 1
+            at = data.find(b"needle-in-the-store", at + 1)
+        path.write_bytes(data)
+    assert flipped
+    pipe.aggregator.start()
+    caught_up(pipe)
+    answer = pipe.client.ask("get", view="products", key=["needle-in-the-store", "XXX"])
+    if answer["ok"]:
+        assert answer["rows"] == [] or answer["rows"][0]["order_count"] == 10, answer
+    else:
+        assert answer["error"]["code"] == "internal", answer
+
+
+def test_two_shards_answer_as_one(pipeline):
+    stores = ["store-1", "store-2", "store-3", "store-4", "store-5"]
+    pipe = pipeline(edges=stores, options={"till-aggregator": ["aggregator.shards=2"]})
+    pipe.start_aggregator()
+    for store in stores:
+        assert Sender(pipe.endpoint(store)).ask([order(number, product=f"p{number % 5}") for number in range(100)])["ok"]
+    pipe.wait_settled()
+    assert {row["product_id"]: row["order_count"] for row in pipe.client.scan("products")} == {
+        f"p{number}": 100 for number in range(5)}
+    assert len(pipe.client.rows("top", view="products", by="total_revenue", limit=3)) == 3
+    pipe.aggregator.restart()
+    caught_up(pipe)
+    assert sum(row["order_count"] for row in pipe.client.scan("stores")) == 500
+    pipe.aggregator.stop()
+    pipe.aggregator.args = ["aggregator.shards=3" if arg == "aggregator.shards=2" else arg for arg in pipe.aggregator.args]
+    pipe.aggregator.start(wait_ready=False)
+    assert pipe.aggregator.wait() == 4, "the number of shards is fixed at creation"
+
+
+def test_a_question_can_wait_for_its_own_event(pipeline):
+    pipe = pipeline()
+    pipe.start_aggregator()
+    reply = Sender(pipe.endpoint("store-1")).ask([order(1)])
+    after = [{"edge": "store-1", "run": reply["run"], "kind": "order", "seq": reply["seq"]["order"][1]}]
+    answer = pipe.client.ask("get", view="products", key=["tea", "XXX"], after=after, timeout_ms=20000)
+    assert answer["ok"] and answer["rows"][0]["order_count"] == 1, answer
+    after[0]["seq"] += 1000
+    answer = pipe.client.ask("get", view="products", key=["tea", "XXX"], after=after, timeout_ms=200)
+    assert not answer["ok"] and answer["error"]["code"] == "timeout", answer
+    assert_books_add_up(pipe)
+
+
+@pytest.mark.kill
+@pytest.mark.skipif(SANITIZED, reason="a matter of time, which sanitizers change")
+def test_after_kill_it_answers_in_under_a_second_with_5_million_users(pipeline):
+    from harness import BUILD
+    pipe = pipeline(edges=())
+    users = 5_000_000
+    subprocess.run([BUILD / "bench" / "till-load", "--brokers", pipe.bootstrap, "--topic", f"{pipe.prefix}orders",
+                    "--count", str(users), "--users", str(users), "--partitions", "4"], check=True, timeout=300)
+    pipe.start_aggregator()
+    wait_until(lambda: pipe.client.ask("status").get("as_of", {}).get("lag") == 0, "5 million orders counted", 400)
+    wait_until(lambda: pipe.aggregator.metric("till_aggregator_uncommitted_events") == 0, "all committed")
+    pipe.aggregator.kill()
+    start = time.monotonic()
+    pipe.aggregator.start()
+    answer = wait_until(lambda: (a := pipe.client.ask("get", view="users", key=["u4999999", "XXX"])).get("ok") and a,
+                        "the first answer", every=0.005)
+    took_s = time.monotonic() - start
+    print(f"first right answer {took_s:.3f} s after the start")
+    assert answer["rows"][0]["order_count"] == 1
+    assert took_s < 1.0
