@@ -33,7 +33,7 @@ BAD_FRAMES = {
     "empty array": (b"\x90", "bad_frame"),
     "no map": (b"\x2a", "bad_frame"),
     "bytes after the end": (msgpack.packb([order(1)]) + b"\x00", "bad_frame"),
-    "declared array of 2^32-1": (b"\xdd\xff\xff\xff\xff" + msgpack.packb(order(1)), "too_large"),
+    "declared array of 2^32-1": (b"\xdd\xff\xff\xff\xff" + msgpack.packb(order(1)), "bad_frame"),
     "declared text of 4 GiB": (b"\x91\x81\xa8order_id\xdb\xff\xff\xff\xffx", "bad_frame"),
     "10,001 events": (msgpack.packb([order(1)] * 10001), "too_large"),
     "5 MiB": (msgpack.packb([order(1, note="x" * (5 << 20))]), "too_large"),
@@ -46,7 +46,7 @@ def test_a_bad_frame_is_refused_whole(pipe, name):
     sender = Sender(pipe.endpoint("store-1"))
     reply = sender.ask_raw(frame)
     assert not reply["ok"] and reply["accepted"] == 0, reply
-    assert reply["error"]["code"] in (code, "bad_frame") and reply["error"]["message"], reply
+    assert reply["error"]["code"] == code and reply["error"]["message"], reply
     still_works(pipe, sender)
 
 
@@ -176,7 +176,7 @@ def test_foreign_and_unreadable_records_in_the_topic_are_passed_and_counted(pipe
     (b'{"query":"get","view":"products","key":[]}', "bad_key"),
     (b'{"query":"get","view":"products","key":["a","b","c","d"]}', "bad_key"),
     (b'{"query":"top","view":"products","by":"totl_revenue"}', "unknown_field"),
-    (b'{"query":"top","view":"products","by":"total_revenue","limit":100000000}', "bad_request"),
+    (b'{"query":"top","view":"products","by":"total_revenue","limit":100000000}', "too_large"),
     (b'{"query":"top","view":"products","limt":1}', "bad_request"),
     (b'{"query":"views","pad":"' + b"x" * 70000 + b'"}', "too_large"),
     (b"{" * 5000, "bad_request"),

@@ -129,4 +129,4 @@ def test_several_edges_share_the_totals(pipeline):
     assert {row["edge"]: (row["order_count"], row["basket_count"]) for row in rows} == {
         store: (50, 50) for store in stores}
     answer = pipe.client.ask("edges")
-    assert answer["ok"] and {row["edge"] for row in answer["rows"]} == set(stores), answer
+    assert answer["ok"] and {row["edge"] for row in answer["edges"]} == set(stores), answer
