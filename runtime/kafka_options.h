@@ -31,4 +31,6 @@ int kafka_options_check(const struct kafka_properties *properties, struct config
  * non-empty. On readable: kafka_queue_clear, then poll the queue until it is empty; and poll every few hundred ms in
  * any case, because only the change from empty to non-empty is told. 0 or -errno. */
 int kafka_queue_watch(struct rd_kafka_queue_s *queue, int *ret_fd);
+/* The same with an eventfd that is there (non-blocking!), so that several queues share one; -1: no more. */
+void kafka_queue_watch_by(struct rd_kafka_queue_s *queue, int fd);
 void kafka_queue_clear(int fd);

@@ -12,8 +12,7 @@ static int set(
 	if (rd_kafka_conf_set(conf, name, value, reason, sizeof reason) == RD_KAFKA_CONF_OK) {
 		return 0;
 	}
-	snprintf(error->text, sizeof error->text, "librdkafka refuses %s: %s", name, reason);
-	return -EINVAL;
+	return config_fail(error, "librdkafka refuses %s: %s", name, reason);
 }
 
 static int set_table(
@@ -84,15 +83,20 @@ int kafka_options_check(const struct kafka_properties *properties, struct config
 
 int kafka_queue_watch(struct rd_kafka_queue_s *queue, int *ret_fd)
 {
-	/* librdkafka writes these 8 bytes while it holds a lock: the descriptor must never block. */
-	static const uint64_t one = 1;
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (fd < 0) {
 		return -errno;
 	}
-	rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof one);
+	kafka_queue_watch_by(queue, fd);
 	*ret_fd = fd;
 	return 0;
+}
+
+void kafka_queue_watch_by(struct rd_kafka_queue_s *queue, int fd)
+{
+	/* librdkafka writes these 8 bytes while it holds a lock: the descriptor must never block. */
+	static const uint64_t one = 1;
+	rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof one);
 }
 
 void kafka_queue_clear(int fd)

@@ -1,12 +1,7 @@
 #include "runtime/kafka_properties.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { SECRET_SIZE_MAX = 64 * 1024 }; /* a PEM key with its chain is a few KiB */
 
 #define ADDRESS "the addresses are `brokers`"
 #define DELIVERY "an event is acknowledged when every in-sync replica has it, and never given up"
@@ -102,53 +97,6 @@ static bool split_role(
 	return strcmp(section, "kafka") == 0;
 }
 
-static int read_all(int fd, const char *path, char **ret_text, struct config_error *error)
-{
-	char *text = malloc(SECRET_SIZE_MAX);
-	if (text == NULL) {
-		return -ENOMEM;
-	}
-	ssize_t size = 0, got = 0;
-	do {
-		size += got;
-		got = read(fd, text + size, (size_t)(SECRET_SIZE_MAX - size));
-	} while (got > 0);
-	if (got < 0 || size == SECRET_SIZE_MAX) {
-		snprintf(error->text, sizeof error->text, "%s: %s", path,
-			got < 0 ? strerror(errno) : "larger than 64 KiB");
-		free(text);
-		return -EINVAL;
-	}
-	while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r')) {
-		size--;
-	}
-	text[size] = '\0';
-	*ret_text = text;
-	return 0;
-}
-
-static int read_secret(const char *path, char **ret_text, struct config_error *error)
-{
-	struct stat status;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &status) < 0) {
-		snprintf(error->text, sizeof error->text, "%s: %s", path, strerror(errno));
-		if (fd >= 0) {
-			close(fd);
-		}
-		return -EINVAL;
-	}
-	int r = -EINVAL;
-	if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
-		snprintf(error->text, sizeof error->text,
-			"%s holds a secret and is open to others: chmod 600", path);
-	} else {
-		r = read_all(fd, path, ret_text, error);
-	}
-	close(fd);
-	return r;
-}
-
 static struct kafka_property *slot_of(
 	struct kafka_properties *properties, enum kafka_role role, const char *name)
 {
@@ -196,24 +144,21 @@ int kafka_properties_set(struct kafka_properties *properties, const char *sectio
 	char *owned = NULL;
 
 	if (!split_role(section, key, &role, &given)) {
-		snprintf(error->text, sizeof error->text,
-			"there is no section [%s]; use [kafka], [kafka.producer] or "
-			"[kafka.consumer]",
+		return config_fail(error,
+			"there is no [%s]; use [kafka], [kafka.producer], [kafka.consumer]",
 			section);
-		return -EINVAL;
 	}
 	size_t size = strlen(given);
 	bool from_file = size > 5 && strcmp(given + size - 5, "_file") == 0;
 	snprintf(name, sizeof name, "%.*s", (int)(from_file ? size - 5 : size), given);
 	const char *why = kafka_property_refusal(name);
 	if (why != NULL) {
-		snprintf(error->text, sizeof error->text, "%s can not be set: %s", name, why);
-		return -EINVAL;
+		return config_fail(error, "%s can not be set: %s", name, why);
 	}
 	if (!from_file) {
 		return store_take(properties, role, name, strdup(value), is_secret(name));
 	}
-	int r = read_secret(value, &owned, error);
+	int r = config_read_secret(value, &owned, error);
 	return r < 0 ? r : store_take(properties, role, name, owned, true);
 }
 

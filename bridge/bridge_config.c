@@ -1,0 +1,124 @@
+#include "bridge/bridge_config.h"
+#include "runtime/kafka_options.h"
+#include "runtime/program.h"
+#include <errno.h>
+
+enum { PARTITIONS_MAX = 10000, DRAIN_MS_MAX = 10 * 60 * 1000 };
+
+#define AT(member) offsetof(struct bridge_config, member)
+
+static const struct config_option options[] = {
+	{"bridge", "listen", CONFIG_LIST, AT(listen), "tcp://127.0.0.1:7171", 0, 0,
+		"where edges connect: ZeroMQ endpoints"},
+	{"bridge", "brokers", CONFIG_TEXT, AT(brokers), NULL, 0, 0,
+		"Kafka's addresses: host:port, separated by commas"},
+	{"bridge", "format", CONFIG_TEXT, AT(format), "msgpack", 0, 0,
+		"what records hold: msgpack or json"},
+	{"bridge", "headers", CONFIG_BOOL, AT(headers), "no", 0, 0,
+		"give each record a content-type header (halves the producer's speed)"},
+	{"bridge", "partitions", CONFIG_INTEGER, AT(partitions), "4", 1, PARTITIONS_MAX,
+		"partitions of each topic that till uses; never change it while a topic lives"},
+	{"bridge", "create_topics", CONFIG_BOOL, AT(create_topics), "yes", 0, 0,
+		"create topics that are missing"},
+	{"bridge", "topic.order", CONFIG_TEXT, AT(topic_names[KIND_ORDER]), "orders", 0, 0,
+		"topic of orders; its dead letters go to the same name with .dlq"},
+	{"bridge", "topic.cart", CONFIG_TEXT, AT(topic_names[KIND_CART]), "cart_events", 0, 0,
+		"topic of cart events"},
+	{"bridge", "topic.view", CONFIG_TEXT, AT(topic_names[KIND_VIEW]), "page_views", 0, 0,
+		"topic of page views"},
+	{"bridge", "drain", CONFIG_DURATION, AT(drain_ms), "5s", 0, DRAIN_MS_MAX,
+		"how long a stop waits for Kafka to confirm what is in flight"},
+	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9171", 0, 0,
+		"where /metrics, /livez and /readyz are served; empty: nowhere"},
+	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,
+		"allow endpoints that other machines reach, without keys"},
+	{0},
+};
+
+static int set_kafka(void *target, const char *section, const char *key, const char *value,
+	struct config_error *error)
+{
+	struct bridge_config *config = target;
+	return kafka_properties_set(&config->kafka, section, key, value, error);
+}
+
+static void print_kafka(const void *target, FILE *out)
+{
+	const struct bridge_config *config = target;
+	kafka_properties_print(&config->kafka, out);
+}
+
+static const struct config_section sections[] = {
+	{"kafka", set_kafka, print_kafka,
+		"any property of librdkafka that leaves the guarantees alone; X_file = PATH for "
+		"secrets"},
+	{"kafka.producer", set_kafka, NULL, "the same, wins over [kafka]"},
+	{0},
+};
+
+const struct config_schema bridge_config_schema = {
+	.options = options,
+	.sections = sections,
+	.target_size = sizeof(struct bridge_config),
+};
+
+static int check_format(struct bridge_config *config, struct config_error *error)
+{
+	if (strcmp(config->format, "json") == 0) {
+		config->encoding = ENCODING_JSON;
+		return 0;
+	}
+	if (strcmp(config->format, "msgpack") == 0) {
+		config->encoding = ENCODING_MSGPACK;
+		return 0;
+	}
+	return config_fail(
+		error, "[bridge] format: \"%s\" is neither msgpack nor json", config->format);
+}
+
+static int check_topics(struct bridge_config *config, struct config_error *error)
+{
+	const char *names[KIND_EVENT_COUNT];
+	for (size_t kind = 0; kind < KIND_EVENT_COUNT; kind++) {
+		names[kind] = config->topic_names[kind];
+		if (names[kind] == NULL || names[kind][0] == '\0') {
+			return config_fail(
+				error, "[bridge] topic.%s is empty", kind_name((enum kind)kind));
+		}
+	}
+	config->topics.partitions = (int32_t)config->partitions;
+	config->topics.may_create = config->create_topics;
+	if (!topics_init(&config->topics, names)) {
+		return config_fail(error,
+			"[bridge] topic.*: names must differ, their .dlq included, and have at "
+			"most 245 bytes");
+	}
+	return 0;
+}
+
+int bridge_config_check(void *target, struct config_error *error)
+{
+	struct bridge_config *config = target;
+	int r = check_format(config, error);
+	if (r == 0) {
+		r = check_topics(config, error);
+	}
+	if (r == 0) {
+		r = kafka_options_check(&config->kafka, error);
+	}
+	if (r == 0) {
+		r = program_check_endpoints(
+			"[bridge] listen", config->listen, config->insecure, error);
+	}
+	if (r == 0) {
+		r = program_check_endpoints(
+			"[http] listen", config->http_listen, config->insecure, error);
+	}
+	return r;
+}
+
+void bridge_config_deinit(struct bridge_config *config)
+{
+	config_deinit(&bridge_config_schema, config);
+	kafka_properties_deinit(&config->kafka);
+}

@@ -1,0 +1,32 @@
+/* bridge_config.h - what an operator sets for till-bridge, and the checks across keys. */
+#pragma once
+#include "bridge/topics.h"
+#include "proto/document.h"
+#include "runtime/kafka_properties.h"
+
+struct bridge_config {
+	/* [bridge] */
+	char *listen; /* list of endpoints */
+	char *brokers;
+	char *format; /* "msgpack", "json" */
+	bool headers;
+	int64_t partitions;
+	bool create_topics;
+	char *topic_names[KIND_EVENT_COUNT];
+	int64_t drain_ms;
+	/* [http] */
+	char *http_listen;
+	/* [security] */
+	bool insecure;
+
+	struct kafka_properties kafka;
+	/* Filled by bridge_config_check. */
+	struct topics topics;
+	enum encoding encoding;
+};
+
+extern const struct config_schema bridge_config_schema;
+
+/* For program_spec.validate: `target` is a struct bridge_config. */
+int bridge_config_check(void *target, struct config_error *error);
+void bridge_config_deinit(struct bridge_config *config);

@@ -1,0 +1,201 @@
+#include "bridge/reception.h"
+#include "runtime/log.h"
+#include "runtime/metrics.h"
+#include "runtime/socket.h"
+#include <errno.h>
+
+void reception_forget(struct reception *reception, struct session *session)
+{
+	sessions_close(reception->sessions, reception->tracker, session);
+}
+
+void reception_end(
+	struct reception *reception, struct session *session, enum bye_code code, const char *words)
+{
+	post_bye(reception->post, session_peer(session), session->id, code, words);
+	reception_forget(reception, session);
+}
+
+/* Which edges a peer may speak for: without keys, any. With CURVE the key's name (`user_id`) decides. */
+static bool may_speak_for(const char *user_id, struct slice edge)
+{
+	(void)edge;
+	return user_id[0] == '\0';
+}
+
+static bool is_alive(struct reception *reception, struct session *session)
+{
+	return post_credit(reception->post, session, reception->pipeline->now_ms) != POST_E_GONE;
+}
+
+static void raise_conflict(struct reception *reception, struct slice edge)
+{
+	char quoted[2 * EDGE_ID_SIZE_MAX];
+	metric_add(reception->metrics->edge_id_conflicts, 1);
+	log_line(LOG_WARNING, "two live runs of one edge id: is a machine cloned?", "edge=%s",
+		log_quote(edge.bytes, edge.size, quoted, sizeof quoted));
+}
+
+/* The same connection or the same run begins anew; another run of the same edge lives on beside it. */
+static void make_room(struct reception *reception, const struct session_start *start)
+{
+	struct session *session = sessions_of_peer(reception->sessions, start->peer);
+	if (session != NULL) {
+		reception_forget(reception, session);
+	}
+	session = sessions_of_run(reception->sessions, start->edge, start->run);
+	if (session != NULL) {
+		reception_end(reception, session, BYE_REPLACED, "the same run said HELLO again");
+	}
+	session = sessions_of_other_run(reception->sessions, start->edge, start->run);
+	if (session == NULL) {
+		return;
+	}
+	if (is_alive(reception, session)) {
+		raise_conflict(reception, start->edge);
+	} else {
+		reception_forget(reception, session);
+	}
+}
+
+static int welcome(struct reception *reception, const struct session_start *start)
+{
+	struct session *session = NULL;
+	make_room(reception, start);
+	int r = sessions_open(reception->sessions, start, &session);
+	if (r == SESSIONS_E_FULL) {
+		post_bye(reception->post, start->peer, start->id, BYE_NOT_READY,
+			"this bridge has as many edges as it takes");
+		return 0;
+	}
+	if (r < 0) {
+		return r;
+	}
+	metric_add(reception->metrics->sessions_total, 1);
+	r = post_welcome(reception->post, session, reception->cluster_id, reception->topics_hash);
+	if (r != 0) {
+		reception_forget(reception, session); /* it will say HELLO again */
+	}
+	return r < 0 ? r : 0;
+}
+
+static int on_hello(struct reception *reception, const struct message *message,
+	const struct wire_message *hello)
+{
+	struct slice peer = slice_of(message->frames[0].iov_base, message->frames[0].iov_len);
+	const struct session_start start = {
+		.peer = peer,
+		.edge = hello->hello.edge,
+		.run = hello->hello.run,
+		.id = hello->session,
+		.now_ms = reception->pipeline->now_ms,
+	};
+	if (hello->hello.version != WIRE_VERSION) {
+		post_bye(reception->post, peer, hello->session, BYE_WRONG_VERSION,
+			"this bridge speaks version 1");
+		return 0;
+	}
+	if (!may_speak_for(message->user_id, hello->hello.edge)) {
+		post_bye(reception->post, peer, hello->session, BYE_FORBIDDEN,
+			"the key does not own this edge id");
+		return 0;
+	}
+	if (reception->is_stopping) {
+		post_bye(reception->post, peer, hello->session, BYE_SHUTTING_DOWN, "stopping");
+		return 0;
+	}
+	if (reception->cluster_id[0] == '\0') {
+		post_bye(reception->post, peer, hello->session, BYE_NOT_READY,
+			"Kafka was not reached yet");
+		return 0;
+	}
+	return welcome(reception, &start);
+}
+
+static void on_bad_frame(struct reception *reception, struct slice peer, const char *words)
+{
+	char quoted[2 * COMPLAINT_SIZE_MAX];
+	struct session *session = sessions_of_peer(reception->sessions, peer);
+	metric_add(reception->metrics->frames_bad, 1);
+	log_line(LOG_WARNING, "a frame breaks the protocol", "why=%s",
+		log_quote(words, strlen(words), quoted, sizeof quoted));
+	if (session == NULL) {
+		post_bye(reception->post, peer, 0, BYE_BAD_FRAME, words);
+	} else {
+		reception_end(reception, session, BYE_BAD_FRAME, words);
+	}
+}
+
+static int on_batch(
+	struct reception *reception, struct session *session, const struct wire_message *message)
+{
+	const struct pipeline_batch batch = {
+		.number = message->batch.number,
+		.lane = message->batch.lane,
+		.count = message->batch.count,
+		.events = message->batch.events,
+	};
+	if (batch.number != session->last_number + 1) {
+		on_bad_frame(reception, session_peer(session), "the number is not the next one");
+		return 0;
+	}
+	session->last_number = batch.number;
+	metric_add(reception->metrics->batches_received, 1);
+	int r = pipeline_take(reception->pipeline, session, &batch);
+	if (r == PIPELINE_E_COUNT) {
+		on_bad_frame(reception, session_peer(session),
+			"the batch has not as many events as it says");
+		return 0;
+	}
+	if (r == -ENOMEM) {
+		reception_end(reception, session, BYE_NOT_READY, "out of memory");
+		return 0;
+	}
+	return r;
+}
+
+static int dispatch(struct reception *reception, const struct message *message,
+	const struct wire_message *decoded)
+{
+	struct slice peer = slice_of(message->frames[0].iov_base, message->frames[0].iov_len);
+	if (decoded->type == WIRE_HELLO) {
+		return on_hello(reception, message, decoded);
+	}
+	struct session *session = sessions_of_peer(reception->sessions, peer);
+	if (session == NULL || session->id != decoded->session) {
+		if (decoded->type != WIRE_BYE) {
+			post_bye(reception->post, peer, decoded->session, BYE_NO_SESSION,
+				"say HELLO first");
+		}
+		return 0;
+	}
+	session->heard_ms = reception->pipeline->now_ms;
+	switch (decoded->type) {
+	case WIRE_BATCH:
+		return on_batch(reception, session, decoded);
+	case WIRE_BYE:
+		reception_forget(reception, session);
+		return 0;
+	default:
+		on_bad_frame(reception, peer, "an edge sends HELLO, BATCH and BYE only");
+		return 0;
+	}
+}
+
+int reception_take(struct reception *reception, const struct message *message)
+{
+	struct wire_message decoded;
+	struct complaint complaint;
+	struct slice peer = slice_of(message->frames[0].iov_base, message->frames[0].iov_len);
+
+	if (message->frame_count != 2) {
+		on_bad_frame(reception, peer, "a message is one frame");
+		return 0;
+	}
+	struct slice frame = slice_of(message->frames[1].iov_base, message->frames[1].iov_len);
+	if (wire_decode(frame, reception->ranges, &decoded, &complaint) != 0) {
+		on_bad_frame(reception, peer, complaint.message);
+		return 0;
+	}
+	return dispatch(reception, message, &decoded);
+}

@@ -1,0 +1,27 @@
+/* reception.h - what edges say: sessions begin and end here, batches go on to the pipeline. One thread. */
+#pragma once
+#include "bridge/pipeline.h"
+#include "bridge/post.h"
+
+struct message;
+
+struct reception {
+	struct sessions *sessions; /* borrowed, as is all below */
+	struct tracker *tracker;
+	struct pipeline *pipeline;
+	struct post *post;
+	struct bridge_metrics *metrics;
+	const struct topics *topics;
+	uint64_t topics_hash;
+	char cluster_id[CLUSTER_ID_SIZE]; /* "": not known yet, nobody is let in */
+	bool is_stopping;
+	struct wire_range ranges[WIRE_RANGES_MAX]; /* for the decoder */
+};
+
+/* One message from the ROUTER: [routing id, frame]. 0 or -errno. */
+int reception_take(struct reception *reception, const struct message *message);
+/* Says BYE, if the peer is still there, and ends the session. */
+void reception_end(struct reception *reception, struct session *session, enum bye_code code,
+	const char *words);
+/* Ends the session of a peer that is gone. */
+void reception_forget(struct reception *reception, struct session *session);

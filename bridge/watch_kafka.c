@@ -1,0 +1,360 @@
+#include "bridge/watch.h"
+#include "runtime/kafka_options.h"
+#include <errno.h>
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	CREATE_TIMEOUT_MS = 5000,
+	LEVEL_ERROR = 3, /* as in syslog */
+};
+
+struct watch {
+	struct watch_options options;
+	rd_kafka_t *client;
+	rd_kafka_topic_t *topics[LANE_COUNT]; /* what the client asks metadata for */
+	int fd;
+	pthread_t thread;
+	bool is_running;
+
+	pthread_mutex_t lock; /* what follows */
+	pthread_cond_t wake;
+	bool must_stop;
+	bool must_hurry;
+	bool is_fresh;
+	struct topics_sight sight;
+};
+
+static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
+{
+	const struct watch *watch = rd_kafka_opaque(client);
+	(void)facility;
+	if (watch != NULL && watch->options.log != NULL) {
+		watch->options.log(level, text);
+	}
+}
+
+static void see_topic(
+	struct topics_sight *sight, size_t lane, const struct rd_kafka_metadata_topic *topic)
+{
+	struct topic_sight *seen = &sight->topics[lane];
+	seen->partitions = topic->partition_cnt;
+	snprintf(seen->error, sizeof seen->error, "%s",
+		topic->err == RD_KAFKA_RESP_ERR_NO_ERROR ? "" : rd_kafka_err2name(topic->err));
+}
+
+static void see_topics(const struct watch *watch, const struct rd_kafka_metadata *metadata,
+	struct topics_sight *sight)
+{
+	for (int i = 0; i < metadata->topic_cnt; i++) {
+		for (size_t lane = 0; lane < LANE_COUNT; lane++) {
+			if (strcmp(metadata->topics[i].topic, watch->options.topics->names[lane]) ==
+				0) {
+				see_topic(sight, lane, &metadata->topics[i]);
+			}
+		}
+	}
+}
+
+static void look(struct watch *watch, struct topics_sight *sight)
+{
+	const struct rd_kafka_metadata *metadata = NULL;
+	*sight = (struct topics_sight){0};
+	rd_kafka_resp_err_t error =
+		rd_kafka_metadata(watch->client, 0, NULL, &metadata, WATCH_TIMEOUT_MS);
+	char *cluster_id =
+		error == RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_clusterid(watch->client, 0) : NULL;
+	if (cluster_id == NULL) {
+		snprintf(sight->why, sizeof sight->why, "%s",
+			error == RD_KAFKA_RESP_ERR_NO_ERROR ? "the cluster has no id"
+							    : rd_kafka_err2str(error));
+	} else {
+		sight->is_reached = true;
+		sight->broker_count = metadata->broker_cnt;
+		snprintf(sight->cluster_id, sizeof sight->cluster_id, "%s", cluster_id);
+		see_topics(watch, metadata, sight);
+		rd_kafka_mem_free(watch->client, cluster_id);
+	}
+	if (metadata != NULL) {
+		rd_kafka_metadata_destroy(metadata);
+	}
+}
+
+static rd_kafka_NewTopic_t *new_topic(
+	const struct watch *watch, const struct topics_sight *sight, size_t lane)
+{
+	char reason[128], min_insync[12], message_bytes[12];
+	rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(watch->options.topics->names[lane],
+		watch->options.topics->partitions, topics_replication(sight->broker_count), reason,
+		sizeof reason);
+	if (topic == NULL) {
+		return NULL;
+	}
+	snprintf(min_insync, sizeof min_insync, "%d", topics_min_insync(sight->broker_count));
+	snprintf(message_bytes, sizeof message_bytes, "%d", (int)TOPIC_MESSAGE_BYTES_MAX);
+	const struct kafka_setting settings[] = {
+		{"cleanup.policy", "delete"},
+		{"retention.ms", "-1"},
+		{"retention.bytes", "-1"},
+		{"message.timestamp.type", "LogAppendTime"},
+		{"min.insync.replicas", min_insync},
+		{"max.message.bytes", message_bytes},
+	};
+	for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+		rd_kafka_NewTopic_set_config(topic, settings[i].name, settings[i].value);
+	}
+	return topic;
+}
+
+static size_t missing_topics(const struct watch *watch, const struct topics_sight *sight,
+	rd_kafka_NewTopic_t *topics[LANE_COUNT])
+{
+	size_t count = 0;
+	char words[LANE_COUNT];
+	for (size_t lane = 0; lane < LANE_COUNT; lane++) {
+		if (topic_judge(watch->options.topics, sight, (enum kind)lane, words,
+			    sizeof words) == TOPIC_MISSING) {
+			topics[count] = new_topic(watch, sight, lane);
+			count += topics[count] != NULL;
+		}
+	}
+	return count;
+}
+
+/* Whether it worked is seen by looking again; only a refusal needs words. */
+static void tell_refusals(struct watch *watch, rd_kafka_event_t *event)
+{
+	size_t count = 0;
+	const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
+	const rd_kafka_topic_result_t **topics =
+		result == NULL ? NULL : rd_kafka_CreateTopics_result_topics(result, &count);
+	for (size_t i = 0; i < count; i++) {
+		rd_kafka_resp_err_t error = rd_kafka_topic_result_error(topics[i]);
+		if (error != RD_KAFKA_RESP_ERR_NO_ERROR &&
+			error != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+			char text[512];
+			const char *why = rd_kafka_topic_result_error_string(topics[i]);
+			snprintf(text, sizeof text, "topic %s can not be created: %s",
+				rd_kafka_topic_result_name(topics[i]),
+				why == NULL ? rd_kafka_err2str(error) : why);
+			watch->options.log(LEVEL_ERROR, text);
+		}
+	}
+}
+
+static void create_missing(struct watch *watch, const struct topics_sight *sight)
+{
+	char reason[128];
+	rd_kafka_NewTopic_t *topics[LANE_COUNT];
+	size_t count = missing_topics(watch, sight, topics);
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(watch->client);
+	rd_kafka_AdminOptions_t *options =
+		rd_kafka_AdminOptions_new(watch->client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+	rd_kafka_AdminOptions_set_request_timeout(
+		options, CREATE_TIMEOUT_MS, reason, sizeof reason);
+	rd_kafka_CreateTopics(watch->client, topics, count, options, queue);
+	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, CREATE_TIMEOUT_MS);
+	if (event != NULL) {
+		tell_refusals(watch, event);
+		rd_kafka_event_destroy(event);
+	}
+	rd_kafka_NewTopic_destroy_array(topics, count);
+	rd_kafka_AdminOptions_destroy(options);
+	rd_kafka_queue_destroy(queue);
+}
+
+static bool is_well(const struct watch *watch, const struct topics_sight *sight)
+{
+	char words[8];
+	bool is_fine = sight->is_reached;
+	for (size_t lane = 0; lane < LANE_COUNT && is_fine; lane++) {
+		is_fine = topic_state_is_usable(topic_judge(
+			watch->options.topics, sight, (enum kind)lane, words, sizeof words));
+	}
+	return is_fine;
+}
+
+static struct timespec after_ms(int64_t wait_ms)
+{
+	struct timespec at;
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	int64_t ns = at.tv_nsec + wait_ms % 1000 * 1000000;
+	at.tv_sec += wait_ms / 1000 + ns / 1000000000;
+	at.tv_nsec = ns % 1000000000;
+	return at;
+}
+
+/* Hands the sight over and sleeps. false: stop. */
+static bool publish(struct watch *watch, const struct topics_sight *sight)
+{
+	const uint64_t one = 1;
+	struct timespec until =
+		after_ms(is_well(watch, sight) ? WATCH_INTERVAL_MS : WATCH_RETRY_MS);
+
+	pthread_mutex_lock(&watch->lock);
+	watch->sight = *sight;
+	watch->is_fresh = true;
+	if (write(watch->fd, &one, sizeof one) < 0) {
+		/* EAGAIN: it is readable already. */
+	}
+	int r = 0;
+	while (!watch->must_stop && !watch->must_hurry && r == 0) {
+		r = pthread_cond_timedwait(&watch->wake, &watch->lock, &until);
+	}
+	watch->must_hurry = false;
+	bool goes_on = !watch->must_stop;
+	pthread_mutex_unlock(&watch->lock);
+	return goes_on;
+}
+
+static void *run(void *owner)
+{
+	struct watch *watch = owner;
+	struct topics_sight sight;
+	do {
+		look(watch, &sight);
+		if (topics_should_create(watch->options.topics, &sight)) {
+			create_missing(watch, &sight);
+			look(watch, &sight);
+		}
+	} while (publish(watch, &sight));
+	return NULL;
+}
+
+/* A consumer, because only a consumer can ask for a topic without bringing it into being where brokers create topics
+ * by themselves. It never consumes. */
+static int open_client(struct watch *watch, struct config_error *error)
+{
+	static const struct kafka_setting fixed[] = {
+		{"allow.auto.create.topics", "false"},
+		{"topic.metadata.refresh.interval.ms", "-1"},
+		{NULL, NULL},
+	};
+	const struct kafka_options options = {
+		.brokers = watch->options.brokers,
+		.role = KAFKA_PRODUCER,
+		.properties = watch->options.properties,
+		.fixed = fixed,
+	};
+	rd_kafka_conf_t *conf = NULL;
+	int r = kafka_options_new(&options, &conf, error);
+	if (r < 0) {
+		return r;
+	}
+	rd_kafka_conf_set_opaque(conf, watch);
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	watch->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error->text, sizeof error->text);
+	if (watch->client == NULL) {
+		rd_kafka_conf_destroy(conf);
+		return -EINVAL;
+	}
+	for (size_t lane = 0; lane < LANE_COUNT; lane++) {
+		watch->topics[lane] =
+			rd_kafka_topic_new(watch->client, watch->options.topics->names[lane], NULL);
+		if (watch->topics[lane] == NULL) {
+			snprintf(error->text, sizeof error->text, "topic %s: %s",
+				watch->options.topics->names[lane],
+				rd_kafka_err2str(rd_kafka_last_error()));
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int start_thread(struct watch *watch)
+{
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_mutex_init(&watch->lock, NULL);
+	pthread_cond_init(&watch->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+	int r = pthread_create(&watch->thread, NULL, run, watch);
+	watch->is_running = r == 0;
+	return -r;
+}
+
+int watch_new(
+	const struct watch_options *options, struct watch **ret_watch, struct config_error *error)
+{
+	struct watch *watch = calloc(1, sizeof *watch);
+	if (watch == NULL) {
+		return -ENOMEM;
+	}
+	watch->options = *options;
+	watch->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int r = watch->fd < 0 ? -errno : open_client(watch, error);
+	if (r == 0) {
+		r = start_thread(watch);
+	}
+	if (r < 0) {
+		watch_free(watch);
+		return r;
+	}
+	*ret_watch = watch;
+	return 0;
+}
+
+static void stop_thread(struct watch *watch)
+{
+	pthread_mutex_lock(&watch->lock);
+	watch->must_stop = true;
+	pthread_cond_signal(&watch->wake);
+	pthread_mutex_unlock(&watch->lock);
+	pthread_join(watch->thread, NULL);
+	pthread_cond_destroy(&watch->wake);
+	pthread_mutex_destroy(&watch->lock);
+}
+
+struct watch *watch_free(struct watch *watch)
+{
+	if (watch == NULL) {
+		return NULL;
+	}
+	if (watch->is_running) {
+		stop_thread(watch);
+	}
+	for (size_t lane = 0; lane < LANE_COUNT; lane++) {
+		if (watch->topics[lane] != NULL) {
+			rd_kafka_topic_destroy(watch->topics[lane]);
+		}
+	}
+	if (watch->client != NULL) {
+		rd_kafka_destroy(watch->client);
+	}
+	if (watch->fd >= 0) {
+		close(watch->fd);
+	}
+	free(watch);
+	return NULL;
+}
+
+int watch_fd(const struct watch *watch)
+{
+	return watch->fd;
+}
+
+bool watch_take(struct watch *watch, struct topics_sight *ret_sight)
+{
+	kafka_queue_clear(watch->fd);
+	pthread_mutex_lock(&watch->lock);
+	bool is_fresh = watch->is_fresh;
+	watch->is_fresh = false;
+	if (is_fresh) {
+		*ret_sight = watch->sight;
+	}
+	pthread_mutex_unlock(&watch->lock);
+	return is_fresh;
+}
+
+void watch_hurry(struct watch *watch)
+{
+	pthread_mutex_lock(&watch->lock);
+	watch->must_hurry = true;
+	pthread_cond_signal(&watch->wake);
+	pthread_mutex_unlock(&watch->lock);
+}
