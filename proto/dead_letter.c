@@ -2,7 +2,6 @@
 #include "proto/utf8.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 enum { ENVELOPE_PAIRS = 11 };
@@ -250,33 +249,6 @@ const char *dead_letter_header_name(enum dead_letter_header header)
 	};
 
 	return names[header];
-}
-
-static size_t decimal_format(uint64_t number, char digits[24])
-{
-	return (size_t)snprintf(digits, 24, "%" PRIu64, number);
-}
-
-void dead_letter_headers_fill(const struct dead_letter *letter, const char *topic,
-	struct dead_letter_headers *ret_headers)
-{
-	struct dead_letter_headers *headers = ret_headers;
-	struct slice *values = headers->values;
-	uint64_t received_ms = (uint64_t)letter->received_ms;
-
-	values[DLQ_HEADER_EDGE] = letter->certificate.edge;
-	values[DLQ_HEADER_RUN] =
-		slice_of(headers->run, decimal_format(letter->certificate.run, headers->run));
-	values[DLQ_HEADER_KIND] = slice_of_text(kind_name(letter->certificate.kind));
-	values[DLQ_HEADER_SEQ] =
-		slice_of(headers->seq, decimal_format(letter->certificate.seq, headers->seq));
-	values[DLQ_HEADER_RECEIVED_MS] =
-		slice_of(headers->received_ms, decimal_format(received_ms, headers->received_ms));
-	values[DLQ_HEADER_SOURCE] = letter->source;
-	values[DLQ_HEADER_REFUSED_BY] = letter->refused_by;
-	values[DLQ_HEADER_TOPIC] = slice_of_text(topic);
-	values[DLQ_HEADER_CODE] = slice_of_text(reason_code(letter->reason));
-	values[DLQ_HEADER_MESSAGE] = letter->message;
 }
 
 /* Decimal digits that fit int64_t; the range is the caller's to check. */

@@ -45,14 +45,6 @@ enum dead_letter_header {
 };
 enum { DLQ_HEADER_COUNT = 10 };
 const char *dead_letter_header_name(enum dead_letter_header header);
-/* What Kafka's headers of a letter hold; the numbers' digits live here, the other texts in the letter. Don't copy. */
-struct dead_letter_headers {
-	struct slice values[DLQ_HEADER_COUNT];
-	char run[24], seq[24], received_ms[24];
-};
-/* `topic` is the topic that the event was meant for; borrowed. */
-void dead_letter_headers_fill(const struct dead_letter *letter, const char *topic,
-	struct dead_letter_headers *ret_headers);
 /* From Kafka's headers (absent ones {NULL, 0}) back to a letter, numbers parsed and checked: 0 or a reason. */
 int dead_letter_from_headers(const struct slice values[DLQ_HEADER_COUNT], struct slice bytes,
 	struct dead_letter *ret_letter, struct complaint *complaint);
