@@ -69,8 +69,8 @@ static void end_value(struct writer *writer)
 
 static void open_container(struct writer *writer, uint32_t values, bool is_map)
 {
+	assert(writer->depth < WRITER_DEPTH_MAX);
 	if (writer->depth == WRITER_DEPTH_MAX) {
-		assert(!"deeper than WRITER_DEPTH_MAX");
 		writer->buffer->error = -EMSGSIZE;
 		return;
 	}

@@ -1,0 +1,33 @@
+/* fuzz.h - what every libFuzzer target needs. */
+#pragma once
+#include <stdlib.h>
+
+#include "proto/slice.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The input in a heap block of exactly its size, so that ASan sees a read one byte past it. To be freed. */
+static inline struct slice fuzz_copy(const uint8_t *data, size_t size)
+{
+	uint8_t *copy = malloc(size);
+
+	if (copy == NULL) {
+		abort();
+	}
+	if (size > 0) {
+		memcpy(copy, data, size);
+	}
+	return slice_of(copy, size);
+}
+
+static inline void fuzz_free(struct slice copy)
+{
+	free((void *)copy.bytes);
+}
+
+static inline void fuzz_require(bool condition)
+{
+	if (!condition) {
+		abort();
+	}
+}
