@@ -51,7 +51,7 @@ static int buffer_reserve(struct buffer *buffer, size_t size)
 	return 0;
 }
 
-uint8_t *buffer_extend(struct buffer *buffer, size_t size)
+uint8_t *buffer_grow(struct buffer *buffer, size_t size)
 {
 	if (buffer->error != 0) {
 		return NULL;
@@ -65,27 +65,6 @@ uint8_t *buffer_extend(struct buffer *buffer, size_t size)
 	uint8_t *room = buffer->bytes + buffer->size;
 	buffer->size += size;
 	return room;
-}
-
-void buffer_append(struct buffer *buffer, const void *bytes, size_t size)
-{
-	if (size == 0) {
-		return;
-	}
-	uint8_t *room = buffer_extend(buffer, size);
-	if (room != NULL) {
-		memcpy(room, bytes, size);
-	}
-}
-
-void buffer_append_byte(struct buffer *buffer, uint8_t byte)
-{
-	buffer_append(buffer, &byte, 1);
-}
-
-void buffer_append_text(struct buffer *buffer, const char *text)
-{
-	buffer_append(buffer, text, strlen(text));
 }
 
 void buffer_truncate(struct buffer *buffer, size_t size)

@@ -1,12 +1,16 @@
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "proto/document.h"
+#include "proto/limits.h"
+#include "proto/writer.h"
 
 #define BYTES(literal) slice_of(literal, sizeof literal - 1)
 
@@ -209,6 +213,252 @@ static void test_json_text_is_unescaped(void **state)
 	document_deinit(&document);
 }
 
+/* `pairs` keys, of which the last is the first again if asked for. */
+static void put_map(struct buffer *buffer, uint32_t pairs, bool with_duplicate)
+{
+	struct writer writer;
+	char key[16];
+
+	buffer_clear(buffer);
+	writer_init(&writer, ENCODING_MSGPACK, buffer);
+	write_map(&writer, pairs);
+	for (uint32_t i = 0; i < pairs; i++) {
+		/* a stride that scatters the keys, so that equal ones are far from each other */
+		uint32_t number = with_duplicate && i == pairs - 1 ? 0 : i * 7919 % 100003;
+		snprintf(key, sizeof key, "k%06u", number);
+		write_key(&writer, key);
+		write_nil(&writer);
+	}
+	assert_int_equal(buffer->error, 0);
+}
+
+static void test_duplicate_keys_are_found_in_maps_of_any_size(void **state)
+{
+	static const uint32_t sizes[] = {2, 3, 31, 32, 33, 34, 100, 10000};
+	struct document document;
+	struct complaint complaint;
+	struct buffer buffer;
+
+	(void)state;
+	buffer_init(&buffer, 1 << 20);
+	assert_int_equal(document_init(&document, EVENT_NODES_MAX), 0);
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		put_map(&buffer, sizes[i], false);
+		assert_int_equal(
+			decode(&document, ENCODING_MSGPACK, buffer_slice(&buffer), &complaint), 0);
+		assert_int_equal(document.count, 1 + 2 * sizes[i]);
+		put_map(&buffer, sizes[i], true);
+		assert_int_equal(
+			decode(&document, ENCODING_MSGPACK, buffer_slice(&buffer), &complaint),
+			REASON_BAD_VALUE);
+		assert_string_equal(complaint.field, "k000000");
+		assert_string_equal(complaint.message, "the key \"k000000\" is there twice");
+	}
+	document_deinit(&document);
+	buffer_deinit(&buffer);
+}
+
+static void test_nodes_are_limited_and_grow_only_as_needed(void **state)
+{
+	struct document document;
+	struct complaint complaint;
+	uint8_t nils[1003] = {0xdc, 0x03, 0xe8};
+	char ones[2001];
+
+	(void)state;
+	memset(nils + 3, 0xc0, 1000);
+	memset(ones, '1', sizeof ones);
+	for (int i = 0; i < 1000; i++) {
+		ones[2 * i] = i == 0 ? '[' : ',';
+	}
+	ones[2000] = ']';
+	for (uint32_t nodes_max = 999; nodes_max <= 1002; nodes_max++) {
+		int expected = nodes_max < 1001 ? REASON_TOO_LARGE : 0;
+		assert_int_equal(document_init(&document, nodes_max), 0);
+		assert_true(document.capacity < 100);
+		assert_int_equal(
+			decode(&document, ENCODING_MSGPACK, slice_of(nils, 1003), &complaint),
+			expected);
+		assert_int_equal(decode(&document, ENCODING_JSON, slice_of(ones, 2001), &complaint),
+			expected);
+		assert_true(document.capacity <= nodes_max);
+		document_deinit(&document);
+	}
+	/* what a head declares and the bytes cannot hold allocates nothing */
+	assert_int_equal(document_init(&document, EVENT_NODES_MAX), 0);
+	uint32_t capacity = document.capacity;
+	assert_int_equal(decode(&document, ENCODING_MSGPACK,
+				 slice_of("\xdd\x00\x00\xff\xff\xc0\xc0", 7), &complaint),
+		REASON_BAD_FRAME);
+	assert_int_equal(document.capacity, capacity);
+	document_deinit(&document);
+}
+
+static void test_a_document_is_used_again(void **state)
+{
+	struct document document;
+	struct complaint complaint;
+
+	(void)state;
+	assert_int_equal(document_init(&document, 100), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(
+			decode(&document, ENCODING_JSON,
+				BYTES("[\"\\n1\",\"\\n2\",\"\\n\\u0041 and longer each time\"]"),
+				&complaint),
+			0);
+		assert_true(slice_equals_text(document.nodes[1].text, "\n1"));
+		assert_true(slice_equals_text(document.nodes[2].text, "\n2"));
+		assert_true(slice_equals_text(document.nodes[3].text, "\nA and longer each time"));
+		assert_int_equal(
+			decode(&document, ENCODING_MSGPACK, BYTES("\x91\x05"), &complaint), 0);
+		assert_int_equal(document.count, 2);
+		assert_int_equal(
+			decode(&document, ENCODING_JSON, BYTES("[\"\\n\"]"), &complaint), 0);
+	}
+	document_deinit(&document);
+	document_deinit(&document);
+}
+
+struct integer_case {
+	const char *json;
+	bool is_integer;
+	int64_t value;
+};
+
+static void test_integers_in_any_spelling(void **state)
+{
+	static const struct integer_case cases[] = {
+		{"10", true, 10},
+		{"10.0", true, 10},
+		{"1e1", true, 10},
+		{"100e-1", true, 10},
+		{"-0", true, 0},
+		{"9223372036854775807", true, INT64_MAX},
+		{"-9223372036854775808", true, INT64_MIN},
+		{"9223372036854775808", false, 0},
+		{"-9223372036854775809", false, 0},
+		{"99999999999999999999", false, 0},
+		{"1e300", false, 0},
+		{"1e19", false, 0},
+		{"10.5", false, 0},
+		{"1e-1", false, 0},
+		{"\"10\"", true, 10},
+		{"\"+10\"", true, 10},
+		{"\"-010\"", true, -10},
+		{"\"9223372036854775808\"", false, 0},
+		{"\"-9223372036854775808\"", true, INT64_MIN},
+		{"\"10.0\"", false, 0},
+		{"\"1e1\"", false, 0},
+		{"\" 10\"", false, 0},
+		{"\"\"", false, 0},
+		{"\"-\"", false, 0},
+		{"true", false, 0},
+		{"null", false, 0},
+		{"[1]", false, 0},
+	};
+	struct document document;
+	struct complaint complaint;
+
+	(void)state;
+	assert_int_equal(document_init(&document, 100), 0);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		int64_t value = 4711;
+		assert_int_equal(
+			decode(&document, ENCODING_JSON, slice_of_text(cases[i].json), &complaint),
+			0);
+		if (node_integer(document.nodes, &value) != cases[i].is_integer ||
+			value != (cases[i].is_integer ? cases[i].value : 4711)) {
+			fail_msg("%s: %lld", cases[i].json, (long long)value);
+		}
+	}
+	document_deinit(&document);
+}
+
+static void test_floats_that_are_integers(void **state)
+{
+	static const struct {
+		double real;
+		bool is_integer;
+	} cases[] = {
+		{17850.0, true},
+		{-0.0, true},
+		{-0x1p63, true},
+		{0x1p63, false},
+		{0.5, false},
+		{NAN, false},
+		{INFINITY, false},
+		{1e300, false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct node node = {.type = NODE_FLOAT64, .real = cases[i].real};
+		int64_t value = 0;
+		assert_int_equal(node_integer(&node, &value), cases[i].is_integer);
+		if (cases[i].is_integer) {
+			assert_true((double)value == cases[i].real);
+		}
+	}
+}
+
+static void test_numbers_as_doubles(void **state)
+{
+	struct document document;
+	struct complaint complaint;
+	double real = 0;
+
+	(void)state;
+	assert_int_equal(document_init(&document, 100), 0);
+	assert_int_equal(
+		decode(&document, ENCODING_JSON, BYTES("[0.1,-1e3,\"1\",null]"), &complaint), 0);
+	assert_true(node_real(document.nodes + 1, &real) && real == 0.1);
+	assert_true(node_real(document.nodes + 2, &real) && real == -1000);
+	assert_false(node_real(document.nodes + 3, &real));
+	assert_false(node_real(document.nodes + 4, &real));
+	assert_int_equal(
+		decode(&document, ENCODING_MSGPACK,
+			BYTES("\x93\xff\xcf\x80\0\0\0\0\0\0\0\xca\x40\x20\0\0"), &complaint),
+		0);
+	assert_true(node_real(document.nodes + 1, &real) && real == -1);
+	assert_true(node_real(document.nodes + 2, &real) && real == 0x1p63);
+	assert_true(node_real(document.nodes + 3, &real) && real == 2.5);
+	document_deinit(&document);
+}
+
+/* A number is copied to be read as a double, so its length is bounded. */
+static void test_long_numbers_are_refused(void **state)
+{
+	struct document document;
+	struct complaint complaint;
+	char number[JSON_NUMBER_SIZE_MAX + 1];
+	double real = 0;
+
+	(void)state;
+	memset(number, '1', sizeof number);
+	assert_int_equal(document_init(&document, 100), 0);
+	assert_int_equal(
+		decode(&document, ENCODING_JSON, slice_of(number, sizeof number), &complaint),
+		REASON_BAD_VALUE);
+	assert_int_equal(
+		decode(&document, ENCODING_JSON, slice_of(number, sizeof number - 1), &complaint),
+		0);
+	assert_true(node_real(document.nodes, &real) && isinf(real));
+	document_deinit(&document);
+}
+
+static void test_the_first_byte_tells_the_encoding(void **state)
+{
+	(void)state;
+	assert_int_equal(encoding_of(BYTES("{}")), ENCODING_JSON);
+	assert_int_equal(encoding_of(BYTES("[]")), ENCODING_JSON);
+	assert_int_equal(encoding_of(BYTES(" {}")), ENCODING_JSON);
+	assert_int_equal(encoding_of(BYTES("\n{}")), ENCODING_JSON);
+	assert_int_equal(encoding_of(BYTES("\x80")), ENCODING_MSGPACK);
+	assert_int_equal(encoding_of(BYTES("")), ENCODING_MSGPACK);
+	assert_string_equal(node_type_name(NODE_FLOAT32), "a float32");
+	assert_string_equal(node_type_name(NODE_MAP), "a map");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +466,14 @@ int main(void)
 		cmocka_unit_test(test_json_is_strict),
 		cmocka_unit_test(test_msgpack_types_are_told_apart),
 		cmocka_unit_test(test_json_text_is_unescaped),
+		cmocka_unit_test(test_duplicate_keys_are_found_in_maps_of_any_size),
+		cmocka_unit_test(test_nodes_are_limited_and_grow_only_as_needed),
+		cmocka_unit_test(test_a_document_is_used_again),
+		cmocka_unit_test(test_integers_in_any_spelling),
+		cmocka_unit_test(test_floats_that_are_integers),
+		cmocka_unit_test(test_numbers_as_doubles),
+		cmocka_unit_test(test_long_numbers_are_refused),
+		cmocka_unit_test(test_the_first_byte_tells_the_encoding),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
