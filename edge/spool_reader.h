@@ -12,6 +12,7 @@
  * are acknowledged meanwhile are simply no longer seen. */
 #pragma once
 #include "edge/spool_error.h"
+#include "edge/spool_identity.h"
 #include "proto/event.h"
 
 enum spool_block_state {
@@ -34,13 +35,6 @@ struct spool_block {
 	struct slice
 		events; /* back to back, as they will be sent; cut with event_cut; until the next call */
 	struct slice raw; /* the whole record as stored; until the next call */
-};
-
-struct spool_identity {
-	char edge[EDGE_ID_SIZE_MAX + 1];
-	uint32_t version;
-	char cluster[128]; /* Kafka's cluster id, kept at the first ACK; "" before */
-	uint64_t topics_hash;
 };
 
 struct spool_reader;

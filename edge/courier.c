@@ -1,0 +1,373 @@
+#include "edge/courier.h"
+#include "edge/link.h"
+#include "runtime/clock.h"
+#include "runtime/config.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/program.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	/* Orders carried out in one round: 16 MiB of full batches, then producers get their turn. */
+	ORDERS_A_ROUND = 64,
+};
+
+struct courier {
+	struct courier_options options;
+	char bridges[SENDER_BRIDGES_MAX][ENDPOINT_SIZE];
+	char program[WIRE_PROGRAM_SIZE_MAX + 1];
+	struct link *link;
+	struct sender sender;
+	struct buffer events; /* of the batch at hand */
+	struct buffer frame;
+	struct wire_range ranges[WIRE_RANGES_MAX];
+	uint64_t ended; /* what was logged so far */
+	uint64_t sessions;
+	int64_t down_since_ms; /* wall clock; 0 in session */
+};
+
+/* ---- logging: what changed since the last look */
+
+static void log_end(const struct courier *courier)
+{
+	const struct sender *sender = &courier->sender;
+	char words[sizeof sender->end_words * 4];
+
+	if (sender->end == SENDER_END_CLUSTER) {
+		log_line(LOG_ERROR,
+			"a bridge was refused: it writes to another Kafka than this spool belongs "
+			"to",
+			"ours=\"%s\" topics=%016llx theirs=\"%s\" their_topics=%016llx "
+			"advice=\"if the change is meant, start with --accept-cluster %s\"",
+			sender->cluster, (unsigned long long)sender->topics_hash,
+			sender->offered_cluster, (unsigned long long)sender->offered_hash,
+			sender->offered_cluster);
+		return;
+	}
+	if (sender->end == SENDER_END_BYE) {
+		log_line(LOG_WARNING, "the bridge said good-bye", "code=%s words=%s",
+			bye_code_name(sender->bye_code),
+			log_quote(
+				sender->end_words, strlen(sender->end_words), words, sizeof words));
+		return;
+	}
+	if (sender->end != SENDER_END_STOPPED) {
+		log_line(LOG_WARNING, "no session with a bridge", "why=\"%s\" next=%s unsent=kept",
+			sender_end_name(sender->end), courier_bridge(courier));
+	}
+}
+
+static void note_changes(struct courier *courier)
+{
+	const struct sender *sender = &courier->sender;
+
+	if (sender->counts.sessions != courier->sessions) {
+		courier->sessions = sender->counts.sessions;
+		courier->down_since_ms = 0;
+		log_line(LOG_INFO, "session with a bridge", "bridge=%s cluster=\"%s\"",
+			courier->bridges[sender->last_bridge], sender->offered_cluster);
+	}
+	if (sender->ended != courier->ended) {
+		courier->ended = sender->ended;
+		if (courier->down_since_ms == 0) {
+			courier->down_since_ms = clock_wall_ms();
+		}
+		log_end(courier);
+	}
+}
+
+/* ---- the link's events */
+
+static uint64_t new_session(void)
+{
+	uint64_t session = 0;
+	while (session == 0) {
+		session = random_u64();
+	}
+	return session;
+}
+
+static int on_connected(void *owner)
+{
+	struct courier *courier = owner;
+	sender_connected(&courier->sender, new_session(), loop_now_ms(courier->options.loop));
+	return 0;
+}
+
+static int on_disconnected(void *owner)
+{
+	struct courier *courier = owner;
+	sender_disconnected(&courier->sender, loop_now_ms(courier->options.loop));
+	return 0;
+}
+
+/* Before the acknowledged blocks are deleted: a spool that belongs nowhere could be emptied into any cluster. */
+static int keep_cluster(struct courier *courier)
+{
+	struct sender *sender = &courier->sender;
+
+	if (!sender->keep_cluster) {
+		return 0;
+	}
+	int r = spool_keep_cluster(courier->options.spool, sender->cluster, sender->topics_hash);
+	if (r == 0) {
+		sender->keep_cluster = false;
+		log_line(LOG_INFO, "this spool now belongs to a Kafka cluster", "cluster=\"%s\"",
+			sender->cluster);
+	}
+	return r == SPOOL_E_FULL ? 0 : r; /* full: at the next ACK */
+}
+
+static int on_frame(void *owner, struct slice frame)
+{
+	struct courier *courier = owner;
+	struct wire_message message;
+	struct complaint complaint;
+	int64_t now_ms = loop_now_ms(courier->options.loop);
+
+	if (wire_decode(frame, courier->ranges, &message, &complaint) != 0) {
+		sender_heard_garbage(&courier->sender, now_ms);
+		return 0;
+	}
+	int r = sender_heard(
+		&courier->sender, &message, desk_removals(courier->options.desk), now_ms);
+	return r == 0 ? keep_cluster(courier) : r;
+}
+
+/* ---- the sender's orders */
+
+static int open_link(struct courier *courier, const struct sender_order *order, int64_t now_ms)
+{
+	int r = link_open(courier->link, courier->bridges[order->bridge]);
+	if (r < 0) {
+		sender_disconnected(&courier->sender, now_ms);
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+static int send_message(struct courier *courier, struct sender_order *order, int64_t now_ms)
+{
+	if (order->message.type == WIRE_HELLO) {
+		order->message.hello.edge = slice_of_text(courier->options.edge);
+		order->message.hello.run = desk_view(courier->options.desk).run;
+		order->message.hello.program = slice_of_text(courier->program);
+	}
+	buffer_clear(&courier->frame);
+	wire_encode(&order->message, &courier->frame);
+	if (courier->frame.error != 0) {
+		return courier->frame.error;
+	}
+	struct iovec frame = {courier->frame.bytes, courier->frame.size};
+	if (link_send(courier->link, &frame) != 0) {
+		sender_disconnected(&courier->sender, now_ms);
+	}
+	return 0;
+}
+
+static int set_aside(struct courier *courier, enum kind lane, uint64_t index)
+{
+	struct spool_block_header header;
+
+	int r = spool_set_aside(courier->options.spool, lane, index, &header);
+	if (r != 0) {
+		return r == SPOOL_E_FULL ? -ENOSPC : r;
+	}
+	if (header.count == 0) {
+		log_line(LOG_ERROR, "a block of the spool is damaged and was set aside",
+			"lane=%s index=%llu events=unknown advice=\"till spool list shows it\"",
+			kind_name(lane), (unsigned long long)index);
+		return 0;
+	}
+	log_line(LOG_ERROR, "a block of the spool is damaged and was set aside",
+		"lane=%s index=%llu run=%llu seq=%llu-%llu events=%u advice=\"till spool list "
+		"shows it\"",
+		kind_name(lane), (unsigned long long)index, (unsigned long long)header.run,
+		(unsigned long long)header.first_seq,
+		(unsigned long long)(header.first_seq + header.count - 1), header.count);
+	return 0;
+}
+
+/* One frame: the head of a BATCH, then the events as they lie in the spool. */
+static int send_batch(struct courier *courier, const struct sender_order *order,
+	const struct spool_batch *batch, int64_t now_ms)
+{
+	struct sender *sender = &courier->sender;
+
+	buffer_clear(&courier->frame);
+	wire_encode_batch_header(sender->session, sender_number(sender), order->lane, batch->count,
+		batch->size, &courier->frame);
+	buffer_append(&courier->frame, courier->events.bytes, courier->events.size);
+	if (courier->frame.error != 0) {
+		return courier->frame.error;
+	}
+	struct iovec frame = {courier->frame.bytes, courier->frame.size};
+	int r = link_send(courier->link, &frame);
+	if (r == LINK_E_AGAIN) {
+		sender_held(sender, now_ms);
+		return 0;
+	}
+	if (r < 0) {
+		sender_disconnected(sender, now_ms);
+		return 0;
+	}
+	struct sender_range range = {.lane = order->lane,
+		.first = batch->first,
+		.last = batch->last,
+		.bytes = batch->size,
+		.count = batch->count};
+	sender_sent(sender, order, &range, now_ms);
+	return 0;
+}
+
+static int read_and_send(struct courier *courier, const struct sender_order *order, int64_t now_ms)
+{
+	struct spool_batch batch;
+	struct spool_query query = {.lane = order->lane,
+		.first = order->first,
+		.last = order->last,
+		.size_max = order->size_max};
+
+	buffer_clear(&courier->events);
+	int r = spool_read(courier->options.spool, &query, &courier->events, &batch);
+	switch (r) {
+	case 0:
+		return send_batch(courier, order, &batch, now_ms);
+	case SPOOL_E_END:
+		sender_skipped(&courier->sender, order);
+		return 0;
+	case SPOOL_E_FULL:
+		sender_starved(&courier->sender, order);
+		return 0;
+	case SPOOL_E_CORRUPT: /* the next step reads on behind it */
+		return set_aside(courier, order->lane, batch.first);
+	default:
+		assert(r < 0);
+		return r;
+	}
+}
+
+static int carry_out(struct courier *courier, struct sender_order *order, int64_t now_ms)
+{
+	switch (order->act) {
+	case SENDER_OPEN:
+		return open_link(courier, order, now_ms);
+	case SENDER_SEND:
+		return send_message(courier, order, now_ms);
+	case SENDER_READ:
+		return read_and_send(courier, order, now_ms);
+	case SENDER_CLOSE:
+		link_close(courier->link);
+		return 0;
+	case SENDER_WAIT:
+		break;
+	}
+	return 0;
+}
+
+static void see_ends(struct courier *courier)
+{
+	const struct spool_index *index = spool_index(courier->options.spool);
+
+	for (int i = 0; i < KIND_COUNT; i++) {
+		sender_set_end(&courier->sender, (enum kind)i, index->lanes[i].end);
+	}
+}
+
+int courier_tick(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	struct sender_order order = {.act = SENDER_WAIT};
+	int r = 0;
+
+	see_ends(courier);
+	for (int i = 0; r == 0 && i < ORDERS_A_ROUND; i++) {
+		sender_step(&courier->sender, now_ms, &order);
+		if (order.act == SENDER_WAIT) {
+			break;
+		}
+		r = carry_out(courier, &order, now_ms);
+	}
+	note_changes(courier);
+	*ret_wait_ms = order.act == SENDER_WAIT ? order.wait_ms : 0;
+	return r;
+}
+
+void courier_stop(struct courier *courier, int64_t now_ms)
+{
+	sender_stop(&courier->sender, now_ms);
+}
+
+/* ---- making */
+
+static uint32_t read_bridges(struct courier *courier, const char *list)
+{
+	uint32_t count = 0;
+
+	while (count < SENDER_BRIDGES_MAX &&
+		config_list_next(&list, courier->bridges[count], ENDPOINT_SIZE)) {
+		count++;
+	}
+	return count;
+}
+
+int courier_new(const struct courier_options *options, struct courier **ret_courier)
+{
+	struct courier *courier = calloc(1, sizeof *courier);
+	if (courier == NULL) {
+		return -ENOMEM;
+	}
+	courier->options = *options;
+	courier->down_since_ms = clock_wall_ms();
+	buffer_init(&courier->events, BATCH_SIZE_MAX);
+	buffer_init(&courier->frame, WIRE_FRAME_SIZE_MAX);
+	snprintf(courier->program, sizeof courier->program, "till-edge %s", program_version());
+	sender_init(&courier->sender, read_bridges(courier, options->bridges),
+		loop_now_ms(options->loop));
+	const struct spool_identity *identity = spool_identity(options->spool);
+	sender_set_cluster(&courier->sender, identity->cluster, identity->topics_hash,
+		options->accept_cluster);
+	struct link_options link = {
+		.context = options->context,
+		.loop = options->loop,
+		.owner = courier,
+		.connected = on_connected,
+		.disconnected = on_disconnected,
+		.frame = on_frame,
+	};
+	int r = link_new(&link, &courier->link);
+	if (r < 0) {
+		courier_free(courier);
+		return r;
+	}
+	*ret_courier = courier;
+	return 0;
+}
+
+struct courier *courier_free(struct courier *courier)
+{
+	if (courier == NULL) {
+		return NULL;
+	}
+	link_free(courier->link);
+	buffer_deinit(&courier->events);
+	buffer_deinit(&courier->frame);
+	free(courier);
+	return NULL;
+}
+
+const struct sender *courier_sender(const struct courier *courier)
+{
+	return &courier->sender;
+}
+
+const char *courier_bridge(const struct courier *courier)
+{
+	return courier->bridges[courier->sender.bridge];
+}
+
+int64_t courier_down_since_ms(const struct courier *courier)
+{
+	return courier->down_since_ms;
+}

@@ -1,0 +1,33 @@
+/* courier.h - carries out what the sender orders: opens links to bridges, reads blocks from the spool, sends them, and
+ * hands acknowledged blocks to the desk for deletion. Wiring: it logs, and decides nothing. One thread. */
+#pragma once
+#include "edge/desk.h"
+#include "edge/sender.h"
+#include "edge/spool.h"
+#include "runtime/socket.h"
+
+struct courier;
+struct loop;
+
+struct courier_options {
+	struct context *context;
+	struct loop *loop;
+	struct spool *spool;
+	struct desk *desk; /* all four borrowed */
+	const char *edge;
+	const char *bridges; /* a list */
+	const char *accept_cluster; /* the operator's decision, or NULL */
+};
+
+int courier_new(const struct courier_options *options, struct courier **ret_courier);
+struct courier *courier_free(struct courier *courier);
+/* 0 or a negative errno that ends the program. */
+int courier_tick(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms);
+/* BYE, then no more. */
+void courier_stop(struct courier *courier, int64_t now_ms);
+
+const struct sender *courier_sender(const struct courier *courier);
+/* The endpoint of the present bridge, or of the next one to try. */
+const char *courier_bridge(const struct courier *courier);
+/* Since when there is no session (wall clock); 0 while there is one. */
+int64_t courier_down_since_ms(const struct courier *courier);

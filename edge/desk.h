@@ -1,0 +1,69 @@
+/* desk.h - takes frames from all sources, commits them in groups, and then tells each its outcome. One round of the loop
+ * is one group: what came in while the last commit ran. Acknowledged blocks are deleted by the same commits.
+ *
+ * sync = always: an outcome is told after its commit. Otherwise at once, with "durable":false, and the draft is
+ * committed each interval. One thread. */
+#pragma once
+#include "edge/intake.h"
+#include "edge/removals.h"
+#include "edge/source.h"
+
+struct desk;
+struct metric;
+struct spool;
+
+enum {
+	/* One group: about what a disk writes while the next one gathers. */
+	DESK_ROUND_BYTES = 8 * 1024 * 1024,
+	DESK_ROUND_EVENTS = 50000,
+	DESK_ROUND_FRAMES = 8000,
+	/* Acknowledged blocks wait so long for a commit to ride on. */
+	DESK_REMOVAL_MS = 50,
+	DESK_RETRY_MS = 1000, /* after a commit that found no room */
+};
+
+enum {
+	DESK_E_FULL = 1, /* an unattended frame found no room: hold it; `done` is not called */
+};
+
+struct desk_options {
+	struct spool *spool; /* borrowed */
+	const char *edge;
+	const char *default_currency;
+	const struct zone *zone;
+	int64_t sync_interval_ms; /* 0: always */
+	uint64_t run;
+	uint8_t seed[16]; /* random */
+	struct metric *commit_seconds; /* may be NULL */
+};
+
+int desk_new(const struct desk_options *options, struct desk **ret_desk);
+struct desk *desk_free(struct desk *desk);
+
+/* The group has room: a source that reads on beyond it would let the others wait. */
+bool desk_takes_more(const struct desk *desk);
+/* 0, DESK_E_FULL, or a negative errno that ends the program. */
+int desk_submit(struct desk *desk, const struct submission *submission, int64_t wall_ms);
+/* A message that is none: refused as bad_frame (NULL: nobody can be told). */
+int desk_refuse(struct desk *desk, const struct submission *submission);
+/* Commits if it is time, then calls `done` for all whose outcome is known. 0 or a negative errno: then nobody knows
+ * what is on disk, and the program must end. */
+int desk_round(struct desk *desk, int64_t now_ms, int64_t wall_ms, int64_t *ret_wait_ms);
+/* Everything now, whatever the interval: before the end. */
+int desk_flush(struct desk *desk, int64_t now_ms, int64_t wall_ms);
+
+/* Where acknowledged blocks are put. */
+struct removals *desk_removals(struct desk *desk);
+/* From now on everything is refused as shutting_down. */
+void desk_close(struct desk *desk);
+/* false while frames wait for a commit: then not now. */
+bool desk_set_run(struct desk *desk, uint64_t run);
+
+struct desk_view {
+	uint64_t run;
+	uint64_t next_seq[KIND_COUNT];
+	uint64_t commits;
+	bool full; /* the last commit found no room */
+};
+struct desk_view desk_view(const struct desk *desk);
+const struct intake_counts *desk_counts(const struct desk *desk);

@@ -1,0 +1,507 @@
+#include "edge/edge.h"
+#include "edge/courier.h"
+#include "edge/edge_metrics.h"
+#include "edge/source_push.h"
+#include "edge/source_router.h"
+#include "proto/timestamp.h"
+#include "proto/zone.h"
+#include "runtime/clock.h"
+#include "runtime/http.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/metrics.h"
+#include "runtime/zonefile.h"
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	MEASURE_MS = 1000,
+	RUN_MS = 24 * 60 * 60 *
+		 1000, /* a run is never older: a clone of the machine is told apart within a day */
+	/* Between the last reply and the end: with linger 0 a socket that is closed at once sends nothing any more. */
+	LAST_WORDS_MS = 50,
+};
+
+enum edge_phase {
+	EDGE_SERVING,
+	EDGE_DRAINING, /* producers are refused, acknowledgements are waited for */
+	EDGE_PARTING, /* BYE and the last replies are on their way */
+};
+
+struct edge {
+	const struct edge_config *config;
+	struct zone *zone;
+	struct context *context;
+	struct loop *loop;
+	struct metrics *metrics;
+	struct edge_metrics *set;
+	struct http *http;
+	struct spool *spool;
+	struct desk *desk;
+	struct source_router *router;
+	struct source_push *push; /* NULL without listen_push */
+	struct courier *courier;
+	enum edge_phase phase;
+	int64_t phase_until_ms;
+	int64_t measure_at_ms;
+	int64_t new_run_at_ms;
+	uint64_t conflicts; /* of the run: seen so far */
+};
+
+/* ---- health */
+
+static const char *what_is_broken(const struct edge *edge)
+{
+	const struct spool_index *index = spool_index(edge->spool);
+
+	if (edge->phase != EDGE_SERVING) {
+		return "shutting down";
+	}
+	if (index->short_of_disk) {
+		return "the disk under the spool is nearly full: producers are told to wait";
+	}
+	if (index->short_of_pages || index->bytes >= index->quota_bytes ||
+		desk_view(edge->desk).full) {
+		return "the spool is full: producers are told to wait";
+	}
+	return NULL;
+}
+
+static void write_link_state(const struct edge *edge, FILE *out)
+{
+	const struct sender *sender = courier_sender(edge->courier);
+	char since[TIMESTAMP_TEXT_SIZE];
+
+	if (sender->state == SENDER_IN_SESSION) {
+		fputs("ready\n", out);
+		for (int i = 0; i < LANE_COUNT; i++) {
+			if (sender->lanes[i].waiting) {
+				fprintf(out, "lane %s: the bridge waits for Kafka\n",
+					kind_name((enum kind)i));
+			}
+		}
+		return;
+	}
+	timestamp_format(courier_down_since_ms(edge->courier), since);
+	if (sender->end == SENDER_END_CLUSTER) {
+		fprintf(out,
+			"buffering, the bridge writes to another Kafka (%s) than this spool "
+			"belongs to (%s), "
+			"since %s; if that is meant: --accept-cluster %s\n",
+			sender->offered_cluster, sender->cluster, since, sender->offered_cluster);
+		return;
+	}
+	fprintf(out, "buffering, bridge unreachable since %s\n", since);
+}
+
+static int on_ready_asked(void *owner, FILE *out)
+{
+	const struct edge *edge = owner;
+	const char *broken = what_is_broken(edge);
+
+	if (broken != NULL) {
+		fprintf(out, "broken: %s\n", broken);
+		return 0;
+	}
+	write_link_state(edge, out);
+	return 1;
+}
+
+static void on_collect(void *owner)
+{
+	struct edge *edge = owner;
+	edge_metrics_collect(edge->set, edge->desk, edge->spool, edge->courier, clock_wall_ms());
+}
+
+/* ---- one round of the loop */
+
+static uint64_t draw_run(void)
+{
+	uint64_t run = 0;
+	while (run == 0) {
+		run = random_u64() & RUN_MAX;
+	}
+	return run;
+}
+
+/* Daily, and at once when another process says HELLO with our run: a clone gives the same certificates. */
+static void renew_run(struct edge *edge, int64_t now_ms)
+{
+	uint64_t conflicts = courier_sender(edge->courier)->counts.id_conflicts;
+
+	if (now_ms < edge->new_run_at_ms && conflicts == edge->conflicts) {
+		return;
+	}
+	if (conflicts != edge->conflicts) {
+		log_line(LOG_ERROR,
+			"another process runs with this edge id and run: a new run begins",
+			"edge=\"%s\" advice=\"give each edge an id and a data directory of its "
+			"own\"",
+			edge->config->id);
+	}
+	if (desk_set_run(edge->desk, draw_run())) {
+		edge->new_run_at_ms = now_ms + RUN_MS;
+		edge->conflicts = conflicts;
+	}
+}
+
+static void log_rest(const struct edge *edge)
+{
+	const struct spool_index *index = spool_index(edge->spool);
+	uint64_t events = 0;
+	int lanes = 0;
+
+	for (int i = 0; i < KIND_COUNT; i++) {
+		events += index->lanes[i].events;
+		lanes += index->lanes[i].events > 0 ? 1 : 0;
+	}
+	log_line(LOG_INFO,
+		events > 0 ? "stopped; what stays on disk is sent at the next start"
+			   : "stopped; the spool is empty",
+		"spool_events=%llu lanes=%d bytes=%llu", (unsigned long long)events, lanes,
+		(unsigned long long)index->bytes);
+}
+
+static int on_terminate(void *owner)
+{
+	struct edge *edge = owner;
+
+	program_stopping();
+	log_line(LOG_INFO, "asked to stop: producers are refused, acknowledgements waited for",
+		"drain_ms=%lld", (long long)edge->config->drain_ms);
+	desk_close(edge->desk);
+	if (edge->push != NULL) {
+		source_push_close(edge->push);
+	}
+	edge->phase = EDGE_DRAINING;
+	edge->phase_until_ms = loop_now_ms(edge->loop) + edge->config->drain_ms;
+	return 0;
+}
+
+/* Waiting is worth it only while somebody is there who can acknowledge. */
+static bool drain_is_over(const struct edge *edge, int64_t now_ms)
+{
+	const struct sender *sender = courier_sender(edge->courier);
+
+	return now_ms >= edge->phase_until_ms || sender->state != SENDER_IN_SESSION ||
+	       sender_is_drained(sender);
+}
+
+static int advance_end(struct edge *edge, int64_t now_ms, int64_t *wait_ms)
+{
+	if (edge->phase == EDGE_SERVING) {
+		return 0;
+	}
+	if (edge->phase == EDGE_DRAINING && drain_is_over(edge, now_ms)) {
+		int r = desk_flush(edge->desk, now_ms, clock_wall_ms());
+		if (r < 0) {
+			return r;
+		}
+		courier_stop(edge->courier, now_ms);
+		edge->phase = EDGE_PARTING;
+		edge->phase_until_ms = now_ms + LAST_WORDS_MS;
+	}
+	bool parted = edge->phase == EDGE_PARTING && now_ms >= edge->phase_until_ms &&
+		      courier_sender(edge->courier)->state == SENDER_STOPPED;
+	if (parted) {
+		log_rest(edge);
+		loop_stop(edge->loop);
+	}
+	int64_t left_ms = edge->phase_until_ms - now_ms;
+	*wait_ms = left_ms > 0 ? left_ms : 1;
+	return 0;
+}
+
+static int measure(struct edge *edge, int64_t now_ms)
+{
+	if (now_ms < edge->measure_at_ms) {
+		return 0;
+	}
+	edge->measure_at_ms = now_ms + MEASURE_MS;
+	return spool_measure(edge->spool);
+}
+
+static void shorten(int64_t *wait_ms, int64_t other_ms)
+{
+	if (other_ms < *wait_ms) {
+		*wait_ms = other_ms;
+	}
+}
+
+/* Frames were submitted by the sources' handlers: commit them, answer, then send what has been committed. */
+static int on_tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	struct edge *edge = owner;
+	int64_t wall_ms = clock_wall_ms();
+	int64_t wait_ms = MEASURE_MS;
+	int64_t other_ms = MEASURE_MS;
+
+	int r = desk_round(edge->desk, now_ms, wall_ms, &other_ms);
+	shorten(&wait_ms, other_ms);
+	if (r == 0 && edge->push != NULL) {
+		r = source_push_tick(edge->push, wall_ms);
+	}
+	if (r == 0) {
+		r = measure(edge, now_ms);
+	}
+	if (r == 0) {
+		renew_run(edge, now_ms);
+		r = advance_end(edge, now_ms, &wait_ms);
+	}
+	if (r == 0) {
+		r = courier_tick(edge->courier, now_ms, &other_ms);
+		shorten(&wait_ms, other_ms);
+	}
+	*ret_wait_ms = wait_ms;
+	return r;
+}
+
+/* ---- making: each step says what could not be done */
+
+static int fail(struct spool_error *error, int r, const char *what, const char *which)
+{
+	snprintf(error->text, sizeof error->text, "%s%s%s: %s", what, which[0] == '\0' ? "" : " ",
+		which, strerror(-r));
+	return r;
+}
+
+static int make_zone(struct edge *edge, struct spool_error *error)
+{
+	const char *name = edge->config->timezone;
+	uint8_t *bytes = NULL;
+	size_t size = 0;
+
+	if (strcmp(name, "UTC") == 0) {
+		return 0;
+	}
+	int r = zonefile_read(name, &bytes, &size);
+	if (r == 0) {
+		r = zone_new(name, slice_of(bytes, size), &edge->zone);
+		r = r == ZONE_E_MALFORMED ? -EINVAL : r;
+	}
+	free(bytes);
+	return r < 0 ? fail(error, r, "[edge] timezone", name) : 0;
+}
+
+static int make_spool(struct edge *edge, struct spool_error *error)
+{
+	const struct edge_config *config = edge->config;
+	struct spool_options options = {
+		.dir = config->data,
+		.edge = config->id,
+		.quota_bytes = (uint64_t)config->spool_max,
+		.event_id_window = (uint32_t)config->event_id_window,
+		.producer_ttl_ms = config->producer_ttl_ms,
+	};
+
+	for (int i = 0; i < KIND_COUNT; i++) {
+		options.share_percent[i] = (uint32_t)config->share_percent[i];
+	}
+	return spool_new(&options, &edge->spool, error);
+}
+
+static int make_runtime(struct edge *edge, struct spool_error *error)
+{
+	int r = loop_new(&edge->loop);
+	if (r == 0) {
+		r = context_new(&edge->context);
+	}
+	if (r == 0) {
+		r = metrics_new(&edge->metrics);
+	}
+	if (r == 0) {
+		r = edge_metrics_new(edge->metrics, &edge->set);
+	}
+	return r < 0 ? fail(error, r, "can't set up the event loop", "") : 0;
+}
+
+static int make_desk(struct edge *edge, struct spool_error *error)
+{
+	struct desk_options options = {
+		.spool = edge->spool,
+		.edge = edge->config->id,
+		.default_currency = edge->config->currency,
+		.zone = edge->zone,
+		.sync_interval_ms = edge->config->sync_interval_ms,
+		.run = draw_run(),
+		.commit_seconds = edge_metrics_counters(edge->set)->commit_seconds,
+	};
+
+	int r = random_bytes(options.seed, sizeof options.seed);
+	if (r == 0) {
+		r = desk_new(&options, &edge->desk);
+	}
+	edge->new_run_at_ms = loop_now_ms(edge->loop) + RUN_MS;
+	return r < 0 ? fail(error, r, "can't set up the intake", "") : 0;
+}
+
+static int make_router(struct edge *edge, struct spool_error *error)
+{
+	char failed[ENDPOINT_SIZE] = "";
+	struct source_router_options options = {
+		.context = edge->context,
+		.loop = edge->loop,
+		.desk = edge->desk,
+		.listen = edge->config->listen,
+		.replies_dropped = edge_metrics_counters(edge->set)->replies_dropped,
+	};
+
+	int r = source_router_new(&options, &edge->router, failed);
+	return r < 0 ? fail(error, r, "[edge] listen: can't bind", failed) : 0;
+}
+
+static int make_push(struct edge *edge, struct spool_error *error)
+{
+	char failed[ENDPOINT_SIZE] = "";
+	struct source_push_options options = {
+		.context = edge->context,
+		.loop = edge->loop,
+		.desk = edge->desk,
+		.listen = edge->config->listen_push,
+		.received = edge_metrics_counters(edge->set)->received_by_push,
+	};
+
+	if (options.listen == NULL || options.listen[0] == '\0') {
+		return 0;
+	}
+	int r = source_push_new(&options, &edge->push, failed);
+	return r < 0 ? fail(error, r, "[edge] listen_push: can't bind", failed) : 0;
+}
+
+static int make_courier(struct edge *edge, const char *accept_cluster, struct spool_error *error)
+{
+	struct courier_options options = {
+		.context = edge->context,
+		.loop = edge->loop,
+		.spool = edge->spool,
+		.desk = edge->desk,
+		.edge = edge->config->id,
+		.bridges = edge->config->bridges,
+		.accept_cluster = accept_cluster,
+	};
+
+	int r = courier_new(&options, &edge->courier);
+	return r < 0 ? fail(error, r, "can't set up the sender", "") : 0;
+}
+
+static int make_health(struct edge *edge, struct spool_error *error)
+{
+	struct http_options options = {
+		.listen = edge->config->http_listen,
+		.loop = edge->loop,
+		.metrics = edge->metrics,
+		.ready = on_ready_asked,
+		.owner = edge,
+	};
+
+	metrics_on_collect(edge->metrics, on_collect, edge);
+	int r = http_new(&options, &edge->http);
+	return r < 0 ? fail(error, r, "[http] listen: can't bind", options.listen) : 0;
+}
+
+static int attach(struct edge *edge, struct spool_error *error)
+{
+	loop_on_terminate(edge->loop, on_terminate, edge);
+	int r = loop_add_tick(edge->loop, on_tick, edge);
+	if (r == 0) {
+		r = program_attach(edge->loop);
+	}
+	return r < 0 ? fail(error, r, "can't set up the event loop", "") : 0;
+}
+
+int edge_new(const struct edge_config *config, const char *accept_cluster, struct edge **ret_edge,
+	struct spool_error *error)
+{
+	struct edge *edge = calloc(1, sizeof *edge);
+	if (edge == NULL) {
+		return -ENOMEM;
+	}
+	edge->config = config;
+	int r = make_zone(edge, error);
+	if (r == 0) { /* before libzmq starts its threads: opening forks */
+		r = make_spool(edge, error);
+	}
+	if (r == 0) {
+		r = make_runtime(edge, error);
+	}
+	if (r == 0) {
+		r = make_desk(edge, error);
+	}
+	if (r == 0) {
+		r = make_router(edge, error);
+	}
+	if (r == 0) {
+		r = make_push(edge, error);
+	}
+	if (r == 0) {
+		r = make_courier(edge, accept_cluster, error);
+	}
+	if (r == 0) {
+		r = make_health(edge, error);
+	}
+	if (r == 0) {
+		r = attach(edge, error);
+	}
+	if (r != 0) {
+		edge_free(edge);
+		return r;
+	}
+	*ret_edge = edge;
+	return 0;
+}
+
+struct edge *edge_free(struct edge *edge)
+{
+	if (edge == NULL) {
+		return NULL;
+	}
+	http_free(edge->http);
+	courier_free(edge->courier);
+	source_push_free(edge->push);
+	source_router_free(edge->router);
+	desk_free(edge->desk);
+	edge_metrics_free(edge->set);
+	metrics_free(edge->metrics);
+	context_free(edge->context);
+	loop_free(edge->loop);
+	spool_free(edge->spool);
+	zone_free(edge->zone);
+	free(edge);
+	return NULL;
+}
+
+static void log_start(const struct edge *edge)
+{
+	const struct spool_index *index = spool_index(edge->spool);
+	struct spool_corrupt corrupt = spool_corrupt(edge->spool);
+	uint64_t events = 0;
+
+	for (int i = 0; i < KIND_COUNT; i++) {
+		events += index->lanes[i].events;
+	}
+	log_line(LOG_INFO, "ready", "edge=\"%s\" listen=%s http=%s run=%llu spool_events=%llu",
+		edge->config->id, source_router_endpoints(edge->router)[0],
+		http_address(edge->http), (unsigned long long)desk_view(edge->desk).run,
+		(unsigned long long)events);
+	if (corrupt.blocks > 0) {
+		log_line(LOG_ERROR, "damaged blocks lie set aside in the spool",
+			"blocks=%llu events=%llu unreadable_headers=%llu advice=\"till spool list "
+			"%s\"",
+			(unsigned long long)corrupt.blocks, (unsigned long long)corrupt.events,
+			(unsigned long long)corrupt.unreadable_headers, edge->config->data);
+	}
+}
+
+int edge_run(struct edge *edge, struct program *program)
+{
+	static const char *const none[] = {NULL};
+	struct program_endpoints endpoints = {
+		.listen = source_router_endpoints(edge->router),
+		.listen_push = edge->push == NULL ? none : source_push_endpoints(edge->push),
+		.http = http_address(edge->http),
+	};
+
+	log_start(edge);
+	int r = program_ready(program, "till-edge", &endpoints);
+	return r < 0 ? r : loop_run(edge->loop);
+}

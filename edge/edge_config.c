@@ -1,0 +1,164 @@
+#include "edge/edge_config.h"
+#include "edge/sender.h"
+#include "proto/utf8.h"
+#include "runtime/program.h"
+#include <ctype.h>
+
+#define AT(member) offsetof(struct edge_config, member)
+#define SPOOL_MIN (INT64_C(4) << 20)
+#define SPOOL_MAX (INT64_C(1) << 44)
+#define YEAR_MS INT64_C(31536000000)
+
+enum {
+	NEVER_MS = 1000, /* sync = never: the kernel is asked, but nobody waits for it */
+	INTERVAL_MS_MIN = 1,
+	INTERVAL_MS_MAX = 60000,
+	EVENT_ID_WINDOW_MAX = 100000000,
+	DRAIN_MS_MAX = 10 * 60 * 1000,
+};
+
+static const struct config_option options[] = {
+	{"edge", "id", CONFIG_TEXT, AT(id), NULL, 0, 0,
+		"who this edge is: in every event, for good; 1-64 bytes"},
+	{"edge", "data", CONFIG_TEXT, AT(data), NULL, 0, 0, "directory of the spool"},
+	{"edge", "bridges", CONFIG_LIST, AT(bridges), "tcp://127.0.0.1:7171", 0, 0,
+		"till-bridges, tried in this order"},
+	{"edge", "listen", CONFIG_LIST, AT(listen), "tcp://127.0.0.1:7170", 0, 0,
+		"where producers connect: ZeroMQ endpoints"},
+	{"edge", "listen_push", CONFIG_LIST, AT(listen_push), "", 0, 0,
+		"where producers push without an answer; empty: nowhere"},
+	{"edge", "spool_max", CONFIG_SIZE, AT(spool_max), "1GiB", SPOOL_MIN, SPOOL_MAX,
+		"bytes of events that may wait on disk; then producers are told to wait"},
+	{"edge", "spool_max.order", CONFIG_PERCENT, AT(share_percent[KIND_ORDER]), "100%", 1, 100,
+		"share of spool_max that orders may use"},
+	{"edge", "spool_max.cart", CONFIG_PERCENT, AT(share_percent[KIND_CART]), "10%", 1, 100,
+		"the same for cart events"},
+	{"edge", "spool_max.view", CONFIG_PERCENT, AT(share_percent[KIND_VIEW]), "10%", 1, 100,
+		"the same for page views"},
+	{"edge", "spool_max.order.dlq", CONFIG_PERCENT, AT(share_percent[KIND_ORDER_DLQ]), "10%", 1,
+		100, "the same for invalid orders"},
+	{"edge", "spool_max.cart.dlq", CONFIG_PERCENT, AT(share_percent[KIND_CART_DLQ]), "10%", 1,
+		100, "the same for invalid cart events"},
+	{"edge", "spool_max.view.dlq", CONFIG_PERCENT, AT(share_percent[KIND_VIEW_DLQ]), "10%", 1,
+		100, "the same for invalid page views"},
+	{"edge", "sync", CONFIG_TEXT, AT(sync), "always", 0, 0,
+		"when events are on disk: always (before the reply), interval:100ms, never"},
+	{"edge", "timezone", CONFIG_TEXT, AT(timezone), "UTC", 0, 0,
+		"of times without an offset: an IANA name"},
+	{"edge", "currency", CONFIG_TEXT, AT(currency), "XXX", 0, 0,
+		"of orders that name none: ISO 4217"},
+	{"edge", "producer_ttl", CONFIG_DURATION, AT(producer_ttl_ms), "30d", 60000, 10 * YEAR_MS,
+		"how long a producer's last number is remembered after its last use"},
+	{"edge", "event_id_window", CONFIG_INTEGER, AT(event_id_window), "1000000", 0,
+		EVENT_ID_WINDOW_MAX, "how many event_ids are remembered"},
+	{"edge", "drain", CONFIG_DURATION, AT(drain_ms), "5s", 0, DRAIN_MS_MAX,
+		"how long a stop waits for acknowledgements"},
+	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9170", 0, 0,
+		"where /metrics, /livez and /readyz are served; empty: nowhere"},
+	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,
+		"allow endpoints that other machines reach, without keys"},
+	{0},
+};
+
+const struct config_schema edge_config_schema = {
+	.options = options,
+	.target_size = sizeof(struct edge_config),
+};
+
+static int check_id(const struct edge_config *config, struct config_error *error)
+{
+	if (!edge_id_is_valid(slice_of_text(config->id))) {
+		return config_fail(error,
+			"[edge] id: 1 to %d bytes of UTF-8, no control characters, no space at "
+			"either end",
+			EDGE_ID_SIZE_MAX);
+	}
+	return 0;
+}
+
+static int check_sync(struct edge_config *config, struct config_error *error)
+{
+	static const char interval[] = "interval:";
+
+	if (strcmp(config->sync, "always") == 0) {
+		config->sync_interval_ms = 0;
+		return 0;
+	}
+	if (strcmp(config->sync, "never") == 0) {
+		config->sync_interval_ms = NEVER_MS;
+		return 0;
+	}
+	if (strncmp(config->sync, interval, sizeof interval - 1) == 0 &&
+		config_parse_duration(
+			config->sync + sizeof interval - 1, &config->sync_interval_ms) &&
+		config->sync_interval_ms >= INTERVAL_MS_MIN &&
+		config->sync_interval_ms <= INTERVAL_MS_MAX) {
+		return 0;
+	}
+	return config_fail(error,
+		"[edge] sync: \"%s\" is none of always, interval:100ms (1ms to 60s), never",
+		config->sync);
+}
+
+static int check_currency(const struct edge_config *config, struct config_error *error)
+{
+	const char *text = config->currency;
+
+	bool good = strlen(text) == CURRENCY_SIZE;
+	for (int i = 0; good && i < CURRENCY_SIZE; i++) {
+		good = isupper((unsigned char)text[i]) != 0;
+	}
+	return good ? 0
+		    : config_fail(error,
+			      "[edge] currency: \"%s\" is no code of ISO 4217, as EUR is", text);
+}
+
+static int check_bridges(const struct edge_config *config, struct config_error *error)
+{
+	const char *cursor = config->bridges;
+	char bridge[256];
+	int count = 0;
+
+	while (config_list_next(&cursor, bridge, sizeof bridge)) {
+		count++;
+	}
+	if (count == 0 || count > SENDER_BRIDGES_MAX) {
+		return config_fail(error, "[edge] bridges: 1 to %d endpoints", SENDER_BRIDGES_MAX);
+	}
+	return 0;
+}
+
+static int check_endpoints(const struct edge_config *config, struct config_error *error)
+{
+	int r = program_check_endpoints("[edge] listen", config->listen, config->insecure, error);
+	if (r == 0) {
+		r = program_check_endpoints(
+			"[edge] listen_push", config->listen_push, config->insecure, error);
+	}
+	if (r == 0) {
+		r = program_check_endpoints(
+			"[edge] bridges", config->bridges, config->insecure, error);
+	}
+	if (r == 0) {
+		r = program_check_endpoints(
+			"[http] listen", config->http_listen, config->insecure, error);
+	}
+	return r;
+}
+
+int edge_config_check(void *target, struct config_error *error)
+{
+	struct edge_config *config = target;
+
+	int r = check_id(config, error);
+	if (r == 0) {
+		r = check_sync(config, error);
+	}
+	if (r == 0) {
+		r = check_currency(config, error);
+	}
+	if (r == 0) {
+		r = check_bridges(config, error);
+	}
+	return r == 0 ? check_endpoints(config, error) : r;
+}

@@ -1,0 +1,33 @@
+/* edge_config.h - what an operator sets for till-edge, and the checks across keys. */
+#pragma once
+#include "proto/event.h"
+#include "runtime/config.h"
+
+struct edge_config {
+	/* [edge] */
+	char *id;
+	char *data; /* directory of the spool */
+	char *bridges; /* lists of endpoints */
+	char *listen;
+	char *listen_push;
+	int64_t spool_max; /* bytes */
+	int64_t share_percent[KIND_COUNT];
+	char *sync; /* "always", "interval:100ms", "never" */
+	char *timezone;
+	char *currency;
+	int64_t producer_ttl_ms;
+	int64_t event_id_window;
+	int64_t drain_ms;
+	/* [http] */
+	char *http_listen;
+	/* [security] */
+	bool insecure;
+
+	/* Filled by edge_config_check. */
+	int64_t sync_interval_ms; /* 0: always */
+};
+
+extern const struct config_schema edge_config_schema;
+
+/* For program_spec.validate: `target` is a struct edge_config. */
+int edge_config_check(void *target, struct config_error *error);

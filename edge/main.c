@@ -1,0 +1,63 @@
+/* till-edge: takes a store's events, numbers them, keeps them on disk, and sends them to a bridge until it has
+ * acknowledged them.
+ *
+ *	edge.c            wiring; edge_config.c options; edge_metrics.c series
+ *	source_router.c, source_push.c -> desk.c (group commit) -> intake.c (one frame) -> draft.c (blocks)
+ *	spool_*.c         what is on disk; spool_reader_lmdb.c for tools
+ *	courier.c         carries out sender.c (sessions with bridges) over link.c (one connection)
+ */
+#include "edge/edge.h"
+#include "runtime/log.h"
+#include <errno.h>
+#include <string.h>
+
+static int run(
+	const struct edge_config *config, const char *accept_cluster, struct program *program)
+{
+	struct edge *edge = NULL;
+	struct spool_error error = {0};
+
+	int r = edge_new(config, accept_cluster, &edge, &error);
+	if (r != 0) {
+		log_line(LOG_ERROR, "till-edge can't start", "why=\"%s\"",
+			error.text[0] != '\0' ? error.text : strerror(-r));
+		return r == SPOOL_E_FOREIGN ? EXIT_DECISION : EXIT_FAILED;
+	}
+	r = edge_run(edge, program);
+	if (r < 0) {
+		log_line(LOG_ERROR,
+			"till-edge ends: what is on disk is read anew at the next start",
+			"why=\"%s\"", strerror(-r));
+	}
+	edge_free(edge);
+	return r < 0 ? EXIT_FAILED : EXIT_STOPPED;
+}
+
+int main(int argc, char **argv)
+{
+	struct edge_config config = {0};
+	struct program program;
+	const char *accept_cluster = NULL;
+	const struct program_flag flags[] = {
+		{.name = "--accept-cluster",
+			.argument = "ID",
+			.help = "let this spool go to another Kafka cluster than before",
+			.ret_text = &accept_cluster},
+		{0},
+	};
+	const struct program_spec spec = {
+		.name = "till-edge",
+		.summary = "takes a store's events and keeps them until they are in Kafka",
+		.schema = &edge_config_schema,
+		.target = &config,
+		.flags = flags,
+		.validate = edge_config_check,
+	};
+
+	int code = program_parse(&program, &spec, argc, argv);
+	if (code < 0) {
+		code = run(&config, accept_cluster, &program);
+	}
+	config_deinit(&edge_config_schema, &config);
+	return code;
+}

@@ -1,0 +1,174 @@
+/* sender.h - the edge's half of a session with a bridge, as a state machine: time and messages go in, orders come out.
+ * It knows blocks only by lane and index and touches neither socket nor spool; the caller carries out one order after
+ * the other until SENDER_WAIT:
+ *
+ *	SENDER_OPEN    open a new link to `bridge`; then sender_connected or sender_disconnected
+ *	SENDER_SEND    send `message` (HELLO, BYE); a link that can't take it is as good as gone
+ *	SENDER_READ    read blocks of `lane`, first … last, at most size_max bytes, and send them as BATCH with
+ *	               sender_number; then exactly one of sender_sent, sender_skipped, sender_starved, sender_held
+ *	SENDER_CLOSE   close the link
+ *	SENDER_WAIT    nothing to do for wait_ms, unless something comes in
+ *
+ * The rules are PROTOCOL.md, "Sessions". Pure; one thread; times are monotonic ms. */
+#pragma once
+#include "edge/removals.h"
+#include "proto/wire.h"
+
+enum {
+	SENDER_BRIDGES_MAX = 16,
+	/* Sendings of one lane in flight. Credit is what bounds the bytes; this bounds the bookkeeping when each
+	 * block is tiny: past it, blocks gather and go out as full batches. */
+	SENDER_FLIGHT_MAX = 256,
+	SENDER_SILENCE_MS = 5000, /* rule 3 */
+	SENDER_CONNECT_MS =
+		3000, /* a bridge that does not answer to TCP within this is passed over */
+	SENDER_RETRY_MS_MIN = 100,
+	SENDER_RETRY_MS_MAX = 5000,
+	SENDER_NACK_MS_MIN = 50, /* a NACK that says "at once" must not make the lane spin */
+	SENDER_CLUSTER_SIZE = 128 + 1,
+};
+
+enum sender_state {
+	SENDER_DOWN, /* no link; the next attempt at retry_at_ms */
+	SENDER_CONNECTING,
+	SENDER_GREETING, /* HELLO said */
+	SENDER_IN_SESSION,
+	SENDER_ENDING, /* BYE, then the link is closed */
+	SENDER_STOPPED,
+};
+
+/* Why the last session, or the attempt at one, ended. */
+enum sender_end {
+	SENDER_END_NONE,
+	SENDER_END_UNREACHABLE,
+	SENDER_END_DISCONNECTED,
+	SENDER_END_SILENCE,
+	SENDER_END_BYE, /* the bridge's: bye_code and end_words */
+	SENDER_END_BAD_FRAME, /* the bridge broke the protocol */
+	SENDER_END_VERSION,
+	SENDER_END_CLUSTER, /* another Kafka cluster, or other topics, than this spool belongs to */
+	SENDER_END_STOPPED,
+};
+
+struct sender_range {
+	uint64_t number; /* of the sending; meaningless once returned */
+	enum kind lane;
+	uint64_t first, last; /* indexes of blocks */
+	uint32_t bytes;
+	uint32_t count; /* events */
+};
+
+struct sender_lane {
+	uint64_t end; /* blocks below it are in the spool, or were */
+	uint64_t next; /* blocks below it have been sent at least once */
+	uint64_t credit;
+	uint64_t unacked_bytes;
+	uint64_t unacked_events;
+	uint32_t in_flight;
+	uint32_t returned;
+	int64_t resume_at_ms; /* a NACK's back-off */
+	bool starved; /* the next block is larger than the credit left */
+	bool waiting; /* STATE: the bridge waits for Kafka */
+};
+
+struct sender_counts {
+	uint64_t sessions;
+	uint64_t failovers; /* sessions with another bridge than the one before */
+	uint64_t batches_sent;
+	uint64_t batches_resent;
+	uint64_t batches_acked;
+	uint64_t batches_nacked[NACK_BUSY + 1];
+	uint64_t events_acked[LANE_COUNT];
+	uint64_t stale_frames; /* of another session, or out of place */
+	uint64_t id_conflicts; /* somebody else runs with our edge id and run */
+};
+
+struct sender {
+	enum sender_state state;
+	uint32_t bridge_count;
+	uint32_t bridge; /* the current one, or the next to try */
+	uint32_t last_bridge; /* of the last session */
+	uint64_t session;
+	uint64_t next_number;
+	uint32_t batch_size_max;
+	uint32_t failures; /* attempts and sessions since something was acknowledged */
+	int64_t retry_at_ms;
+	int64_t close_at_ms; /* SENDER_ENDING: BYE needs a moment to leave */
+	int64_t began_ms; /* of the present state */
+	int64_t owed_since_ms; /* since when the bridge owes us an answer */
+	int64_t heard_ms; /* the last frame of this session */
+	int64_t hold_until_ms; /* the link's queue is full */
+	int64_t down_since_ms; /* since when there is no session */
+	uint64_t ended; /* sessions and attempts: changes when `end` is news */
+	enum sender_end end;
+	enum bye_code bye_code;
+	char end_words[256];
+	bool greet; /* HELLO is to be sent */
+	bool farewell; /* BYE is to be sent, with bye_code */
+	bool stopping;
+	uint32_t turn; /* lane that is asked first: no lane starves another */
+	struct sender_lane lanes[LANE_COUNT];
+	struct sender_range flight[LANE_COUNT * SENDER_FLIGHT_MAX]; /* by number */
+	uint32_t flight_count;
+	struct sender_range returned[LANE_COUNT * SENDER_FLIGHT_MAX]; /* to be sent again */
+	uint32_t returned_count;
+	/* Rule 8. */
+	char cluster[SENDER_CLUSTER_SIZE]; /* that the spool belongs to; "" until the first ACK */
+	uint64_t topics_hash;
+	char accept_cluster[SENDER_CLUSTER_SIZE]; /* the operator's decision; "" */
+	char offered_cluster
+		[SENDER_CLUSTER_SIZE]; /* of the present session, or of the bridge refused */
+	uint64_t offered_hash;
+	bool keep_cluster; /* the caller shall store cluster and topics_hash, then clear this */
+	struct sender_counts counts;
+};
+
+enum sender_act { SENDER_WAIT, SENDER_OPEN, SENDER_SEND, SENDER_READ, SENDER_CLOSE };
+
+struct sender_order {
+	enum sender_act act;
+	int64_t wait_ms;
+	uint32_t bridge;
+	struct wire_message message; /* HELLO: edge, run and program are the caller's to fill in */
+	enum kind lane;
+	uint64_t first, last;
+	uint32_t size_max;
+};
+
+/* A sender is large: embed it in something on the heap. bridge_count > 0. */
+void sender_init(struct sender *sender, uint32_t bridge_count, int64_t now_ms);
+/* What the spool keeps; cluster "" for none. accept: the operator's, or NULL. */
+void sender_set_cluster(
+	struct sender *sender, const char *cluster, uint64_t topics_hash, const char *accept);
+/* Blocks below `end` have been committed. */
+void sender_set_end(struct sender *sender, enum kind lane, uint64_t end);
+
+void sender_step(struct sender *sender, int64_t now_ms, struct sender_order *ret_order);
+
+/* session: 64 random bits, not 0. */
+void sender_connected(struct sender *sender, uint64_t session, int64_t now_ms);
+void sender_disconnected(struct sender *sender, int64_t now_ms);
+/* A frame that wire_decode refused. */
+void sender_heard_garbage(struct sender *sender, int64_t now_ms);
+/* Acknowledged blocks are added to `removals`. 0 or -ENOMEM. */
+int sender_heard(struct sender *sender, const struct wire_message *message,
+	struct removals *removals, int64_t now_ms);
+
+static inline uint64_t sender_number(const struct sender *sender)
+{
+	return sender->next_number;
+}
+/* The answers to SENDER_READ: `order` is the one just carried out. */
+void sender_sent(struct sender *sender, const struct sender_order *order,
+	const struct sender_range *sent, int64_t now_ms);
+void sender_skipped(struct sender *sender, const struct sender_order *order); /* there are none */
+void sender_starved(struct sender *sender, const struct sender_order *order); /* too large */
+void sender_held(struct sender *sender, int64_t now_ms); /* the link takes nothing now */
+
+/* Nothing sent is unacknowledged, and nothing is left to send. */
+bool sender_is_drained(const struct sender *sender);
+/* BYE shutting_down where there is a session, then the link is closed. */
+void sender_stop(struct sender *sender, int64_t now_ms);
+
+uint32_t sender_unacked_batches(const struct sender *sender);
+const char *sender_end_name(enum sender_end end);

@@ -1,0 +1,215 @@
+#include "edge/source_push.h"
+#include "edge/endpoints.h"
+#include "runtime/clock.h"
+#include "runtime/loop.h"
+#include "runtime/metrics.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	HELD_FRAMES_MAX = 1000,
+	/* Frames held at once: what one round reads, and one frame more. */
+	HELD_SIZE_MAX = 4 * TRANSPORT_FRAME_SIZE_MAX,
+	HELD_SIZE_ENOUGH = 2 * TRANSPORT_FRAME_SIZE_MAX,
+};
+
+enum held_state { HELD_WAITING, HELD_IN_DRAFT, HELD_DONE };
+
+struct held {
+	enum held_state state;
+	size_t offset; /* header, then events */
+	size_t header_size;
+	size_t events_size;
+};
+
+struct source_push {
+	struct source_push_options options;
+	struct socket *socket;
+	struct message message;
+	struct endpoints endpoints;
+	struct held held[HELD_FRAMES_MAX];
+	size_t held_count;
+	size_t done_count;
+	struct buffer bytes; /* of the held frames */
+	bool closed;
+};
+
+static void on_done(
+	void *owner, uint64_t ticket, enum submission_outcome outcome, struct slice reply)
+{
+	struct source_push *source = owner;
+	struct held *held = &source->held[ticket];
+
+	(void)reply;
+	assert(held->state == HELD_IN_DRAFT);
+	if (outcome == SUBMISSION_NOT_KEPT) {
+		held->state = HELD_WAITING;
+		return;
+	}
+	held->state = HELD_DONE;
+	if (++source->done_count == source->held_count) {
+		source->held_count = 0;
+		source->done_count = 0;
+		buffer_clear(&source->bytes);
+	}
+}
+
+static int submit(struct source_push *source, size_t index, int64_t wall_ms)
+{
+	struct held *held = &source->held[index];
+	const uint8_t *at = source->bytes.bytes + held->offset;
+	struct submission submission = {
+		.header = slice_of(at, held->header_size),
+		.events = slice_of(at + held->header_size, held->events_size),
+		.source = "push",
+		.unattended = true,
+		.done = on_done,
+		.owner = source,
+		.ticket = index,
+	};
+
+	int r = desk_submit(source->options.desk, &submission, wall_ms);
+	if (r == 0) {
+		held->state = HELD_IN_DRAFT;
+	}
+	return r;
+}
+
+/* In the order of their coming: the first that finds no room ends it. */
+static int submit_waiting(struct source_push *source, int64_t wall_ms, bool *ret_any_waits)
+{
+	*ret_any_waits = false;
+	for (size_t i = 0; i < source->held_count; i++) {
+		if (source->held[i].state != HELD_WAITING) {
+			continue;
+		}
+		int r = desk_takes_more(source->options.desk) ? submit(source, i, wall_ms)
+							      : DESK_E_FULL;
+		if (r != 0) {
+			*ret_any_waits = true;
+			return r < 0 ? r : 0;
+		}
+	}
+	return 0;
+}
+
+int source_push_tick(struct source_push *source, int64_t wall_ms)
+{
+	bool any_waits = false;
+
+	int r = submit_waiting(source, wall_ms, &any_waits);
+	loop_pause_socket(source->options.loop, source->socket, any_waits || source->closed);
+	return r;
+}
+
+void source_push_close(struct source_push *source)
+{
+	source->closed = true;
+	loop_pause_socket(source->options.loop, source->socket, true);
+}
+
+static int hold(struct source_push *source, size_t *ret_index)
+{
+	const struct message *message = &source->message;
+	const struct iovec *events = &message->frames[message->frame_count - 1];
+	struct held held = {.offset = source->bytes.size, .events_size = events->iov_len};
+
+	if (message->frame_count == 2) {
+		held.header_size = message->frames[0].iov_len;
+		buffer_append(&source->bytes, message->frames[0].iov_base, held.header_size);
+	}
+	buffer_append(&source->bytes, events->iov_base, events->iov_len);
+	if (source->bytes.error != 0) {
+		return source->bytes.error;
+	}
+	source->held[source->held_count] = held;
+	*ret_index = source->held_count++;
+	return 0;
+}
+
+static int take_message(struct source_push *source)
+{
+	size_t index;
+
+	metric_add(source->options.received, 1);
+	if (source->message.frame_count > 2) {
+		return desk_refuse(source->options.desk, NULL);
+	}
+	int r = hold(source, &index);
+	if (r == 0) {
+		r = submit(source, index, clock_wall_ms());
+	}
+	if (r == DESK_E_FULL) { /* the tick tries again */
+		loop_pause_socket(source->options.loop, source->socket, true);
+	}
+	return r;
+}
+
+static bool holds_enough(const struct source_push *source)
+{
+	return source->held_count == HELD_FRAMES_MAX || source->bytes.size >= HELD_SIZE_ENOUGH;
+}
+
+static int on_readable(void *owner)
+{
+	struct source_push *source = owner;
+
+	while (!holds_enough(source) && desk_takes_more(source->options.desk)) {
+		int r = socket_receive(source->socket, &source->message);
+		if (r == 0) {
+			r = take_message(source);
+		} else if (r == SOCKET_E_TOO_MANY_FRAMES) {
+			r = desk_refuse(source->options.desk, NULL);
+		}
+		if (r != 0) { /* nothing more to read, no room, or an error */
+			return r < 0 ? r : 0;
+		}
+	}
+	return 0;
+}
+
+int source_push_new(const struct source_push_options *options, struct source_push **ret_source,
+	char failed[ENDPOINT_SIZE])
+{
+	struct socket_options socket = {.frame_size_max = TRANSPORT_FRAME_SIZE_MAX};
+	struct source_push *source = calloc(1, sizeof *source);
+	if (source == NULL) {
+		return -ENOMEM;
+	}
+	source->options = *options;
+	buffer_init(&source->bytes, HELD_SIZE_MAX);
+	int r = socket_new(options->context, SOCKET_PULL, &socket, &source->socket);
+	if (r == 0) {
+		r = endpoints_bind(&source->endpoints, source->socket, options->listen, failed);
+	}
+	if (r == 0) {
+		r = loop_add_socket(options->loop, source->socket, on_readable, source);
+	}
+	if (r < 0) {
+		source_push_free(source);
+		return r;
+	}
+	*ret_source = source;
+	return 0;
+}
+
+struct source_push *source_push_free(struct source_push *source)
+{
+	if (source == NULL) {
+		return NULL;
+	}
+	if (source->socket != NULL) {
+		loop_remove_socket(source->options.loop, source->socket);
+	}
+	message_clear(&source->message);
+	socket_free(source->socket);
+	buffer_deinit(&source->bytes);
+	free(source);
+	return NULL;
+}
+
+const char *const *source_push_endpoints(const struct source_push *source)
+{
+	return source->endpoints.names;
+}

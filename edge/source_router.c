@@ -1,0 +1,182 @@
+#include "edge/source_router.h"
+#include "edge/endpoints.h"
+#include "runtime/clock.h"
+#include "runtime/loop.h"
+#include "runtime/metrics.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	/* A round's replies to one client that pipelines must all fit, whether it reads already or not. */
+	QUEUE_MESSAGES = DESK_ROUND_FRAMES + 1000,
+};
+
+/* The frames before the header: routing id, whatever a client put before its empty frame, the empty frame. */
+struct envelope {
+	size_t offset; /* in envelope_bytes, one frame after the other */
+	size_t frame_count;
+	uint32_t sizes[SOCKET_FRAMES_MAX];
+};
+
+struct source_router {
+	struct source_router_options options;
+	struct socket *socket;
+	struct message message;
+	struct endpoints endpoints;
+	struct envelope envelopes[DESK_ROUND_FRAMES]; /* of this round's submissions */
+	size_t envelope_count;
+	size_t open_count; /* of them, not yet answered */
+	struct buffer envelope_bytes;
+};
+
+/* ---- answering */
+
+static void on_done(
+	void *owner, uint64_t ticket, enum submission_outcome outcome, struct slice reply)
+{
+	struct source_router *source = owner;
+	const struct envelope *envelope = &source->envelopes[ticket];
+	struct iovec frames[SOCKET_FRAMES_MAX + 1];
+	uint8_t *at = source->envelope_bytes.bytes + envelope->offset;
+
+	(void)outcome;
+	for (size_t i = 0; i < envelope->frame_count; i++) {
+		frames[i] = (struct iovec){at, envelope->sizes[i]};
+		at += envelope->sizes[i];
+	}
+	frames[envelope->frame_count] = (struct iovec){(void *)(uintptr_t)reply.bytes, reply.size};
+	if (socket_send(source->socket, frames, envelope->frame_count + 1) != 0) {
+		metric_add(source->options.replies_dropped, 1);
+	}
+	if (--source->open_count == 0) {
+		source->envelope_count = 0;
+		buffer_clear(&source->envelope_bytes);
+	}
+}
+
+/* ---- reading */
+
+/* The index of the first frame after the envelope. An empty frame ends it, but the last frame is never part of it. */
+static size_t envelope_size(const struct message *message)
+{
+	for (size_t i = message->frame_count - 1; i > 1; i--) {
+		if (message->frames[i - 1].iov_len == 0) {
+			return i;
+		}
+	}
+	return 1;
+}
+
+static int keep_envelope(struct source_router *source, size_t frame_count)
+{
+	struct envelope *envelope = &source->envelopes[source->envelope_count];
+
+	envelope->offset = source->envelope_bytes.size;
+	envelope->frame_count = frame_count;
+	for (size_t i = 0; i < frame_count; i++) {
+		const struct iovec *frame = &source->message.frames[i];
+		envelope->sizes[i] = (uint32_t)frame->iov_len;
+		buffer_append(&source->envelope_bytes, frame->iov_base, frame->iov_len);
+	}
+	return source->envelope_bytes.error;
+}
+
+static struct slice slice_of_frame(const struct iovec *frame)
+{
+	return slice_of(frame->iov_base, frame->iov_len);
+}
+
+static int take_message(struct source_router *source)
+{
+	const struct message *message = &source->message;
+	size_t first = message->frame_count > 1 ? envelope_size(message) : 1;
+	size_t body = message->frame_count - first;
+	struct submission submission = {.source = "zmq", .done = on_done, .owner = source};
+
+	int r = keep_envelope(source, first);
+	if (r < 0) {
+		return r;
+	}
+	submission.ticket = source->envelope_count++;
+	source->open_count++;
+	if (body != 1 && body != 2) {
+		return desk_refuse(source->options.desk, &submission);
+	}
+	submission.events = slice_of_frame(&message->frames[message->frame_count - 1]);
+	if (body == 2) {
+		submission.header = slice_of_frame(&message->frames[first]);
+	}
+	return desk_submit(source->options.desk, &submission, clock_wall_ms());
+}
+
+static int on_readable(void *owner)
+{
+	struct source_router *source = owner;
+
+	while (desk_takes_more(source->options.desk)) {
+		int r = socket_receive(source->socket, &source->message);
+		if (r == SOCKET_E_AGAIN) {
+			return 0;
+		}
+		if (r == 0) {
+			r = take_message(source);
+		} else if (r == SOCKET_E_TOO_MANY_FRAMES) {
+			r = desk_refuse(source->options.desk, NULL);
+		}
+		if (r < 0) {
+			return r;
+		}
+	}
+	return 0; /* the rest waits in libzmq until the next round */
+}
+
+/* ---- making */
+
+int source_router_new(const struct source_router_options *options,
+	struct source_router **ret_source, char failed[ENDPOINT_SIZE])
+{
+	struct socket_options socket = {
+		.send_queue_messages = QUEUE_MESSAGES,
+		.frame_size_max = TRANSPORT_FRAME_SIZE_MAX,
+	};
+	struct source_router *source = calloc(1, sizeof *source);
+	if (source == NULL) {
+		return -ENOMEM;
+	}
+	source->options = *options;
+	buffer_init(&source->envelope_bytes, DESK_ROUND_BYTES * 2);
+	int r = socket_new(options->context, SOCKET_ROUTER, &socket, &source->socket);
+	if (r == 0) {
+		r = endpoints_bind(&source->endpoints, source->socket, options->listen, failed);
+	}
+	if (r == 0) {
+		r = loop_add_socket(options->loop, source->socket, on_readable, source);
+	}
+	if (r < 0) {
+		source_router_free(source);
+		return r;
+	}
+	*ret_source = source;
+	return 0;
+}
+
+struct source_router *source_router_free(struct source_router *source)
+{
+	if (source == NULL) {
+		return NULL;
+	}
+	if (source->socket != NULL) {
+		loop_remove_socket(source->options.loop, source->socket);
+	}
+	message_clear(&source->message);
+	socket_free(source->socket);
+	buffer_deinit(&source->envelope_bytes);
+	free(source);
+	return NULL;
+}
+
+const char *const *source_router_endpoints(const struct source_router *source)
+{
+	return source->endpoints.names;
+}

@@ -1,0 +1,52 @@
+/* spool_lmdb.h - private to the spool's *_lmdb.c files: names and helpers that they share. */
+#pragma once
+#include "edge/spool.h"
+#include "edge/spool_memory_lmdb.h"
+
+struct MDB_txn;
+struct MDB_env;
+
+/* Named databases. */
+#define SPOOL_DB_META "meta" /* "identity" -> spool_identity_encode */
+#define SPOOL_DB_BLOCKS "blocks" /* spool_key_encode -> block */
+#define SPOOL_DB_CORRUPT "corrupt" /* the same, set aside */
+#define SPOOL_DB_PRODUCERS "producers" /* name -> producer_row_encode */
+#define SPOOL_DB_EVENT_IDS "event_ids" /* id -> u64 order, 0: for good */
+#define SPOOL_DB_EVENT_ID_ORDER "event_id_order" /* u64 order -> id */
+#define SPOOL_KEY_IDENTITY "identity"
+enum { SPOOL_DBS_MAX = 8 };
+
+struct spool {
+	char *dir; /* owned */
+	int lock_fd;
+	struct MDB_env *env;
+	struct MDB_txn *reader; /* reset between uses */
+	unsigned meta; /* LMDB's handles */
+	unsigned blocks;
+	unsigned corrupt_blocks;
+	struct spool_memory_db memory;
+	struct spool_index index;
+	struct spool_identity identity;
+	struct spool_corrupt corrupt;
+	struct buffer row; /* of the producer looked up last */
+	uint64_t map_bytes;
+	bool map_full;
+};
+
+/* The border: LMDB's codes stop here. 0, SPOOL_E_UNKNOWN for MDB_NOTFOUND, or a negative errno: -ENOSPC for a full
+ * map, -EUCLEAN for a damaged or foreign file. */
+int spool_from_mdb(int rc);
+
+/* Walks the whole environment in a child process. `beside`: an edge may be writing meanwhile. 0, SPOOL_E_FOREIGN,
+ * SPOOL_E_ABSENT or -errno, with the error set. */
+int spool_check(const char *dir, bool beside, struct spool_error *error);
+
+void spool_error_set(struct spool_error *error, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Counts blocks and set-aside blocks anew, and sets aside those whose header can't be read. */
+int spool_load_blocks(struct spool *spool, struct MDB_txn *txn);
+/* Moves one block from `blocks` to `corrupt`. */
+int spool_move_aside(struct spool *spool, struct MDB_txn *txn, uint8_t key[SPOOL_KEY_SIZE]);
+int spool_write_identity(
+	struct spool *spool, struct MDB_txn *txn, const struct spool_identity *identity);
