@@ -305,6 +305,15 @@ static int find_producer(struct taking *taking, struct producer_row *ret_row)
 	return memory->producer(memory->owner, name, ret_row);
 }
 
+static void set_origin(struct taking *taking)
+{
+	const struct intake_options *options = &taking->intake->options;
+
+	taking->reply.durable = options->durable;
+	taking->reply.edge = slice_of_text(options->edge);
+	taking->reply.run = taking->draft->run;
+}
+
 /* The reply that was given, with "repeated"; the events' count stays out of it. */
 static void repeat_reply(struct taking *taking, const struct producer_row *row)
 {
@@ -314,14 +323,17 @@ static void repeat_reply(struct taking *taking, const struct producer_row *row)
 	int r = reply_decode(
 		&intake->stored, row->reply, intake->errors, &taking->reply, &complaint);
 	if (r != 0) { /* written by a later version: what counts is that it was counted */
-		taking->reply = (struct reply){.ok = true, .durable = true};
+		set_origin(taking);
+		taking->reply.ok = true;
 	}
 	taking->reply.repeated = true;
 	taking->reply.last_n = row->n;
 }
 
+/* Its own reply is no longer kept. */
 static void answer_past(struct taking *taking, const struct producer_row *row)
 {
+	set_origin(taking);
 	taking->reply.ok = true;
 	taking->reply.repeated = true;
 	taking->reply.last_n = row->n;
@@ -387,12 +399,8 @@ static int remember_reply(struct taking *taking)
 
 static void finish_reply(struct taking *taking)
 {
-	const struct intake_options *options = &taking->intake->options;
-
+	set_origin(taking);
 	taking->reply.ok = taking->reply.invalid == 0;
-	taking->reply.durable = options->durable;
-	taking->reply.edge = slice_of_text(options->edge);
-	taking->reply.run = taking->draft->run;
 	taking->reply.last_n = taking->header.n;
 	taking->reply.errors = taking->intake->errors;
 }
