@@ -3,6 +3,7 @@
 #include "runtime/http.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
+#include "runtime/process_metrics.h"
 #include <assert.h>
 #include <errno.h>
 #include <microhttpd.h>
@@ -44,6 +45,7 @@ static unsigned answer_metrics(struct http *http, FILE *out)
 	if (http->metrics != NULL) {
 		metrics_render(http->metrics, out);
 	}
+	process_metrics_write(out);
 	return MHD_HTTP_OK;
 }
 

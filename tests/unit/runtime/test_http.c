@@ -1,3 +1,4 @@
+#include "runtime/clock.h"
 #include "runtime/http.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
@@ -126,8 +127,29 @@ static void test_metrics_are_served_as_prometheus_text(void **state)
 	assert_starts(reply, "HTTP/1.1 200 ");
 	assert_non_null(
 		strstr(reply, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
-	assert_ends(reply, "\r\n\r\n# HELP till_x_total x\n# TYPE till_x_total counter\n"
-			   "till_x_total 5\n");
+	assert_non_null(strstr(reply, "\r\n\r\n# HELP till_x_total x\n# TYPE till_x_total counter\n"
+				      "till_x_total 5\n"));
+	assert_ends(reply, "till_build_info{version=\"" TILL_VERSION "\"} 1\n");
+}
+
+static double sample(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+	assert_non_null(at);
+	return strtod(at + strlen(name), NULL);
+}
+
+static void test_every_process_tells_of_itself(void **state)
+{
+	const char *reply = get(*state, "/metrics");
+
+	assert_true(sample(reply, "\nprocess_cpu_seconds_total ") >= 0);
+	assert_in_range(sample(reply, "\nprocess_resident_memory_bytes "), 100000, 1000000000);
+	assert_in_range(sample(reply, "\nprocess_open_fds "), 3, 100);
+	assert_true(sample(reply, "\nprocess_max_fds ") > 100);
+	double start_ms = 1000 * sample(reply, "\nprocess_start_time_seconds ");
+	assert_true(start_ms < (double)clock_wall_ms() + 2000);
+	assert_true(start_ms > (double)clock_wall_ms() - 600000);
 }
 
 static void test_ready_and_not_ready_both_say_why(void **state)
@@ -197,7 +219,8 @@ static void test_a_large_body_arrives_whole(void **state)
 	}
 	const char *reply = get(bench, "/metrics");
 	assert_non_null(strstr(reply, "till_edges{edge=\"0\"} 0\n"));
-	assert_ends(reply, "till_edges{edge=\"999\"} 0\n");
+	assert_non_null(strstr(reply, "till_edges{edge=\"999\"} 0\n"));
+	assert_ends(reply, "} 1\n");
 }
 
 static void test_a_server_needs_an_address_it_can_have(void **state)
@@ -248,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HTTP_TEST(test_metrics_are_served_as_prometheus_text),
+		HTTP_TEST(test_every_process_tells_of_itself),
 		HTTP_TEST(test_ready_and_not_ready_both_say_why),
 		HTTP_TEST(test_head_has_no_body),
 		HTTP_TEST(test_other_methods_and_paths_are_refused),
