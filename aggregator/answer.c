@@ -139,25 +139,20 @@ static int find_view(struct answering *answering)
 
 static int find_rows(struct answering *answering)
 {
-	if (answering->query->type == QUERY_VIEWS) {
+	static int (*const finders[])(struct answering * answering) = {
+		[QUERY_GET] = answer_get, [QUERY_TOP] = answer_top, [QUERY_SCAN] = answer_scan};
+	enum query_type type = answering->query->type;
+
+	if (type == QUERY_VIEWS) {
 		return 0;
 	}
-	int r = find_view(answering);
-	if (r != 0) {
-		return r;
-	}
-	switch (answering->query->type) {
-	case QUERY_GET:
-		return answer_get(answering);
-	case QUERY_TOP:
-		return answer_top(answering);
-	case QUERY_SCAN:
-		return answer_scan(answering);
-	default:
+	if (type > QUERY_VIEWS) {
 		complaint_set(&answering->complaint, REASON_UNKNOWN_QUERY, "query",
-			"%s is not answered from views", query_type_name(answering->query->type));
+			"%s is not answered from views", query_type_name(type));
 		return REASON_UNKNOWN_QUERY;
 	}
+	int r = find_view(answering);
+	return r != 0 ? r : finders[type](answering);
 }
 
 /* A failure as the asker sees it. */

@@ -199,7 +199,8 @@ int row_list_add(struct answering *answering, struct slice key, const struct row
 	}
 	writer_init(&writer, answering->query->encoding, &rows->bytes);
 	write_row(&writer, answering->view, values, row);
-	if (rows->bytes.error == 0 && rows->bytes.size > ROWS_SIZE_MAX) {
+	if (rows->bytes.error == 0 &&
+		rows->bytes.size + rows->count > ROWS_SIZE_MAX) { /* with its commas */
 		rows->bytes.error = -EMSGSIZE;
 	}
 	if (rows->bytes.error == 0) {
