@@ -1,0 +1,5 @@
+/* commands.h - the commands of till. Each parses its own arguments (argv[0] is its name), prints data on stdout and
+ * messages on stderr, and returns the exit code: 0 done, 1 refused or failed, 2 usage, 3 peer not reached. */
+#pragma once
+
+int command_send(int argc, char **argv);

@@ -1,0 +1,92 @@
+/* till: the command line of till. The table is all there is to it; each command has a file of its own. */
+#include "cli/commands.h"
+#include "cli/external.h"
+#include "runtime/program.h"
+#include "runtime/suggest.h"
+#include <stdio.h>
+#include <string.h>
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+};
+
+static const struct command commands[] = {
+	{"send", command_send, "send a file's rows to an edge"},
+	{NULL, NULL, NULL},
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (const struct command *command = commands; command->name != NULL; command++) {
+		if (strcmp(command->name, name) == 0) {
+			return command;
+		}
+	}
+	return NULL;
+}
+
+static void print_help(FILE *out)
+{
+	fprintf(out, "usage: till COMMAND [ARGUMENTS]\n\n"
+		     "Carries every sale from the till of a store to an exact total.\n\n");
+	for (const struct command *command = commands; command->name != NULL; command++) {
+		fprintf(out, "  %-10s %s\n", command->name, command->summary);
+	}
+	fprintf(out, "\n\"till COMMAND --help\" says more. Any other COMMAND runs till-COMMAND "
+		     "from PATH.\n");
+}
+
+static int fail_unknown(const char *name)
+{
+	struct suggestion suggestion = {.word = name};
+
+	for (const struct command *command = commands; command->name != NULL; command++) {
+		suggestion_offer(&suggestion, command->name);
+	}
+	fprintf(stderr, "till: unknown command \"%s\"", name);
+	if (suggestion.best != NULL) {
+		fprintf(stderr, "; did you mean \"%s\"?", suggestion.best);
+	}
+	fprintf(stderr, "\n\"till help\" lists what there is\n");
+	return EXIT_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+	char flag[] = "--help";
+	char *arguments[] = {argc > 1 ? argv[1] : NULL, flag, NULL};
+	const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
+
+	if (command != NULL) {
+		return command->run(2, arguments);
+	}
+	if (argc > 1) {
+		return fail_unknown(argv[1]);
+	}
+	print_help(stdout);
+	return EXIT_STOPPED;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	const char *name = argv[1];
+	if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0) {
+		return help(argc - 1, argv + 1);
+	}
+	if (strcmp(name, "--version") == 0) {
+		printf("till %s\n", program_version());
+		return EXIT_STOPPED;
+	}
+	const struct command *command = find_command(name);
+	if (command != NULL) {
+		return command->run(argc - 1, argv + 1);
+	}
+	external_run(name, argv + 1);
+	return fail_unknown(name);
+}

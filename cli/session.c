@@ -1,0 +1,71 @@
+#include "cli/session.h"
+
+#include "runtime/program.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int session_open(struct session *session)
+{
+	*session = (struct session){.loop = NULL};
+	int r = loop_new(&session->loop);
+	return r == 0 ? context_new(&session->context) : r;
+}
+
+void session_close(struct session *session)
+{
+	session->context = context_free(session->context);
+	session->loop = loop_free(session->loop);
+}
+
+void say(const char *command, const char *format, ...)
+{
+	va_list arguments;
+
+	fflush(stdout);
+	fprintf(stderr, "%s: ", command);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+const char *endpoint_complete(const char *text, char out[ENDPOINT_SIZE])
+{
+	if (strstr(text, "://") != NULL) {
+		return text;
+	}
+	snprintf(out, ENDPOINT_SIZE, "tcp://%.240s", text);
+	return out;
+}
+
+int say_no_answer(
+	const char *command, const char *endpoint, int r, const struct answer_view *answer)
+{
+	switch (r) {
+	case 0:
+		say(command, "%.*s: %.*s", (int)answer->error_code.size,
+			(const char *)answer->error_code.bytes, (int)answer->error_message.size,
+			(const char *)answer->error_message.bytes);
+		return EXIT_FAILED;
+	case QUERY_E_TIMEOUT:
+		say(command, "could not reach %s: is the aggregator running?", endpoint);
+		return EXIT_NOT_REACHED;
+	case QUERY_E_MALFORMED:
+		say(command, "%s sent something that is no answer: is it an aggregator?", endpoint);
+		return EXIT_FAILED;
+	case QUERY_E_INTERRUPTED:
+		return EXIT_FAILED;
+	case -EINVAL:
+		say(command, "\"%s\" is no ZeroMQ address; it looks like tcp://127.0.0.1:7172",
+			endpoint);
+		return EXIT_USAGE;
+	case -EMSGSIZE:
+		say(command, "the request is larger than 64 KiB");
+		return EXIT_FAILED;
+	default:
+		say(command, "%s: %s", endpoint, strerror(-r));
+		return EXIT_FAILED;
+	}
+}

@@ -1,0 +1,24 @@
+/* session.h - what every command that talks over ZeroMQ needs: the loop and the context; and how it says that
+ * something went wrong. One a process. */
+#pragma once
+#include "client/query_client.h"
+#include "runtime/loop.h"
+#include "runtime/socket.h"
+
+struct session {
+	struct loop *loop;
+	struct context *context;
+};
+
+int session_open(struct session *session); /* 0 or -errno; close it all the same */
+void session_close(struct session *session);
+
+/* "till send: message" on stderr. */
+void say(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The endpoint with "tcp://" in front where no transport is named; borrowed from `text` or written to `out`. */
+const char *endpoint_complete(const char *text, char out[ENDPOINT_SIZE]);
+
+/* Prints why a question has no answer and returns the exit code: not reached, refused, failed. `r` is what
+ * query_client_ask returned, or 0 with an answer that is not ok. */
+int say_no_answer(
+	const char *command, const char *endpoint, int r, const struct answer_view *answer);
