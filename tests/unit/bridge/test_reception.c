@@ -1,0 +1,470 @@
+/* What edges say and what they are answered. The socket and the sink are the test's own: frames land in `sent`. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "bridge/reception.h"
+#include "runtime/metrics.h"
+#include "runtime/socket.h"
+#include "samples.h"
+#include <cmocka.h>
+
+enum { SENT_MAX = 64 };
+
+struct letterbox {
+	char peer[16];
+	uint8_t bytes[8192];
+	size_t size;
+};
+
+static struct letterbox sent[SENT_MAX];
+static size_t sent_count, read_count;
+static int send_result;
+static uint64_t last_ticket;
+
+static struct samples samples;
+static struct topics topics;
+static struct tracker tracker;
+static struct sessions *sessions;
+static struct metrics *metrics;
+static struct bridge_metrics numbers;
+static struct lane lanes[LANE_COUNT];
+static struct pipeline pipeline;
+static struct post post;
+static struct reception reception;
+static struct wire_range ranges[WIRE_RANGES_MAX];
+
+int socket_send(struct socket *socket, const struct iovec *frames, size_t frame_count)
+{
+	(void)socket;
+	assert_int_equal(frame_count, 2);
+	if (send_result != 0) {
+		return send_result;
+	}
+	struct letterbox *box = &sent[sent_count++];
+	assert_true(sent_count <= SENT_MAX && frames[1].iov_len <= sizeof box->bytes);
+	snprintf(box->peer, sizeof box->peer, "%.*s", (int)frames[0].iov_len,
+		(const char *)frames[0].iov_base);
+	memcpy(box->bytes, frames[1].iov_base, frames[1].iov_len);
+	box->size = frames[1].iov_len;
+	return 0;
+}
+
+int sink_put(struct sink *sink, const struct sink_record *record)
+{
+	(void)sink;
+	last_ticket = record->ticket;
+	return 0;
+}
+
+const char *sink_error(const struct sink *sink)
+{
+	(void)sink;
+	return "";
+}
+
+int sink_repeat(struct sink *sink, const struct sink_report *report)
+{
+	(void)sink;
+	(void)report;
+	return SINK_E_DOWN;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"orders", "cart_events", "page_views"};
+	sent_count = read_count = 0;
+	send_result = 0;
+	topics = (struct topics){.partitions = 4};
+	topics_init(&topics, names);
+	tracker_init(&tracker);
+	samples_init(&samples);
+	for (int lane = 0; lane < LANE_COUNT; lane++) {
+		lane_init(&lanes[lane], 0);
+		lane_open(&lanes[lane], 0);
+	}
+	int r = metrics_new(&metrics) | bridge_metrics_init(&numbers, metrics, &topics) |
+		sessions_new(&sessions);
+	const struct pipeline_parts parts = {.topics = &topics,
+		.sessions = sessions,
+		.tracker = &tracker,
+		.lanes = lanes,
+		.metrics = &numbers};
+	post_init(&post, NULL, sessions, &numbers);
+	reception = (struct reception){
+		.sessions = sessions,
+		.tracker = &tracker,
+		.pipeline = &pipeline,
+		.post = &post,
+		.metrics = &numbers,
+		.topics_hash = 42,
+		.cluster_id = "cluster",
+	};
+	return r | pipeline_init(&pipeline, &parts);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	post_deinit(&post);
+	pipeline_deinit(&pipeline);
+	sessions = sessions_free(sessions);
+	metrics = metrics_free(metrics);
+	tracker_deinit(&tracker);
+	samples_deinit(&samples);
+	return 0;
+}
+
+static void say_bytes(const char *peer, const void *bytes, size_t size)
+{
+	struct message message = {.frame_count = 2};
+	message.frames[0] = (struct iovec){(void *)(uintptr_t)peer, strlen(peer)};
+	message.frames[1] = (struct iovec){(void *)(uintptr_t)bytes, size};
+	assert_int_equal(reception_take(&reception, &message), 0);
+}
+
+static void say(const char *peer, const struct wire_message *message)
+{
+	struct buffer frame;
+	buffer_init(&frame, WIRE_FRAME_SIZE_MAX);
+	wire_encode(message, &frame);
+	assert_int_equal(frame.error, 0);
+	say_bytes(peer, frame.bytes, frame.size);
+	buffer_deinit(&frame);
+}
+
+static void say_hello_as(const char *peer, uint64_t run, uint64_t session, uint32_t version)
+{
+	const struct wire_message hello = {
+		.type = WIRE_HELLO,
+		.session = session,
+		.hello = {version, slice_of_text("uk"), run, slice_of_text("test")},
+	};
+	say(peer, &hello);
+}
+
+static void say_hello(const char *peer, uint64_t run, uint64_t session)
+{
+	say_hello_as(peer, run, session, WIRE_VERSION);
+}
+
+/* The samples, as an order batch. */
+static void say_batch(const char *peer, uint64_t session, uint64_t number, uint32_t count)
+{
+	const struct wire_message batch = {
+		.type = WIRE_BATCH,
+		.session = session,
+		.batch = {number, KIND_ORDER, count, buffer_slice(&samples.batch)},
+	};
+	say(peer, &batch);
+}
+
+/* The next frame that the bridge sent: to this peer, of this type. */
+static struct wire_message hear(const char *peer, enum wire_type type)
+{
+	struct wire_message message = {0};
+	struct complaint complaint;
+	assert_true(read_count < sent_count);
+	const struct letterbox *box = &sent[read_count++];
+	assert_string_equal(box->peer, peer);
+	assert_int_equal(
+		wire_decode(slice_of(box->bytes, box->size), ranges, &message, &complaint), 0);
+	assert_int_equal(message.type, type);
+	return message;
+}
+
+static void hear_bye(const char *peer, uint64_t session, enum bye_code code)
+{
+	struct wire_message bye = hear(peer, WIRE_BYE);
+	assert_string_equal(bye_code_name(bye.bye.code), bye_code_name(code));
+	assert_int_equal(bye.session, session);
+}
+
+static void test_hello_is_answered_by_welcome(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	struct wire_message welcome = hear("p1", WIRE_WELCOME);
+	assert_int_equal(welcome.session, 100);
+	assert_true(slice_equals_text(welcome.welcome.cluster_id, "cluster"));
+	assert_int_equal(welcome.welcome.topics_hash, 42);
+	assert_int_equal(welcome.welcome.batch_size_max, BATCH_SIZE_MAX);
+	assert_true(welcome.welcome.credit[KIND_VIEW_DLQ] >= BATCH_SIZE_MAX);
+	assert_int_equal(sessions_count(sessions), 1);
+}
+
+static void test_nobody_is_let_in_before_the_cluster_is_known(void **state)
+{
+	(void)state;
+	reception.cluster_id[0] = '\0';
+	say_hello("p1", 7, 100);
+	hear_bye("p1", 100, BYE_NOT_READY);
+	assert_int_equal(sessions_count(sessions), 0);
+}
+
+static void test_nobody_is_let_in_while_stopping(void **state)
+{
+	(void)state;
+	reception.is_stopping = true;
+	say_hello("p1", 7, 100);
+	hear_bye("p1", 100, BYE_SHUTTING_DOWN);
+}
+
+static void test_another_version_is_told_so(void **state)
+{
+	(void)state;
+	/* [1, 2, …]: what follows the version is unknown. */
+	say_bytes("p1", "\x94\x01\x02\xa1x\x05", 6);
+	hear_bye("p1", 0, BYE_WRONG_VERSION);
+	assert_int_equal(metric_value(numbers.frames_bad), 0);
+}
+
+static void test_a_batch_is_acknowledged_after_its_delivery_with_the_credit(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	samples_add_order(&samples, 1);
+	say_batch("p1", 100, 1, 1);
+	struct session *session = sessions_first(sessions);
+	assert_null(sessions_take_marked(sessions));
+	const struct sink_report delivered = {.lane = KIND_ORDER, .ticket = last_ticket};
+	pipeline_reported(&pipeline, &delivered);
+	assert_ptr_equal(sessions_take_marked(sessions), session);
+	assert_int_equal(post_news(&post, session, 5), 0);
+	struct wire_message ack = hear("p1", WIRE_ACK);
+	assert_int_equal(ack.ack.range_count, 1);
+	assert_int_equal(ack.ack.ranges[0].first, 1);
+	assert_int_equal(ack.ack.ranges[0].last, 1);
+	assert_true(ack.ack.credit[KIND_ORDER] > 0);
+	assert_int_equal(sent_count, read_count);
+}
+
+/* An ACK whose frame does not fit the peer's queue now goes with the next one. */
+static void test_an_ack_that_can_not_be_sent_is_merged_into_the_next(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	struct session *session = sessions_first(sessions);
+	samples_add_order(&samples, 1);
+	for (uint64_t number = 1; number <= 2; number++) {
+		say_batch("p1", 100, number, 1);
+		const struct sink_report delivered = {.lane = KIND_ORDER, .ticket = last_ticket};
+		pipeline_reported(&pipeline, &delivered);
+		send_result = number == 1 ? SOCKET_E_AGAIN : 0;
+		assert_int_equal(post_news(&post, session, 5), number == 1 ? POST_E_LATER : 0);
+	}
+	struct wire_message ack = hear("p1", WIRE_ACK);
+	assert_int_equal(ack.ack.range_count, 1);
+	assert_int_equal(ack.ack.ranges[0].last, 2);
+	assert_int_equal(metric_value(numbers.acks_deferred), 1);
+}
+
+static void test_a_nack_says_code_and_wait(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	lane_close(&lanes[KIND_ORDER], "gone");
+	samples_add_order(&samples, 1);
+	say_batch("p1", 100, 1, 1);
+	assert_int_equal(post_news(&post, sessions_first(sessions), 5), 0);
+	struct wire_message nack = hear("p1", WIRE_NACK);
+	assert_int_equal(nack.ack.code, NACK_TOPIC_REFUSED);
+	assert_true(nack.ack.retry_after_ms > 0);
+	assert_int_equal(nack.ack.ranges[0].first, 1);
+}
+
+static void test_more_ranges_than_one_frame_takes_go_into_several(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	struct session *session = sessions_first(sessions);
+	struct ranges *done = &session->outbox.done[0];
+	assert_int_equal(ranges_reserve(done, WIRE_RANGES_MAX + 1), 0);
+	for (uint64_t i = 0; i <= WIRE_RANGES_MAX; i++) {
+		ranges_add(done, 1 + 2 * i);
+	}
+	assert_int_equal(post_news(&post, session, 5), 0);
+	assert_int_equal(hear("p1", WIRE_ACK).ack.range_count, WIRE_RANGES_MAX);
+	assert_int_equal(hear("p1", WIRE_ACK).ack.range_count, 1);
+	assert_int_equal(done->count, 0);
+}
+
+static void test_state_tells_each_lane(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	const struct lane_sight sight = {.now_ms = 1000, .wall_ms = 9000, .is_idle = true};
+	lane_look(&lanes[KIND_CART], &sight);
+	assert_int_equal(post_state(&post, sessions_first(sessions), lanes, 1500), 0);
+	struct wire_message told = hear("p1", WIRE_STATE);
+	assert_int_equal(told.state[KIND_ORDER].waiting_ms, -1);
+	assert_int_equal(told.state[KIND_CART].waiting_ms, 500);
+	assert_int_equal(told.state[KIND_CART].since_ms, 9000);
+}
+
+static void test_the_same_run_replaces_its_older_session(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	say_hello("p2", 7, 200);
+	hear_bye("p1", 100, BYE_REPLACED);
+	hear("p2", WIRE_WELCOME);
+	assert_int_equal(sessions_count(sessions), 1);
+	assert_int_equal(metric_value(numbers.edge_id_conflicts), 0);
+}
+
+static void test_another_live_run_is_a_conflict_and_both_go_on(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	say_hello("p2", 8, 200);
+	hear("p1", WIRE_ACK); /* is it still there? */
+	hear("p2", WIRE_WELCOME);
+	assert_int_equal(sessions_count(sessions), 2);
+	assert_int_equal(metric_value(numbers.edge_id_conflicts), 1);
+}
+
+/* An edge that was killed and started again has a new run, and is no clone of itself. */
+static void test_a_run_that_is_gone_is_no_conflict(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	send_result = SOCKET_E_UNREACHABLE;
+	say_hello("p2", 8, 200);
+	assert_int_equal(metric_value(numbers.edge_id_conflicts), 0);
+	assert_int_equal(sessions_count(sessions), 0); /* the welcome did not get out either */
+}
+
+static void test_a_frame_without_session_is_told_so(void **state)
+{
+	(void)state;
+	samples_add_order(&samples, 1);
+	say_batch("p1", 100, 1, 1);
+	hear_bye("p1", 100, BYE_NO_SESSION);
+	say_hello("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	say_batch("p1", 101, 1, 1);
+	hear_bye("p1", 101, BYE_NO_SESSION);
+	assert_int_equal(sessions_count(sessions), 1);
+}
+
+static void test_what_breaks_the_protocol_ends_the_session(void **state)
+{
+	(void)state;
+	samples_add_order(&samples, 1);
+	for (int i = 0; i < 4; i++) {
+		say_hello("p1", 7, 100);
+		hear("p1", WIRE_WELCOME);
+		switch (i) {
+		case 0:
+			say_bytes("p1", "\xc1", 1);
+			break;
+		case 1:
+			say_batch("p1", 100, 2, 1); /* not the next number */
+			break;
+		case 2:
+			say_batch("p1", 100, 1, 9); /* not nine events */
+			break;
+		default:
+			say("p1", &(const struct wire_message){.type = WIRE_ACK, .session = 100});
+			break;
+		}
+		hear_bye("p1", 100, BYE_BAD_FRAME);
+		assert_int_equal(sessions_count(sessions), 0);
+	}
+	say_bytes("p9", "", 0);
+	hear_bye("p9", 0, BYE_BAD_FRAME);
+	assert_int_equal(metric_value(numbers.frames_bad), 5);
+}
+
+static void test_a_message_of_many_frames_is_a_bad_one(void **state)
+{
+	(void)state;
+	struct message message = {.frame_count = 1};
+	message.frames[0] = (struct iovec){(void *)(uintptr_t) "p1", 2};
+	assert_int_equal(reception_take(&reception, &message), 0);
+	hear_bye("p1", 0, BYE_BAD_FRAME);
+}
+
+static void test_bye_ends_a_session_without_an_answer(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	const struct wire_message bye = {
+		.type = WIRE_BYE, .session = 100, .bye = {BYE_SHUTTING_DOWN, {0}}};
+	say("p1", &bye);
+	assert_int_equal(sessions_count(sessions), 0);
+	say("p1", &bye);
+	assert_int_equal(sent_count, read_count);
+}
+
+static void test_a_key_of_another_store_is_refused(void **state)
+{
+	(void)state;
+	struct buffer frame;
+	buffer_init(&frame, 1024);
+	const struct wire_message hello = {.type = WIRE_HELLO,
+		.session = 100,
+		.hello = {WIRE_VERSION, slice_of_text("uk"), 7, slice_of_text("test")}};
+	wire_encode(&hello, &frame);
+	struct message message = {.frame_count = 2, .user_id = "someone"};
+	message.frames[0] = (struct iovec){(void *)(uintptr_t) "p1", 2};
+	message.frames[1] = (struct iovec){frame.bytes, frame.size};
+	assert_int_equal(reception_take(&reception, &message), 0);
+	hear_bye("p1", 100, BYE_FORBIDDEN);
+	buffer_deinit(&frame);
+}
+
+static void test_failure_series_are_bounded(void **state)
+{
+	(void)state;
+	char error[32];
+	for (int i = 0; i < 3 * FAILURE_SERIES_MAX; i++) {
+		snprintf(error, sizeof error, "E%d", i);
+		bridge_metrics_count_failure(&numbers, (enum kind)(i % LANE_COUNT), error);
+	}
+	double sum = 0;
+	assert_true(numbers.failure_count <= FAILURE_SERIES_MAX);
+	for (size_t i = 0; i < numbers.failure_count; i++) {
+		sum += metric_value(numbers.failures[i].metric);
+	}
+	assert_int_equal((int)sum, 3 * FAILURE_SERIES_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		CASE(test_hello_is_answered_by_welcome),
+		CASE(test_nobody_is_let_in_before_the_cluster_is_known),
+		CASE(test_nobody_is_let_in_while_stopping),
+		CASE(test_another_version_is_told_so),
+		CASE(test_a_batch_is_acknowledged_after_its_delivery_with_the_credit),
+		CASE(test_an_ack_that_can_not_be_sent_is_merged_into_the_next),
+		CASE(test_a_nack_says_code_and_wait),
+		CASE(test_more_ranges_than_one_frame_takes_go_into_several),
+		CASE(test_state_tells_each_lane),
+		CASE(test_the_same_run_replaces_its_older_session),
+		CASE(test_another_live_run_is_a_conflict_and_both_go_on),
+		CASE(test_a_run_that_is_gone_is_no_conflict),
+		CASE(test_a_frame_without_session_is_told_so),
+		CASE(test_what_breaks_the_protocol_ends_the_session),
+		CASE(test_a_message_of_many_frames_is_a_bad_one),
+		CASE(test_bye_ends_a_session_without_an_answer),
+		CASE(test_a_key_of_another_store_is_refused),
+		CASE(test_failure_series_are_bounded),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
