@@ -9,9 +9,9 @@
 #include <zmq.h>
 
 enum {
-	EVENTS = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
-		 ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-		 ZMQ_EVENT_HANDSHAKE_FAILED_AUTH,
+	EVENTS = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
+		 ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+		 ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH,
 	/* A full queue makes the I/O thread wait for us; one event is about 100 bytes. */
 	QUEUE_MESSAGES = 100000,
 	EVENT_FRAME_SIZE = 6, /* u16 event, u32 value, in the host's order */
@@ -68,6 +68,9 @@ static bool event_of(const struct iovec *frame, enum socket_event *ret_event)
 		return true;
 	case ZMQ_EVENT_DISCONNECTED:
 		*ret_event = SOCKET_DISCONNECTED;
+		return true;
+	case ZMQ_EVENT_CLOSED: /* the connecting fd's end; one that got through ends with DISCONNECTED */
+		*ret_event = SOCKET_CONNECT_FAILED;
 		return true;
 	case ZMQ_EVENT_ACCEPTED:
 		*ret_event = SOCKET_ACCEPTED;

@@ -76,6 +76,7 @@ enum socket_event {
 	SOCKET_CONNECTED, /* usable: the handshake is through; on either side */
 	SOCKET_DISCONNECTED,
 	SOCKET_HANDSHAKE_FAILED,
+	SOCKET_CONNECT_FAILED, /* one attempt: refused, or no answer */
 	SOCKET_ACCEPTED /* a peer's TCP or ipc connection, before its handshake */
 };
 int socket_monitor(
