@@ -98,6 +98,7 @@ static int tell_event(struct link *link, enum socket_event event)
 		return link->options.connected(link->options.owner);
 	case SOCKET_DISCONNECTED:
 	case SOCKET_HANDSHAKE_FAILED:
+	case SOCKET_CONNECT_FAILED:
 		return link->options.disconnected(link->options.owner);
 	default:
 		return 0;
