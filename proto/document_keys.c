@@ -24,15 +24,16 @@ static const struct node *next_key(const struct node *key)
 	return node_next(node_next(key));
 }
 
-static uint64_t filter_bit(struct slice key)
+/* Two of 64 bits: a key whose bits are not both seen is surely new. */
+static uint64_t filter_bits(struct slice key)
 {
 	if (key.size == 0) {
 		return 1;
 	}
-	unsigned first = key.bytes[0];
-	unsigned middle = key.bytes[key.size / 2];
-	unsigned last = key.bytes[key.size - 1];
-	return UINT64_C(1) << ((first * 5 + middle * 3 + last + key.size * 11) & 63);
+	uint32_t hash = key.bytes[0] | (uint32_t)key.bytes[key.size / 2] << 8 |
+			(uint32_t)key.bytes[key.size - 1] << 16 | (uint32_t)key.size << 24;
+	hash *= 0x9e3779b1; /* 2^32 over the golden ratio: the upper bits depend on all below */
+	return UINT64_C(1) << (hash >> 26) | UINT64_C(1) << (hash >> 20 & 63);
 }
 
 static bool is_among_first(const struct node *map, uint32_t count, struct slice key)
@@ -53,11 +54,11 @@ static int check_few(const struct node *map, struct complaint *complaint)
 	uint64_t seen = 0;
 
 	for (uint32_t i = 0; i < map->count; i++, key = next_key(key)) {
-		uint64_t bit = filter_bit(key->text);
-		if ((seen & bit) != 0 && is_among_first(map, i, key->text)) {
+		uint64_t bits = filter_bits(key->text);
+		if ((seen & bits) == bits && is_among_first(map, i, key->text)) {
 			return complain_duplicate(complaint, key->text);
 		}
-		seen |= bit;
+		seen |= bits;
 	}
 	return 0;
 }

@@ -1,5 +1,6 @@
 #include "proto/framing.h"
 
+#include "proto/eight.h"
 #include "proto/limits.h"
 
 static int fail(struct complaint *complaint, const char *what)
@@ -159,15 +160,31 @@ static const uint8_t CLASSES[256] = {
 	['}'] = INTERESTING | CLOSES,
 };
 
+/* To the next quote or backslash, or to the end. */
+static size_t skip_plain(struct slice text, size_t at)
+{
+	for (; text.size - at >= 8; at += 8) {
+		uint64_t eight = eight_load(text.bytes + at);
+		uint64_t hits = eight_equal(eight, '"') | eight_equal(eight, '\\');
+		if (hits != 0) {
+			return at + eight_first(hits);
+		}
+	}
+	while (at < text.size && text.bytes[at] != '"' && text.bytes[at] != '\\') {
+		at++;
+	}
+	return at;
+}
+
 /* `at` is after a quote; gives what is after the closing one, or 0 when there is none. */
 static size_t skip_quoted(struct slice text, size_t at)
 {
-	for (; at < text.size; at++) {
+	for (at = skip_plain(text, at); at < text.size; at = skip_plain(text, at + 2)) {
 		if (text.bytes[at] == '"') {
 			return at + 1;
 		}
-		if (text.bytes[at] == '\\') {
-			at++;
+		if (text.size - at < 2) {
+			break;
 		}
 	}
 	return 0;
@@ -180,7 +197,13 @@ static bool find_comma(struct slice text, size_t *ret_at)
 	size_t depth = 0;
 	size_t at = 0;
 
-	while (at < text.size) {
+	for (;;) {
+		while (at < text.size && CLASSES[text.bytes[at]] == 0) {
+			at++;
+		}
+		if (at == text.size) {
+			break;
+		}
 		uint8_t byte = text.bytes[at];
 		uint8_t class = CLASSES[byte];
 		if (byte == '"') {

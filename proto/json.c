@@ -5,6 +5,7 @@
 
 #include "proto/decimal.h"
 #include "proto/document_build.h"
+#include "proto/eight.h"
 #include "proto/utf8.h"
 
 struct reader {
@@ -40,7 +41,7 @@ static bool skip(struct reader *reader, uint8_t byte)
 	return found;
 }
 
-static struct node *add(struct reader *reader, enum node_type type, int *ret_error)
+static inline struct node *add(struct reader *reader, enum node_type type, int *ret_error)
 {
 	return document_add(reader->document, type, reader->at, reader->complaint, ret_error);
 }
@@ -72,30 +73,51 @@ static int read_literal(struct reader *reader)
 	return fail(reader, "no value");
 }
 
+static const uint8_t *skip_digits(const uint8_t *at, const uint8_t *end)
+{
+	while (at < end && *at >= '0' && *at <= '9') {
+		at++;
+	}
+	return at;
+}
+
 static bool is_number_byte(uint8_t byte)
 {
 	return (byte >= '0' && byte <= '9') || byte == '.' || byte == 'e' || byte == 'E' ||
 	       byte == '+' || byte == '-';
 }
 
-static int read_number(struct reader *reader)
+/* A number's characters; empty when they are none. */
+static struct slice cut_number(const struct reader *reader)
 {
-	const uint8_t *last = reader->at;
+	const uint8_t *first = reader->at + (*reader->at == '-' ? 1 : 0);
+	const uint8_t *last = skip_digits(first, reader->end);
 	struct decimal decimal;
-	int r = 0;
 
+	/* most numbers are plain integers, and need no second look */
+	if (last > first && *first != '0' && (last == reader->end || !is_number_byte(*last))) {
+		return slice_of(reader->at, (size_t)(last - reader->at));
+	}
 	while (last < reader->end && is_number_byte(*last)) {
 		last++;
 	}
 	struct slice digits = slice_of(reader->at, (size_t)(last - reader->at));
+	return decimal_parse(digits, &decimal) ? digits : slice_of(reader->at, 0);
+}
+
+static int read_number(struct reader *reader)
+{
+	struct slice digits = cut_number(reader);
+	int r = 0;
+
+	if (digits.size == 0) {
+		return fail(reader, "no value");
+	}
 	if (digits.size > JSON_NUMBER_SIZE_MAX) {
 		complaint_set(reader->complaint, REASON_BAD_VALUE, "",
 			"a number of %zu characters; %d are the most", digits.size,
 			JSON_NUMBER_SIZE_MAX);
 		return REASON_BAD_VALUE;
-	}
-	if (!decimal_parse(digits, &decimal)) {
-		return fail(reader, "no number");
 	}
 	struct node *node = add(reader, NODE_NUMBER, &r);
 	if (node == NULL) {
@@ -103,7 +125,7 @@ static int read_number(struct reader *reader)
 	}
 	node->text = digits;
 	node->raw = digits;
-	reader->at = last;
+	reader->at += digits.size;
 	return 0;
 }
 
@@ -217,13 +239,24 @@ static uint8_t *read_escape(struct reader *reader, uint8_t *out)
 	return out;
 }
 
-/* Moves to the quote, the backslash or the control character that ends a run of plain text. */
+/* Moves to what ends a run of plain text: the quote, the backslash or a control character. */
 static void skip_plain(struct reader *reader)
 {
-	while (reader->at < reader->end && *reader->at != '"' && *reader->at != '\\' &&
-		*reader->at >= 0x20) {
-		reader->at++;
+	const uint8_t *at = reader->at;
+
+	for (; reader->end - at >= 8; at += 8) {
+		uint64_t eight = eight_load(at);
+		uint64_t hits = eight_below(eight, 0x20) | eight_equal(eight, '"') |
+				eight_equal(eight, '\\');
+		if (hits != 0) {
+			reader->at = at + eight_first(hits);
+			return;
+		}
 	}
+	while (at < reader->end && *at != '"' && *at != '\\' && *at >= 0x20) {
+		at++;
+	}
+	reader->at = at;
 }
 
 /* From the first backslash on: the plain text before it, from `run` on, is copied too. */

@@ -48,15 +48,15 @@ static int fail_frame(struct reader *reader, const char *what)
 	return fail(reader, REASON_BAD_FRAME);
 }
 
-/* A node for the value at `at`, whose `size` bytes after the head belong to it; NULL once `error` is set. */
-static struct node *take(struct reader *reader, enum node_type type, size_t size)
+/* A node for the value at `at`, which is `size` bytes long; NULL once `error` is set. */
+static inline struct node *take(struct reader *reader, enum node_type type, size_t size)
 {
 	struct node *node =
 		document_add(reader->document, type, reader->at, reader->complaint, &reader->error);
 
 	if (node != NULL) {
-		node->raw.size = head_size(*reader->at) + size;
-		reader->at += node->raw.size;
+		node->raw.size = size;
+		reader->at += size;
 	}
 	return node;
 }
@@ -64,15 +64,16 @@ static struct node *take(struct reader *reader, enum node_type type, size_t size
 /* What the template carries between callbacks: the index of a node. */
 typedef uint32_t node_index;
 
-static int done(const struct reader *reader, const struct node *node, node_index *ret_index)
+static inline int done(const struct reader *reader, const struct node *node, node_index *ret_index)
 {
 	*ret_index = reader->document->count - 1;
 	return node == NULL ? -1 : 0;
 }
 
-static int take_integer(struct reader *reader, int64_t value, node_index *ret_index)
+static inline int take_integer(
+	struct reader *reader, int64_t value, size_t size, node_index *ret_index)
 {
-	struct node *node = take(reader, NODE_INTEGER, 0);
+	struct node *node = take(reader, NODE_INTEGER, size);
 
 	if (node != NULL) {
 		node->integer = value;
@@ -80,10 +81,10 @@ static int take_integer(struct reader *reader, int64_t value, node_index *ret_in
 	return done(reader, node, ret_index);
 }
 
-static int take_real(
+static inline int take_real(
 	struct reader *reader, enum node_type type, double value, node_index *ret_index)
 {
-	struct node *node = take(reader, type, 0);
+	struct node *node = take(reader, type, type == NODE_FLOAT32 ? 5 : 9);
 
 	if (node != NULL) {
 		node->real = value;
@@ -91,22 +92,34 @@ static int take_real(
 	return done(reader, node, ret_index);
 }
 
-static int take_bytes(
-	struct reader *reader, enum node_type type, size_t size, node_index *ret_index)
+static inline int take_bool(struct reader *reader, bool value, node_index *ret_index)
 {
-	const uint8_t *bytes = reader->at + head_size(*reader->at);
-	struct node *node = take(reader, type, size);
+	struct node *node = take(reader, NODE_BOOL, 1);
 
 	if (node != NULL) {
-		node->text = slice_of(bytes, size);
+		node->boolean = value;
+	}
+	return done(reader, node, ret_index);
+}
+
+/* `bytes` is what the template found after the head; for size 0 it says nothing. */
+static inline int take_bytes(
+	struct reader *reader, enum node_type type, struct slice bytes, node_index *ret_index)
+{
+	if (bytes.size == 0) {
+		bytes.bytes = reader->at + head_size(*reader->at);
+	}
+	struct node *node = take(reader, type, (size_t)(bytes.bytes - reader->at) + bytes.size);
+	if (node != NULL) {
+		node->text = bytes;
 	}
 	return done(reader, node, ret_index);
 }
 
 static int take_container(
-	struct reader *reader, enum node_type type, uint32_t count, node_index *ret_index)
+	struct reader *reader, enum node_type type, size_t count, node_index *ret_index)
 {
-	uint64_t least = type == NODE_MAP ? 2 * (uint64_t)count : count; /* a byte for each value */
+	size_t least = type == NODE_MAP ? 2 * count : count; /* a byte for each value */
 	size_t head = head_size(*reader->at);
 
 	if (reader->depth == reader->depth_max) {
@@ -115,18 +128,18 @@ static int take_container(
 	if (least > (size_t)(reader->end - reader->at) - head) {
 		return fail_frame(reader, "more elements declared than bytes are left");
 	}
-	struct node *node = take(reader, type, 0);
+	struct node *node = take(reader, type, head);
 	if (node != NULL) {
-		node->count = count;
+		node->count = (uint32_t)count;
 	}
 	if (node != NULL && count > 0) {
-		reader->left[reader->depth++] = count;
+		reader->left[reader->depth++] = (uint32_t)count;
 	}
 	return done(reader, node, ret_index);
 }
 
 /* An element or a pair of `container` is complete. */
-static int close_item(struct reader *reader, node_index container)
+static inline int close_item(struct reader *reader, node_index container)
 {
 	if (--reader->left[reader->depth - 1] == 0) {
 		struct node *node = &reader->document->nodes[container];
@@ -139,161 +152,149 @@ static int close_item(struct reader *reader, node_index container)
 
 /* The callbacks, by the names that the template asks for. */
 
-static node_index on_root(struct reader **r)
+static node_index on_root(struct reader *reader)
 {
-	(void)r;
+	(void)reader;
 	return 0;
 }
 
-static int on_uint8(struct reader **r, uint8_t value, node_index *ret_index)
+static inline int on_uint8(struct reader *reader, uint8_t value, node_index *ret_index)
 {
-	return take_integer(*r, value, ret_index);
+	return take_integer(reader, value, *reader->at == 0xcc ? 2 : 1, ret_index);
 }
 
-static int on_uint16(struct reader **r, uint16_t value, node_index *ret_index)
+static inline int on_uint16(struct reader *reader, uint16_t value, node_index *ret_index)
 {
-	return take_integer(*r, value, ret_index);
+	return take_integer(reader, value, 3, ret_index);
 }
 
-static int on_uint32(struct reader **r, uint32_t value, node_index *ret_index)
+static inline int on_uint32(struct reader *reader, uint32_t value, node_index *ret_index)
 {
-	return take_integer(*r, value, ret_index);
+	return take_integer(reader, value, 5, ret_index);
 }
 
-static int on_uint64(struct reader **r, uint64_t value, node_index *ret_index)
+static int on_uint64(struct reader *reader, uint64_t value, node_index *ret_index)
 {
 	if (value <= INT64_MAX) {
-		return take_integer(*r, (int64_t)value, ret_index);
+		return take_integer(reader, (int64_t)value, 9, ret_index);
 	}
-	struct node *node = take(*r, NODE_UNSIGNED, 0);
+	struct node *node = take(reader, NODE_UNSIGNED, 9);
 	if (node != NULL) {
 		node->unsigned_integer = value;
-	}
-	return done(*r, node, ret_index);
-}
-
-static int on_int8(struct reader **r, int8_t value, node_index *ret_index)
-{
-	return take_integer(*r, value, ret_index);
-}
-
-static int on_int16(struct reader **r, int16_t value, node_index *ret_index)
-{
-	return take_integer(*r, value, ret_index);
-}
-
-static int on_int32(struct reader **r, int32_t value, node_index *ret_index)
-{
-	return take_integer(*r, value, ret_index);
-}
-
-static int on_int64(struct reader **r, int64_t value, node_index *ret_index)
-{
-	return take_integer(*r, value, ret_index);
-}
-
-static int on_float(struct reader **r, float value, node_index *ret_index)
-{
-	return take_real(*r, NODE_FLOAT32, (double)value, ret_index);
-}
-
-static int on_double(struct reader **r, double value, node_index *ret_index)
-{
-	return take_real(*r, NODE_FLOAT64, value, ret_index);
-}
-
-static int on_nil(struct reader **r, node_index *ret_index)
-{
-	return done(*r, take(*r, NODE_NIL, 0), ret_index);
-}
-
-static int take_bool(struct reader *reader, bool value, node_index *ret_index)
-{
-	struct node *node = take(reader, NODE_BOOL, 0);
-
-	if (node != NULL) {
-		node->boolean = value;
 	}
 	return done(reader, node, ret_index);
 }
 
-static int on_true(struct reader **r, node_index *ret_index)
+static inline int on_int8(struct reader *reader, int8_t value, node_index *ret_index)
 {
-	return take_bool(*r, true, ret_index);
+	return take_integer(reader, value, *reader->at == 0xd0 ? 2 : 1, ret_index);
 }
 
-static int on_false(struct reader **r, node_index *ret_index)
+static inline int on_int16(struct reader *reader, int16_t value, node_index *ret_index)
 {
-	return take_bool(*r, false, ret_index);
+	return take_integer(reader, value, 3, ret_index);
 }
 
-static int on_array(struct reader **r, size_t count, node_index *ret_index)
+static inline int on_int32(struct reader *reader, int32_t value, node_index *ret_index)
 {
-	return take_container(*r, NODE_ARRAY, (uint32_t)count, ret_index);
+	return take_integer(reader, value, 5, ret_index);
 }
 
-static int on_map(struct reader **r, size_t count, node_index *ret_index)
+static inline int on_int64(struct reader *reader, int64_t value, node_index *ret_index)
 {
-	return take_container(*r, NODE_MAP, (uint32_t)count, ret_index);
+	return take_integer(reader, value, 9, ret_index);
 }
 
-static int on_array_item(struct reader **r, node_index *array, node_index item)
+static inline int on_float(struct reader *reader, float value, node_index *ret_index)
+{
+	return take_real(reader, NODE_FLOAT32, (double)value, ret_index);
+}
+
+static inline int on_double(struct reader *reader, double value, node_index *ret_index)
+{
+	return take_real(reader, NODE_FLOAT64, value, ret_index);
+}
+
+static inline int on_nil(struct reader *reader, node_index *ret_index)
+{
+	return done(reader, take(reader, NODE_NIL, 1), ret_index);
+}
+
+static inline int on_true(struct reader *reader, node_index *ret_index)
+{
+	return take_bool(reader, true, ret_index);
+}
+
+static inline int on_false(struct reader *reader, node_index *ret_index)
+{
+	return take_bool(reader, false, ret_index);
+}
+
+static int on_array(struct reader *reader, size_t count, node_index *ret_index)
+{
+	return take_container(reader, NODE_ARRAY, count, ret_index);
+}
+
+static int on_map(struct reader *reader, size_t count, node_index *ret_index)
+{
+	return take_container(reader, NODE_MAP, count, ret_index);
+}
+
+static inline int on_array_item(struct reader *reader, node_index *array, node_index item)
 {
 	(void)item;
-	return close_item(*r, *array);
+	return close_item(reader, *array);
 }
 
-static int on_map_item(struct reader **r, node_index *map, node_index key, node_index value)
+static inline int on_map_item(
+	struct reader *reader, node_index *map, node_index key, node_index value)
 {
+	enum node_type type = reader->document->nodes[key].type;
+
 	(void)value;
-	if ((*r)->document->nodes[key].type != NODE_TEXT) {
-		complaint_set((*r)->complaint, REASON_BAD_VALUE, "", "a map key is %s, not text",
-			node_type_name((*r)->document->nodes[key].type));
-		return fail(*r, REASON_BAD_VALUE);
+	if (type != NODE_TEXT) {
+		complaint_set(reader->complaint, REASON_BAD_VALUE, "", "a map key is %s, not text",
+			node_type_name(type));
+		return fail(reader, REASON_BAD_VALUE);
 	}
-	return close_item(*r, *map);
+	return close_item(reader, *map);
 }
 
-static int on_str(
-	struct reader **r, const char *data, const char *text, unsigned size, node_index *ret_index)
+static inline int on_str(struct reader *reader, const char *data, const char *text, unsigned size,
+	node_index *ret_index)
 {
-	size_t at = (size_t)((*r)->at - (*r)->begin);
+	size_t at = (size_t)(reader->at - reader->begin);
 
 	(void)data;
-	(void)text; /* not set by the template for size 0 */
-	if (take_bytes(*r, NODE_TEXT, size, ret_index) < 0) {
-		return -1;
+	if (!utf8_is_valid(slice_of(text, size))) {
+		return fail(reader, complain_not_text(reader->complaint, at));
 	}
-	if (!utf8_is_valid((*r)->document->nodes[*ret_index].text)) {
-		return fail(*r, complain_not_text((*r)->complaint, at));
-	}
-	return 0;
+	return take_bytes(reader, NODE_TEXT, slice_of(text, size), ret_index);
 }
 
-static int on_bin(
-	struct reader **r, const char *data, const char *bin, unsigned size, node_index *ret_index)
+static int on_bin(struct reader *reader, const char *data, const char *bin, unsigned size,
+	node_index *ret_index)
 {
 	(void)data;
-	(void)bin;
-	return take_bytes(*r, NODE_BIN, size, ret_index);
+	return take_bytes(reader, NODE_BIN, slice_of(bin, size), ret_index);
 }
 
-static int on_ext(
-	struct reader **r, const char *data, const char *ext, unsigned size, node_index *ret_index)
+/* `ext` is at the type byte, which `size` counts. */
+static int on_ext(struct reader *reader, const char *data, const char *ext, unsigned size,
+	node_index *ret_index)
 {
 	(void)data;
-	(void)ext;
-	if (size == 0) { /* length 2^32-1: the template's type byte, counted in, wraps it round */
-		return fail_frame(*r, "more bytes declared than are left");
+	if (size == 0) { /* 2^32-1 bytes and the type: the template's sum wraps round */
+		return fail_frame(reader, "more bytes declared than are left");
 	}
-	return take_bytes(*r, NODE_EXT, size - 1, ret_index);
+	return take_bytes(reader, NODE_EXT, slice_of(ext + 1, size - 1), ret_index);
 }
 
 #define msgpack_unpack_struct(name) struct parser##name
 #define msgpack_unpack_func(type, name) __attribute__((unused)) static type parser##name
 #define msgpack_unpack_callback(name) on##name
 #define msgpack_unpack_object node_index
-#define msgpack_unpack_user struct reader *
+#define msgpack_unpack_user struct reader
 
 #include <msgpack/unpack_define.h>
 #include <msgpack/unpack_template.h>
@@ -303,29 +304,29 @@ _Static_assert(DOCUMENT_DEPTH_MAX <= MSGPACK_EMBED_STACK_SIZE, "the template's s
 int msgpack_decode(struct document *document, struct slice bytes, uint32_t depth_max,
 	struct complaint *complaint)
 {
-	struct reader reader = {
-		.document = document,
-		.complaint = complaint,
-		.begin = bytes.bytes,
-		.at = bytes.bytes,
-		.end = bytes.bytes + bytes.size,
-		.depth_max = depth_max,
-	};
 	struct parser_context parser;
+	struct reader *reader = &parser.user;
 	size_t used = 0;
 
-	parser.user = &reader;
+	reader->document = document;
+	reader->complaint = complaint;
+	reader->begin = bytes.bytes;
+	reader->at = bytes.bytes;
+	reader->end = bytes.bytes + bytes.size;
+	reader->error = 0;
+	reader->depth = 0;
+	reader->depth_max = depth_max;
 	parser_init(&parser);
 	int r = parser_execute(&parser, (const char *)bytes.bytes, bytes.size, &used);
 	if (r == 1 && used == bytes.size) {
 		return 0;
 	}
 	if (r == 1) {
-		fail_frame(&reader, "more bytes after the value");
+		fail_frame(reader, "more bytes after the value");
 	} else if (r == 0) {
-		fail_frame(&reader, "cut short");
-	} else if (reader.error == 0) {
-		fail_frame(&reader, "no msgpack");
+		fail_frame(reader, "cut short");
+	} else if (reader->error == 0) {
+		fail_frame(reader, "no msgpack");
 	}
-	return reader.error;
+	return reader->error;
 }

@@ -1,5 +1,6 @@
 #include "proto/utf8.h"
 
+#include "proto/eight.h"
 #include "proto/limits.h"
 
 /* Lead byte, the range of the second byte, and the size: RFC 3629's table of well-formed sequences. The narrowed
@@ -57,14 +58,7 @@ size_t utf8_decode(struct slice text, uint32_t *ret_code_point)
 /* Nonzero when one of the eight bytes is 0 or past 0x7f. */
 static uint64_t suspects_of(uint64_t eight)
 {
-	return (eight | (eight - UINT64_C(0x0101010101010101))) & UINT64_C(0x8080808080808080);
-}
-
-static uint64_t load_8(const uint8_t *bytes)
-{
-	uint64_t eight;
-	memcpy(&eight, bytes, sizeof eight);
-	return eight;
+	return (eight | (eight - EIGHT_OF(1))) & EIGHT_TOP;
 }
 
 /* How many bytes at the start are surely ASCII without NUL. Ids are short, so the last bytes of a text
@@ -75,12 +69,12 @@ static size_t plain_size(struct slice text)
 
 	if (text.size >= 8) {
 		while (text.size - at > 8) {
-			if (suspects_of(load_8(text.bytes + at)) != 0) {
+			if (suspects_of(eight_load(text.bytes + at)) != 0) {
 				return at;
 			}
 			at += 8;
 		}
-		return suspects_of(load_8(text.bytes + text.size - 8)) == 0 ? text.size : at;
+		return suspects_of(eight_load(text.bytes + text.size - 8)) == 0 ? text.size : at;
 	}
 	while (at < text.size && (uint8_t)(text.bytes[at] - 1) < 0x7f) {
 		at++;
