@@ -150,13 +150,31 @@ static int refuse_money(const struct subject *subject, int code)
 	}
 }
 
+/* 10^12 itself has thirteen digits: what was accepted as a number must be read again as normal form's text. */
+static int read_money_text(const struct subject *subject, int64_t *ret_micros)
+{
+	const int64_t max = MONEY_UNITS_MAX * MONEY_MICROS_PER_UNIT;
+	int r = money_parse_text(subject->node->text, ret_micros);
+	money amount;
+
+	if (r == 0 || !subject->rules->is_normal_form ||
+		money_parse_sum(subject->node->text, &amount) != 0) {
+		return r;
+	}
+	if (amount > max || amount < -max) {
+		return MONEY_E_RANGE;
+	}
+	*ret_micros = (int64_t)amount;
+	return 0;
+}
+
 /* Normal form has money as text, in JSON as a number; producers may write more. */
 static int read_money_number(const struct subject *subject, int64_t *ret_micros)
 {
 	const struct node *node = subject->node;
 
 	if (node->type == NODE_TEXT) {
-		return money_parse_text(node->text, ret_micros);
+		return read_money_text(subject, ret_micros);
 	}
 	if (node->type == NODE_NUMBER) {
 		return money_parse_number(node->text, ret_micros);

@@ -1,0 +1,236 @@
+/* headers, replies, queries, dead letters */
+#include "vectors.h"
+
+#include "proto/dead_letter.h"
+#include "proto/producer.h"
+#include "proto/query.h"
+
+static void check_output(struct check *check, const struct node *vector)
+{
+	if (vector_hex(check, vector, "msgpack") &&
+		!slice_equal(buffer_slice(&check->bytes), buffer_slice(&check->output))) {
+		check_fail(check, "other msgpack");
+	}
+}
+
+static void check_output_json(struct check *check, const struct node *vector)
+{
+	check_equal_text(check, "json", vector_text(vector, "json"), buffer_slice(&check->output));
+}
+
+static void check_header(struct check *check, const struct node *vector, struct slice bytes)
+{
+	struct producer_header header = {.n = 0};
+	struct complaint complaint;
+	int r = producer_header_decode(&check->document, bytes, &header, &complaint);
+
+	if (r != 0) {
+		check_fail(check, "refused: %s", complaint.message);
+		return;
+	}
+	check_equal_text(check, "producer", vector_text(vector, "producer"), header.producer);
+	check_equal_number(check, "n", vector_integer(check, vector, "n"), (int64_t)header.n);
+	buffer_clear(&check->output);
+	producer_header_encode(&header, encoding_of(bytes), &check->output);
+	if (!slice_equal(bytes, buffer_slice(&check->output))) {
+		check_fail(check, "encoded otherwise");
+	}
+}
+
+void check_headers(struct check *check, const struct node *vector)
+{
+	struct producer_header header;
+	struct complaint complaint;
+
+	if (vector_has(vector, "code")) {
+		struct slice input = vector_input(check, vector);
+		int r = producer_header_decode(&check->document, input, &header, &complaint);
+		check_refused(check, vector, r, &complaint);
+		return;
+	}
+	check_header(check, vector, vector_text(vector, "json"));
+	vector_hex(check, vector, "msgpack");
+	check_header(check, vector, buffer_slice(&check->bytes));
+}
+
+/* What was read, written again in both encodings, is what the vector says. */
+static void check_reply(struct check *check, const struct node *vector, struct slice bytes)
+{
+	static struct reply_error errors[REPLY_ERRORS_MAX];
+	struct complaint complaint;
+	struct reply reply;
+	int r = reply_decode(&check->document, bytes, errors, &reply, &complaint);
+
+	if (r != 0) {
+		check_fail(check, "refused: %s", complaint.message);
+		return;
+	}
+	buffer_clear(&check->output);
+	reply_encode(&reply, ENCODING_JSON, &check->output);
+	check_output_json(check, vector);
+	buffer_clear(&check->output);
+	reply_encode(&reply, ENCODING_MSGPACK, &check->output);
+	check_output(check, vector);
+}
+
+void check_replies(struct check *check, const struct node *vector)
+{
+	static struct reply_error errors[REPLY_ERRORS_MAX];
+	struct complaint complaint;
+	struct reply reply;
+
+	if (vector_has(vector, "code")) {
+		struct slice input = vector_input(check, vector);
+		int r = reply_decode(&check->document, input, errors, &reply, &complaint);
+		check_refused(check, vector, r, &complaint);
+		return;
+	}
+	check_reply(check, vector, vector_text(vector, "json"));
+	vector_hex(check, vector, "msgpack");
+	struct buffer copy = {.limit = 1 << 20};
+	buffer_append(&copy, check->bytes.bytes, check->bytes.size);
+	check_reply(check, vector, buffer_slice(&copy));
+	buffer_deinit(&copy);
+}
+
+static void check_count(
+	struct check *check, const struct node *vector, const char *key, const struct node *node)
+{
+	int64_t wanted = vector_has(vector, key) ? vector_integer(check, vector, key) : 0;
+
+	check_equal_number(check, key, wanted, node == NULL ? 0 : node->count);
+}
+
+static void check_query(struct check *check, const struct node *vector, const struct query *query)
+{
+	int64_t timeout_ms = vector_has(vector, "timeout_ms")
+				     ? vector_integer(check, vector, "timeout_ms")
+				     : QUERY_TIMEOUT_MS_DEFAULT;
+	int64_t max_lag =
+		vector_has(vector, "max_lag") ? vector_integer(check, vector, "max_lag") : -1;
+
+	check_equal_text(check, "type", vector_text(vector, "type"),
+		slice_of_text(query_type_name(query->type)));
+	check_equal_text(check, "view", vector_text(vector, "view"), query->view);
+	check_equal_text(check, "by", vector_text(vector, "by"), query->by);
+	check_equal_text(check, "cursor", vector_text(vector, "cursor"), query->cursor);
+	check_count(check, vector, "key", query->key);
+	check_count(check, vector, "keys", query->keys);
+	check_count(check, vector, "from", query->from);
+	check_count(check, vector, "to", query->to);
+	check_equal_number(check, "timeout_ms", timeout_ms, query->timeout_ms);
+	check_equal_number(check, "max_lag", max_lag, query->max_lag);
+	check_equal_number(check, "after",
+		vector_has(vector, "after") ? vector_integer(check, vector, "after") : 0,
+		query->after_count);
+	if (vector_has(vector, "limit")) {
+		check_equal_number(
+			check, "limit", vector_integer(check, vector, "limit"), query->limit);
+	}
+	if (vector_has(vector, "ascending")) {
+		check_equal_number(check, "ascending", node_find(vector, "ascending")->boolean,
+			query->ascending);
+	}
+}
+
+static void check_request(struct check *check, const struct node *vector, struct slice bytes)
+{
+	static struct query query;
+	struct complaint complaint;
+	int r = query_decode(&check->document, bytes, &query, &complaint);
+
+	if (vector_has(vector, "code")) {
+		check_refused(check, vector, r, &complaint);
+	} else if (r != 0) {
+		check_fail(check, "refused: %s", complaint.message);
+	} else {
+		check_query(check, vector, &query);
+	}
+}
+
+void check_queries(struct check *check, const struct node *vector)
+{
+	check_request(check, vector, vector_text(vector, "json"));
+	vector_hex(check, vector, "msgpack");
+	check_request(check, vector, buffer_slice(&check->bytes));
+}
+
+static void check_letter(
+	struct check *check, const struct node *wanted, const struct dead_letter *letter)
+{
+	const struct certificate *certificate = &letter->certificate;
+
+	check_equal_text(check, "kind", vector_text(wanted, "kind"),
+		slice_of_text(kind_name(certificate->kind)));
+	check_equal_text(check, "edge", vector_text(wanted, "edge"), certificate->edge);
+	check_equal_number(
+		check, "run", vector_integer(check, wanted, "run"), (int64_t)certificate->run);
+	check_equal_number(
+		check, "seq", vector_integer(check, wanted, "seq"), (int64_t)certificate->seq);
+	check_equal_number(check, "received_ms", vector_integer(check, wanted, "received_ms"),
+		letter->received_ms);
+	check_equal_text(check, "source", vector_text(wanted, "source"), letter->source);
+	check_equal_text(
+		check, "refused_by", vector_text(wanted, "refused_by"), letter->refused_by);
+	check_equal_text(check, "code", vector_text(wanted, "code"),
+		slice_of_text(reason_code(letter->reason)));
+	check_equal_text(check, "field", vector_text(wanted, "field"), letter->field);
+	check_equal_text(check, "message", vector_text(wanted, "message"), letter->message);
+}
+
+static void check_envelope(
+	struct check *check, const struct node *vector, const struct dead_letter *letter)
+{
+	const struct node *wanted = node_find(vector, "letter");
+
+	buffer_clear(&check->output);
+	dead_letter_encode(letter, &check->output);
+	if (!slice_equal(buffer_slice(&check->output), buffer_slice(&check->bytes))) {
+		check_fail(check, "encoded otherwise");
+	}
+	buffer_clear(&check->output);
+	buffer_append(&check->output, letter->bytes.bytes, letter->bytes.size);
+	vector_hex(check, wanted, "bytes");
+	if (!slice_equal(buffer_slice(&check->output), buffer_slice(&check->bytes))) {
+		check_fail(check, "other bytes");
+	}
+}
+
+static int read_letter(struct check *check, const struct node *vector, struct dead_letter *letter,
+	struct complaint *complaint)
+{
+	const struct node *headers = node_find(vector, "headers");
+	struct slice values[DLQ_HEADER_COUNT];
+
+	if (headers == NULL) {
+		vector_hex(check, vector, "envelope");
+		return dead_letter_decode(
+			&check->document, buffer_slice(&check->bytes), letter, complaint);
+	}
+	for (int header = 0; header < DLQ_HEADER_COUNT; header++) {
+		values[header] = vector_text(
+			headers, dead_letter_header_name((enum dead_letter_header)header));
+	}
+	return dead_letter_from_headers(values, slice_of("x", 1), letter, complaint);
+}
+
+void check_dead_letters(struct check *check, const struct node *vector)
+{
+	struct complaint complaint;
+	struct dead_letter letter;
+	int r = read_letter(check, vector, &letter, &complaint);
+
+	if (vector_has(vector, "refused")) {
+		check_equal_text(check, "code", vector_text(vector, "refused"),
+			slice_of_text(r == 0 ? "accepted" : reason_code(complaint.reason)));
+		return;
+	}
+	if (r != 0) {
+		check_fail(check, "refused: %s", complaint.message);
+		return;
+	}
+	check_letter(check, node_find(vector, "letter"), &letter);
+	if (vector_has(vector, "envelope")) {
+		check_envelope(check, vector, &letter);
+	}
+}

@@ -1,0 +1,188 @@
+/* edge to bridge */
+#include "vectors.h"
+
+#include "proto/wire.h"
+
+static const char *const type_names[] = {
+	[WIRE_HELLO] = "hello",
+	[WIRE_WELCOME] = "welcome",
+	[WIRE_BATCH] = "batch",
+	[WIRE_ACK] = "ack",
+	[WIRE_NACK] = "nack",
+	[WIRE_STATE] = "state",
+	[WIRE_BYE] = "bye",
+};
+
+static void check_number(
+	struct check *check, const struct node *wanted, const char *key, uint64_t number)
+{
+	check_equal_number(check, key, vector_integer(check, wanted, key), (int64_t)number);
+}
+
+static void check_text(
+	struct check *check, const struct node *wanted, const char *key, struct slice text)
+{
+	check_equal_text(check, key, vector_text(wanted, key), text);
+}
+
+static void check_credit(
+	struct check *check, const struct node *wanted, const uint64_t credit[LANE_COUNT])
+{
+	const struct node *node = node_first(node_find(wanted, "credit"));
+
+	for (int lane = 0; lane < LANE_COUNT; lane++) {
+		int64_t bytes = -1;
+		node_integer(node, &bytes);
+		check_equal_number(check, "credit", bytes, (int64_t)credit[lane]);
+		node = node_next(node);
+	}
+}
+
+static void check_ranges(
+	struct check *check, const struct node *wanted, const struct wire_message *message)
+{
+	const struct node *list = node_find(wanted, "ranges");
+	const struct node *node = node_first(list);
+
+	check_equal_number(check, "ranges", list->count, 2 * message->ack.range_count);
+	for (uint32_t i = 0; i < message->ack.range_count; i++) {
+		int64_t first = 0, last = 0;
+		node_integer(node, &first);
+		node_integer(node_next(node), &last);
+		check_equal_number(check, "first", first, (int64_t)message->ack.ranges[i].first);
+		check_equal_number(check, "last", last, (int64_t)message->ack.ranges[i].last);
+		node = node_next(node_next(node));
+	}
+}
+
+static void check_lanes(
+	struct check *check, const struct node *wanted, const struct wire_message *message)
+{
+	const struct node *node = node_first(node_find(wanted, "lanes"));
+
+	for (int lane = 0; lane < LANE_COUNT; lane++) {
+		const struct wire_lane_state *state = &message->state[lane];
+		const struct node *waiting_ms = node_first(node);
+		int64_t number = -1;
+		if (node->type == NODE_NIL) {
+			check_equal_number(check, "ok", -1, state->waiting_ms);
+		} else {
+			node_integer(waiting_ms, &number);
+			check_equal_number(check, "waiting_ms", number, state->waiting_ms);
+			node_integer(node_next(waiting_ms), &number);
+			check_equal_number(check, "since_ms", number, state->since_ms);
+			check_equal_text(
+				check, "why", node_next(node_next(waiting_ms))->text, state->why);
+		}
+		node = node_next(node);
+	}
+}
+
+static void check_session(
+	struct check *check, const struct node *wanted, const struct wire_message *message)
+{
+	if (vector_unsigned(check, wanted, "session") != message->session) {
+		check_fail(check, "another session");
+	}
+}
+
+static void check_hello(
+	struct check *check, const struct node *wanted, const struct wire_message *message)
+{
+	check_number(check, wanted, "version", message->hello.version);
+	if (message->hello.version != WIRE_VERSION) {
+		return;
+	}
+	check_session(check, wanted, message);
+	check_text(check, wanted, "edge", message->hello.edge);
+	check_number(check, wanted, "run", message->hello.run);
+	check_text(check, wanted, "program", message->hello.program);
+}
+
+static void check_welcome(
+	struct check *check, const struct node *wanted, const struct wire_message *message)
+{
+	check_session(check, wanted, message);
+	check_number(check, wanted, "version", message->welcome.version);
+	check_text(check, wanted, "cluster", message->welcome.cluster_id);
+	if (vector_unsigned(check, wanted, "topics_hash") != message->welcome.topics_hash) {
+		check_fail(check, "another hash of topics");
+	}
+	check_credit(check, wanted, message->welcome.credit);
+	check_number(check, wanted, "batch_size_max", message->welcome.batch_size_max);
+}
+
+static void check_batch(
+	struct check *check, const struct node *wanted, const struct wire_message *message)
+{
+	check_session(check, wanted, message);
+	check_number(check, wanted, "number", message->batch.number);
+	check_number(check, wanted, "lane", message->batch.lane);
+	check_number(check, wanted, "count", message->batch.count);
+	check_number(check, wanted, "lane", message->batch.lane);
+	check_equal_number(check, "size of events", (int64_t)vector_text(wanted, "events").size / 2,
+		(int64_t)message->batch.events.size);
+}
+
+static void check_meaning(
+	struct check *check, const struct node *wanted, const struct wire_message *message)
+{
+	switch (message->type) {
+	case WIRE_HELLO:
+		check_hello(check, wanted, message);
+		return;
+	case WIRE_WELCOME:
+		check_welcome(check, wanted, message);
+		return;
+	case WIRE_BATCH:
+		check_batch(check, wanted, message);
+		return;
+	case WIRE_ACK:
+		check_ranges(check, wanted, message);
+		check_credit(check, wanted, message->ack.credit);
+		break;
+	case WIRE_NACK:
+		check_ranges(check, wanted, message);
+		check_text(check, wanted, "code", slice_of_text(nack_code_name(message->ack.code)));
+		check_number(check, wanted, "retry_after_ms", message->ack.retry_after_ms);
+		break;
+	case WIRE_STATE:
+		check_lanes(check, wanted, message);
+		break;
+	case WIRE_BYE:
+		check_text(check, wanted, "code", slice_of_text(bye_code_name(message->bye.code)));
+		check_text(check, wanted, "words", message->bye.words);
+		break;
+	}
+	check_session(check, wanted, message);
+}
+
+void check_wire(struct check *check, const struct node *vector)
+{
+	static struct wire_range ranges[WIRE_RANGES_MAX];
+	const struct node *wanted = node_find(vector, "message");
+	struct complaint complaint;
+	struct wire_message message;
+	int r;
+
+	vector_hex(check, vector, "hex");
+	r = wire_decode(buffer_slice(&check->bytes), ranges, &message, &complaint);
+	if (wanted == NULL) {
+		check_refused(check, vector, r, &complaint);
+		return;
+	}
+	if (r != 0) {
+		check_fail(check, "refused: %s", complaint.message);
+		return;
+	}
+	check_text(check, wanted, "type", slice_of_text(type_names[message.type]));
+	check_meaning(check, wanted, &message);
+	if (vector_has(vector, "only_decodes")) {
+		return;
+	}
+	buffer_clear(&check->output);
+	wire_encode(&message, &check->output);
+	if (!slice_equal(buffer_slice(&check->output), buffer_slice(&check->bytes))) {
+		check_fail(check, "encoded otherwise");
+	}
+}
