@@ -1,19 +1,14 @@
 /* get: rows by their keys. */
 #include "aggregator/answer_parts.h"
+#include "aggregator/overlay_table.h"
+#include <errno.h>
 #include <stdio.h>
-
-/* The view's last group value may be left out where it is the currency: that asks for all of them. */
-static bool ends_in_currency(const struct view *view)
-{
-	const struct group_field *last = &view->groups[view->group_count - 1];
-
-	return last->source == GROUP_BY_FIELD && last->field == FIELD_CURRENCY;
-}
+#include <stdlib.h>
 
 static int complain_of_count(struct answering *answering, size_t count)
 {
 	const struct view *view = answering->view;
-	size_t needed = view->group_count - ends_in_currency(view);
+	size_t needed = view->group_count - view_ends_in_currency(view);
 	char names[COMPLAINT_SIZE_MAX / 2];
 	size_t size = 0;
 
@@ -26,7 +21,7 @@ static int complain_of_count(struct answering *answering, size_t count)
 	complaint_set(&answering->complaint, REASON_BAD_KEY, "key",
 		"a key of view %s needs %zu group value%s (%s)%s; %zu given; scan takes less",
 		view->name, needed, needed == 1 ? "" : "s", names,
-		ends_in_currency(view) ? ", and may have a currency" : "", count);
+		view_ends_in_currency(view) ? ", and may have a currency" : "", count);
 	return REASON_BAD_KEY;
 }
 
@@ -41,8 +36,8 @@ static int get_row(struct answering *answering, struct slice key)
 	return r < 0 ? r : row_list_add(answering, key, &row);
 }
 
-/* Every row whose key begins so. */
-static int get_rows(struct answering *answering, const struct row_key *prefix)
+/* Every row whose key begins so, by a walk. It needs the active overlays in key order. */
+static int walk_rows(struct answering *answering, const struct row_key *prefix)
 {
 	struct row_key to = *prefix;
 	struct walk walk;
@@ -63,6 +58,79 @@ static int get_rows(struct answering *answering, const struct row_key *prefix)
 	return r == WALK_E_END ? 0 : r;
 }
 
+/* The currencies that a shard's base has for these group values. */
+static int add_base_currencies(struct answering *answering, struct snapshot *snapshot,
+	struct slice prefix, struct currencies *currencies)
+{
+	struct row_cursor cursor;
+	int r = row_cursor_open(snapshot, answering->view->id, prefix, &cursor);
+	bool is_open = r == 0;
+
+	while (r == 0 && cursor.key.size >= prefix.size &&
+		slice_equal(slice_of(cursor.key.bytes, prefix.size), prefix)) {
+		currencies_add(currencies, cursor.key, prefix.size);
+		r = row_cursor_next(&cursor);
+	}
+	if (is_open) {
+		row_cursor_close(&cursor);
+	}
+	return r == STORE_E_ABSENT ? 0 : r > 0 ? -EBADMSG : r;
+}
+
+static void add_overlay_currencies(
+	const struct overlay *overlay, uint32_t view_id, struct currencies *currencies)
+{
+	if (overlay == NULL) {
+		return;
+	}
+	const struct currencies *others = overlay_currencies(overlay, view_id);
+	currencies->is_over |= others->is_over;
+	for (size_t i = 0; i < others->count; i++) {
+		currencies_add(currencies, slice_of(others->tails[i], CURRENCY_TAIL_SIZE), 0);
+	}
+}
+
+static int find_currencies(
+	struct answering *answering, struct slice prefix, struct currencies *currencies)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < answering->context->shard_count; i++) {
+		const struct layers *layers = &answering->context->shards[i];
+		add_overlay_currencies(layers->frozen, answering->view->id, currencies);
+		add_overlay_currencies(layers->active, answering->view->id, currencies);
+		r = add_base_currencies(answering, layers->snapshot, prefix, currencies);
+	}
+	return r;
+}
+
+static int compare_tails(const void *a, const void *b)
+{
+	return memcmp(a, b, CURRENCY_TAIL_SIZE);
+}
+
+/* The rows of all currencies, each looked up by its whole key: nothing must be sorted for that. */
+static int get_rows(struct answering *answering, const struct row_key *prefix)
+{
+	struct currencies currencies = {.count = 0};
+	struct row_key key = *prefix;
+	int r = find_currencies(answering, row_key_slice(prefix), &currencies);
+
+	if (r < 0) {
+		return r;
+	}
+	if (currencies.is_over || key.size + CURRENCY_TAIL_SIZE > sizeof key.bytes) {
+		return walk_rows(answering, prefix);
+	}
+	qsort(currencies.tails, currencies.count, CURRENCY_TAIL_SIZE, compare_tails);
+	key.size += CURRENCY_TAIL_SIZE;
+	for (size_t i = 0; r == 0 && i < currencies.count; i++) {
+		memcpy(key.bytes + prefix->size, currencies.tails[i], CURRENCY_TAIL_SIZE);
+		r = get_row(answering, row_key_slice(&key));
+	}
+	return r;
+}
+
 static int get_key(struct answering *answering, const struct node *array)
 {
 	const struct view *view = answering->view;
@@ -76,7 +144,7 @@ static int get_key(struct answering *answering, const struct node *array)
 	if (count == view->group_count) {
 		return get_row(answering, row_key_slice(&key));
 	}
-	if (count + 1 == view->group_count && ends_in_currency(view)) {
+	if (count + 1 == view->group_count && view_ends_in_currency(view)) {
 		return get_rows(answering, &key);
 	}
 	return complain_of_count(answering, count);

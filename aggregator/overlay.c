@@ -142,3 +142,8 @@ bool overlay_has_member(const struct overlay *overlay, uint32_t view_id, const u
 {
 	return table_has_member(&overlay->tables[view_id], hash);
 }
+
+const struct currencies *overlay_currencies(const struct overlay *overlay, uint32_t view_id)
+{
+	return &overlay->tables[view_id].currencies;
+}

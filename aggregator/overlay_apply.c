@@ -41,6 +41,11 @@ static struct delta *insert_row(struct overlay *overlay, const struct plan *plan
 		delta->member_capacity = (uint32_t)(view->distinct_count * MEMBERS_IN_ARENA);
 	}
 	table_insert(plan->table, plan->hash, delta);
+	if (view_ends_in_currency(view)) {
+		size_t tail_size = plan->values[view->group_count - 1].text.size + 1;
+		currencies_add(
+			&plan->table->currencies, delta_key(delta), plan->key.size - tail_size);
+	}
 	return delta;
 }
 

@@ -26,6 +26,26 @@ size_t delta_member_measure(const struct delta *delta, size_t index)
 	return delta->members[index].measure;
 }
 
+void currencies_add(struct currencies *currencies, struct slice key, size_t prefix_size)
+{
+	const uint8_t *tail = key.bytes + prefix_size;
+
+	if (key.size != prefix_size + CURRENCY_TAIL_SIZE) {
+		currencies->is_over = true;
+		return;
+	}
+	for (size_t i = 0; i < currencies->count; i++) {
+		if (memcmp(currencies->tails[i], tail, CURRENCY_TAIL_SIZE) == 0) {
+			return;
+		}
+	}
+	if (currencies->count == CURRENCIES_MAX) {
+		currencies->is_over = true;
+		return;
+	}
+	memcpy(currencies->tails[currencies->count++], tail, CURRENCY_TAIL_SIZE);
+}
+
 int row_merge_delta(const struct view *view, struct row *row, const struct delta *delta,
 	const uint64_t new_members[VIEW_MEASURES_MAX])
 {

@@ -5,6 +5,11 @@
 
 enum { SLOTS_MIN = 64 };
 
+static struct slice key_of(const struct delta *delta)
+{
+	return slice_of(delta->key, delta->key_size);
+}
+
 /* Three quarters full is the most. */
 static bool is_full(size_t count, size_t slot_count)
 {
@@ -39,7 +44,7 @@ struct delta *table_find(const struct table *table, uint64_t hash, struct slice 
 	size_t mask = table->slot_count - 1;
 	for (size_t i = hash & mask; table->slots[i].delta != NULL; i = (i + 1) & mask) {
 		const struct slot *slot = &table->slots[i];
-		if (slot->hash == hash && slice_equal(delta_key(slot->delta), key)) {
+		if (slot->hash == hash && slice_equal(key_of(slot->delta), key)) {
 			return slot->delta;
 		}
 	}
@@ -116,21 +121,30 @@ static uint64_t head_of(struct slice key)
 void table_insert(struct table *table, uint64_t hash, struct delta *delta)
 {
 	put_slot(table->slots, table->slot_count, (struct slot){hash, delta});
-	table->places[table->row_count++] = (struct place){head_of(delta_key(delta)), delta};
+	table->places[table->row_count++] = (struct place){head_of(key_of(delta)), delta};
+}
+
+/* In memory only, so the machine's own byte order will do. */
+static uint64_t word_at(const uint8_t *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof word);
+	return word;
 }
 
 /* Multiply-shift under secret factors: members are hashes under a known key, so their places need a secret. */
 static size_t member_place(const struct table *table, const uint8_t hash[MEMBER_HASH_SIZE])
 {
 	uint64_t mixed =
-		load_u64(hash) * table->member_key[0] + load_u64(hash + 8) * table->member_key[1];
+		word_at(hash) * table->member_key[0] + word_at(hash + 8) * table->member_key[1];
 
 	return (size_t)(mixed >> 20) & (table->member_slot_count - 1);
 }
 
 static bool is_free(const uint8_t hash[MEMBER_HASH_SIZE])
 {
-	return (load_u64(hash) | load_u64(hash + 8)) == 0;
+	return (word_at(hash) | word_at(hash + 8)) == 0;
 }
 
 /* The member's place, or the free one where it belongs. */
@@ -199,14 +213,14 @@ static int compare_key(uint64_t head, struct slice key, const struct place *plac
 	if (head != place->head) {
 		return head < place->head ? -1 : 1;
 	}
-	return row_key_compare(key, delta_key(place->delta));
+	return row_key_compare(key, key_of(place->delta));
 }
 
 static int compare_places(const void *a, const void *b)
 {
 	const struct place *place = a;
 
-	return compare_key(place->head, delta_key(place->delta), b);
+	return compare_key(place->head, key_of(place->delta), b);
 }
 
 /* Merges the sorted `tail` into the sorted places before it, from the back: no row moves twice. */

@@ -38,6 +38,17 @@ static inline struct slice delta_longs(const struct delta *delta)
 int row_merge_delta(const struct view *view, struct row *row, const struct delta *delta,
 	const uint64_t new_members[VIEW_MEASURES_MAX]);
 
+/* The currencies at the end of keys. Real ones are few; past the limit only a walk in key order finds them all. */
+enum { CURRENCIES_MAX = 32, CURRENCY_TAIL_SIZE = CURRENCY_SIZE + 1 }; /* with the end of the text */
+
+struct currencies {
+	uint8_t tails[CURRENCIES_MAX][CURRENCY_TAIL_SIZE];
+	size_t count;
+	bool is_over; /* there are more, or some are no currencies */
+};
+/* Adds what follows `prefix_size` bytes of a key. */
+void currencies_add(struct currencies *currencies, struct slice key, size_t prefix_size);
+
 struct slot {
 	uint64_t hash;
 	struct delta *delta; /* NULL: free */
@@ -60,6 +71,7 @@ struct table {
 	size_t member_slot_count;
 	size_t member_count;
 	uint64_t member_key[2]; /* secret odd factors: nobody can choose a member's place */
+	struct currencies currencies; /* of views whose keys end in one */
 	uint64_t matched;
 	uint64_t unmatched;
 };
@@ -71,6 +83,7 @@ struct delta *table_find(const struct table *table, uint64_t hash, struct slice 
 /* Room for one more row. 0 or -ENOMEM. */
 int table_reserve_row(struct table *table);
 void table_insert(struct table *table, uint64_t hash, struct delta *delta);
+const struct currencies *overlay_currencies(const struct overlay *overlay, uint32_t view_id);
 
 /* Room for `count` more members. 0 or -ENOMEM. */
 int table_reserve_members(struct table *table, size_t count);

@@ -13,6 +13,13 @@ enum group_type group_field_type(const struct group_field *field)
 	}
 }
 
+bool view_ends_in_currency(const struct view *view)
+{
+	const struct group_field *last = &view->groups[view->group_count - 1];
+
+	return last->source == GROUP_BY_FIELD && last->field == FIELD_CURRENCY;
+}
+
 static bool holds(enum comparison comparison, int order)
 {
 	switch (comparison) {

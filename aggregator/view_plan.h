@@ -70,6 +70,8 @@ int view_parse(const struct view_declaration *declaration, const struct zone_sou
 char *view_write_text(const struct view *view);
 void view_deinit(struct view *view);
 
+/* Is the currency the last group field? */
+bool view_ends_in_currency(const struct view *view);
 /* Does the event pass `where`? */
 bool view_admits(const struct view *view, const struct event *event);
 /* The event's group values; false when one is absent: the event is unmatched. */

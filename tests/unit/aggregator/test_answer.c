@@ -1,4 +1,5 @@
 /* Answers from base + frozen + active of several shards, against a naive model that keeps every order. */
+#include "aggregator/overlay_table.h"
 #include "answer_world.h"
 
 struct total {
@@ -272,6 +273,31 @@ static void test_get_finds_rows_with_and_without_their_currency(void **state)
 	}
 }
 
+/* More currencies than the overlay keeps in mind: then the rows are found by walking. */
+static void test_get_finds_every_currency_however_many(void **state)
+{
+	struct world *world = new_world(SHARDS, true);
+	char currency[4] = "AAA";
+	(void)state;
+
+	for (int i = 0; i < CURRENCIES_MAX + 8; i++) {
+		struct event event = sample_order(1, 1, "many", 1, 1);
+		currency[2] = (char)('A' + i % 26);
+		currency[1] = (char)('A' + i / 26);
+		set_text(&event, FIELD_CURRENCY, currency);
+		apply(world->active[i % SHARDS], &event);
+		const struct node *rows = rows_of(
+			ask(world, "{\"query\":\"get\",\"view\":\"products\",\"key\":[\"many\"]}"));
+		assert_int_equal(rows->count, i + 1);
+		const struct node *row = node_first(rows);
+		for (int j = 0; j < i; j++) {
+			row = node_next(row);
+		}
+		assert_string_equal(text_at(row, "currency"), currency);
+	}
+	free_world(world);
+}
+
 static void test_many_keys_answer_in_their_order_without_the_missing(void **state)
 {
 	struct world *world = new_world(SHARDS, true);
@@ -508,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_scans_page_through_every_row_in_key_order),
 		cmocka_unit_test(test_top_is_what_sorting_everything_gives),
 		cmocka_unit_test(test_get_finds_rows_with_and_without_their_currency),
+		cmocka_unit_test(test_get_finds_every_currency_however_many),
 		cmocka_unit_test(test_many_keys_answer_in_their_order_without_the_missing),
 		cmocka_unit_test(test_ranges_take_from_and_leave_to),
 		cmocka_unit_test(test_a_cursor_keeps_the_end_of_its_range),
