@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +144,43 @@ static void test_a_flood_is_held_back_and_told_in_one_line(void **state)
 	assert_non_null(strstr(captured(*state), "msg=\"flood\" held_back=990\n"));
 }
 
+static void *log_some(void *owner)
+{
+	const char *name = owner;
+	for (int i = 0; i < LOG_BURST; i++) {
+		log_line(LOG_INFO, name, "thread=%s n=%d", name, i);
+	}
+	return NULL;
+}
+
+static void test_lines_of_several_threads_do_not_mix(void **state)
+{
+	static char names[4][8] = {"one", "two", "three", "four"};
+	pthread_t threads[4];
+	unsigned whole = 0;
+
+	log_init("till-edge", LOG_INFO);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(pthread_create(&threads[i], NULL, log_some, names[i]), 0);
+	}
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	}
+	for (char *at = (char *)(uintptr_t)captured(*state), *end; (end = strchr(at, '\n')) != NULL;
+		at = end + 1) {
+		char message[16], thread[16];
+		*end = '\0';
+		assert_int_equal(sscanf(at,
+					 "ts=%*s level=info program=till-edge msg=\"%15[a-z]\" "
+					 "thread=%15[a-z] n=%*d",
+					 message, thread),
+			2);
+		assert_string_equal(message, thread);
+		whole++;
+	}
+	assert_int_equal(whole, 4 * LOG_BURST);
+}
+
 static void test_the_limit_lets_a_burst_through_and_one_line_a_minute(void **state)
 {
 	static struct log_limit limit;
@@ -273,6 +312,7 @@ int main(void)
 		LOG_TEST(test_foreign_text_can_not_forge_a_line),
 		LOG_TEST(test_the_journal_gets_the_level_in_front),
 		LOG_TEST(test_a_flood_is_held_back_and_told_in_one_line),
+		LOG_TEST(test_lines_of_several_threads_do_not_mix),
 		cmocka_unit_test(test_the_limit_lets_a_burst_through_and_one_line_a_minute),
 		cmocka_unit_test(test_many_different_messages_all_pass),
 		cmocka_unit_test(test_when_all_places_hold_something_back_a_message_still_passes),
