@@ -2,4 +2,8 @@
  * messages on stderr, and returns the exit code: 0 done, 1 refused or failed, 2 usage, 3 peer not reached. */
 #pragma once
 
+int command_query(int argc, char **argv);
 int command_send(int argc, char **argv);
+int command_status(int argc, char **argv);
+int command_top(int argc, char **argv);
+int command_watch(int argc, char **argv);

@@ -13,7 +13,11 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{"send", command_send, "send a file's rows to an edge"},
+	{"send", command_send, "send the rows of a file to an edge"},
+	{"query", command_query, "ask the aggregator"},
+	{"top", command_top, "the leading rows of a view"},
+	{"watch", command_watch, "totals, redrawn every few seconds"},
+	{"status", command_status, "how the aggregator and the other daemons are"},
 	{NULL, NULL, NULL},
 };
 

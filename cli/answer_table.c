@@ -1,0 +1,133 @@
+#include "cli/answer_table.h"
+
+#include "cli/number_text.h"
+
+static bool is_number(const struct node *node)
+{
+	return node->type == NODE_INTEGER || node->type == NODE_UNSIGNED ||
+	       node->type == NODE_NUMBER || node->type == NODE_FLOAT64;
+}
+
+static struct slice number_cell(const struct node *node, char out[ANSWER_CELL_SIZE])
+{
+	if (node->type == NODE_NUMBER) {
+		return node->text;
+	}
+	if (node->type == NODE_FLOAT64) {
+		snprintf(out, ANSWER_CELL_SIZE, "%.6g", node->real);
+	} else if (node->type == NODE_UNSIGNED) {
+		snprintf(out, ANSWER_CELL_SIZE, "%llu", (unsigned long long)node->unsigned_integer);
+	} else {
+		snprintf(out, ANSWER_CELL_SIZE, "%lld", (long long)node->integer);
+	}
+	return slice_of_text(out);
+}
+
+struct slice answer_cell(const struct node *node, bool group, char out[ANSWER_CELL_SIZE])
+{
+	char digits[ANSWER_CELL_SIZE];
+
+	switch (node->type) {
+	case NODE_TEXT:
+		return group ? slice_of_text(number_text_group(out, node->text)) : node->text;
+	case NODE_NIL:
+		return slice_of_text("-");
+	case NODE_BOOL:
+		return slice_of_text(node->boolean ? "yes" : "no");
+	case NODE_ARRAY:
+	case NODE_MAP:
+	case NODE_BIN:
+	case NODE_EXT:
+		return slice_of_text(node_type_name(node->type));
+	case NODE_INTEGER:
+	case NODE_UNSIGNED:
+	case NODE_NUMBER:
+	case NODE_FLOAT32:
+	case NODE_FLOAT64:
+		break;
+	}
+	struct slice number = number_cell(node, digits);
+	return group ? slice_of_text(number_text_group(out, number))
+		     : slice_of_text(memcpy(out, digits, sizeof digits));
+}
+
+bool answer_list_has(const struct node *list, struct slice text)
+{
+	if (list == NULL || list->type != NODE_ARRAY) {
+		return false;
+	}
+	const struct node *item = node_first(list);
+	for (uint32_t i = 0; i < list->count; i++, item = node_next(item)) {
+		if (item->type == NODE_TEXT && slice_equal(item->text, text)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The first row, of an array or of a map's values. */
+static const struct node *first_row(const struct node *rows)
+{
+	if (rows == NULL || rows->count == 0) {
+		return NULL;
+	}
+	const struct node *row = rows->type == NODE_ARRAY ? node_first(rows)
+				 : rows->type == NODE_MAP ? node_next(node_first(rows))
+							  : NULL;
+	return row != NULL && row->type == NODE_MAP ? row : NULL;
+}
+
+static void add_headings(
+	struct table *table, const struct node *row, const struct node *measures, uint32_t column)
+{
+	const struct node *key = node_first(row);
+
+	for (; column < table->column_count; column++) {
+		const struct node *value = node_next(key);
+		table->right[column] = is_number(value) || answer_list_has(measures, key->text);
+		table_add(table, key->text);
+		key = node_next(value);
+	}
+}
+
+/* By the first row's columns: a row may have them in another order, or lack one. */
+static void add_row(
+	struct table *table, const struct node *first, const struct node *row, uint32_t column)
+{
+	char out[ANSWER_CELL_SIZE];
+	char name[64];
+	const struct node *key = node_first(first);
+
+	for (; column < table->column_count; column++, key = node_next(node_next(key))) {
+		snprintf(name, sizeof name, "%.*s", (int)key->text.size,
+			(const char *)key->text.bytes);
+		const struct node *value = row->type == NODE_MAP ? node_find(row, name) : NULL;
+		table_add(table, value != NULL ? answer_cell(value, table->right[column], out)
+					       : slice_of_text("-"));
+	}
+}
+
+bool answer_table_fill(
+	struct table *table, const struct node *rows, const char *name, const struct node *measures)
+{
+	const struct node *first = first_row(rows);
+	if (first == NULL) {
+		return false;
+	}
+	uint32_t lead = rows->type == NODE_MAP ? 1 : 0;
+	const struct node *row = node_first(rows);
+
+	table_init(table, lead + first->count);
+	if (lead > 0) {
+		table_add_text(table, name);
+	}
+	add_headings(table, first, measures, lead);
+	for (uint32_t i = 0; i < rows->count; i++, row = node_next(row)) {
+		if (lead > 0) {
+			table_add(table, row->text);
+			row = node_next(row);
+		}
+		add_row(table, first, row, lead);
+	}
+	return true;
+}

@@ -1,0 +1,139 @@
+#include "cli/ranking.h"
+
+#include "cli/answer_table.h"
+#include "cli/number_text.h"
+#include "proto/writer.h"
+#include "runtime/program.h"
+
+enum { VIEWS_NODES_MAX = 64 * 1024, REQUEST_SIZE_MAX = 1024 };
+
+static const struct node *find_view(const struct node *views, const char *name)
+{
+	if (views == NULL || views->type != NODE_ARRAY) {
+		return NULL;
+	}
+	const struct node *view = node_first(views);
+	for (uint32_t i = 0; i < views->count; i++, view = node_next(view)) {
+		const struct node *own = node_find(view, "name");
+		if (own != NULL && own->type == NODE_TEXT && slice_equals_text(own->text, name)) {
+			return view;
+		}
+	}
+	return NULL;
+}
+
+/* A view that is not there is left to the server's answer, which suggests another. */
+static void choose_measure(const struct ranking *ranking, struct ranking_view *view)
+{
+	const struct node *found =
+		find_view(node_find(view->document.nodes, "views"), ranking->view);
+	const char *by = ranking->by;
+
+	view->measures = found != NULL ? node_find(found, "measures") : NULL;
+	if (by == NULL && view->measures != NULL &&
+		!answer_list_has(view->measures, slice_of_text("total_revenue")) &&
+		view->measures->type == NODE_ARRAY && view->measures->count > 0 &&
+		node_first(view->measures)->type == NODE_TEXT) {
+		struct slice first = node_first(view->measures)->text;
+		snprintf(view->by, sizeof view->by, "%.*s", (int)first.size,
+			(const char *)first.bytes);
+		return;
+	}
+	snprintf(view->by, sizeof view->by, "%s", by != NULL ? by : "total_revenue");
+}
+
+int ranking_learn(struct ask *ask, const struct ranking *ranking, struct ranking_view *ret_view)
+{
+	struct answer_view answer;
+	struct complaint complaint;
+
+	int code = ask_text(ask, "{\"query\":\"views\"}", &answer);
+	if (code >= 0) {
+		return code;
+	}
+	buffer_init(&ret_view->bytes, ANSWER_SIZE_MAX);
+	buffer_append(&ret_view->bytes, answer.bytes.bytes, answer.bytes.size);
+	int r = ret_view->bytes.error;
+	if (r == 0) {
+		r = document_init(&ret_view->document, VIEWS_NODES_MAX);
+	}
+	if (r == 0) {
+		r = document_decode(&ret_view->document, ENCODING_JSON,
+			buffer_slice(&ret_view->bytes), NESTING_MAX, &complaint);
+	}
+	if (r != 0) {
+		say(ask->command, "the answer about views can't be read");
+		return EXIT_FAILED;
+	}
+	choose_measure(ranking, ret_view);
+	return -1;
+}
+
+void ranking_view_deinit(struct ranking_view *view)
+{
+	document_deinit(&view->document);
+	buffer_deinit(&view->bytes);
+}
+
+int ranking_ask(struct ask *ask, const struct ranking *ranking, const struct ranking_view *view,
+	struct answer_view *ret_answer)
+{
+	struct buffer buffer;
+	struct writer writer;
+
+	buffer_init(&buffer, REQUEST_SIZE_MAX);
+	writer_init(&writer, ENCODING_JSON, &buffer);
+	write_map(&writer, 5);
+	write_key(&writer, "query");
+	write_key(&writer, "top");
+	write_key(&writer, "view");
+	write_key(&writer, ranking->view);
+	write_key(&writer, "by");
+	write_key(&writer, view->by);
+	write_key(&writer, "limit");
+	write_integer(&writer, ranking->limit);
+	write_key(&writer, "order");
+	write_key(&writer, ranking->ascending ? "asc" : "desc");
+	int code = EXIT_USAGE;
+	if (buffer.error == 0) {
+		code = ask_question(ask, buffer_slice(&buffer), ret_answer);
+	} else {
+		say(ask->command, "the name of a view or measure is too long");
+	}
+	buffer_deinit(&buffer);
+	return code;
+}
+
+void ranking_print(const struct answer_view *answer, const struct ranking_view *view, FILE *out)
+{
+	struct table table;
+
+	if (!answer_table_fill(&table, node_find(answer->root, "rows"), "", view->measures)) {
+		fputs("nothing counted yet\n", out);
+		return;
+	}
+	table_print(&table, out);
+	table_deinit(&table);
+}
+
+const char *freshness_text(const struct answer_view *answer, char out[128])
+{
+	const struct node *as_of = node_find(answer->root, "as_of");
+	const struct node *lag = as_of != NULL ? node_find(as_of, "lag") : NULL;
+	char number[NUMBER_TEXT_SIZE];
+	int64_t count = 0;
+
+	if (lag == NULL) {
+		return NULL;
+	}
+	if (lag->type == NODE_NIL) {
+		snprintf(out, 128, "Kafka can't be reached: totals as the store has them");
+		return out;
+	}
+	if (!node_integer(lag, &count) || count == 0) {
+		return NULL;
+	}
+	snprintf(out, 128, "%s record%s not counted yet", number_text(number, count),
+		count == 1 ? " is" : "s are");
+	return out;
+}

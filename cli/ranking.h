@@ -1,0 +1,30 @@
+/* ranking.h - the rows of a view that lead by a measure, asked for and printed: `till top` and `till watch`. */
+#pragma once
+#include "cli/ask.h"
+#include "proto/buffer.h"
+#include "proto/limits.h"
+#include <stdio.h>
+
+struct ranking {
+	const char *view;
+	const char *by; /* NULL: total_revenue where the view has it, else its first measure */
+	int64_t limit;
+	bool ascending;
+};
+
+/* What the server says about the view, kept beyond its answer. Zero-initialise. */
+struct ranking_view {
+	struct document document; /* the answer to `views` */
+	struct buffer bytes;
+	const struct node *measures; /* array of texts; NULL when there is no such view */
+	char by[VIEW_NAME_SIZE_MAX + 1];
+};
+
+/* -1 to go on, else the exit code, the reason said. */
+int ranking_learn(struct ask *ask, const struct ranking *ranking, struct ranking_view *ret_view);
+void ranking_view_deinit(struct ranking_view *view);
+int ranking_ask(struct ask *ask, const struct ranking *ranking, const struct ranking_view *view,
+	struct answer_view *ret_answer);
+void ranking_print(const struct answer_view *answer, const struct ranking_view *view, FILE *out);
+/* "3 records are not counted yet", "Kafka can't be reached …": NULL when the answer is fresh. */
+const char *freshness_text(const struct answer_view *answer, char out[128]);

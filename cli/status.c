@@ -1,0 +1,179 @@
+#include "cli/answer_table.h"
+#include "cli/ask.h"
+#include "cli/commands.h"
+#include "cli/http_get.h"
+#include "cli/options.h"
+#include "proto/buffer.h"
+#include "runtime/program.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { HTTP_TIMEOUT_MS = 3000 };
+
+struct status_options {
+	const char *endpoint; /* NULL: only --http was asked for */
+	struct text_list http;
+	bool json;
+	int64_t timeout_ms;
+};
+
+static int parse(int argc, char **argv, struct status_options *status)
+{
+	struct positionals positionals;
+	const struct option options[] = {
+		{"--http", 0, OPTION_LIST, &status->http, "ADDRESS",
+			"a daemon's HTTP address (its /readyz); may be repeated", 0, 0},
+		{"--json", 0, OPTION_FLAG, &status->json, NULL,
+			"the aggregator's answer as it came", 0, 0},
+		{"--timeout", 0, OPTION_DURATION, &status->timeout_ms, "TIME",
+			"wait so long for an answer, default 10s", 0, 0},
+		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
+	};
+	const struct options_spec spec = {"till status", "[ENDPOINT] [--http ADDRESS]...",
+		"Shows how the aggregator at ENDPOINT is (default " ASK_ENDPOINT_DEFAULT
+		"), and whether daemons are ready.\n"
+		"With --http alone only those are asked. Exit code: 1 when something is not well, "
+		"3 when it is silent.",
+		options, 0, 1};
+
+	int code = options_or_exit(&spec, argc, argv, &positionals);
+	if (code >= 0) {
+		return code;
+	}
+	if (positionals.count > 0) {
+		status->endpoint = positionals.items[0];
+	} else if (status->http.count == 0) {
+		status->endpoint = ASK_ENDPOINT_DEFAULT;
+	}
+	return -1;
+}
+
+static bool is_table(const struct node *value)
+{
+	return (value->type == NODE_MAP || value->type == NODE_ARRAY) && value->count > 0;
+}
+
+/* First what is one value, as two columns; as_of's values among them. */
+static void add_scalars(struct table *table, const struct node *map)
+{
+	char out[ANSWER_CELL_SIZE];
+	const struct node *key = node_first(map);
+
+	for (uint32_t i = 0; i < map->count; i++) {
+		const struct node *value = node_next(key);
+		if (slice_equals_text(key->text, "as_of") && value->type == NODE_MAP) {
+			add_scalars(table, value);
+		} else if (!is_table(value) && !slice_equals_text(key->text, "ok")) {
+			bool empty = value->type == NODE_ARRAY || value->type == NODE_MAP;
+			bool number = value->type == NODE_NUMBER || value->type == NODE_INTEGER;
+			table_add(table, key->text);
+			table_add(table,
+				empty ? slice_of_text("none") : answer_cell(value, number, out));
+		}
+		key = node_next(value);
+	}
+}
+
+static void print_list(const struct node *list)
+{
+	char out[ANSWER_CELL_SIZE];
+	const struct node *item = node_first(list);
+
+	for (uint32_t i = 0; i < list->count; i++, item = node_next(item)) {
+		struct slice cell = answer_cell(item, false, out);
+		printf("  %.*s\n", (int)cell.size, (const char *)cell.bytes);
+	}
+}
+
+/* Then what is rows. */
+static void print_tables(const struct node *map)
+{
+	const struct node *key = node_first(map);
+
+	for (uint32_t i = 0; i < map->count; i++) {
+		const struct node *value = node_next(key);
+		struct table table;
+		if (is_table(value) && !slice_equals_text(key->text, "as_of")) {
+			printf("\n%.*s\n", (int)key->text.size, (const char *)key->text.bytes);
+			if (answer_table_fill(&table, value, "", NULL)) {
+				table_print(&table, stdout);
+				table_deinit(&table);
+			} else if (value->type == NODE_ARRAY) {
+				print_list(value);
+			}
+		}
+		key = node_next(value);
+	}
+}
+
+static bool has_problems(const struct node *root)
+{
+	const struct node *problems = node_find(root, "problems");
+
+	return problems != NULL && problems->type == NODE_ARRAY && problems->count > 0;
+}
+
+static int ask_status(const struct status_options *status)
+{
+	struct answer_view answer;
+	struct table table;
+	struct ask ask;
+
+	int code = ask_open(&ask, "till status", status->endpoint, status->timeout_ms, 0);
+	if (code < 0) {
+		code = ask_text(&ask, "{\"query\":\"status\"}", &answer);
+	}
+	if (code < 0 && status->json) {
+		printf("%.*s\n", (int)answer.bytes.size, (const char *)answer.bytes.bytes);
+	} else if (code < 0) {
+		table_init(&table, 2);
+		add_scalars(&table, answer.root);
+		table_print(&table, stdout);
+		table_deinit(&table);
+		print_tables(answer.root);
+	}
+	if (code < 0) {
+		code = has_problems(answer.root) ? EXIT_FAILED : EXIT_STOPPED;
+	}
+	ask_close(&ask);
+	return code;
+}
+
+/* "127.0.0.1:9170  ready", then the daemon's own words. */
+static int ask_ready(const char *address)
+{
+	static struct http_answer answer; /* large */
+
+	int r = http_get(address, "/readyz", HTTP_TIMEOUT_MS, &answer);
+	if (r == -EINVAL) {
+		say("till status", "\"%s\" is no address; it looks like 127.0.0.1:9170", address);
+		return EXIT_USAGE;
+	}
+	if (r < 0) {
+		say("till status", "could not reach http://%s: %s", address, strerror(-r));
+		return EXIT_NOT_REACHED;
+	}
+	bool ready = answer.status == 200;
+	printf("%s  %s\n", address, ready ? "ready" : "NOT READY");
+	for (char *line = strtok(answer.body, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+		printf("  %s\n", line);
+	}
+	return ready ? EXIT_STOPPED : EXIT_FAILED;
+}
+
+int command_status(int argc, char **argv)
+{
+	struct status_options status = {.timeout_ms = 10000};
+
+	int code = parse(argc, argv, &status);
+	if (code >= 0) {
+		return code;
+	}
+	code = status.endpoint != NULL ? ask_status(&status) : EXIT_STOPPED;
+	for (size_t i = 0; i < status.http.count; i++) {
+		int ready = ask_ready(status.http.items[i]);
+		code = ready > code ? ready : code;
+	}
+	return code;
+}

@@ -1,0 +1,104 @@
+#include "cli/table.h"
+
+#include <string.h>
+
+enum { TABLE_SIZE_MAX = 16 * 1024 * 1024 };
+
+void table_init(struct table *table, uint32_t column_count)
+{
+	*table = (struct table){.column_count = column_count < TABLE_COLUMNS_MAX
+							? column_count
+							: TABLE_COLUMNS_MAX};
+	buffer_init(&table->cells, TABLE_SIZE_MAX);
+}
+
+void table_deinit(struct table *table)
+{
+	buffer_deinit(&table->cells);
+}
+
+void table_add(struct table *table, struct slice cell)
+{
+	for (size_t i = 0; i < cell.size; i++) {
+		bool control = cell.bytes[i] < ' ' || cell.bytes[i] == 0x7f;
+		buffer_append_byte(&table->cells, control ? '?' : cell.bytes[i]);
+	}
+	buffer_append_byte(&table->cells, '\0');
+	table->cell_count++;
+}
+
+void table_add_text(struct table *table, const char *cell)
+{
+	table_add(table, slice_of_text(cell));
+}
+
+static bool begins_character(char byte)
+{
+	return ((unsigned char)byte & 0xc0) != 0x80;
+}
+
+/* Characters, not bytes: near enough to columns for what ids and names hold. */
+static int width_of(const char *text)
+{
+	int width = 0;
+
+	for (; *text != '\0'; text++) {
+		width += begins_character(*text);
+	}
+	return width < TABLE_CELL_WIDTH_MAX ? width : TABLE_CELL_WIDTH_MAX;
+}
+
+/* Bytes of the first `width` characters. */
+static int bytes_of(const char *text, int width)
+{
+	int at = 0;
+
+	for (; text[at] != '\0'; at++) {
+		if (begins_character(text[at]) && width-- == 0) {
+			break;
+		}
+	}
+	return at;
+}
+
+static void print_cell(const char *cell, int width, bool right, bool last, FILE *out)
+{
+	int bytes = (int)strlen(cell);
+	int own_width = width_of(cell);
+	const char *end = "";
+
+	if (bytes_of(cell, TABLE_CELL_WIDTH_MAX) < bytes) {
+		bytes = bytes_of(cell, TABLE_CELL_WIDTH_MAX - 1);
+		end = "…";
+	}
+	int pad = width - own_width;
+	fprintf(out, "%*s%.*s%s", right ? pad : 0, "", bytes, cell, end);
+	if (!last) {
+		fprintf(out, "%*s", (right ? 0 : pad) + 2, "");
+	}
+}
+
+int table_print(const struct table *table, FILE *out)
+{
+	int widths[TABLE_COLUMNS_MAX] = {0};
+	const char *cell = (const char *)table->cells.bytes;
+
+	if (table->cells.error != 0) {
+		return table->cells.error;
+	}
+	for (uint32_t i = 0; i < table->cell_count; i++, cell += strlen(cell) + 1) {
+		int width = width_of(cell);
+		int *widest = &widths[i % table->column_count];
+		*widest = width > *widest ? width : *widest;
+	}
+	cell = (const char *)table->cells.bytes;
+	for (uint32_t i = 0; i < table->cell_count; i++, cell += strlen(cell) + 1) {
+		uint32_t column = i % table->column_count;
+		bool last = column + 1 == table->column_count;
+		print_cell(cell, widths[column], table->right[column], last, out);
+		if (last) {
+			fputc('\n', out);
+		}
+	}
+	return 0;
+}
