@@ -60,7 +60,7 @@ enum encoding encoding_of(struct slice bytes);
 
 /* Decodes one value that must fill `bytes` wholly. Returns 0, or -ENOMEM, or a reason > 0 with its
  * complaint filled (REASON_BAD_FRAME, REASON_TOO_DEEP, REASON_TOO_LARGE, REASON_BAD_VALUE for a
- * duplicate key or text that is not UTF-8). depth_max counts containers. */
+ * duplicate key or text that is not UTF-8). depth_max counts containers; 32 is the most. */
 int document_decode(struct document *document, enum encoding encoding, struct slice bytes,
 	uint32_t depth_max, struct complaint *complaint);
 

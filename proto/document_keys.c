@@ -1,5 +1,5 @@
 /* document_keys.c - duplicate keys. A map of a few keys is looked through with a filter of 64 bits in front; a
- * large one is sorted in place of being hashed, for no choice of keys makes heapsort quadratic. */
+ * large one is sorted rather than hashed, for no choice of keys makes a merge sort quadratic. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -63,62 +63,93 @@ static int check_few(const struct node *map, struct complaint *complaint)
 	return 0;
 }
 
-static int compare(struct slice a, struct slice b)
+/* A key with what decides nearly every comparison beside it: its first seven bytes and its size. */
+struct entry {
+	uint64_t prefix;
+	struct slice key;
+};
+
+static struct entry entry_of(struct slice key)
 {
-	if (a.size != b.size) {
-		return a.size < b.size ? -1 : 1;
+	struct entry entry = {.prefix = key.size < UINT8_MAX ? key.size : UINT8_MAX, .key = key};
+	size_t size = key.size < 7 ? key.size : 7;
+
+	for (size_t i = 0; i < size; i++) {
+		entry.prefix |= (uint64_t)key.bytes[i] << (8 * (i + 1));
 	}
-	return a.size == 0 ? 0 : memcmp(a.bytes, b.bytes, a.size);
+	return entry;
 }
 
-static void sift_down(struct slice *keys, uint32_t root, uint32_t count)
+/* Any order will do that brings equal keys together. */
+static bool precedes(const struct entry *a, const struct entry *b)
 {
-	for (uint32_t child = 2 * root + 1; child < count; child = 2 * root + 1) {
-		if (child + 1 < count && compare(keys[child], keys[child + 1]) < 0) {
-			child++;
-		}
-		if (compare(keys[root], keys[child]) >= 0) {
-			return;
-		}
-		struct slice key = keys[root];
-		keys[root] = keys[child];
-		keys[child] = key;
-		root = child;
+	if (a->prefix != b->prefix) {
+		return a->prefix < b->prefix;
 	}
+	if (a->key.size != b->key.size) {
+		return a->key.size < b->key.size;
+	}
+	return a->key.size > 7 && memcmp(a->key.bytes, b->key.bytes, a->key.size) < 0;
 }
 
-static void sort_keys(struct slice *keys, uint32_t count)
+static void merge(const struct entry *a, size_t a_count, const struct entry *b, size_t b_count,
+	struct entry *out)
 {
-	for (uint32_t root = count / 2; root > 0; root--) {
-		sift_down(keys, root - 1, count);
+	const struct entry *a_end = a + a_count;
+	const struct entry *b_end = b + b_count;
+
+	while (a < a_end && b < b_end) {
+		bool is_b = precedes(b, a);
+		*out++ = is_b ? *b : *a;
+		b += is_b ? 1 : 0;
+		a += is_b ? 0 : 1;
 	}
-	for (uint32_t end = count - 1; end > 0; end--) {
-		struct slice last = keys[end];
-		keys[end] = keys[0];
-		keys[0] = last;
-		sift_down(keys, 0, end);
+	memcpy(out, a, (size_t)(a_end - a) * sizeof *out);
+	out += a_end - a;
+	memcpy(out, b, (size_t)(b_end - b) * sizeof *out);
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Merges runs of one, two, four … entries to and fro between two arrays; returns the one that is sorted in the end. */
+static struct entry *sort(struct entry *entries, struct entry *other, size_t count)
+{
+	for (size_t width = 1; width < count; width *= 2) {
+		for (size_t left = 0; left < count; left += 2 * width) {
+			size_t middle = least(left + width, count);
+			size_t end = least(middle + width, count);
+			merge(entries + left, middle - left, entries + middle, end - middle,
+				other + left);
+		}
+		struct entry *sorted = other;
+		other = entries;
+		entries = sorted;
 	}
+	return entries;
 }
 
 static int check_many(const struct node *map, struct complaint *complaint)
 {
-	struct slice *keys = malloc(map->count * sizeof *keys);
+	struct entry *entries = malloc(2 * (size_t)map->count * sizeof *entries);
 	const struct node *key = node_first(map);
 	int r = 0;
 
-	if (keys == NULL) {
+	if (entries == NULL) {
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < map->count; i++, key = next_key(key)) {
-		keys[i] = key->text;
+		entries[i] = entry_of(key->text);
 	}
-	sort_keys(keys, map->count);
+	const struct entry *sorted = sort(entries, entries + map->count, map->count);
 	for (uint32_t i = 1; i < map->count && r == 0; i++) {
-		if (slice_equal(keys[i - 1], keys[i])) {
-			r = complain_duplicate(complaint, keys[i]);
+		if (!precedes(&sorted[i - 1], &sorted[i])) {
+			r = complain_duplicate(complaint, sorted[i].key);
 		}
 	}
-	free(keys);
+	free(entries);
 	return r;
 }
 

@@ -7,7 +7,7 @@
 #include "proto/utf8.h"
 
 /* The template calls back once for each value, in the order of the input, and names neither where a value begins nor,
- * for a container, where it ends. `at` follows the input by the size of each head; `open` counts what is to come. */
+ * for a container, where it ends. `at` follows the input by the size of each head; `left` counts what is to come. */
 struct reader {
 	struct document *document;
 	struct complaint *complaint;

@@ -1,7 +1,7 @@
 /* Any bytes as a TZif file, and as the rule at the end of one: looked up all over the years that till knows. */
+#include "proto/buffer.h"
 #include "proto/timestamp.h"
 #include "proto/zone.h"
-#include "proto/zone_rule.h"
 #include "tests/fuzz/fuzz.h"
 
 static void look_up(const struct zone *zone)
@@ -21,23 +21,40 @@ static void look_up(const struct zone *zone)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void try_file(struct slice bytes)
 {
-	struct slice bytes = fuzz_copy(data, size);
 	struct zone *zone = NULL;
-	struct zone_rule rule;
 
 	if (zone_new("Fuzz", bytes, &zone) == 0) {
 		look_up(zone);
 	}
-	if (zone_rule_parse(bytes, &rule) && rule.has_summer) {
-		int64_t to_summer = 0;
-		int64_t to_standard = 0;
-		for (int64_t year = 1969; year < 2400; year += 7) {
-			zone_rule_changes(&rule, year, &to_summer, &to_standard);
-		}
-	}
 	zone_free(zone);
+}
+
+/* The input as the rule behind a sound file of version 2 with one type and no transitions. */
+static void try_rule(struct slice rule)
+{
+	static const uint8_t block[] = "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+				       "\0\0\0\0\0\0\0\1\0\0\0\4\0\0\0\0\0\0XXX";
+	struct buffer buffer;
+
+	buffer_init(&buffer, 2 * sizeof block + rule.size + 2);
+	buffer_append(&buffer, block, sizeof block);
+	buffer_append(&buffer, block, sizeof block);
+	buffer_append_byte(&buffer, '\n');
+	buffer_append(&buffer, rule.bytes, rule.size);
+	buffer_append_byte(&buffer, '\n');
+	fuzz_require(buffer.error == 0);
+	try_file(buffer_slice(&buffer));
+	buffer_deinit(&buffer);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct slice bytes = fuzz_copy(data, size);
+
+	try_file(bytes);
+	try_rule(bytes);
 	fuzz_free(bytes);
 	return 0;
 }
