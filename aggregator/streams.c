@@ -61,7 +61,7 @@ struct streams *streams_free(struct streams *streams)
 	return NULL;
 }
 
-static struct stream **bucket_of(struct streams *streams, struct slice key)
+static struct stream **bucket_of(const struct streams *streams, struct slice key)
 {
 	uint8_t hash[crypto_shorthash_BYTES];
 	size_t place;
@@ -172,23 +172,35 @@ static int add(struct streams *streams, struct slice key, struct stream **ret_st
 	return 0;
 }
 
+static struct stream *find(const struct streams *streams, struct slice key)
+{
+	struct stream *stream = *bucket_of(streams, key);
+	while (stream != NULL && !slice_equal(key_of(stream), key)) {
+		stream = stream->chain;
+	}
+	return stream;
+}
+
+const struct stream *streams_find(const struct streams *streams, struct slice key)
+{
+	return find(streams, key);
+}
+
 int streams_get(struct streams *streams, const struct stream_id *id, struct stream **ret_stream)
 {
 	uint8_t bytes[STREAM_KEY_SIZE_MAX];
 	struct slice key = slice_of(bytes, stream_key(id, bytes));
+	struct stream *stream = find(streams, key);
 
-	for (struct stream *stream = *bucket_of(streams, key); stream != NULL;
-		stream = stream->chain) {
-		if (slice_equal(key_of(stream), key)) {
-			if (stream != streams->newest) {
-				use_unlink(streams, stream);
-				use_link(streams, stream);
-			}
-			*ret_stream = stream;
-			return 0;
-		}
+	if (stream == NULL) {
+		return add(streams, key, ret_stream);
 	}
-	return add(streams, key, ret_stream);
+	if (stream != streams->newest) {
+		use_unlink(streams, stream);
+		use_link(streams, stream);
+	}
+	*ret_stream = stream;
+	return 0;
 }
 
 void streams_change(struct streams *streams, struct stream *stream)

@@ -37,5 +37,7 @@ int streams_freeze(struct streams *streams, uint64_t commit,
 	int (*put)(void *owner, struct slice key, struct slice value), void *owner);
 /* Up to this commit the store has everything: what is unchanged since may be forgotten. */
 void streams_committed(struct streams *streams, uint64_t commit);
+/* The stream if it is at work, without loading or counting as use; NULL: the store knows better. */
+const struct stream *streams_find(const struct streams *streams, struct slice key);
 /* One after the other, in no order; NULL begins, NULL ends. */
 const struct stream *streams_next(const struct streams *streams, const struct stream *stream);

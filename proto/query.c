@@ -330,6 +330,7 @@ static bool read_certificate(const struct node *map, struct certificate *certifi
 static int read_after(struct request *request)
 {
 	const struct node *list = request->values[KEY_AFTER];
+	const struct node *node = list + 1;
 
 	if (list == NULL) {
 		return 0;
@@ -343,7 +344,6 @@ static int read_after(struct request *request)
 			QUERY_AFTER_MAX);
 		return REASON_TOO_LARGE;
 	}
-	const struct node *node = node_first(list);
 	for (uint32_t i = 0; i < list->count; i++) {
 		if (!read_certificate(node, &request->query->after[i])) {
 			return refuse(

@@ -22,7 +22,6 @@ struct snapshot {
 	struct fake_member *members;
 	size_t member_count, member_capacity;
 	bool is_corrupt;
-	bool are_members_corrupt;
 	size_t open_cursors;
 };
 
@@ -94,7 +93,7 @@ static inline void fake_put(
 
 static inline bool fake_add_member(struct snapshot *store, uint32_t view_id, const uint8_t *hash)
 {
-	if (snapshot_find_member(store, view_id, hash) == 0) {
+	if (snapshot_has_member(store, view_id, hash)) {
 		return false;
 	}
 	if (store->member_count == store->member_capacity) {
@@ -154,16 +153,16 @@ int snapshot_row(
 	return 0;
 }
 
-int snapshot_find_member(struct snapshot *snapshot, uint32_t view_id, const uint8_t hash[16])
+bool snapshot_has_member(struct snapshot *snapshot, uint32_t view_id, const uint8_t hash[16])
 {
 	for (size_t i = 0; i < snapshot->member_count; i++) {
 		const struct fake_member *member = &snapshot->members[i];
 		if (member->view_id == view_id &&
 			memcmp(member->hash, hash, sizeof member->hash) == 0) {
-			return 0;
+			return true;
 		}
 	}
-	return snapshot->are_members_corrupt ? STORE_E_CORRUPT : STORE_E_ABSENT;
+	return false;
 }
 
 static inline int show_row(struct row_cursor *cursor, size_t i)

@@ -1,0 +1,551 @@
+#include "aggregator/aggregator.h"
+#include "aggregator/desk.h"
+#include "aggregator/gauges.h"
+#include "aggregator/opening.h"
+#include "aggregator/server.h"
+#include "aggregator/upkeep.h"
+#include "runtime/clock.h"
+#include "runtime/http.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/metrics.h"
+#include "runtime/program.h"
+#include "runtime/socket.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+	TICK_MS_MAX = 1000,
+	/* What a stop waits for the last commit; what is not on disk then is read from Kafka again. */
+	STOP_MS_MAX = 20 * 1000,
+};
+
+struct aggregator {
+	struct aggregator_options options;
+	struct loop *loop;
+	struct context *context;
+	struct metrics *metrics;
+	struct http *http;
+	struct opening opening;
+	struct feed *live, *shadow;
+	struct upkeep *upkeep;
+	struct gauges *gauges;
+	struct server *server;
+	struct desk desk;
+	struct text_set
+		accepted_by_shadow; /* what the operator accepts, and what the live one has accepted */
+	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
+	int64_t stop_by_ms; /* 0: no signal yet */
+	bool was_reachable, was_ready, was_full;
+	bool needs_decision;
+	int error; /* from where no error can be returned */
+};
+
+static int moved(void *owner)
+{
+	struct aggregator *aggregator = owner;
+	return aggregator->server == NULL ? 0 : server_wake(aggregator->server);
+}
+
+static int decide(void *owner, const struct pipeline *pipeline)
+{
+	struct aggregator *aggregator = owner;
+	bool is_shadow = aggregator->shadow != NULL && pipeline == aggregator->shadow->pipeline;
+	const char *const *text = text_set_list(&pipeline->missing);
+	for (; *text != NULL; text++) {
+		char quoted[1024];
+		log_line(LOG_ERROR,
+			is_shadow ? "the log no longer has what the rebuild needs"
+				  : "the log no longer has what the store needs",
+			"missing=%s", log_quote(*text, strlen(*text), quoted, sizeof quoted));
+		fprintf(stderr, "missing: %s (to go on without it: --accept-gap \"%s\")\n", *text,
+			*text);
+	}
+	aggregator->needs_decision = true;
+	loop_stop(aggregator->loop);
+	return 0;
+}
+
+static void notice(void *owner, const char *what, const char *topic, int32_t partition)
+{
+	(void)owner;
+	log_line(LOG_WARNING, what, "topic=\"%s\" partition=%" PRId32, topic, partition);
+}
+
+static void committed(void *owner, int result, int64_t took_us)
+{
+	struct aggregator *aggregator = owner;
+	if (result == 0) {
+		gauges_committed(aggregator->gauges, took_us);
+		if (aggregator->was_full) {
+			log_line(LOG_INFO, "the store has room again", "%s", "");
+		}
+		aggregator->was_full = false;
+	} else if (result == STORE_E_FULL) {
+		log_line(LOG_ERROR, "no room to write the store; reading pauses", "data=\"%s\"",
+			aggregator->options.config->data);
+		aggregator->was_full = true;
+	} else if (result == STORE_E_CORRUPT) {
+		log_line(LOG_ERROR, "the store is corrupt; counting stops, answers go on",
+			"data=\"%s\" remedy=\"run with --rebuild\"",
+			aggregator->options.config->data);
+	} else {
+		aggregator->error = result;
+	}
+}
+
+static void check_failed(void *owner, const char *what)
+{
+	struct aggregator *aggregator = owner;
+	gauges_check_failed(aggregator->gauges);
+	log_line(LOG_ERROR, "the store's check failed", "what=\"%s\"", what);
+}
+
+static void answered(void *owner, const char *type, const char *code, int64_t took_us)
+{
+	struct aggregator *aggregator = owner;
+	gauges_answered(aggregator->gauges, type, code, took_us);
+}
+
+static void reply_lost(void *owner)
+{
+	struct aggregator *aggregator = owner;
+	gauges_reply_lost(aggregator->gauges);
+}
+
+/* How much of what the live one has read the shadow has read. */
+static double rebuild_progress(const struct aggregator *aggregator)
+{
+	double done = 0, all = 0;
+	const struct pipeline *live = aggregator->live->pipeline;
+	for (size_t i = 0; i < live->partition_count; i++) {
+		const struct partition *theirs = live->partitions[i];
+		const struct partition *ours = pipeline_partition(
+			aggregator->shadow->pipeline, theirs->topic, theirs->number);
+		all += (double)theirs->position.next;
+		done += ours == NULL ? 0 : (double)ours->position.next;
+	}
+	return all == 0 || done >= all ? 1 : done / all;
+}
+
+/* Brings what desk and health look at up to date. */
+static void refresh(struct aggregator *aggregator)
+{
+	struct desk *desk = &aggregator->desk;
+	desk->stores = aggregator->opening.stores;
+	desk->live = aggregator->live;
+	desk->shadow = aggregator->shadow;
+	desk->views = aggregator->opening.live_views;
+	desk->shadow_views = aggregator->opening.shadow_views;
+	desk->now_ms = clock_monotonic_ms();
+	desk->health.live = aggregator->live;
+	desk->health.shadow = aggregator->shadow;
+	desk->health.check_error = upkeep_check_error(aggregator->upkeep);
+	desk->health.scrub_error = upkeep_scrub_error(aggregator->upkeep);
+	desk->health.rebuild_progress =
+		aggregator->shadow == NULL ? 1 : rebuild_progress(aggregator);
+}
+
+static int answer(void *owner, const struct query *query, struct buffer *reply)
+{
+	struct aggregator *aggregator = owner;
+	refresh(aggregator);
+	return desk_answer(&aggregator->desk, query, reply);
+}
+
+static enum verdict judge(void *owner, struct wish *wish)
+{
+	struct aggregator *aggregator = owner;
+	return desk_judge(&aggregator->desk, wish);
+}
+
+static int ready(void *owner, FILE *out)
+{
+	struct aggregator *aggregator = owner;
+	refresh(aggregator);
+	desk_is_ready(&aggregator->desk);
+	return health_write(&aggregator->desk.health, out);
+}
+
+static void look(void *owner, struct gauges_view *ret_view)
+{
+	struct aggregator *aggregator = owner;
+	refresh(aggregator);
+	*ret_view = (struct gauges_view){
+		.live = aggregator->live,
+		.shadow = aggregator->shadow,
+		.rebuild_progress = aggregator->desk.health.rebuild_progress,
+		.store_bytes = stores_size(aggregator->opening.stores),
+		.waiting = server_waiting(aggregator->server),
+	};
+}
+
+static void report_changes(struct aggregator *aggregator)
+{
+	const struct pipeline *pipeline = aggregator->live->pipeline;
+	if (pipeline->has_report && pipeline->is_reachable != aggregator->was_reachable) {
+		char quoted[600];
+		const char *why = aggregator->live->kafka_error;
+		if (pipeline->is_reachable) {
+			log_line(LOG_INFO, "Kafka answers", "lag=%" PRId64, pipeline_lag(pipeline));
+		} else {
+			log_line(LOG_WARNING, "Kafka unreachable, answering from the store",
+				"why=%s", log_quote(why, strlen(why), quoted, sizeof quoted));
+		}
+		aggregator->was_reachable = pipeline->is_reachable;
+	}
+	if (desk_is_ready(&aggregator->desk) && !aggregator->was_ready) {
+		log_line(LOG_INFO, "answering queries", "commit=%" PRIu64,
+			pipeline_commit(pipeline));
+		aggregator->was_ready = true;
+	}
+}
+
+/* The shadow becomes the live one; the old one's rows are dropped bit by bit. */
+static int switch_over(struct aggregator *aggregator)
+{
+	struct opening *opening = &aggregator->opening;
+	int r = stores_switch(opening->stores);
+	if (r != 0) {
+		return r > 0 ? -ENOSPC : r;
+	}
+	feed_free(aggregator->live);
+	aggregator->live = aggregator->shadow;
+	aggregator->shadow = NULL;
+	view_set_free(opening->live_views);
+	opening->live_views = opening->shadow_views;
+	opening->shadow_views = NULL;
+	upkeep_forget(aggregator->upkeep);
+	upkeep_hold(aggregator->upkeep, false);
+	refresh(aggregator);
+	log_line(LOG_INFO, "the rebuilt store is live", "store=%s",
+		stores_root(opening->stores)->live_id);
+	return server_wake(aggregator->server);
+}
+
+/* Is nothing of the old generation left from the rebuild before? */
+static bool has_place(const struct stores *stores)
+{
+	for (size_t i = 0; i < stores->count; i++) {
+		if (store_root(stores->items[i])->dropping != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static int rebuild_tick(struct aggregator *aggregator)
+{
+	bool is_clean = false;
+	if (aggregator->shadow == NULL) {
+		return 0;
+	}
+	const struct pipeline *shadow = aggregator->shadow->pipeline;
+	bool reached = aggregator->live->pipeline->is_targeted && pipeline_is_caught_up(shadow) &&
+		       pipeline_reached(shadow, aggregator->live->pipeline);
+	if (!reached || !has_place(aggregator->opening.stores)) {
+		return 0;
+	}
+	/* From here on the live one stands still, so that no answer goes back. */
+	aggregator->live->is_held = true;
+	upkeep_hold(aggregator->upkeep, true);
+	int r = pipeline_flush(aggregator->shadow->pipeline, &is_clean);
+	if (r < 0 || !is_clean || !stores_are_idle(aggregator->opening.stores)) {
+		return r;
+	}
+	return switch_over(aggregator);
+}
+
+static int stop_tick(struct aggregator *aggregator, int64_t now_ms)
+{
+	bool live_is_clean = false, shadow_is_clean = true;
+	if (aggregator->stop_by_ms == 0) {
+		return 0;
+	}
+	int r = pipeline_flush(aggregator->live->pipeline, &live_is_clean);
+	if (r == 0 && aggregator->shadow != NULL) {
+		r = pipeline_flush(aggregator->shadow->pipeline, &shadow_is_clean);
+	}
+	if (r == 0 && live_is_clean && shadow_is_clean) {
+		loop_stop(aggregator->loop);
+	} else if (r == 0 && now_ms >= aggregator->stop_by_ms) {
+		log_line(LOG_WARNING, "stopped before the last commit; Kafka has what is not in it",
+			"%s", "");
+		loop_stop(aggregator->loop);
+	}
+	return r;
+}
+
+static int tick_feeds(struct aggregator *aggregator, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	int r = feed_tick(aggregator->live, now_ms, ret_wait_ms);
+	if (r == 0 && aggregator->shadow != NULL) {
+		r = feed_tick(aggregator->shadow, now_ms, ret_wait_ms);
+	}
+	return r;
+}
+
+static int tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	struct aggregator *aggregator = owner;
+	int64_t wait_ms = TICK_MS_MAX;
+	int r = aggregator->error;
+	if (r == 0) {
+		r = tick_feeds(aggregator, now_ms, &wait_ms);
+	}
+	if (r == 0) {
+		r = rebuild_tick(aggregator);
+	}
+	if (r == 0) {
+		r = upkeep_tick(
+			aggregator->upkeep, aggregator->opening.live_views, now_ms, &wait_ms);
+	}
+	if (r == 0) {
+		r = server_tick(aggregator->server, now_ms, &wait_ms);
+	}
+	if (r == 0) {
+		r = stop_tick(aggregator, now_ms);
+	}
+	report_changes(aggregator);
+	*ret_wait_ms = wait_ms;
+	return r;
+}
+
+static int job_finished(void *owner)
+{
+	struct aggregator *aggregator = owner;
+	struct stores *stores = aggregator->opening.stores;
+	for (size_t i = 0; i < stores->count; i++) {
+		worker_collect(stores->workers[i]);
+	}
+	return aggregator->error;
+}
+
+static int terminate(void *owner)
+{
+	struct aggregator *aggregator = owner;
+	program_stopping();
+	aggregator->stop_by_ms = loop_now_ms(aggregator->loop) + STOP_MS_MAX;
+	aggregator->live->is_stopping = true;
+	if (aggregator->shadow != NULL) {
+		aggregator->shadow->is_stopping = true;
+	}
+	upkeep_hold(aggregator->upkeep, true);
+	return 0;
+}
+
+static int new_feed(struct aggregator *aggregator, bool is_shadow, struct feed **ret_feed,
+	struct config_error *error)
+{
+	const struct aggregator_config *config = aggregator->options.config;
+	const struct store_root *root = stores_root(aggregator->opening.stores);
+	struct feed_options options = {
+		.loop = aggregator->loop,
+		.brokers = config->brokers,
+		.kafka = &config->kafka,
+		.pipeline =
+			{
+				.stores = aggregator->opening.stores,
+				.views = is_shadow ? aggregator->opening.shadow_views
+						   : aggregator->opening.live_views,
+				.generation = is_shadow ? root->shadow : root->live,
+				.owns_all = config->owns_all,
+				.owned = config->owned,
+				.commit_interval_ms = config->commit_interval_ms,
+				.overlay_bytes_max = config->overlay_bytes,
+				.accepted = is_shadow ? &aggregator->accepted_by_shadow
+						      : aggregator->options.accepted,
+			},
+		.moved = moved,
+		.decide = decide,
+		.committed = committed,
+		.notice = notice,
+		.owner = aggregator,
+	};
+	memcpy(options.pipeline.hash_key, aggregator->hash_key, sizeof aggregator->hash_key);
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		options.pipeline.topics[kind] = aggregator_config_topic(config, (enum kind)kind);
+	}
+	return feed_new(&options, ret_feed, error);
+}
+
+/* What is missing since long is no news for a rebuild. */
+static int accept_for_shadow(struct aggregator *aggregator)
+{
+	const char *const *text = text_set_list(aggregator->options.accepted);
+	int r = pipeline_gaps(aggregator->live->pipeline, &aggregator->accepted_by_shadow);
+	for (; *text != NULL && r == 0; text++) {
+		r = text_set_add(&aggregator->accepted_by_shadow, *text);
+	}
+	return r;
+}
+
+static int new_feeds(struct aggregator *aggregator, struct config_error *error)
+{
+	int r = new_feed(aggregator, false, &aggregator->live, error);
+	if (r == 0 && aggregator->opening.shadow_views != NULL) {
+		log_line(LOG_INFO, "rebuilding beside the live store", "why=\"%s\"",
+			aggregator->opening.rebuild_why);
+		r = accept_for_shadow(aggregator);
+		if (r == 0) {
+			r = new_feed(aggregator, true, &aggregator->shadow, error);
+		}
+	}
+	if (r > 0) {
+		snprintf(error->text, sizeof error->text,
+			"the store's positions or ledger can't be read; move it away, and the "
+			"aggregator counts the log anew");
+	}
+	return r > 0 ? AGGREGATOR_E_DECISION : r;
+}
+
+static int new_server(struct aggregator *aggregator)
+{
+	const struct server_options options = {
+		.context = aggregator->context,
+		.loop = aggregator->loop,
+		.listen = aggregator->options.config->listen,
+		.judge = judge,
+		.answer = answer,
+		.answered = answered,
+		.lost = reply_lost,
+		.owner = aggregator,
+	};
+	return server_new(&options, &aggregator->server);
+}
+
+static int new_http(struct aggregator *aggregator)
+{
+	const struct http_options options = {
+		.listen = aggregator->options.config->http_listen,
+		.loop = aggregator->loop,
+		.metrics = aggregator->metrics,
+		.ready = ready,
+		.owner = aggregator,
+	};
+	return http_new(&options, &aggregator->http);
+}
+
+static int attach(struct aggregator *aggregator)
+{
+	struct stores *stores = aggregator->opening.stores;
+	int r = loop_add_tick(aggregator->loop, tick, aggregator);
+	for (size_t i = 0; i < stores->count && r == 0; i++) {
+		r = loop_add_fd(
+			aggregator->loop, worker_fd(stores->workers[i]), job_finished, aggregator);
+	}
+	if (r == 0) {
+		r = program_attach(aggregator->loop);
+	}
+	loop_on_terminate(aggregator->loop, terminate, aggregator);
+	return r;
+}
+
+static int new_parts(struct aggregator *aggregator, struct config_error *error)
+{
+	const struct upkeep_options upkeep = {
+		.stores = aggregator->opening.stores,
+		.check_every_ms = aggregator->options.config->check_interval_ms,
+		.failed = check_failed,
+		.owner = aggregator,
+	};
+	int r = random_bytes(aggregator->hash_key, sizeof aggregator->hash_key);
+	if (r == 0) {
+		r = metrics_new(&aggregator->metrics);
+	}
+	if (r == 0) {
+		r = gauges_new(aggregator->metrics, look, aggregator, &aggregator->gauges);
+	}
+	if (r == 0) {
+		r = upkeep_new(&upkeep, &aggregator->upkeep);
+	}
+	if (r == 0) {
+		r = context_new(&aggregator->context);
+	}
+	if (r == 0) {
+		r = new_feeds(aggregator, error);
+	}
+	if (r == 0) {
+		refresh(aggregator);
+		aggregator->desk.started_ms = aggregator->desk.now_ms;
+		r = new_server(aggregator);
+	}
+	if (r == 0) {
+		r = new_http(aggregator);
+	}
+	return r == 0 ? attach(aggregator) : r;
+}
+
+int aggregator_new(const struct aggregator_options *options, struct aggregator **ret_aggregator,
+	char *error, size_t error_size)
+{
+	const struct opening_options opening = {
+		.config = options->config,
+		.wants_rebuild = options->wants_rebuild,
+		.may_create = true,
+		.may_rebuild = true,
+	};
+	struct config_error config_error = {0};
+	struct aggregator *aggregator = calloc(1, sizeof *aggregator);
+	if (aggregator == NULL) {
+		return -ENOMEM;
+	}
+	aggregator->options = *options;
+	/* The store before any thread: the look at its file forks. */
+	int r = loop_new(&aggregator->loop);
+	if (r == 0) {
+		r = opening_init(&opening, &aggregator->opening, error, error_size);
+		if (r != 0) {
+			aggregator_free(aggregator);
+			return r == -EINVAL ? AGGREGATOR_E_USAGE : r;
+		}
+		r = new_parts(aggregator, &config_error);
+	}
+	if (r != 0) {
+		snprintf(error, error_size, "%s",
+			config_error.text[0] != '\0' ? config_error.text : strerror(abs(r)));
+		aggregator_free(aggregator);
+		return r;
+	}
+	*ret_aggregator = aggregator;
+	return 0;
+}
+
+struct aggregator *aggregator_free(struct aggregator *aggregator)
+{
+	if (aggregator == NULL) {
+		return NULL;
+	}
+	struct stores *stores = aggregator->opening.stores;
+	for (size_t i = 0; stores != NULL && i < stores->count; i++) {
+		worker_drain(stores->workers[i]);
+		loop_remove_fd(aggregator->loop, worker_fd(stores->workers[i]));
+	}
+	http_free(aggregator->http);
+	server_free(aggregator->server);
+	feed_free(aggregator->shadow);
+	feed_free(aggregator->live);
+	upkeep_free(aggregator->upkeep);
+	gauges_free(aggregator->gauges);
+	opening_deinit(&aggregator->opening);
+	metrics_free(aggregator->metrics);
+	text_set_deinit(&aggregator->accepted_by_shadow);
+	context_free(aggregator->context);
+	loop_free(aggregator->loop);
+	free(aggregator);
+	return NULL;
+}
+
+int aggregator_run(struct aggregator *aggregator, struct program *program)
+{
+	const struct program_endpoints endpoints = {
+		.listen = server_endpoints(aggregator->server),
+		.http = http_address(aggregator->http),
+	};
+	int r = program_ready(program, "till-aggregator", &endpoints);
+	if (r == 0) {
+		r = loop_run(aggregator->loop);
+	}
+	return r == 0 && aggregator->needs_decision ? AGGREGATOR_E_DECISION : r;
+}

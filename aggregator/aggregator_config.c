@@ -1,0 +1,268 @@
+#include "aggregator/aggregator_config.h"
+#include "runtime/kafka_options.h"
+#include "runtime/program.h"
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	INTERVAL_MS_MIN = 10,
+	INTERVAL_MS_MAX = 60 * 1000,
+	TOPIC_SIZE_MAX = 249 - 4, /* Kafka's limit, with room for .dlq */
+	ITEM_SIZE = 64,
+};
+
+#define MIB (INT64_C(1) << 20)
+#define TIB (INT64_C(1) << 40)
+#define AT(member) offsetof(struct aggregator_config, member)
+
+static const struct config_option options[] = {
+	{"aggregator", "data", CONFIG_TEXT, AT(data), NULL, 0, 0,
+		"directory of the store; one aggregator each"},
+	{"aggregator", "brokers", CONFIG_TEXT, AT(brokers), NULL, 0, 0,
+		"Kafka's addresses: host:port, separated by commas"},
+	{"aggregator", "listen", CONFIG_LIST, AT(listen), "tcp://127.0.0.1:7172", 0, 0,
+		"where queries are answered: ZeroMQ endpoints"},
+	{"aggregator", "own", CONFIG_LIST, AT(own), "", 0, 0,
+		"partitions to read, such as 0-7 or 0-3,9; empty: all"},
+	{"aggregator", "shards", CONFIG_INTEGER, AT(shards), "1", 1, SHARDS_MAX,
+		"environments that the store is made of; fixed when it is made"},
+	{"aggregator", "commit_interval", CONFIG_DURATION, AT(commit_interval_ms), "1s",
+		INTERVAL_MS_MIN, INTERVAL_MS_MAX,
+		"how long changes wait at most before they are written; answers are fresh anyway"},
+	{"aggregator", "overlay_size", CONFIG_SIZE, AT(overlay_bytes), "64MiB", MIB, TIB,
+		"memory for changes that are not yet written, per shard; twice that at most"},
+	{"aggregator", "map_size", CONFIG_SIZE, AT(map_size), "1TiB", 16 * MIB, 64 * TIB,
+		"address space of each shard, and so its largest size"},
+	{"aggregator", "check_interval", CONFIG_DURATION, AT(check_interval_ms), "1m",
+		INTERVAL_MS_MIN, 24 * 60 * INTERVAL_MS_MAX,
+		"how often the store's sums are held against the counted sets"},
+	{"aggregator", "topic.order", CONFIG_TEXT, AT(topic_names[KIND_ORDER]), "orders", 0, 0,
+		"topic of orders; its dead letters come from the same name with .dlq"},
+	{"aggregator", "topic.cart", CONFIG_TEXT, AT(topic_names[KIND_CART]), "cart_events", 0, 0,
+		"topic of cart events"},
+	{"aggregator", "topic.view", CONFIG_TEXT, AT(topic_names[KIND_VIEW]), "page_views", 0, 0,
+		"topic of page views"},
+	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9172", 0, 0,
+		"where /metrics, /livez and /readyz are served; empty: nowhere"},
+	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,
+		"allow endpoints that other machines reach, without keys"},
+	{0},
+};
+
+static int set_kafka(void *target, const char *section, const char *key, const char *value,
+	struct config_error *error)
+{
+	struct aggregator_config *config = target;
+	return kafka_properties_set(&config->kafka, section, key, value, error);
+}
+
+static void print_kafka(const void *target, FILE *out)
+{
+	const struct aggregator_config *config = target;
+	kafka_properties_print(&config->kafka, out);
+}
+
+/* The declaration of this name, a new one where there is none. */
+static struct view_declaration *declare(
+	struct aggregator_config *config, const char *name, struct config_error *error)
+{
+	for (size_t i = 0; i < config->view_count; i++) {
+		if (strcmp(config->views[i].name, name) == 0) {
+			return &config->views[i];
+		}
+	}
+	if (name[0] == '\0' || strlen(name) > VIEW_NAME_SIZE_MAX) {
+		config_fail(error, "a view's name has 1 to %d characters", VIEW_NAME_SIZE_MAX);
+		return NULL;
+	}
+	if (config->view_count == VIEWS_MAX) {
+		config_fail(error, "more than %d views", VIEWS_MAX);
+		return NULL;
+	}
+	struct view_declaration *declaration = &config->views[config->view_count++];
+	snprintf(declaration->name, sizeof declaration->name, "%s", name);
+	return declaration;
+}
+
+struct view_key {
+	const char *key;
+	size_t offset;
+};
+
+static const struct view_key view_keys[] = {
+	{"kind", offsetof(struct view_declaration, kind)},
+	{"group_by", offsetof(struct view_declaration, group_by)},
+	{"measures", offsetof(struct view_declaration, measures)},
+	{"where", offsetof(struct view_declaration, where)},
+	{"retain", offsetof(struct view_declaration, retain)},
+	{"zone", offsetof(struct view_declaration, zone)},
+	{0},
+};
+
+static int set_view(void *target, const char *section, const char *key, const char *value,
+	struct config_error *error)
+{
+	struct view_declaration *declaration = declare(target, section + strlen("view."), error);
+	if (declaration == NULL) {
+		return -EINVAL;
+	}
+	for (const struct view_key *known = view_keys; known->key != NULL; known++) {
+		if (strcmp(known->key, key) == 0) {
+			char **place = (char **)((char *)declaration + known->offset);
+			char *copy = strdup(value);
+			if (copy == NULL) {
+				return -ENOMEM;
+			}
+			free(*place);
+			*place = copy;
+			return 0;
+		}
+	}
+	return config_fail(
+		error, "%s: a view has kind, group_by, measures, where, retain and zone", key);
+}
+
+static void print_views(const void *target, FILE *out)
+{
+	const struct aggregator_config *config = target;
+	for (size_t i = 0; i < config->view_count; i++) {
+		const struct view_declaration *declaration = &config->views[i];
+		fprintf(out, "\n[view.%s]\n", declaration->name);
+		for (const struct view_key *known = view_keys; known->key != NULL; known++) {
+			const char *value =
+				*(char *const *)((const char *)declaration + known->offset);
+			if (value != NULL) {
+				fprintf(out, "%s = %s\n", known->key, value);
+			}
+		}
+	}
+}
+
+static const struct config_section sections[] = {
+	{"kafka", set_kafka, print_kafka,
+		"any property of librdkafka that leaves the guarantees alone; X_file = PATH for "
+		"secrets"},
+	{"kafka.consumer", set_kafka, NULL, "the same, wins over [kafka]"},
+	{"view.", set_view, print_views, "a view's declaration; without any, the shipped ones"},
+	{0},
+};
+
+const struct config_schema aggregator_config_schema = {
+	.options = options,
+	.sections = sections,
+	.target_size = sizeof(struct aggregator_config),
+};
+
+/* "3" or "0-7". */
+static bool own_range(struct aggregator_config *config, const char *item)
+{
+	char *end = NULL;
+	if (item[0] < '0' || item[0] > '9') {
+		return false;
+	}
+	long first = strtol(item, &end, 10), last = first;
+	if (*end == '-' && end[1] >= '0' && end[1] <= '9') {
+		last = strtol(end + 1, &end, 10);
+	}
+	if (*end != '\0' || first > last || last >= OWN_MAX) {
+		return false;
+	}
+	for (long i = first; i <= last; i++) {
+		config->owned[i] = true;
+	}
+	return true;
+}
+
+static int check_own(struct aggregator_config *config, struct config_error *error)
+{
+	const char *cursor = config->own;
+	char item[ITEM_SIZE];
+
+	config->owns_all = config->own == NULL || config->own[0] == '\0';
+	while (!config->owns_all && config_list_next(&cursor, item, sizeof item)) {
+		if (!own_range(config, item)) {
+			return config_fail(error,
+				"[aggregator] own: \"%s\" is no partition below %d and no range of "
+				"them, such as 0-7",
+				item, OWN_MAX);
+		}
+	}
+	return 0;
+}
+
+static int check_topics(struct aggregator_config *config, struct config_error *error)
+{
+	for (size_t kind = 0; kind < KIND_EVENT_COUNT; kind++) {
+		const char *name = config->topic_names[kind];
+		if (name == NULL || name[0] == '\0' || strlen(name) > TOPIC_SIZE_MAX) {
+			return config_fail(error, "[aggregator] topic.%s has 1 to %d characters",
+				kind_name((enum kind)kind), TOPIC_SIZE_MAX);
+		}
+		char *dead_letters = NULL;
+		if (asprintf(&dead_letters, "%s.dlq", name) < 0) {
+			return -ENOMEM;
+		}
+		free(config->dead_letter_names[kind]);
+		config->dead_letter_names[kind] = dead_letters;
+	}
+	for (int a = 0; a < KIND_COUNT; a++) {
+		for (int b = a + 1; b < KIND_COUNT; b++) {
+			const char *name = aggregator_config_topic(config, (enum kind)a);
+			if (strcmp(name, aggregator_config_topic(config, (enum kind)b)) == 0) {
+				return config_fail(
+					error, "[aggregator] topic.*: \"%s\" is used twice", name);
+			}
+		}
+	}
+	return 0;
+}
+
+static int check_views(struct aggregator_config *config, struct config_error *error)
+{
+	const char *text = view_shipped_text();
+	return config->view_count > 0 ? 0
+				      : config_read_text(&aggregator_config_schema, config,
+						"the shipped views", text, strlen(text), error);
+}
+
+int aggregator_config_check(void *target, struct config_error *error)
+{
+	struct aggregator_config *config = target;
+	int r = check_own(config, error);
+	if (r == 0) {
+		r = check_topics(config, error);
+	}
+	if (r == 0) {
+		r = check_views(config, error);
+	}
+	if (r == 0) {
+		r = kafka_options_check(&config->kafka, error);
+	}
+	if (r == 0) {
+		r = program_check_endpoints(
+			"[aggregator] listen", config->listen, config->insecure, error);
+	}
+	if (r == 0) {
+		r = program_check_endpoints(
+			"[http] listen", config->http_listen, config->insecure, error);
+	}
+	return r;
+}
+
+void aggregator_config_deinit(struct aggregator_config *config)
+{
+	config_deinit(&aggregator_config_schema, config);
+	kafka_properties_deinit(&config->kafka);
+	for (size_t i = 0; i < config->view_count; i++) {
+		view_declaration_deinit(&config->views[i]);
+	}
+	for (size_t kind = 0; kind < KIND_EVENT_COUNT; kind++) {
+		free(config->dead_letter_names[kind]);
+	}
+}
+
+const char *aggregator_config_topic(const struct aggregator_config *config, enum kind kind)
+{
+	return kind_is_dead_letter(kind) ? config->dead_letter_names[(int)kind - KIND_EVENT_COUNT]
+					 : config->topic_names[kind];
+}

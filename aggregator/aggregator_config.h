@@ -1,0 +1,39 @@
+/* aggregator_config.h - what an operator sets for till-aggregator, and the checks across keys. */
+#pragma once
+#include "aggregator/pipeline.h"
+#include "aggregator/view.h"
+#include "runtime/kafka_properties.h"
+
+struct aggregator_config {
+	/* [aggregator] */
+	char *data;
+	char *brokers;
+	char *listen; /* list of endpoints */
+	char *own; /* "0-7, 9"; NULL: all partitions */
+	int64_t shards;
+	int64_t commit_interval_ms;
+	int64_t overlay_bytes;
+	int64_t map_size;
+	int64_t check_interval_ms;
+	char *topic_names[KIND_EVENT_COUNT];
+	/* [http] */
+	char *http_listen;
+	/* [security] */
+	bool insecure;
+
+	struct kafka_properties kafka;
+	struct view_declaration views[VIEWS_MAX]; /* as declared, or the shipped ones */
+	size_t view_count;
+	/* Filled by aggregator_config_check. */
+	char *dead_letter_names[KIND_EVENT_COUNT]; /* owned */
+	bool owns_all;
+	bool owned[OWN_MAX];
+};
+
+extern const struct config_schema aggregator_config_schema;
+
+/* For program_spec.validate: `target` is a struct aggregator_config. */
+int aggregator_config_check(void *target, struct config_error *error);
+void aggregator_config_deinit(struct aggregator_config *config);
+/* The topic that holds this kind; borrowed. */
+const char *aggregator_config_topic(const struct aggregator_config *config, enum kind kind);

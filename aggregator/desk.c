@@ -1,0 +1,157 @@
+#include "aggregator/desk.h"
+#include "aggregator/status.h"
+#include "aggregator/stream_answers.h"
+#include "runtime/program.h"
+#include <errno.h>
+
+bool desk_is_ready(struct desk *desk)
+{
+	const struct pipeline *pipeline = desk->live->pipeline;
+	bool is_cut_off = pipeline->has_report && !pipeline->is_reachable;
+	if (!desk->health.is_ready && (is_cut_off || pipeline_is_caught_up(pipeline))) {
+		desk->health.is_ready = true;
+	}
+	return desk->health.is_ready;
+}
+
+enum verdict desk_judge(void *owner, struct wish *wish)
+{
+	struct desk *desk = owner;
+	if (!wish->is_exempt && !desk_is_ready(desk)) {
+		return VERDICT_NOT_READY;
+	}
+	if (wish->max_lag >= 0) {
+		int64_t lag = pipeline_lag(desk->live->pipeline);
+		if (lag < 0 || lag > wish->max_lag) {
+			return VERDICT_WAIT;
+		}
+	}
+	for (; wish->after_count > 0; wish->after++, wish->after_count--) {
+		bool has = false;
+		if (pipeline_has(desk->live->pipeline, wish->after, &has) < 0 || !has) {
+			return VERDICT_WAIT;
+		}
+	}
+	return VERDICT_ANSWER;
+}
+
+static void end_snapshots(struct layers *shards, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		shards[i].snapshot = snapshot_end(shards[i].snapshot);
+	}
+}
+
+static int begin_snapshots(const struct pipeline *pipeline, struct layers *shards)
+{
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		int r = shard_layers(pipeline->shards[i], &shards[i]);
+		if (r != 0) {
+			return r > 0 ? -EBADMSG : r;
+		}
+	}
+	return 0;
+}
+
+/* Of an answer that walks for long: the same layers, newer snapshots. */
+static int renew(void *owner, struct layers *shards, size_t count)
+{
+	struct desk *desk = owner;
+	end_snapshots(shards, count);
+	return begin_snapshots(desk->live->pipeline, shards);
+}
+
+static void fill_freshness(
+	const struct desk *desk, const struct text_set *gaps, struct freshness *ret_freshness)
+{
+	const struct pipeline *pipeline = desk->live->pipeline;
+	*ret_freshness = (struct freshness){
+		.store_id = stores_root(desk->stores)->live_id,
+		.commit = pipeline_commit(pipeline),
+		.event_ts = pipeline_event_ts(pipeline),
+		.lag = pipeline_lag(pipeline),
+		.gaps = text_set_list(gaps),
+	};
+}
+
+static int answer_from_views(struct desk *desk, const struct query *query,
+	const struct freshness *freshness, struct buffer *reply)
+{
+	const struct pipeline *pipeline = desk->live->pipeline;
+	struct answer_context context = {
+		.views = desk->views,
+		.shard_count = pipeline->shard_count,
+		.freshness = *freshness,
+		.renew = renew,
+		.renew_owner = desk,
+	};
+	int r = begin_snapshots(pipeline, context.shards);
+	if (r == 0) {
+		r = answer_query(&context, query, reply);
+	}
+	end_snapshots(context.shards, context.shard_count);
+	return r;
+}
+
+/* Is it a view that only the shadow has? */
+static bool is_rebuilding(const struct desk *desk, const struct query *query)
+{
+	return query->view.size > 0 && desk->shadow_views != NULL &&
+	       view_set_find(desk->views, query->view) == NULL &&
+	       view_set_find(desk->shadow_views, query->view) != NULL;
+}
+
+static int answer_rebuilding(
+	const struct desk *desk, const struct query *query, struct buffer *reply)
+{
+	struct complaint complaint;
+	complaint_set(&complaint, REASON_REBUILDING, "",
+		"view \"%.*s\" is being filled from the log: %d %% done; try again later",
+		(int)query->view.size, (const char *)query->view.bytes,
+		(int)(100 * desk->health.rebuild_progress));
+	query_encode_error(&complaint, query->encoding, reply);
+	return reply->error;
+}
+
+static int answer_status(struct desk *desk, const struct query *query,
+	const struct freshness *freshness, struct buffer *reply)
+{
+	const struct status status = {
+		.health = &desk->health,
+		.freshness = freshness,
+		.version = program_version(),
+		.uptime_ms = desk->now_ms - desk->started_ms,
+		.store_bytes = stores_size(desk->stores),
+	};
+	return status_write(&status, query->encoding, reply);
+}
+
+static int answer_by_type(struct desk *desk, const struct query *query,
+	const struct freshness *freshness, struct buffer *reply)
+{
+	switch (query->type) {
+	case QUERY_STATUS:
+		return answer_status(desk, query, freshness, reply);
+	case QUERY_EDGES:
+	case QUERY_LEDGER:
+		return stream_answers_write(desk->live->pipeline, query, freshness, reply);
+	default:
+		return is_rebuilding(desk, query)
+			       ? answer_rebuilding(desk, query, reply)
+			       : answer_from_views(desk, query, freshness, reply);
+	}
+}
+
+int desk_answer(void *owner, const struct query *query, struct buffer *reply)
+{
+	struct desk *desk = owner;
+	struct freshness freshness;
+	struct text_set gaps = {0};
+	int r = pipeline_gaps(desk->live->pipeline, &gaps);
+	if (r == 0) {
+		fill_freshness(desk, &gaps, &freshness);
+		r = answer_by_type(desk, query, &freshness, reply);
+	}
+	text_set_deinit(&gaps);
+	return r;
+}

@@ -1,0 +1,23 @@
+/* desk.h - makes the answers: decides whether a query can be answered now, takes snapshots, and says how fresh the totals
+ * are. The loop's thread. */
+#pragma once
+#include "aggregator/health.h"
+#include "aggregator/server.h"
+
+/* What it looks at; the owner keeps it up to date. */
+struct desk {
+	struct stores *stores; /* borrowed, all of it */
+	struct feed *live;
+	struct feed *shadow; /* NULL: no rebuild */
+	const struct view_set *views; /* of the live generation */
+	const struct view_set *shadow_views;
+	struct health health;
+	int64_t started_ms;
+	int64_t now_ms;
+};
+
+/* The start is over: caught up with what the log held then, or Kafka can't be reached. Once true it stays. */
+bool desk_is_ready(struct desk *desk);
+/* server_options.judge and .answer; `desk` is a struct desk. */
+enum verdict desk_judge(void *desk, struct wish *wish);
+int desk_answer(void *desk, const struct query *query, struct buffer *reply);

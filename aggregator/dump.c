@@ -1,0 +1,170 @@
+#include "aggregator/dump.h"
+#include "aggregator/aggregator.h"
+#include "aggregator/opening.h"
+#include "aggregator/view_summary.h"
+#include <errno.h>
+#include <inttypes.h>
+
+enum {
+	ROWS_PER_PAGE = 1000,
+	/* A row has at most five group values and sixteen measures, each a key and a value. */
+	PAGE_NODES_MAX = ROWS_PER_PAGE * 64 + 1024,
+	PAGE_DEPTH_MAX = 8,
+};
+
+struct dump {
+	struct opening opening;
+	struct overlay *nothing; /* stands for what is not yet written: a stopped store has none */
+	struct answer_context context;
+	struct document document;
+	struct buffer reply;
+	FILE *out;
+};
+
+static int begin(struct dump *dump)
+{
+	const struct stores *stores = dump->opening.stores;
+	static const uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
+	int r = overlay_new(dump->opening.live_views, hash_key, &dump->nothing);
+	dump->context.views = dump->opening.live_views;
+	dump->context.shard_count = stores->count;
+	dump->context.freshness = (struct freshness){
+		.store_id = stores_root(stores)->live_id, .gaps = (const char *const[]){NULL}};
+	for (size_t i = 0; i < stores->count && r == 0; i++) {
+		dump->context.shards[i].active = dump->nothing;
+		r = snapshot_begin(stores->items[i], stores_root(stores)->live,
+			&dump->context.shards[i].snapshot);
+	}
+	return r > 0 ? -EBADMSG : r;
+}
+
+static void end(struct dump *dump)
+{
+	for (size_t i = 0; i < dump->context.shard_count; i++) {
+		snapshot_end(dump->context.shards[i].snapshot);
+	}
+	overlay_free(dump->nothing);
+	document_deinit(&dump->document);
+	buffer_deinit(&dump->reply);
+	opening_deinit(&dump->opening);
+}
+
+static int ask_page(struct dump *dump, const struct view *view, struct slice cursor)
+{
+	struct complaint complaint;
+	const struct query query = {
+		.type = QUERY_SCAN,
+		.encoding = ENCODING_JSON,
+		.view = slice_of_text(view_name(view)),
+		.cursor = cursor,
+		.limit = ROWS_PER_PAGE,
+		.max_lag = -1,
+	};
+	static const char *const no_gaps[] = {NULL};
+	dump->context.freshness.gaps = no_gaps;
+	buffer_clear(&dump->reply);
+	int r = answer_query(&dump->context, &query, &dump->reply);
+	if (r < 0) {
+		return r;
+	}
+	r = document_decode(&dump->document, ENCODING_JSON, buffer_slice(&dump->reply),
+		PAGE_DEPTH_MAX, &complaint);
+	return r > 0 || node_find(dump->document.nodes, "rows") == NULL ? -EBADMSG : r;
+}
+
+static void print_rows(const struct dump *dump, const struct view *view)
+{
+	const struct node *rows = node_find(dump->document.nodes, "rows");
+	const struct node *row = node_first(rows);
+	for (uint32_t i = 0; i < rows->count; i++, row = node_next(row)) {
+		fprintf(dump->out, "{\"view\":\"%s\",\"row\":", view_name(view));
+		fwrite(row->raw.bytes, 1, row->raw.size, dump->out);
+		fputs("}\n", dump->out);
+	}
+}
+
+static int dump_rows(struct dump *dump, const struct view *view)
+{
+	char cursor[4096];
+	struct slice next = {NULL, 0};
+	do {
+		int r = ask_page(dump, view, next);
+		if (r < 0) {
+			return r;
+		}
+		print_rows(dump, view);
+		const struct node *node = node_find(dump->document.nodes, "next");
+		next = node == NULL ? slice_of(NULL, 0) : node->text;
+		if (next.size > sizeof cursor) {
+			return -EBADMSG;
+		}
+		if (next.size > 0) {
+			memcpy(cursor, next.bytes, next.size); /* the next page overwrites it */
+			next.bytes = (const uint8_t *)cursor;
+		}
+	} while (next.size > 0);
+	return 0;
+}
+
+/* Sums over shards: what is stored of the view's rows to the last byte is in `hashes`. */
+static int dump_sums(struct dump *dump, const struct view *view)
+{
+	struct view_summary sums = {0};
+	for (size_t i = 0; i < dump->context.shard_count; i++) {
+		uint8_t key[5] = {'v', 'i', 'e', 'w', (uint8_t)view_id(view)};
+		struct view_summary summary;
+		struct slice value;
+		int r = snapshot_get(dump->context.shards[i].snapshot, TABLE_SUMMARY,
+			slice_of(key, sizeof key), &value);
+		if (r != 0 || !view_summary_decode(value, &summary)) {
+			return -EBADMSG;
+		}
+		sums.row_count += summary.row_count;
+		sums.matched += summary.matched;
+		sums.unmatched += summary.unmatched;
+		sums.hash_sum += summary.hash_sum;
+	}
+	fprintf(dump->out,
+		"{\"view\":\"%s\",\"rows\":%" PRIu64 ",\"matched\":%" PRIu64
+		",\"unmatched\":%" PRIu64 ",\"hashes\":\"%016" PRIx64 "\"}\n",
+		view_name(view), sums.row_count, sums.matched, sums.unmatched, sums.hash_sum);
+	return 0;
+}
+
+static int dump_all(struct dump *dump)
+{
+	const struct view_set *views = dump->opening.live_views;
+	int r = begin(dump);
+	for (size_t i = 0; i < view_set_count(views) && r == 0; i++) {
+		r = dump_rows(dump, view_set_at(views, i));
+		if (r == 0) {
+			r = dump_sums(dump, view_set_at(views, i));
+		}
+	}
+	return r;
+}
+
+int dump_write(const struct aggregator_config *config, FILE *out, char *error, size_t error_size)
+{
+	const struct opening_options options = {.config = config};
+	struct dump dump = {.out = out};
+
+	int r = opening_init(&options, &dump.opening, error, error_size);
+	if (r != 0) {
+		return r == -EINVAL ? AGGREGATOR_E_USAGE : r;
+	}
+	buffer_init(&dump.reply, ANSWER_SIZE_MAX + 1024 * 1024);
+	r = document_init(&dump.document, PAGE_NODES_MAX);
+	if (r == 0) {
+		r = dump_all(&dump);
+	}
+	end(&dump);
+	if (r == 0 && (fflush(out) != 0 || ferror(out))) {
+		r = -EIO;
+	}
+	if (r < 0) {
+		snprintf(error, error_size, "the dump is not complete: %s",
+			r == -EBADMSG ? "the store is corrupt" : strerror(-r));
+	}
+	return r == -EBADMSG ? AGGREGATOR_E_DECISION : r;
+}

@@ -1,0 +1,197 @@
+#include "aggregator/feed.h"
+#include "runtime/clock.h"
+#include "runtime/loop.h"
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	ROUND_MS = 4, /* the longest that one round reads */
+	RECORDS_PER_POLL = 500,
+	/* librdkafka tells only of the change from empty to not empty: look in any case. */
+	SAFETY_POLL_MS = 200,
+	/* More to read and no record for so long: librdkafka 2.0 can lose a partition in silence. */
+	STALL_MS = 30 * 1000,
+	CLEAN_END_MS = 3000,
+};
+
+static int start(void *owner, enum kind topic, int32_t partition, int64_t offset)
+{
+	struct feed *feed = owner;
+	return source_start(feed->source, topic, partition, offset);
+}
+
+static void notice(void *owner, const char *what, const char *topic, int32_t partition)
+{
+	struct feed *feed = owner;
+	feed->options.notice(feed->options.owner, what, topic, partition);
+}
+
+static void committed(void *owner, int result, int64_t took_us)
+{
+	struct feed *feed = owner;
+	if (feed->source != NULL) {
+		source_wake(feed->source); /* reading may have paused for this */
+	}
+	feed->options.committed(feed->options.owner, result, took_us);
+}
+
+static bool may_read(const struct feed *feed)
+{
+	return !feed->is_held && !feed->is_stopping && !pipeline_is_full(feed->pipeline);
+}
+
+/* Reads for one round. *ret_took_any: the owner should look. */
+static int read_round(struct feed *feed, bool *ret_took_any)
+{
+	const struct source_sink sink = {
+		pipeline_take, pipeline_end, pipeline_stopped, feed->pipeline};
+	int64_t end_ms = clock_monotonic_ms() + ROUND_MS;
+	bool is_drained = false;
+	int r = 0;
+
+	while (r == 0 && !is_drained && may_read(feed) && !feed->pipeline->must_restart &&
+		clock_monotonic_ms() < end_ms) {
+		r = source_poll(feed->source, &sink, RECORDS_PER_POLL, &is_drained);
+		*ret_took_any = true;
+	}
+	if (r == 0 && !is_drained && may_read(feed)) {
+		source_wake(feed->source); /* there is more: come again at once */
+	}
+	return r;
+}
+
+static int observe(struct feed *feed, bool *ret_took_any)
+{
+	struct log_report *report = source_report(feed->source);
+	if (report == NULL) {
+		return 0;
+	}
+	*ret_took_any = true;
+	snprintf(feed->kafka_error, sizeof feed->kafka_error, "%s",
+		report->is_reachable ? "" : report->error);
+	int r = feed->is_stopping ? 0 : pipeline_observe(feed->pipeline, report);
+	log_report_free(report);
+	return r;
+}
+
+/* The ends as the fetches told them: fresher than the reports. */
+static void refresh_ends(struct feed *feed)
+{
+	for (size_t i = 0; i < feed->pipeline->partition_count; i++) {
+		struct partition *partition = feed->pipeline->partitions[i];
+		if (partition->state == PARTITION_READING) {
+			int64_t high =
+				source_high(feed->source, partition->topic, partition->number);
+			partition->high = high > partition->high ? high : partition->high;
+		}
+	}
+}
+
+static int new_source(struct feed *feed, struct config_error *error);
+
+/* Begins reading anew, from the positions, with another client. */
+static int restart(struct feed *feed)
+{
+	struct config_error error = {0};
+	loop_remove_fd(feed->options.loop, source_fd(feed->source));
+	feed->source = source_free(feed->source, 0);
+	feed->restarts++;
+	pipeline_rewind(feed->pipeline);
+	return new_source(feed, &error);
+}
+
+static int readable(void *owner)
+{
+	struct feed *feed = owner;
+	bool took_any = false;
+
+	source_clear(feed->source);
+	feed->polled_ms = loop_now_ms(feed->options.loop);
+	feed->pipeline->now_ms = feed->polled_ms;
+	int r = observe(feed, &took_any);
+	if (r == 0) {
+		r = read_round(feed, &took_any);
+	}
+	if (r == PIPELINE_E_DECISION || (r == 0 && feed->pipeline->missing.count > 0)) {
+		return feed->options.decide(feed->options.owner, feed->pipeline);
+	}
+	if (r == 0 && feed->pipeline->must_restart && !feed->is_stopping) {
+		r = restart(feed);
+	}
+	if (r == 0 && took_any) {
+		refresh_ends(feed);
+		r = feed->options.moved(feed->options.owner);
+	}
+	return r;
+}
+
+static int new_source(struct feed *feed, struct config_error *error)
+{
+	struct source_options options = {
+		.brokers = feed->options.brokers,
+		.properties = feed->options.kafka,
+	};
+	memcpy(options.topics, feed->options.pipeline.topics, sizeof options.topics);
+	int r = source_new(&options, &feed->source, error);
+	return r < 0 ? r : loop_add_fd(feed->options.loop, source_fd(feed->source), readable, feed);
+}
+
+int feed_new(const struct feed_options *options, struct feed **ret_feed, struct config_error *error)
+{
+	struct feed *feed = calloc(1, sizeof *feed);
+	if (feed == NULL) {
+		return -ENOMEM;
+	}
+	feed->options = *options;
+	struct pipeline_options pipeline = options->pipeline;
+	pipeline.start = start;
+	pipeline.notice = notice;
+	pipeline.committed = committed;
+	pipeline.owner = feed;
+	int r = pipeline_new(&pipeline, &feed->pipeline);
+	if (r == 0) {
+		feed->pipeline->now_ms = loop_now_ms(options->loop);
+		r = new_source(feed, error);
+	}
+	if (r != 0) {
+		feed_free(feed);
+		return r;
+	}
+	*ret_feed = feed;
+	return 0;
+}
+
+struct feed *feed_free(struct feed *feed)
+{
+	if (feed == NULL) {
+		return NULL;
+	}
+	if (feed->source != NULL) {
+		loop_remove_fd(feed->options.loop, source_fd(feed->source));
+		source_free(feed->source, CLEAN_END_MS);
+	}
+	pipeline_free(feed->pipeline);
+	free(feed);
+	return NULL;
+}
+
+int feed_tick(struct feed *feed, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	int r = pipeline_tick(feed->pipeline, now_ms, ret_wait_ms);
+	if (r < 0) {
+		return r;
+	}
+	if (!feed->is_stopping && pipeline_stalled(feed->pipeline, STALL_MS) != NULL) {
+		const struct partition *partition = pipeline_stalled(feed->pipeline, STALL_MS);
+		notice(feed, "no progress, reading begins anew",
+			feed->options.pipeline.topics[partition->topic], partition->number);
+		return restart(feed);
+	}
+	if (now_ms - feed->polled_ms >= SAFETY_POLL_MS) {
+		source_wake(feed->source);
+	}
+	if (*ret_wait_ms > SAFETY_POLL_MS) {
+		*ret_wait_ms = SAFETY_POLL_MS;
+	}
+	return 0;
+}

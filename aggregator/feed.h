@@ -1,0 +1,40 @@
+/* feed.h - a generation at work: a source and the pipeline that it feeds, on the loop. One round reads for a few
+ * milliseconds at most, so that queries are answered while millions of records come in. */
+#pragma once
+#include "aggregator/pipeline.h"
+
+struct loop;
+
+struct feed_options {
+	struct loop *loop; /* borrowed, as is all else */
+	const char *brokers;
+	const struct kafka_properties *kafka;
+	struct pipeline_options pipeline; /* committed, start, notice and owner are the feed's */
+	/* After records were taken, a commit ended, or the log reported. -errno ends the program. */
+	int (*moved)(void *owner);
+	/* The log lacks what is in pipeline->missing. */
+	int (*decide)(void *owner, const struct pipeline *pipeline);
+	/* A commit ended; see struct shard_options. */
+	void (*committed)(void *owner, int result, int64_t took_us);
+	/* See struct pipeline_options. */
+	void (*notice)(void *owner, const char *what, const char *topic, int32_t partition);
+	void *owner;
+};
+
+struct feed {
+	struct feed_options options;
+	struct pipeline *pipeline;
+	struct source *source;
+	bool is_held; /* the owner's: read nothing */
+	bool is_stopping; /* no more reading, for good */
+	int64_t polled_ms;
+	uint64_t restarts;
+	char kafka_error[256]; /* "" while Kafka answers */
+};
+
+/* 0, STORE_E_CORRUPT, -errno with the error set where it is about the configuration. */
+int feed_new(
+	const struct feed_options *options, struct feed **ret_feed, struct config_error *error);
+struct feed *feed_free(struct feed *feed);
+/* From the owner's tick. */
+int feed_tick(struct feed *feed, int64_t now_ms, int64_t *ret_wait_ms);

@@ -1,0 +1,310 @@
+#include "aggregator/gauges.h"
+#include "runtime/metrics.h"
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	SERIES_MAX = 256, /* of (query, code): both come from short lists */
+	LABELS_SIZE = 512,
+};
+
+/* Counters of one partition, kept when the pipeline changes. */
+struct partition_series {
+	enum kind topic;
+	int32_t number;
+	struct metric *read, *lag;
+	uint64_t told; /* of the pipeline's `seen` */
+};
+
+struct query_series {
+	char query[16], code[32];
+	struct metric *metric;
+};
+
+struct kind_series {
+	struct metric *counted, *rejected, *duplicates;
+	struct tally told;
+};
+
+struct gauges {
+	struct metrics *metrics;
+	void (*look)(void *owner, struct gauges_view *ret_view);
+	void *owner;
+	const struct pipeline *told_of; /* whose `seen` the told values are of */
+	struct partition_series *partitions;
+	size_t partition_count;
+	struct kind_series kinds[STREAM_KIND_COUNT];
+	struct metric *foreign, *unreadable;
+	uint64_t foreign_told, unreadable_told;
+	struct query_series queries[SERIES_MAX];
+	size_t query_count;
+	struct metric *commits, *commit_seconds, *query_seconds, *check_failures, *lost, *restarts;
+	uint64_t restarts_told;
+	struct metric *overlay_bytes, *overlay_events, *uncommitted, *quarantined;
+	struct metric *rebuild_progress, *store_bytes, *waiting, *reachable;
+};
+
+static const double commit_bounds[] = {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30};
+static const double query_bounds[] = {
+	0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1};
+
+static struct metric *gauge(struct gauges *gauges, const char *name, const char *help)
+{
+	return metrics_add(gauges->metrics, METRIC_GAUGE, name, "", help);
+}
+
+static struct metric *counter(
+	struct gauges *gauges, const char *name, const char *labels, const char *help)
+{
+	return metrics_add(gauges->metrics, METRIC_COUNTER, name, labels, help);
+}
+
+static void add_kinds(struct gauges *gauges)
+{
+	for (uint32_t kind = 0; kind < STREAM_KIND_COUNT; kind++) {
+		struct kind_series *series = &gauges->kinds[kind];
+		const char *name = stream_kind_name(kind);
+		char labels[LABELS_SIZE];
+		metrics_label(labels, sizeof labels, "kind", name, strlen(name));
+		series->counted = counter(gauges, "till_aggregator_counted_total", labels,
+			"Events counted, each once.");
+		series->rejected = counter(gauges, "till_aggregator_rejected_total", labels,
+			"Markers of events that a bridge refused.");
+		series->duplicates = counter(gauges, "till_aggregator_duplicates_total", labels,
+			"Records whose certificate was counted or rejected before.");
+	}
+}
+
+static void add_counters(struct gauges *gauges)
+{
+	add_kinds(gauges);
+	gauges->foreign = counter(gauges, "till_aggregator_foreign_total", "",
+		"Records without a certificate of ours.");
+	gauges->unreadable = counter(
+		gauges, "till_aggregator_unreadable_total", "", "Records put into quarantine.");
+	gauges->commits = counter(
+		gauges, "till_aggregator_commits_total", "", "Transactions written to the store.");
+	gauges->commit_seconds = metrics_add_histogram(gauges->metrics,
+		"till_aggregator_commit_seconds", "", "How long a transaction took.", commit_bounds,
+		sizeof commit_bounds / sizeof *commit_bounds);
+	gauges->query_seconds = metrics_add_histogram(gauges->metrics,
+		"till_aggregator_query_seconds", "", "How long an answer took to make.",
+		query_bounds, sizeof query_bounds / sizeof *query_bounds);
+	gauges->check_failures = counter(gauges, "till_aggregator_self_check_failures_total", "",
+		"Self-checks and scrubs that found a mismatch.");
+	gauges->lost = counter(gauges, "till_aggregator_replies_lost_total", "",
+		"Replies that their peer did not take.");
+	gauges->restarts = counter(gauges, "till_aggregator_reader_restarts_total", "",
+		"Times that reading began anew with another client.");
+}
+
+static void add_gauges(struct gauges *gauges)
+{
+	gauges->overlay_bytes = gauge(gauges, "till_aggregator_overlay_bytes",
+		"Memory of changes that are not yet frozen.");
+	gauges->overlay_events = gauge(gauges, "till_aggregator_overlay_events",
+		"Events in changes that are not yet frozen.");
+	gauges->uncommitted = gauge(gauges, "till_aggregator_uncommitted_events",
+		"Events counted and not yet on disk; Kafka has them.");
+	gauges->quarantined = gauge(gauges, "till_aggregator_streams_quarantined",
+		"Streams with more gaps than a counted set may have.");
+	gauges->rebuild_progress = gauge(gauges, "till_aggregator_rebuild_progress_ratio",
+		"How far a rebuild has come; 1 without one.");
+	gauges->store_bytes =
+		gauge(gauges, "till_aggregator_store_bytes", "Size of the store's files.");
+	gauges->waiting = gauge(
+		gauges, "till_aggregator_queries_waiting", "Queries that wait for fresher totals.");
+	gauges->reachable =
+		gauge(gauges, "till_aggregator_kafka_reachable", "1 while Kafka answers, else 0.");
+}
+
+static struct partition_series *series_of(
+	struct gauges *gauges, const struct pipeline *pipeline, const struct partition *partition)
+{
+	char labels[LABELS_SIZE];
+	for (size_t i = 0; i < gauges->partition_count; i++) {
+		struct partition_series *series = &gauges->partitions[i];
+		if (series->topic == partition->topic && series->number == partition->number) {
+			return series;
+		}
+	}
+	struct partition_series *grown =
+		realloc(gauges->partitions, (gauges->partition_count + 1) * sizeof *grown);
+	if (grown == NULL) {
+		return NULL;
+	}
+	gauges->partitions = grown;
+	const char *topic = pipeline->options.topics[partition->topic];
+	int length = metrics_label(labels, sizeof labels, "topic", topic, strlen(topic));
+	snprintf(labels + length, sizeof labels - (size_t)length, ",partition=\"%d\"",
+		(int)partition->number);
+	struct partition_series *series = &grown[gauges->partition_count++];
+	*series = (struct partition_series){
+		.topic = partition->topic,
+		.number = partition->number,
+		.read = counter(gauges, "till_aggregator_records_read_total", labels,
+			"Records read from a partition."),
+		.lag = metrics_add(gauges->metrics, METRIC_GAUGE, "till_aggregator_lag_records",
+			labels, "Records that Kafka reported and that are not yet applied."),
+	};
+	return series;
+}
+
+static void raise_counter(struct metric *metric, uint64_t *told, uint64_t seen)
+{
+	metric_add(metric, (double)(seen - *told));
+	*told = seen;
+}
+
+/* The other pipeline began at 0 when it was made, and nothing of it was told. */
+static void begin_anew(struct gauges *gauges, const struct pipeline *pipeline)
+{
+	for (size_t i = 0; i < gauges->partition_count; i++) {
+		gauges->partitions[i].told = 0;
+	}
+	for (int kind = 0; kind < STREAM_KIND_COUNT; kind++) {
+		gauges->kinds[kind].told = (struct tally){0};
+	}
+	gauges->foreign_told = 0;
+	gauges->unreadable_told = 0;
+	gauges->restarts_told = 0;
+	gauges->told_of = pipeline;
+}
+
+static void collect_partitions(struct gauges *gauges, const struct pipeline *pipeline)
+{
+	uint64_t foreign = 0, unreadable = 0;
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		const struct partition *partition = pipeline->partitions[i];
+		struct partition_series *series = series_of(gauges, pipeline, partition);
+		if (series != NULL) {
+			raise_counter(series->read, &series->told, partition->seen.read);
+			metric_set(series->lag, (double)partition_lag(partition));
+		}
+		foreign += partition->seen.fates[FATE_FOREIGN];
+		unreadable += partition->seen.fates[FATE_UNREADABLE];
+	}
+	raise_counter(gauges->foreign, &gauges->foreign_told, foreign);
+	raise_counter(gauges->unreadable, &gauges->unreadable_told, unreadable);
+}
+
+static void collect_kinds(struct gauges *gauges, const struct pipeline *pipeline)
+{
+	for (int kind = 0; kind < STREAM_KIND_COUNT; kind++) {
+		struct kind_series *series = &gauges->kinds[kind];
+		struct tally seen = {0};
+		for (size_t i = 0; i < pipeline->shard_count; i++) {
+			const struct tally *tally = &pipeline->shards[i]->seen[kind];
+			seen.accepted += tally->accepted;
+			seen.rejected += tally->rejected;
+			seen.duplicates += tally->duplicates;
+		}
+		raise_counter(series->counted, &series->told.accepted, seen.accepted);
+		raise_counter(series->rejected, &series->told.rejected, seen.rejected);
+		raise_counter(series->duplicates, &series->told.duplicates, seen.duplicates);
+	}
+}
+
+static void collect_shards(struct gauges *gauges, const struct pipeline *pipeline)
+{
+	double bytes = 0, events = 0, uncommitted = 0, quarantined = 0;
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		const struct shard *shard = pipeline->shards[i];
+		bytes += (double)shard_bytes(shard);
+		events += (double)overlay_event_count(shard->active.overlay);
+		uncommitted += (double)shard_uncommitted(shard);
+		quarantined += (double)shard->ledger.streams_quarantined.count;
+	}
+	metric_set(gauges->overlay_bytes, bytes);
+	metric_set(gauges->overlay_events, events);
+	metric_set(gauges->uncommitted, uncommitted);
+	metric_set(gauges->quarantined, quarantined);
+}
+
+static void collect(void *owner)
+{
+	struct gauges *gauges = owner;
+	struct gauges_view view = {0};
+	gauges->look(gauges->owner, &view);
+	const struct pipeline *pipeline = view.live->pipeline;
+	if (gauges->told_of != pipeline) {
+		begin_anew(gauges, pipeline);
+	}
+	collect_partitions(gauges, pipeline);
+	collect_kinds(gauges, pipeline);
+	collect_shards(gauges, pipeline);
+	raise_counter(gauges->restarts, &gauges->restarts_told, view.live->restarts);
+	metric_set(gauges->rebuild_progress, view.shadow == NULL ? 1 : view.rebuild_progress);
+	metric_set(gauges->store_bytes, (double)view.store_bytes);
+	metric_set(gauges->waiting, (double)view.waiting);
+	metric_set(gauges->reachable, pipeline->is_reachable);
+}
+
+int gauges_new(struct metrics *metrics, void (*look)(void *owner, struct gauges_view *ret_view),
+	void *owner, struct gauges **ret_gauges)
+{
+	struct gauges *gauges = calloc(1, sizeof *gauges);
+	if (gauges == NULL) {
+		return -ENOMEM;
+	}
+	gauges->metrics = metrics;
+	gauges->look = look;
+	gauges->owner = owner;
+	add_counters(gauges);
+	add_gauges(gauges);
+	metrics_on_collect(metrics, collect, gauges);
+	*ret_gauges = gauges;
+	return 0;
+}
+
+struct gauges *gauges_free(struct gauges *gauges)
+{
+	if (gauges != NULL) {
+		free(gauges->partitions);
+		free(gauges);
+	}
+	return NULL;
+}
+
+void gauges_committed(struct gauges *gauges, int64_t took_us)
+{
+	metric_add(gauges->commits, 1);
+	metric_observe(gauges->commit_seconds, (double)took_us / 1e6);
+}
+
+static struct metric *query_metric(struct gauges *gauges, const char *query, const char *code)
+{
+	char labels[LABELS_SIZE];
+	for (size_t i = 0; i < gauges->query_count; i++) {
+		const struct query_series *series = &gauges->queries[i];
+		if (strcmp(series->query, query) == 0 && strcmp(series->code, code) == 0) {
+			return series->metric;
+		}
+	}
+	if (gauges->query_count == SERIES_MAX) {
+		return NULL;
+	}
+	struct query_series *series = &gauges->queries[gauges->query_count++];
+	snprintf(series->query, sizeof series->query, "%s", query);
+	snprintf(series->code, sizeof series->code, "%s", code);
+	snprintf(labels, sizeof labels, "query=\"%s\",code=\"%s\"", series->query, series->code);
+	series->metric = counter(
+		gauges, "till_aggregator_queries_total", labels, "Queries answered, by result.");
+	return series->metric;
+}
+
+void gauges_answered(struct gauges *gauges, const char *query, const char *code, int64_t took_us)
+{
+	metric_add(query_metric(gauges, query, code), 1);
+	metric_observe(gauges->query_seconds, (double)took_us / 1e6);
+}
+
+void gauges_reply_lost(struct gauges *gauges)
+{
+	metric_add(gauges->lost, 1);
+}
+
+void gauges_check_failed(struct gauges *gauges)
+{
+	metric_add(gauges->check_failures, 1);
+}

@@ -1,0 +1,98 @@
+#include "aggregator/health.h"
+#include <inttypes.h>
+#include <stdarg.h>
+
+static bool is_broken(const struct health *health)
+{
+	const struct pipeline *pipeline = health->live->pipeline;
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		if (pipeline->shards[i]->is_broken || pipeline->shards[i]->is_full ||
+			pipeline->shards[i]->ledger.streams_quarantined.count > 0) {
+			return true;
+		}
+	}
+	return health->check_error[0] != '\0' || health->scrub_error[0] != '\0';
+}
+
+const char *health_state(const struct health *health)
+{
+	if (is_broken(health)) {
+		return "broken";
+	}
+	if (!health->is_ready) {
+		return "starting";
+	}
+	return health->shadow != NULL ? "rebuilding" : "serving";
+}
+
+__attribute__((format(printf, 2, 3))) static void say(
+	struct text_set *problems, const char *format, ...)
+{
+	char text[1024];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	(void)text_set_add(problems, text); /* past TEXT_SET_MAX enough was said */
+}
+
+static void say_of_shard(const struct shard *shard, size_t index, struct text_set *problems)
+{
+	if (shard->is_broken) {
+		say(problems, "broken: shard %zu: %s; run with --rebuild", index,
+			shard->broken_why);
+	}
+	if (shard->is_full) {
+		say(problems,
+			"disk full: shard %zu can't write commit %" PRIu64
+			"; reading pauses, answers go on",
+			index, shard->frozen.number);
+	}
+	const char *const *name = text_set_list(&shard->ledger.streams_quarantined);
+	for (; *name != NULL; name++) {
+		say(problems,
+			"quarantine: stream %s has more than %d gaps; its records are set aside",
+			*name, COUNTED_INTERVALS_MAX);
+	}
+}
+
+void health_problems(const struct health *health, struct text_set *problems)
+{
+	const struct pipeline *pipeline = health->live->pipeline;
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		say_of_shard(pipeline->shards[i], i, problems);
+	}
+	if (health->check_error[0] != '\0') {
+		say(problems, "self-check failed: %s", health->check_error);
+	}
+	if (health->scrub_error[0] != '\0') {
+		say(problems, "corrupt: %s; run with --rebuild", health->scrub_error);
+	}
+	if (pipeline->has_report && !pipeline->is_reachable) {
+		say(problems, "Kafka unreachable: %s; answering from the store",
+			health->live->kafka_error);
+	}
+}
+
+bool health_write(const struct health *health, FILE *out)
+{
+	struct text_set problems = {0};
+	health_problems(health, &problems);
+	for (const char *const *text = text_set_list(&problems); *text != NULL; text++) {
+		fprintf(out, "%s\n", *text);
+	}
+	if (!health->is_ready) {
+		fprintf(out,
+			"starting: catching up with what the log held at start, %" PRId64
+			" records to go\n",
+			pipeline_lag(health->live->pipeline));
+	}
+	if (health->shadow != NULL) {
+		fprintf(out, "rebuilding: %.1f %%\n", 100 * health->rebuild_progress);
+	}
+	if (problems.count == 0 && health->is_ready) {
+		fprintf(out, "ok\n");
+	}
+	text_set_deinit(&problems);
+	return health->is_ready && !is_broken(health);
+}

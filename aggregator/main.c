@@ -1,0 +1,119 @@
+/* till-aggregator: reads the log, counts each event once, keeps the totals in LMDB and answers for them. */
+#include "aggregator/aggregator.h"
+#include "aggregator/dump.h"
+#include "aggregator/text_set.h"
+#include "runtime/log.h"
+#include "runtime/program.h"
+#include <errno.h>
+#include <string.h>
+
+enum { ACCEPTED_MAX = TEXT_SET_MAX };
+
+/* What the command line says beside the configuration. */
+struct arguments {
+	const char *accepted[ACCEPTED_MAX];
+	bool rebuild;
+	bool dump;
+};
+
+static int exit_code_of(int r)
+{
+	switch (r) {
+	case 0:
+		return EXIT_STOPPED;
+	case AGGREGATOR_E_DECISION:
+		return EXIT_DECISION;
+	case AGGREGATOR_E_USAGE:
+		return EXIT_USAGE;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+static int run(const struct aggregator_config *config, const struct arguments *arguments,
+	struct program *program)
+{
+	struct text_set accepted = {0};
+	struct aggregator *aggregator = NULL;
+	char error[512] = "";
+	int r = 0;
+
+	for (int i = 0; i < ACCEPTED_MAX && arguments->accepted[i] != NULL && r == 0; i++) {
+		r = text_set_add(&accepted, arguments->accepted[i]);
+	}
+	const struct aggregator_options options = {
+		.config = config,
+		.accepted = &accepted,
+		.wants_rebuild = arguments->rebuild,
+	};
+	if (r == 0) {
+		r = aggregator_new(&options, &aggregator, error, sizeof error);
+	}
+	if (r == 0) {
+		r = aggregator_run(aggregator, program);
+	}
+	if (r < 0 || error[0] != '\0') {
+		log_line(LOG_ERROR, "till-aggregator failed", "why=\"%s\"",
+			error[0] != '\0' ? error : strerror(-r));
+	}
+	aggregator_free(aggregator);
+	text_set_deinit(&accepted);
+	return exit_code_of(r);
+}
+
+static int dump(const struct aggregator_config *config)
+{
+	char error[512] = "";
+	int r = dump_write(config, stdout, error, sizeof error);
+	if (r != 0) {
+		log_line(LOG_ERROR, "the store can't be dumped", "why=\"%s\"", error);
+	}
+	return exit_code_of(r);
+}
+
+/* `--rebuild VIEW` is `--rebuild`: views are filled together, for they are read from one log and switched in as one. */
+static int drop_view_name(int argc, char **argv)
+{
+	int kept = 0;
+	for (int i = 0; i < argc; i++) {
+		argv[kept++] = argv[i];
+		bool is_rebuild = strcmp(argv[i], "--rebuild") == 0;
+		if (is_rebuild && i + 1 < argc && argv[i + 1][0] != '-') {
+			i++;
+		}
+	}
+	argv[kept] = NULL;
+	return kept;
+}
+
+int main(int argc, char **argv)
+{
+	static struct aggregator_config config;
+	struct arguments arguments = {0};
+	struct program program;
+	const struct program_flag flags[] = {
+		{"--accept-gap", "TEXT",
+			"go on although the log lacks this; exactly as it was refused",
+			arguments.accepted, NULL, ACCEPTED_MAX},
+		{"--rebuild", NULL, "count the log anew beside the live store, then switch to that",
+			NULL, &arguments.rebuild, 0},
+		{"--dump", NULL, "print every row of a stopped store as lines of JSON and exit",
+			NULL, &arguments.dump, 0},
+		{0},
+	};
+	const struct program_spec spec = {
+		.name = "till-aggregator",
+		.summary = "counts each event once and answers for the totals",
+		.schema = &aggregator_config_schema,
+		.target = &config,
+		.flags = flags,
+		.validate = aggregator_config_check,
+	};
+	argc = drop_view_name(argc, argv);
+	int code = program_parse(&program, &spec, argc, argv);
+	if (code < 0) {
+		code = arguments.dump ? dump(&config) : run(&config, &arguments, &program);
+	}
+	aggregator_config_deinit(&config);
+	return code;
+}

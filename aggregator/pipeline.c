@@ -1,0 +1,485 @@
+#include "aggregator/pipeline_judge.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	/* After so long without a record what changed is written: a quiet shop's last sale is on disk at once. */
+	QUIET_MS = 75,
+	/* Rows that one transaction may change: LMDB 0.9.24 keeps at most 131,071 changed pages well, and rows in a
+	 * large store lie in a page each. */
+	FREEZE_EVENTS_MAX = 100000,
+};
+
+static size_t shard_index(const struct pipeline *pipeline, int32_t partition)
+{
+	return (size_t)partition % pipeline->shard_count;
+}
+
+static struct shard *shard_of(const struct pipeline *pipeline, const struct partition *partition)
+{
+	return pipeline->shards[shard_index(pipeline, partition->number)];
+}
+
+struct partition *pipeline_partition(
+	const struct pipeline *pipeline, enum kind topic, int32_t number)
+{
+	size_t low = 0, high = pipeline->partition_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		struct partition *partition = pipeline->partitions[middle];
+		if (partition->topic == topic && partition->number == number) {
+			return partition;
+		}
+		if (partition->topic < topic ||
+			(partition->topic == topic && partition->number < number)) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return NULL;
+}
+
+static int append(struct partition ***list, size_t *count, struct partition *partition)
+{
+	struct partition **grown = realloc(*list, (*count + 1) * sizeof *grown);
+	if (grown == NULL) {
+		return -ENOMEM;
+	}
+	grown[(*count)++] = partition;
+	*list = grown;
+	return 0;
+}
+
+int pipeline_add_partition(struct pipeline *pipeline, enum kind topic, int32_t number,
+	struct partition **ret_partition)
+{
+	size_t shard = shard_index(pipeline, number);
+	struct partition *partition = calloc(1, sizeof *partition);
+	if (partition == NULL) {
+		return -ENOMEM;
+	}
+	*partition = (struct partition){.topic = topic,
+		.number = number,
+		.position = POSITION_START,
+		.high = -1,
+		.target = -1,
+		.moved_ms = pipeline->now_ms};
+	int r = append(&pipeline->partitions, &pipeline->partition_count, partition);
+	if (r < 0) {
+		free(partition);
+		return r;
+	}
+	/* Into its place: they stay in order of topic and number. */
+	for (size_t i = pipeline->partition_count - 1; i > 0; i--) {
+		struct partition *below = pipeline->partitions[i - 1];
+		if (below->topic < topic || (below->topic == topic && below->number < number)) {
+			break;
+		}
+		pipeline->partitions[i] = below;
+		pipeline->partitions[i - 1] = partition;
+	}
+	r = append(&pipeline->by_shard[shard], &pipeline->by_shard_count[shard], partition);
+	*ret_partition = partition;
+	return r;
+}
+
+static int load_position(void *owner, struct slice key, struct slice value)
+{
+	struct pipeline *pipeline = owner;
+	struct partition *partition = NULL;
+	struct position position;
+	struct slice topic;
+	int32_t number;
+
+	if (!position_key_parse(key, &topic, &number) || number < 0 ||
+		!position_decode(value, &position)) {
+		return STORE_E_CORRUPT;
+	}
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		if (slice_equals_text(topic, pipeline->options.topics[kind])) {
+			int r = pipeline_add_partition(
+				pipeline, (enum kind)kind, number, &partition);
+			if (r < 0) {
+				return r;
+			}
+			partition->position = position;
+		}
+	}
+	return 0; /* a topic that is no longer configured keeps its row */
+}
+
+static int load_positions(struct pipeline *pipeline, struct store *store)
+{
+	struct snapshot *snapshot = NULL;
+	int r = snapshot_begin(store, pipeline->options.generation, &snapshot);
+	if (r == 0) {
+		r = snapshot_walk(
+			snapshot, TABLE_OFFSETS, slice_of(NULL, 0), load_position, pipeline);
+	}
+	snapshot_end(snapshot);
+	return r;
+}
+
+static int new_shard(struct pipeline *pipeline, size_t index)
+{
+	const struct pipeline_options *options = &pipeline->options;
+	struct shard_options shard = {
+		.store = options->stores->items[index],
+		.worker = options->stores->workers[index],
+		.views = options->views,
+		.generation = options->generation,
+		.committed = options->committed,
+		.owner = options->owner,
+	};
+	memcpy(shard.hash_key, options->hash_key, sizeof shard.hash_key);
+	int r = shard_new(&shard, &pipeline->shards[index]);
+	return r == 0 ? load_positions(pipeline, shard.store) : r;
+}
+
+int pipeline_new(const struct pipeline_options *options, struct pipeline **ret_pipeline)
+{
+	struct pipeline *pipeline = calloc(1, sizeof *pipeline);
+	if (pipeline == NULL) {
+		return -ENOMEM;
+	}
+	pipeline->options = *options;
+	pipeline->shard_count = options->stores->count;
+	int r = document_init(&pipeline->document, EVENT_NODES_MAX);
+	for (size_t i = 0; i < pipeline->shard_count && r == 0; i++) {
+		r = new_shard(pipeline, i);
+	}
+	if (r != 0) {
+		pipeline_free(pipeline);
+		return r;
+	}
+	*ret_pipeline = pipeline;
+	return 0;
+}
+
+struct pipeline *pipeline_free(struct pipeline *pipeline)
+{
+	if (pipeline == NULL) {
+		return NULL;
+	}
+	for (size_t i = 0; i < SHARDS_MAX; i++) {
+		shard_free(pipeline->shards[i]);
+		free(pipeline->by_shard[i]);
+	}
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		free(pipeline->partitions[i]);
+	}
+	free(pipeline->partitions);
+	document_deinit(&pipeline->document);
+	text_set_deinit(&pipeline->missing);
+	free(pipeline);
+	return NULL;
+}
+
+/* The first record after a start at the anchor. Anything but the anchor itself, unchanged, is another log; only where
+ * the log has lost single records (compaction) may a later one come. */
+static int check_anchor(struct pipeline *pipeline, struct partition *partition,
+	const struct record *record, bool *ret_is_done)
+{
+	struct anchor anchor =
+		anchor_of(record->offset, record->timestamp_ms, record->key, record->value);
+	const char *topic = pipeline->options.topics[partition->topic];
+	*ret_is_done = true;
+	if (record->offset >= partition->position.next) {
+		partition->state = PARTITION_READING;
+		pipeline->options.notice(pipeline->options.owner, "anchor gone, nothing missing",
+			topic, partition->number);
+		*ret_is_done = false;
+		return 0;
+	}
+	if (record->offset > partition->position.anchor.offset) {
+		return 0; /* between a lost anchor and the stored offset */
+	}
+	if (anchor_equal(&anchor, &partition->position.anchor)) {
+		partition->state = PARTITION_READING;
+		return 0;
+	}
+	partition->state = PARTITION_STOPPED;
+	return pipeline_judge_recreated(pipeline, partition->topic);
+}
+
+static void move_on(struct pipeline *pipeline, struct partition *partition,
+	const struct record *record, enum fate fate)
+{
+	partition->position.next = record->offset + 1;
+	partition->position.anchor =
+		anchor_of(record->offset, record->timestamp_ms, record->key, record->value);
+	books_enter(&partition->position.books, fate);
+	books_enter(&partition->seen, fate);
+	if (partition->high < partition->position.next) {
+		partition->high = partition->position.next;
+	}
+	partition->is_changed = true;
+	partition->moved_ms = pipeline->now_ms;
+	shard_touch(shard_of(pipeline, partition), pipeline->now_ms);
+}
+
+int pipeline_take(void *owner, const struct record *record)
+{
+	struct pipeline *pipeline = owner;
+	struct partition *partition =
+		pipeline_partition(pipeline, record->topic_kind, record->partition);
+	bool is_done = false;
+	enum fate fate;
+
+	if (partition == NULL || partition->state == PARTITION_STOPPED ||
+		shard_of(pipeline, partition)->is_broken) {
+		return 0; /* read again from the position, once that can go on */
+	}
+	int r = 0;
+	if (partition->state == PARTITION_CHECKING) {
+		r = check_anchor(pipeline, partition, record, &is_done);
+	}
+	if (r < 0 || is_done || record->offset < partition->position.next) {
+		return r;
+	}
+	r = record_read(&pipeline->document, record, &pipeline->reading);
+	if (r < 0) {
+		return r;
+	}
+	r = shard_take(shard_of(pipeline, partition), pipeline->options.topics[partition->topic],
+		record, &pipeline->reading, &fate);
+	if (r < 0) {
+		return r == -EBADMSG ? 0 : r;
+	}
+	move_on(pipeline, partition, record, fate);
+	return 0;
+}
+
+int pipeline_end(void *owner, enum kind topic, int32_t number, int64_t next)
+{
+	struct pipeline *pipeline = owner;
+	struct partition *partition = pipeline_partition(pipeline, topic, number);
+	if (partition == NULL || partition->state == PARTITION_STOPPED || next < 0) {
+		return 0;
+	}
+	if (partition->state == PARTITION_CHECKING && next >= partition->position.next) {
+		partition->state = PARTITION_READING; /* no anchor, and nothing after it */
+		pipeline->options.notice(pipeline->options.owner, "anchor gone, nothing missing",
+			pipeline->options.topics[topic], number);
+	}
+	if (next > partition->position.next && !shard_of(pipeline, partition)->is_broken) {
+		/* Control records of other producers: nothing of ours lies between. */
+		partition->position.next = next;
+		partition->is_changed = true;
+		shard_touch(shard_of(pipeline, partition), pipeline->now_ms);
+	}
+	if (next > partition->high) {
+		partition->high = next;
+	}
+	partition->moved_ms = pipeline->now_ms;
+	return 0;
+}
+
+int pipeline_stopped(void *owner, enum kind topic, int32_t number, const char *why)
+{
+	struct pipeline *pipeline = owner;
+	struct partition *partition = pipeline_partition(pipeline, topic, number);
+	(void)why;
+	if (partition != NULL && partition->state != PARTITION_STOPPED) {
+		partition->state = PARTITION_STOPPED;
+		pipeline->must_restart = true;
+	}
+	return 0;
+}
+
+void pipeline_rewind(struct pipeline *pipeline)
+{
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		pipeline->partitions[i]->state = PARTITION_WAITING;
+		pipeline->partitions[i]->moved_ms = pipeline->now_ms;
+	}
+	pipeline->must_restart = false;
+}
+
+static bool is_large(const struct pipeline *pipeline, const struct shard *shard)
+{
+	return shard_bytes(shard) >= (size_t)pipeline->options.overlay_bytes_max ||
+	       overlay_event_count(shard->active.overlay) >= FREEZE_EVENTS_MAX;
+}
+
+static int freeze(struct pipeline *pipeline, size_t index)
+{
+	return shard_freeze(pipeline->shards[index], pipeline->by_shard[index],
+		pipeline->by_shard_count[index], pipeline->options.topics);
+}
+
+/* How long until this shard's changes are to be frozen; 0: now. */
+static int64_t due_in(const struct pipeline *pipeline, const struct shard *shard, int64_t now_ms)
+{
+	if (is_large(pipeline, shard)) {
+		return 0;
+	}
+	int64_t old = shard->changed_ms + pipeline->options.commit_interval_ms - now_ms;
+	int64_t quiet = shard->taken_ms + QUIET_MS - now_ms;
+	int64_t wait = old < quiet ? old : quiet;
+	return wait < 0 ? 0 : wait;
+}
+
+int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	pipeline->now_ms = now_ms;
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		struct shard *shard = pipeline->shards[i];
+		shard_retry(shard, now_ms);
+		if (shard->is_frozen || !shard->is_changed || shard->is_broken) {
+			continue; /* a finished commit wakes the loop */
+		}
+		int64_t wait_ms = due_in(pipeline, shard, now_ms);
+		int r = wait_ms == 0 ? freeze(pipeline, i) : 0;
+		if (r < 0) {
+			return r;
+		}
+		if (wait_ms > 0 && wait_ms < *ret_wait_ms) {
+			*ret_wait_ms = wait_ms;
+		}
+	}
+	return 0;
+}
+
+int pipeline_flush(struct pipeline *pipeline, bool *ret_is_clean)
+{
+	bool is_clean = true;
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		struct shard *shard = pipeline->shards[i];
+		if (!shard->is_frozen && shard->is_changed && !shard->is_broken) {
+			int r = freeze(pipeline, i);
+			if (r < 0) {
+				return r;
+			}
+		}
+		is_clean = is_clean && !shard->is_frozen && !shard->is_changed;
+	}
+	*ret_is_clean = is_clean;
+	return 0;
+}
+
+bool pipeline_is_full(const struct pipeline *pipeline)
+{
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		const struct shard *shard = pipeline->shards[i];
+		if (shard->is_broken || (shard->is_frozen && is_large(pipeline, shard))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool pipeline_is_caught_up(const struct pipeline *pipeline)
+{
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		if (pipeline->partitions[i]->target > pipeline->partitions[i]->position.next) {
+			return false;
+		}
+	}
+	return pipeline->is_targeted;
+}
+
+int64_t pipeline_lag(const struct pipeline *pipeline)
+{
+	int64_t lag = 0;
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		lag += partition_lag(pipeline->partitions[i]);
+	}
+	return pipeline->is_reachable ? lag : -1;
+}
+
+const struct partition *pipeline_stalled(const struct pipeline *pipeline, int64_t stall_ms)
+{
+	if (!pipeline->is_reachable || pipeline_is_full(pipeline)) {
+		return NULL;
+	}
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		const struct partition *partition = pipeline->partitions[i];
+		bool is_started = partition->state == PARTITION_CHECKING ||
+				  partition->state == PARTITION_READING;
+		if (is_started && partition_lag(partition) > 0 &&
+			pipeline->now_ms - partition->moved_ms >= stall_ms) {
+			return partition;
+		}
+	}
+	return NULL;
+}
+
+bool pipeline_reached(const struct pipeline *pipeline, const struct pipeline *other)
+{
+	for (size_t i = 0; i < other->partition_count; i++) {
+		const struct partition *theirs = other->partitions[i];
+		const struct partition *ours =
+			pipeline_partition(pipeline, theirs->topic, theirs->number);
+		if (theirs->position.next > 0 &&
+			(ours == NULL || ours->position.next < theirs->position.next)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+int pipeline_has(struct pipeline *pipeline, const struct certificate *certificate, bool *ret_has)
+{
+	struct stream_id id = {
+		certificate->edge, certificate->run, stream_kind_of(certificate->kind, false)};
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		struct stream *stream = NULL;
+		int r = streams_get(pipeline->shards[i]->streams, &id, &stream);
+		if (r < 0) {
+			return r;
+		}
+		if (counted_has(&stream->counted, certificate->seq)) {
+			*ret_has = true;
+			return 0;
+		}
+	}
+	*ret_has = false;
+	return 0;
+}
+
+uint64_t pipeline_commit(const struct pipeline *pipeline)
+{
+	uint64_t commit = 0;
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		commit += pipeline->shards[i]->committed;
+	}
+	return commit;
+}
+
+int64_t pipeline_event_ts(const struct pipeline *pipeline)
+{
+	int64_t event_ts = 0;
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		int64_t ts = pipeline->shards[i]->ledger.event_ts;
+		event_ts = ts > event_ts ? ts : event_ts;
+	}
+	return event_ts;
+}
+
+int pipeline_gaps(const struct pipeline *pipeline, struct text_set *gaps)
+{
+	int r = 0;
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		const char *const *text = text_set_list(&pipeline->shards[i]->ledger.gaps);
+		for (; *text != NULL && r == 0; text++) {
+			r = text_set_add(gaps, *text);
+		}
+	}
+	return r == -ENOSPC ? 0 : r;
+}
+
+void pipeline_tallies(const struct pipeline *pipeline, struct tally ret_tallies[STREAM_KIND_COUNT])
+{
+	memset(ret_tallies, 0, STREAM_KIND_COUNT * sizeof *ret_tallies);
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		for (int kind = 0; kind < STREAM_KIND_COUNT; kind++) {
+			const struct tally *tally = &pipeline->shards[i]->ledger.tallies[kind];
+			ret_tallies[kind].accepted += tally->accepted;
+			ret_tallies[kind].rejected += tally->rejected;
+			ret_tallies[kind].duplicates += tally->duplicates;
+		}
+	}
+}

@@ -1,0 +1,248 @@
+#include "aggregator/pipeline_judge.h"
+#include "aggregator/gap.h"
+#include <errno.h>
+
+static bool owns(const struct pipeline *pipeline, int32_t number)
+{
+	const struct pipeline_options *options = &pipeline->options;
+	return options->owns_all || (number < OWN_MAX && options->owned[number]);
+}
+
+/* The store says from now on that this is missing; in every shard, for a shard may be all that is left to ask. */
+static int keep_gap(struct pipeline *pipeline, const char *text)
+{
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		int r = text_set_add(&pipeline->shards[i]->ledger.gaps, text);
+		if (r < 0 && r != -ENOSPC) {
+			return r;
+		}
+		shard_touch(pipeline->shards[i], pipeline->now_ms);
+	}
+	return 0;
+}
+
+/* 0 and whether to go on: an operator gave exactly this text. */
+static int ask_operator(struct pipeline *pipeline, const char *text, bool *ret_is_accepted)
+{
+	*ret_is_accepted = text_set_have(pipeline->options.accepted, text);
+	if (*ret_is_accepted) {
+		return keep_gap(pipeline, text);
+	}
+	int r = text_set_add(&pipeline->missing, text);
+	return r == -ENOSPC ? 0 : r;
+}
+
+static void reset(struct pipeline *pipeline, struct partition *partition, int64_t next)
+{
+	partition->position.next = next;
+	partition->position.anchor = POSITION_START.anchor;
+	partition->high = -1;
+	partition->target = -1;
+	partition->is_changed = true;
+	if (partition->state == PARTITION_READING || partition->state == PARTITION_CHECKING) {
+		partition->state = PARTITION_STOPPED;
+		pipeline->must_restart = true;
+	}
+	shard_touch(pipeline->shards[(size_t)partition->number % pipeline->shard_count],
+		pipeline->now_ms);
+}
+
+int pipeline_judge_recreated(struct pipeline *pipeline, enum kind topic)
+{
+	char text[GAP_TEXT_SIZE];
+	bool is_accepted = false;
+
+	gap_of_topic(pipeline->options.topics[topic], text);
+	int r = ask_operator(pipeline, text, &is_accepted);
+	if (r < 0 || !is_accepted) {
+		return r;
+	}
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		struct partition *partition = pipeline->partitions[i];
+		if (partition->topic == topic) {
+			reset(pipeline, partition, 0);
+			pipeline->must_restart |= partition->state == PARTITION_STOPPED;
+		}
+	}
+	return 0;
+}
+
+/* Another cluster has other records at the same offsets: all of the shard's partitions begin anew. */
+static int judge_cluster(struct pipeline *pipeline, size_t index, const char *cluster_id)
+{
+	struct ledger *ledger = &pipeline->shards[index]->ledger;
+	char text[GAP_TEXT_SIZE];
+	bool is_accepted = true;
+	int r = 0;
+
+	if (strcmp(ledger->cluster_id, cluster_id) == 0) {
+		return 0;
+	}
+	if (ledger->cluster_id[0] != '\0') {
+		gap_of_cluster(ledger->cluster_id, cluster_id, text);
+		r = ask_operator(pipeline, text, &is_accepted);
+		if (r < 0 || !is_accepted) {
+			return r;
+		}
+		for (size_t i = 0; i < pipeline->by_shard_count[index]; i++) {
+			reset(pipeline, pipeline->by_shard[index][i], 0);
+		}
+	}
+	snprintf(ledger->cluster_id, sizeof ledger->cluster_id, "%s", cluster_id);
+	shard_touch(pipeline->shards[index], pipeline->now_ms);
+	return 0;
+}
+
+static int learn_partitions(
+	struct pipeline *pipeline, const struct log_report *report, enum kind topic)
+{
+	int r = 0;
+	for (int32_t i = 0; i < report->partition_counts[topic] && r == 0; i++) {
+		struct partition *partition = pipeline_partition(pipeline, topic, i);
+		if (partition == NULL && owns(pipeline, i)) {
+			r = pipeline_add_partition(pipeline, topic, i, &partition);
+		}
+	}
+	return r;
+}
+
+/* Kafka takes no partition away: fewer than were read are those of another topic. */
+static int judge_count(struct pipeline *pipeline, const struct log_report *report, enum kind topic)
+{
+	int32_t count = report->partition_counts[topic];
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		const struct partition *partition = pipeline->partitions[i];
+		if (partition->topic == topic && count > 0 && partition->number >= count &&
+			partition->position.next > 0) {
+			return pipeline_judge_recreated(pipeline, topic);
+		}
+	}
+	return 0;
+}
+
+/* The partition's watermarks; NULL when they are not known, or when it is none of ours. */
+static const struct watermarks *marks_of(const struct pipeline *pipeline,
+	const struct log_report *report, const struct partition *partition)
+{
+	if (partition->number >= report->partition_counts[partition->topic] ||
+		!owns(pipeline, partition->number)) {
+		return NULL;
+	}
+	const struct watermarks *marks = &report->partitions[partition->topic][partition->number];
+	return marks->low < 0 || marks->high < 0 ? NULL : marks;
+}
+
+static int judge_partition(
+	struct pipeline *pipeline, struct partition *partition, const struct watermarks *marks)
+{
+	char text[GAP_TEXT_SIZE];
+	bool is_accepted = false;
+	int64_t offset = 0;
+	int r = 0;
+
+	switch (position_judge(&partition->position, marks->low, marks->high, &offset)) {
+	case POSITION_RECREATED:
+		r = pipeline_judge_recreated(pipeline, partition->topic);
+		if (r < 0 || partition->position.next > 0) {
+			return r;
+		}
+		break; /* accepted: it begins anew, maybe with a gap of its own */
+	case POSITION_MISSING:
+		break;
+	default:
+		return 0;
+	}
+	if (marks->low <= partition->position.next) {
+		return 0;
+	}
+	gap_of_offsets(pipeline->options.topics[partition->topic], partition->number,
+		partition->position.next, marks->low - 1, text);
+	r = ask_operator(pipeline, text, &is_accepted);
+	if (r == 0 && is_accepted) {
+		reset(pipeline, partition, marks->low);
+	}
+	return r;
+}
+
+static int judge(struct pipeline *pipeline, const struct log_report *report)
+{
+	int r = 0;
+	for (size_t i = 0; i < pipeline->shard_count && r == 0; i++) {
+		r = judge_cluster(pipeline, i, report->cluster_id);
+	}
+	for (int kind = 0; kind < KIND_COUNT && r == 0; kind++) {
+		r = judge_count(pipeline, report, (enum kind)kind);
+		if (r == 0) {
+			r = learn_partitions(pipeline, report, (enum kind)kind);
+		}
+	}
+	for (size_t i = 0; i < pipeline->partition_count && r == 0; i++) {
+		struct partition *partition = pipeline->partitions[i];
+		const struct watermarks *marks = marks_of(pipeline, report, partition);
+		if (marks != NULL && partition->state == PARTITION_WAITING) {
+			r = judge_partition(pipeline, partition, marks);
+		}
+	}
+	return r;
+}
+
+static int start(
+	struct pipeline *pipeline, struct partition *partition, const struct watermarks *marks)
+{
+	const struct pipeline_options *options = &pipeline->options;
+	int64_t offset = 0;
+	enum position_verdict verdict =
+		position_judge(&partition->position, marks->low, marks->high, &offset);
+
+	if (verdict == POSITION_ANCHOR_GONE) {
+		options->notice(options->owner, "anchor gone, nothing missing",
+			options->topics[partition->topic], partition->number);
+	}
+	partition->state = verdict == POSITION_CHECK ? PARTITION_CHECKING : PARTITION_READING;
+	partition->moved_ms = pipeline->now_ms;
+	return options->start(options->owner, partition->topic, partition->number, offset);
+}
+
+static int start_or_note(struct pipeline *pipeline, const struct log_report *report)
+{
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		struct partition *partition = pipeline->partitions[i];
+		const struct watermarks *marks = marks_of(pipeline, report, partition);
+		if (marks == NULL) {
+			continue;
+		}
+		if (marks->high > partition->high) {
+			partition->high = marks->high;
+		}
+		if (partition->target < 0) {
+			partition->target = marks->high;
+		}
+		int r = partition->state == PARTITION_WAITING ? start(pipeline, partition, marks)
+							      : 0;
+		if (r < 0) {
+			return r;
+		}
+	}
+	return 0;
+}
+
+int pipeline_observe(struct pipeline *pipeline, const struct log_report *report)
+{
+	pipeline->has_report = true;
+	pipeline->is_reachable = report->is_reachable;
+	if (!report->is_reachable) {
+		return 0;
+	}
+	int r = judge(pipeline, report);
+	if (r < 0) {
+		return r;
+	}
+	if (pipeline->missing.count > 0) {
+		return PIPELINE_E_DECISION;
+	}
+	r = start_or_note(pipeline, report);
+	if (r == 0) {
+		pipeline->is_targeted = true;
+	}
+	return r;
+}

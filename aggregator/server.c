@@ -1,0 +1,348 @@
+#include "aggregator/server.h"
+#include "runtime/clock.h"
+#include "runtime/config.h"
+#include "runtime/loop.h"
+#include "runtime/socket.h"
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	/* Requests of one round, so that records come in between however many ask. */
+	REQUESTS_PER_ROUND = 64,
+	ROUND_MS = 10,
+	ENDPOINTS_MAX = 8,
+	/* A reply is at most ANSWER_SIZE_MAX of rows, and a row's columns beside it. */
+	REPLY_SIZE_MAX = ANSWER_SIZE_MAX + 1024 * 1024,
+	ENVELOPE_SIZE_MAX = 16 * 1024,
+};
+
+struct server {
+	struct server_options options;
+	struct socket *socket;
+	struct message message;
+	struct document document;
+	struct query query;
+	struct buffer reply;
+	struct buffer envelope;
+	struct waiting *waiting;
+	char endpoints[ENDPOINTS_MAX][ENDPOINT_SIZE];
+	const char *endpoint_list[ENDPOINTS_MAX + 1];
+	int64_t now_ms;
+	int error; /* of a handler, while waiting queries are walked */
+};
+
+/* Whom to answer: the frames before the request. */
+struct envelope {
+	struct iovec frames[SOCKET_FRAMES_MAX];
+	size_t count;
+};
+
+static int send_reply(struct server *server, const struct envelope *envelope)
+{
+	struct iovec frames[SOCKET_FRAMES_MAX];
+	memcpy(frames, envelope->frames, envelope->count * sizeof *frames);
+	frames[envelope->count] = (struct iovec){server->reply.bytes, server->reply.size};
+	int r = socket_send(server->socket, frames, envelope->count + 1);
+	if (r > 0) {
+		server->options.lost(server->options.owner); /* it went away, or reads nothing */
+	}
+	return r < 0 ? r : 0;
+}
+
+static int refuse(struct server *server, const struct envelope *envelope, enum encoding encoding,
+	const struct complaint *complaint)
+{
+	buffer_clear(&server->reply);
+	query_encode_error(complaint, encoding, &server->reply);
+	return server->reply.error != 0 ? server->reply.error : send_reply(server, envelope);
+}
+
+/* "ok", or the code of the error that the reply holds: errors are short, their code follows "code". */
+static const char *code_of(const struct buffer *reply, char code[32])
+{
+	static const char key[] = "code";
+	size_t end = reply->size < 256 ? reply->size : 256;
+	for (size_t i = 0; i + sizeof key + 3 < end; i++) {
+		if (memcmp(reply->bytes + i, "error", 5) == 0) {
+			const uint8_t *found = memmem(reply->bytes + i, end - i, key, 4);
+			size_t length = 0;
+			found = found == NULL ? reply->bytes + end : found + 4;
+			while (found < reply->bytes + end && (*found < 'a' || *found > 'z')) {
+				found++;
+			}
+			while (found < reply->bytes + end && length < 31 &&
+				((*found >= 'a' && *found <= 'z') || *found == '_')) {
+				code[length++] = (char)*found++;
+			}
+			code[length] = '\0';
+			return code;
+		}
+	}
+	return "ok";
+}
+
+static int answer(struct server *server, const struct envelope *envelope, int64_t start_us)
+{
+	char code[32];
+	buffer_clear(&server->reply);
+	int r = server->options.answer(server->options.owner, &server->query, &server->reply);
+	if (r < 0 || server->reply.error != 0) {
+		struct complaint complaint;
+		complaint_set(&complaint, REASON_INTERNAL, "", "the answer could not be made: %s",
+			strerror(r < 0 ? -r : -server->reply.error));
+		buffer_clear(&server->reply);
+		query_encode_error(&complaint, server->query.encoding, &server->reply);
+	}
+	server->options.answered(server->options.owner, query_type_name(server->query.type),
+		code_of(&server->reply, code), clock_monotonic_us() - start_us);
+	return send_reply(server, envelope);
+}
+
+static struct wish wish_of(const struct query *query)
+{
+	return (struct wish){
+		.is_exempt = query->type == QUERY_STATUS || query->type == QUERY_VIEWS,
+		.max_lag = query->max_lag,
+		.after = query->after,
+		.after_count = query->after_count,
+	};
+}
+
+static void pack_envelope(struct server *server, const struct envelope *envelope)
+{
+	buffer_clear(&server->envelope);
+	for (size_t i = 0; i < envelope->count; i++) {
+		uint32_t size = (uint32_t)envelope->frames[i].iov_len;
+		buffer_append(&server->envelope, &size, sizeof size);
+		buffer_append(&server->envelope, envelope->frames[i].iov_base, size);
+	}
+}
+
+static void unpack_envelope(struct slice packed, struct envelope *ret_envelope)
+{
+	size_t at = 0;
+	ret_envelope->count = 0;
+	while (at < packed.size) {
+		uint32_t size;
+		memcpy(&size, packed.bytes + at, sizeof size);
+		ret_envelope->frames[ret_envelope->count++] =
+			(struct iovec){(void *)(packed.bytes + at + sizeof size), size};
+		at += sizeof size + size;
+	}
+}
+
+/* Says why it can't be answered in time. */
+static int give_up(struct server *server, const struct envelope *envelope, enum verdict verdict,
+	enum encoding encoding, const char *type)
+{
+	struct complaint complaint;
+	bool is_starting = verdict == VERDICT_NOT_READY;
+	if (is_starting) {
+		complaint_set(&complaint, REASON_NOT_READY, "",
+			"still catching up with what the log held at start; try again");
+	} else {
+		complaint_set(
+			&complaint, REASON_TIMEOUT, "", "max_lag or after was not reached in time");
+	}
+	server->options.answered(server->options.owner, type, reason_code(complaint.reason), 0);
+	return refuse(server, envelope, encoding, &complaint);
+}
+
+static int wait_or_give_up(struct server *server, const struct envelope *envelope,
+	struct slice request, const struct wish *wish, enum verdict verdict)
+{
+	pack_envelope(server, envelope);
+	const struct waiting_query query = {
+		.envelope = buffer_slice(&server->envelope),
+		.request = request,
+		.wish = *wish,
+		.deadline_ms = server->now_ms + server->query.timeout_ms,
+	};
+	int r = server->query.timeout_ms == 0 || server->envelope.error != 0
+			? -ENOSPC
+			: waiting_add(server->waiting, &query);
+	return r == 0 ? 0
+		      : give_up(server, envelope, verdict, server->query.encoding,
+				query_type_name(server->query.type));
+}
+
+static int take_request(
+	struct server *server, const struct envelope *envelope, struct slice request)
+{
+	struct complaint complaint;
+	int64_t start_us = clock_monotonic_us();
+	int r = query_decode(&server->document, request, &server->query, &complaint);
+	if (r < 0) {
+		return r;
+	}
+	if (r > 0) {
+		server->options.answered(
+			server->options.owner, "", reason_code(complaint.reason), 0);
+		return refuse(server, envelope, encoding_of(request), &complaint);
+	}
+	struct wish wish = wish_of(&server->query);
+	enum verdict verdict = server->options.judge(server->options.owner, &wish);
+	return verdict == VERDICT_ANSWER
+		       ? answer(server, envelope, start_us)
+		       : wait_or_give_up(server, envelope, request, &wish, verdict);
+}
+
+/* Takes one message. 0, SOCKET_E_AGAIN when there is none, -errno. */
+static int take_message(struct server *server)
+{
+	struct message *message = &server->message;
+	struct envelope envelope = {.count = 0};
+	int r = socket_receive(server->socket, message);
+	if (r == SOCKET_E_TOO_MANY_FRAMES) {
+		server->options.answered(server->options.owner, "", "bad_request", 0);
+		return 0; /* nobody to answer: the frames that name him are cut */
+	}
+	if (r != 0) {
+		return r;
+	}
+	if (message->frame_count < 2 || message->frame_count > SOCKET_FRAMES_MAX) {
+		return 0;
+	}
+	envelope.count = message->frame_count - 1;
+	memcpy(envelope.frames, message->frames, envelope.count * sizeof *envelope.frames);
+	const struct iovec *last = &message->frames[envelope.count];
+	return take_request(server, &envelope, slice_of(last->iov_base, last->iov_len));
+}
+
+static int readable(void *owner)
+{
+	struct server *server = owner;
+	int64_t end_ms = clock_monotonic_ms() + ROUND_MS;
+	int r = 0;
+	server->now_ms = loop_now_ms(server->options.loop);
+	for (int i = 0; i < REQUESTS_PER_ROUND && r == 0 && clock_monotonic_ms() < end_ms; i++) {
+		r = take_message(server);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int bind_all(struct server *server)
+{
+	const char *cursor = server->options.listen;
+	char endpoint[ENDPOINT_SIZE];
+	size_t count = 0;
+	while (config_list_next(&cursor, endpoint, sizeof endpoint)) {
+		if (count == ENDPOINTS_MAX) {
+			return -ENOSPC;
+		}
+		int r = socket_bind(server->socket, endpoint, server->endpoints[count]);
+		if (r < 0) {
+			return r;
+		}
+		server->endpoint_list[count] = server->endpoints[count];
+		count++;
+	}
+	return 0;
+}
+
+int server_new(const struct server_options *options, struct server **ret_server)
+{
+	const struct socket_options socket = {.frame_size_max = TRANSPORT_FRAME_SIZE_MAX};
+	struct server *server = calloc(1, sizeof *server);
+	if (server == NULL) {
+		return -ENOMEM;
+	}
+	server->options = *options;
+	buffer_init(&server->reply, REPLY_SIZE_MAX);
+	buffer_init(&server->envelope, ENVELOPE_SIZE_MAX);
+	int r = document_init(&server->document, QUERY_NODES_MAX);
+	if (r == 0) {
+		r = waiting_new(&server->waiting);
+	}
+	if (r == 0) {
+		r = socket_new(options->context, SOCKET_ROUTER, &socket, &server->socket);
+	}
+	if (r == 0) {
+		r = bind_all(server);
+	}
+	if (r == 0) {
+		r = loop_add_socket(options->loop, server->socket, readable, server);
+	}
+	if (r < 0) {
+		server_free(server);
+		return r;
+	}
+	*ret_server = server;
+	return 0;
+}
+
+struct server *server_free(struct server *server)
+{
+	if (server == NULL) {
+		return NULL;
+	}
+	if (server->socket != NULL) {
+		loop_remove_socket(server->options.loop, server->socket);
+	}
+	message_clear(&server->message);
+	socket_free(server->socket);
+	waiting_free(server->waiting);
+	document_deinit(&server->document);
+	buffer_deinit(&server->reply);
+	buffer_deinit(&server->envelope);
+	free(server);
+	return NULL;
+}
+
+const char *const *server_endpoints(const struct server *server)
+{
+	return server->endpoint_list;
+}
+
+size_t server_waiting(const struct server *server)
+{
+	return waiting_count(server->waiting);
+}
+
+/* Answers, or gives up, whose time has come. */
+static int settle(void *owner, struct waiting_query *waiting)
+{
+	struct server *server = owner;
+	struct complaint complaint;
+	struct envelope envelope;
+	if (server->error < 0) {
+		return 0;
+	}
+	enum verdict verdict = server->options.judge(server->options.owner, &waiting->wish);
+	if (verdict != VERDICT_ANSWER && server->now_ms < waiting->deadline_ms) {
+		return 0;
+	}
+	unpack_envelope(waiting->envelope, &envelope);
+	/* It was read before, so it can be read again. */
+	server->error =
+		query_decode(&server->document, waiting->request, &server->query, &complaint);
+	if (server->error == 0) {
+		server->error =
+			verdict == VERDICT_ANSWER
+				? answer(server, &envelope, clock_monotonic_us())
+				: give_up(server, &envelope, verdict, server->query.encoding,
+					  query_type_name(server->query.type));
+	}
+	return 1;
+}
+
+int server_wake(struct server *server)
+{
+	server->now_ms = loop_now_ms(server->options.loop);
+	server->error = 0;
+	waiting_each(server->waiting, settle, server);
+	return server->error < 0 ? server->error : 0;
+}
+
+int server_tick(struct server *server, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	int64_t next_ms = waiting_next_deadline(server->waiting);
+	if (next_ms == INT64_MAX) {
+		return 0;
+	}
+	if (next_ms <= now_ms) {
+		return server_wake(server);
+	}
+	*ret_wait_ms = next_ms - now_ms < *ret_wait_ms ? next_ms - now_ms : *ret_wait_ms;
+	return 0;
+}

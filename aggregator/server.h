@@ -1,0 +1,38 @@
+/* server.h - the ROUTER at which queries are answered: frames in, frames out, waiting in between. What the answers are
+ * is the owner's. */
+#pragma once
+#include "aggregator/waiting.h"
+
+struct context;
+struct loop;
+struct server;
+
+enum verdict {
+	VERDICT_ANSWER,
+	VERDICT_WAIT, /* for what the wish wants */
+	VERDICT_NOT_READY, /* the start is not over: worth waiting, too */
+};
+
+struct server_options {
+	struct context *context; /* borrowed */
+	struct loop *loop;
+	const char *listen; /* list of endpoints */
+	/* May this be answered now? Moves wish->after on past certificates that are reached. */
+	enum verdict (*judge)(void *owner, struct wish *wish);
+	/* Writes the reply. 0 or -errno. */
+	int (*answer)(void *owner, const struct query *query, struct buffer *reply);
+	/* One request is over. `type` is "" when it could not be read, `code` "ok" or the error's. */
+	void (*answered)(void *owner, const char *type, const char *code, int64_t took_us);
+	/* A reply that its peer did not take. */
+	void (*lost)(void *owner);
+	void *owner;
+};
+
+int server_new(const struct server_options *options, struct server **ret_server);
+struct server *server_free(struct server *server);
+const char *const *server_endpoints(const struct server *server); /* ends with NULL */
+size_t server_waiting(const struct server *server);
+/* Looks at what waits: totals may have moved. */
+int server_wake(struct server *server);
+/* From the owner's tick: whose deadline is over hears `timeout` or `not_ready`. */
+int server_tick(struct server *server, int64_t now_ms, int64_t *ret_wait_ms);

@@ -1,0 +1,366 @@
+#include "aggregator/shard.h"
+#include "aggregator/quarantine.h"
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	/* Streams kept in memory: some 150 bytes each where all is well. */
+	STREAMS_KEPT_MAX = 32768,
+	RETRY_MS = 1000,
+	ENCODED_SIZE_MAX = 1024 * 1024,
+};
+
+static int load_stream(void *owner, struct slice key, struct buffer *ret_value)
+{
+	struct shard *shard = owner;
+	struct snapshot *snapshot = NULL;
+	struct slice value;
+
+	int r = snapshot_begin(shard->options.store, shard->options.generation, &snapshot);
+	if (r == 0) {
+		r = snapshot_get(snapshot, TABLE_STREAMS, key, &value);
+	}
+	if (r == 0) {
+		buffer_append(ret_value, value.bytes, value.size);
+		r = ret_value->error;
+	}
+	snapshot_end(snapshot);
+	return r == STORE_E_ABSENT ? 1 : r > 0 ? -EBADMSG : r;
+}
+
+static int load_ledger(struct shard *shard)
+{
+	struct snapshot *snapshot = NULL;
+	struct slice value;
+	int r = snapshot_begin(shard->options.store, shard->options.generation, &snapshot);
+	if (r == 0) {
+		r = snapshot_get(snapshot, TABLE_SUMMARY, SUMMARY_LEDGER, &value);
+	}
+	if (r == 0) {
+		r = ledger_decode(value, &shard->ledger);
+	}
+	snapshot_end(snapshot);
+	shard->committed = shard->ledger.commit;
+	return r > 0 || r == -EBADMSG ? STORE_E_CORRUPT : r;
+}
+
+static int new_active(struct shard *shard)
+{
+	commit_init(&shard->active);
+	shard->active.generation = shard->options.generation;
+	shard->active.views = shard->options.views;
+	return overlay_new(shard->options.views, shard->options.hash_key, &shard->active.overlay);
+}
+
+int shard_new(const struct shard_options *options, struct shard **ret_shard)
+{
+	struct shard *shard = calloc(1, sizeof *shard);
+	if (shard == NULL) {
+		return -ENOMEM;
+	}
+	shard->options = *options;
+	struct streams_options streams = {
+		.kept_max = STREAMS_KEPT_MAX,
+		.load = load_stream,
+		.owner = shard,
+	};
+	memcpy(streams.hash_key, options->hash_key, sizeof streams.hash_key);
+	int r = load_ledger(shard);
+	if (r == 0) {
+		r = streams_new(&streams, &shard->streams);
+	}
+	if (r == 0) {
+		streams_committed(shard->streams, shard->committed);
+		r = new_active(shard);
+	}
+	if (r != 0) {
+		shard_free(shard);
+		return r;
+	}
+	*ret_shard = shard;
+	return 0;
+}
+
+struct shard *shard_free(struct shard *shard)
+{
+	if (shard == NULL) {
+		return NULL;
+	}
+	assert(!shard->is_writing);
+	commit_deinit(&shard->active);
+	commit_deinit(&shard->frozen);
+	streams_free(shard->streams);
+	ledger_deinit(&shard->ledger);
+	free(shard);
+	return NULL;
+}
+
+void shard_touch(struct shard *shard, int64_t now_ms)
+{
+	if (!shard->is_changed) {
+		shard->is_changed = true;
+		shard->changed_ms = now_ms;
+	}
+	shard->taken_ms = now_ms;
+}
+
+static void put_aside(
+	struct shard *shard, const char *topic, const struct record *record, const char *reason)
+{
+	uint8_t key[8], expired[8];
+	struct buffer buffer;
+
+	buffer_init(&buffer, ENCODED_SIZE_MAX);
+	quarantine_encode(
+		&(struct quarantine_entry){
+			.topic = slice_of_text(topic),
+			.partition = record->partition,
+			.offset = record->offset,
+			.timestamp_ms = record->timestamp_ms,
+			.reason = slice_of_text(reason),
+			.key = record->key,
+			.value = record->value,
+			.value_size = record->value.size,
+		},
+		&buffer);
+	pack_big_endian(key, shard->ledger.quarantined, sizeof key);
+	commit_put(
+		&shard->active, TABLE_QUARANTINE, slice_of(key, sizeof key), buffer_slice(&buffer));
+	if (shard->ledger.quarantined >= QUARANTINE_MAX) {
+		pack_big_endian(
+			expired, shard->ledger.quarantined - QUARANTINE_MAX, sizeof expired);
+		commit_delete(&shard->active, TABLE_QUARANTINE, slice_of(expired, sizeof expired));
+	}
+	shard->ledger.quarantined++;
+	buffer_deinit(&buffer);
+}
+
+/* The set of this stream can take no more intervals: it says so, and the record is kept for a person to look at. */
+static int refuse_to_count(struct shard *shard, struct stream *stream, const char *topic,
+	const struct record *record, const struct reading *reading)
+{
+	char name[EDGE_ID_SIZE_MAX + 64];
+	snprintf(name, sizeof name, "%.*s/%" PRIu64 "/%s", (int)reading->stream.edge.size,
+		(const char *)reading->stream.edge.bytes, reading->stream.run,
+		stream_kind_name(reading->stream.kind));
+	stream->sums.set_aside++;
+	streams_change(shard->streams, stream);
+	put_aside(shard, topic, record, "its stream has too many gaps to count it once");
+	int r = text_set_add(&shard->ledger.streams_quarantined, name);
+	return r == -ENOSPC ? 0 : r;
+}
+
+static int count(struct shard *shard, struct stream *stream, const struct reading *reading)
+{
+	struct tally *tally = &shard->ledger.tallies[reading->stream.kind];
+	struct tally *seen = &shard->seen[reading->stream.kind];
+
+	streams_change(shard->streams, stream);
+	if (reading->class == RECORD_MARKER) {
+		stream->sums.rejected++;
+		tally->rejected++;
+		seen->rejected++;
+		return 0;
+	}
+	stream->sums.accepted++;
+	tally->accepted++;
+	seen->accepted++;
+	if (reading->event.ts_ms > shard->ledger.event_ts) {
+		shard->ledger.event_ts = reading->event.ts_ms;
+	}
+	return overlay_apply(shard->active.overlay, &reading->event, reading->letter_code);
+}
+
+static int take_certified(struct shard *shard, const char *topic, const struct record *record,
+	const struct reading *reading, enum fate *ret_fate)
+{
+	struct stream *stream = NULL;
+	int r = streams_get(shard->streams, &reading->stream, &stream);
+	if (r < 0) {
+		return r;
+	}
+	r = counted_add(&stream->counted, reading->seq);
+	switch (r) {
+	case 0:
+		*ret_fate = reading->class == RECORD_MARKER ? FATE_REJECTED : FATE_COUNTED;
+		return count(shard, stream, reading);
+	case COUNTED_E_REPEATED:
+		*ret_fate = FATE_DUPLICATE;
+		shard->ledger.tallies[reading->stream.kind].duplicates++;
+		shard->seen[reading->stream.kind].duplicates++;
+		return 0;
+	case COUNTED_E_FULL:
+		*ret_fate = FATE_UNREADABLE;
+		return refuse_to_count(shard, stream, topic, record, reading);
+	default:
+		return r;
+	}
+}
+
+int shard_take(struct shard *shard, const char *topic, const struct record *record,
+	const struct reading *reading, enum fate *ret_fate)
+{
+	int r = 0;
+	switch (reading->class) {
+	case RECORD_FOREIGN:
+		*ret_fate = FATE_FOREIGN;
+		break;
+	case RECORD_UNREADABLE:
+		*ret_fate = FATE_UNREADABLE;
+		put_aside(shard, topic, record, reading->complaint.message);
+		break;
+	default:
+		r = take_certified(shard, topic, record, reading, ret_fate);
+		break;
+	}
+	if (r == -EBADMSG) {
+		shard->is_broken = true;
+		snprintf(shard->broken_why, sizeof shard->broken_why,
+			"the counted set of edge %.*s can't be read",
+			(int)reading->stream.edge.size, (const char *)reading->stream.edge.bytes);
+	}
+	return r;
+}
+
+size_t shard_bytes(const struct shard *shard)
+{
+	return overlay_bytes(shard->active.overlay) + shard->active.puts.size;
+}
+
+uint64_t shard_uncommitted(const struct shard *shard)
+{
+	return overlay_event_count(shard->active.overlay) +
+	       (shard->is_frozen ? overlay_event_count(shard->frozen.overlay) : 0);
+}
+
+static int put_stream(void *owner, struct slice key, struct slice value)
+{
+	struct commit *commit = owner;
+	commit_put(commit, TABLE_STREAMS, key, value);
+	return commit->puts.error;
+}
+
+static void put_position(struct commit *commit, const char *topic, struct partition *partition,
+	struct buffer *scratch)
+{
+	uint8_t key[POSITION_KEY_SIZE_MAX];
+	size_t key_size = position_key(topic, partition->number, key);
+	buffer_clear(scratch);
+	position_encode(&partition->position, scratch);
+	commit_put(commit, TABLE_OFFSETS, slice_of(key, key_size), buffer_slice(scratch));
+	partition->is_changed = false;
+}
+
+/* Puts everything but rows into the active commit. */
+static int complete(struct shard *shard, struct partition *const *partitions, size_t count,
+	const char *const topics[KIND_COUNT])
+{
+	struct commit *commit = &shard->active;
+	struct buffer scratch;
+
+	commit->number = ++shard->ledger.commit;
+	int r = streams_freeze(shard->streams, commit->number, put_stream, commit);
+	if (r < 0) {
+		return r;
+	}
+	buffer_init(&scratch, ENCODED_SIZE_MAX);
+	for (size_t i = 0; i < count; i++) {
+		if (partitions[i]->is_changed) {
+			put_position(commit, topics[partitions[i]->topic], partitions[i], &scratch);
+		}
+	}
+	buffer_clear(&scratch);
+	ledger_encode(&shard->ledger, &scratch);
+	commit_put(commit, TABLE_SUMMARY, SUMMARY_LEDGER, buffer_slice(&scratch));
+	r = scratch.error != 0 ? scratch.error : commit->puts.error;
+	buffer_deinit(&scratch);
+	return r;
+}
+
+static int run_commit(struct job *job)
+{
+	struct shard *shard = (struct shard *)((char *)job - offsetof(struct shard, job));
+	return store_commit(shard->options.store, &shard->frozen);
+}
+
+static void commit_done(struct job *job)
+{
+	struct shard *shard = (struct shard *)((char *)job - offsetof(struct shard, job));
+	shard->is_writing = false;
+	if (job->result == 0) {
+		shard->is_frozen = false;
+		shard->is_full = false;
+		shard->committed = shard->frozen.number;
+		streams_committed(shard->streams, shard->committed);
+		commit_deinit(&shard->frozen);
+	} else if (job->result == STORE_E_FULL) {
+		shard->is_full = true;
+		shard->retry_ms = INT64_MIN; /* set by the first shard_retry */
+	} else if (job->result == STORE_E_CORRUPT) {
+		shard->is_broken = true;
+		snprintf(shard->broken_why, sizeof shard->broken_why,
+			"a stored row that commit %" PRIu64 " changes can't be read",
+			shard->frozen.number);
+	}
+	shard->options.committed(shard->options.owner, job->result, job->took_us);
+}
+
+static void submit(struct shard *shard)
+{
+	shard->is_writing = true;
+	shard->job = (struct job){.run = run_commit, .done = commit_done};
+	worker_submit(shard->options.worker, &shard->job);
+}
+
+int shard_freeze(struct shard *shard, struct partition *const *partitions, size_t count,
+	const char *const topics[KIND_COUNT])
+{
+	assert(!shard->is_frozen && shard->is_changed);
+	int r = complete(shard, partitions, count, topics);
+	if (r == 0) {
+		r = overlay_sort(shard->active.overlay);
+	}
+	if (r < 0) {
+		return r;
+	}
+	shard->frozen = shard->active;
+	shard->is_frozen = true;
+	shard->is_changed = false;
+	r = new_active(shard);
+	if (r < 0) {
+		return r;
+	}
+	submit(shard);
+	return 0;
+}
+
+void shard_retry(struct shard *shard, int64_t now_ms)
+{
+	if (!shard->is_full || shard->is_writing) {
+		return;
+	}
+	if (shard->retry_ms == INT64_MIN) {
+		shard->retry_ms = now_ms + RETRY_MS;
+	} else if (now_ms >= shard->retry_ms) {
+		submit(shard);
+	}
+}
+
+int shard_layers(struct shard *shard, struct layers *ret_layers)
+{
+	struct snapshot *snapshot = NULL;
+	int r = snapshot_begin(shard->options.store, shard->options.generation, &snapshot);
+	if (r != 0) {
+		return r == STORE_E_ABSENT ? -ENOENT : r;
+	}
+	bool is_beside = shard->is_frozen && snapshot_commit(snapshot) < shard->frozen.number;
+	*ret_layers = (struct layers){
+		.snapshot = snapshot,
+		.frozen = is_beside ? shard->frozen.overlay : NULL,
+		.active = shard->active.overlay,
+	};
+	return 0;
+}

@@ -1,0 +1,68 @@
+/* shard.h - one shard of one generation at work: what its records change, in memory until it is on disk.
+ *
+ *   records -> active commit (overlay, streams, positions, ledger) -> frozen commit -> worker -> store
+ *
+ * One commit is written at a time; the next fills meanwhile. The loop's thread. */
+#pragma once
+#include "aggregator/answer.h"
+#include "aggregator/commit.h"
+#include "aggregator/ledger.h"
+#include "aggregator/partition.h"
+#include "aggregator/record.h"
+#include "aggregator/streams.h"
+#include "aggregator/worker.h"
+
+struct shard_options {
+	struct store *store; /* borrowed, as are the next two */
+	struct worker *worker; /* the store's */
+	const struct view_set *views;
+	uint32_t generation;
+	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
+	/* Told of every commit: its result (0, STORE_E_FULL, STORE_E_CORRUPT, -errno) and how long it took. */
+	void (*committed)(void *owner, int result, int64_t took_us);
+	void *owner;
+};
+
+struct shard {
+	struct shard_options options;
+	struct ledger ledger; /* as of the last record taken */
+	struct streams *streams;
+	struct commit active;
+	struct commit frozen;
+	struct job job; /* writes `frozen` */
+	bool is_frozen; /* `frozen` holds something that the store may not have yet */
+	bool is_writing;
+	bool is_changed; /* since the last freeze */
+	bool is_full; /* the disk or the map: the last commit could not be written */
+	bool is_broken; /* what is stored can't be read: nothing is taken any more */
+	char broken_why[256];
+	int64_t changed_ms; /* the first change since the last freeze */
+	int64_t taken_ms; /* the last one */
+	int64_t retry_ms; /* when a commit that found no room is tried again */
+	uint64_t committed; /* number of the last commit on disk */
+	struct tally seen[STREAM_KIND_COUNT]; /* since the process began: for metrics */
+};
+
+/* Reads the ledger. 0, STORE_E_CORRUPT, -errno. */
+int shard_new(const struct shard_options *options, struct shard **ret_shard);
+/* The worker must be idle. What is not written is lost, and read from the log again at the next start. */
+struct shard *shard_free(struct shard *shard);
+
+/* Counts one record. 0 with its fate, or -errno; -EBADMSG: the shard is broken from now on, the record was not taken. */
+int shard_take(struct shard *shard, const char *topic, const struct record *record,
+	const struct reading *reading, enum fate *ret_fate);
+/* Something changed at `now_ms`: a position, the ledger. */
+void shard_touch(struct shard *shard, int64_t now_ms);
+/* Memory that the active commit takes. */
+size_t shard_bytes(const struct shard *shard);
+uint64_t shard_uncommitted(const struct shard *shard); /* events */
+
+/* Freezes what changed and gives it to the worker; not while a frozen commit is there. `partitions` are this shard's:
+ * those that changed are taken. */
+int shard_freeze(struct shard *shard, struct partition *const *partitions, size_t count,
+	const char *const topics[KIND_COUNT]);
+/* Tries again to write a frozen commit that found no room. */
+void shard_retry(struct shard *shard, int64_t now_ms);
+
+/* base + frozen + active, for an answer. 0, STORE_E_CORRUPT, -errno. The snapshot is the caller's to end. */
+int shard_layers(struct shard *shard, struct layers *ret_layers);

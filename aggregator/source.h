@@ -1,0 +1,67 @@
+/* source.h - reads the log: records of the partitions that it was told to read from the offsets that it was told, and
+ * reports on what the log holds. It keeps no offsets, joins no group, commits nothing and never resets a position.
+ *
+ * Threads: the caller's is the loop's and never waits. One thread of the source asks Kafka what only blocking calls
+ * tell (cluster, partitions, watermarks), about once a second, and takes the client down at the end. */
+#pragma once
+#include "aggregator/ledger.h"
+#include "aggregator/record.h"
+#include "runtime/kafka_properties.h"
+
+struct source;
+
+struct source_options {
+	const char *brokers;
+	const struct kafka_properties *properties; /* borrowed for source_new */
+	const char *topics[KIND_COUNT]; /* borrowed for source_new */
+};
+
+/* Offsets low … high - 1 can be read. */
+struct watermarks {
+	int64_t low, high; /* -1: not known */
+};
+
+/* What the log is, as of one moment. */
+struct log_report {
+	bool is_reachable; /* else nothing but `error` is set */
+	char cluster_id[CLUSTER_ID_SIZE];
+	char error[256];
+	int32_t partition_counts[KIND_COUNT]; /* 0: there is no such topic, yet */
+	struct watermarks *partitions[KIND_COUNT]; /* owned */
+};
+struct log_report *log_report_free(struct log_report *report);
+
+/* Handlers return 0 or a negative errno, which ends the poll. */
+struct source_sink {
+	int (*record)(void *owner, const struct record *record);
+	/* The reader stands at the end: nothing is between what was read and `next`. */
+	int (*end)(void *owner, enum kind topic, int32_t partition, int64_t next);
+	/* Kafka does not give what is asked for (out of range, deleted): the partition is no longer read. */
+	int (*stopped)(void *owner, enum kind topic, int32_t partition, const char *why);
+	void *owner;
+};
+
+int source_new(const struct source_options *options, struct source **ret_source,
+	struct config_error *error);
+/* Waits at most `wait_ms` for a clean end; after that the client is left to its thread. */
+struct source *source_free(struct source *source, int64_t wait_ms);
+
+/* Readable when records or a report are there. */
+int source_fd(const struct source *source);
+/* Call when it was readable, before the polling. */
+void source_clear(struct source *source);
+/* Makes it readable. */
+void source_wake(struct source *source);
+/* Hands at most `records_max` records to the sink. *ret_is_drained: there are no more for now; if not, call again
+ * without waiting for the fd. */
+int source_poll(struct source *source, const struct source_sink *sink, size_t records_max,
+	bool *ret_is_drained);
+/* The newest report that was not taken yet, the caller's to free; NULL when there is none. */
+struct log_report *source_report(struct source *source);
+/* Asks for a report soon. */
+void source_ask(struct source *source);
+
+/* Reads a partition from an offset on. 0 or -errno. */
+int source_start(struct source *source, enum kind topic, int32_t partition, int64_t offset);
+/* The end of the partition as the last fetch told it; -1: not known. Never waits. */
+int64_t source_high(struct source *source, enum kind topic, int32_t partition);

@@ -1,0 +1,333 @@
+/* The reader's half of a source: librdkafka's simple consumer. It has no group, so there is nothing that could
+ * rebalance, commit or reset; every partition's records come through one queue, which tells the loop by an eventfd. */
+#include "aggregator/source_kafka.h"
+#include "runtime/kafka_options.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BATCH_MAX = 500 };
+
+static const struct kafka_setting defaults[] = {
+	{"client.id", "till-aggregator"},
+	/* A partition that is started while a fetch waits for data is first read by the next fetch. */
+	{"fetch.wait.max.ms", "100"},
+	{"fetch.error.backoff.ms", "50"},
+	{"reconnect.backoff.ms", "50"},
+	{"reconnect.backoff.max.ms", "1000"},
+	{"socket.keepalive.enable", "true"},
+	{"topic.metadata.refresh.interval.ms", "30000"},
+	/* What lies ready in memory when the loop is slower than Kafka: enough for 100 ms at full speed. */
+	{"queued.min.messages", "100000"},
+	{"queued.max.messages.kbytes", "32768"},
+	{NULL, NULL},
+};
+
+static const struct kafka_setting fixed[] = {
+	{"enable.auto.commit", "false"},
+	{"auto.commit.enable", "false"},
+	{"enable.auto.offset.store", "false"},
+	{"auto.offset.reset", "error"},
+	{"check.crcs", "true"},
+	{"enable.partition.eof", "true"},
+	{"allow.auto.create.topics", "false"},
+	{NULL, NULL},
+};
+
+struct log_report *log_report_free(struct log_report *report)
+{
+	if (report != NULL) {
+		for (int kind = 0; kind < KIND_COUNT; kind++) {
+			free(report->partitions[kind]);
+		}
+		free(report);
+	}
+	return NULL;
+}
+
+/* Called by rd_kafka_poll, which the prober's thread calls. */
+static void note_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
+{
+	struct source *source = opaque;
+	(void)client;
+	pthread_mutex_lock(&source->lock);
+	snprintf(source->error, sizeof source->error, "%s", reason);
+	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+		source->is_asked = true;
+	}
+	pthread_mutex_unlock(&source->lock);
+}
+
+static int new_client(
+	const struct source_options *options, struct source *source, struct config_error *error)
+{
+	const struct kafka_options kafka = {
+		.brokers = options->brokers,
+		.role = KAFKA_CONSUMER,
+		.properties = options->properties,
+		.defaults = defaults,
+		.fixed = fixed,
+	};
+	rd_kafka_conf_t *conf = NULL;
+	int r = kafka_options_new(&kafka, &conf, error);
+	if (r < 0) {
+		return r;
+	}
+	rd_kafka_conf_set_opaque(conf, source);
+	rd_kafka_conf_set_error_cb(conf, note_error);
+	rd_kafka_conf_set_log_cb(conf, NULL); /* what matters comes as an error or a report */
+	source->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error->text, sizeof error->text);
+	if (source->client == NULL) {
+		rd_kafka_conf_destroy(conf);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int new_topics(const struct source_options *options, struct source *source)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		struct source_topic *topic = &source->topics[kind];
+		rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(source->client);
+		topic->source = source;
+		topic->kind = (enum kind)kind;
+		rd_kafka_topic_conf_set_opaque(conf, topic);
+		topic->handle = rd_kafka_topic_new(source->client, options->topics[kind], conf);
+		if (topic->handle == NULL) {
+			rd_kafka_topic_conf_destroy(conf);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* Of a source whose thread never ran; otherwise the thread does the like. */
+static void take_down(struct source *source)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		if (source->topics[kind].handle != NULL) {
+			rd_kafka_topic_destroy(source->topics[kind].handle);
+		}
+	}
+	if (source->queue != NULL) {
+		rd_kafka_queue_destroy(source->queue);
+	}
+	if (source->client != NULL) {
+		rd_kafka_destroy(source->client);
+	}
+	if (source->fd >= 0) {
+		close(source->fd);
+	}
+	pthread_mutex_destroy(&source->lock);
+	free(source);
+}
+
+int source_new(const struct source_options *options, struct source **ret_source,
+	struct config_error *error)
+{
+	struct source *source = calloc(1, sizeof *source);
+	if (source == NULL) {
+		return -ENOMEM;
+	}
+	source->fd = -1;
+	pthread_mutex_init(&source->lock, NULL);
+	int r = new_client(options, source, error);
+	if (r == 0) {
+		r = new_topics(options, source);
+	}
+	if (r == 0) {
+		source->queue = rd_kafka_queue_new(source->client);
+		r = kafka_queue_watch(source->queue, &source->fd);
+	}
+	if (r == 0) {
+		r = -pthread_create(&source->prober, NULL, source_probe, source);
+	}
+	if (r < 0) {
+		take_down(source);
+		return r;
+	}
+	*ret_source = source;
+	return 0;
+}
+
+struct source *source_free(struct source *source, int64_t wait_ms)
+{
+	struct timespec deadline;
+	if (source == NULL) {
+		return NULL;
+	}
+	pthread_t prober = source->prober;
+	pthread_mutex_lock(&source->lock);
+	source->is_ending = true;
+	pthread_mutex_unlock(&source->lock);
+
+	/* From here on the source is the thread's. */
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += wait_ms / 1000;
+	if (wait_ms == 0 || pthread_timedjoin_np(prober, NULL, &deadline) != 0) {
+		pthread_detach(prober);
+	}
+	return NULL;
+}
+
+int source_fd(const struct source *source)
+{
+	return source->fd;
+}
+
+void source_clear(struct source *source)
+{
+	kafka_queue_clear(source->fd);
+}
+
+void source_wake(struct source *source)
+{
+	static const uint64_t one = 1;
+	ssize_t ignored = write(source->fd, &one, sizeof one);
+	(void)ignored; /* full means readable already */
+}
+
+struct log_report *source_report(struct source *source)
+{
+	pthread_mutex_lock(&source->lock);
+	struct log_report *report = source->report;
+	source->report = NULL;
+	pthread_mutex_unlock(&source->lock);
+	return report;
+}
+
+void source_ask(struct source *source)
+{
+	pthread_mutex_lock(&source->lock);
+	source->is_asked = true;
+	pthread_mutex_unlock(&source->lock);
+}
+
+static void read_headers(const rd_kafka_message_t *message, struct record *record)
+{
+	rd_kafka_headers_t *headers = NULL;
+	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+		return;
+	}
+	for (int header = 0; header < DLQ_HEADER_COUNT; header++) {
+		const void *value = NULL;
+		size_t size = 0;
+		const char *name = dead_letter_header_name((enum dead_letter_header)header);
+		if (rd_kafka_header_get_last(headers, name, &value, &size) ==
+			RD_KAFKA_RESP_ERR_NO_ERROR) {
+			record->headers[header] = slice_of(value, size);
+		}
+	}
+}
+
+static int take_record(
+	const rd_kafka_message_t *message, enum kind kind, const struct source_sink *sink)
+{
+	rd_kafka_timestamp_type_t type;
+	struct record record = {
+		.topic_kind = kind,
+		.partition = message->partition,
+		.offset = message->offset,
+		.timestamp_ms = rd_kafka_message_timestamp(message, &type),
+		.key = slice_of(message->key, message->key_len),
+		.value = slice_of(message->payload, message->len),
+	};
+	if (kind_is_dead_letter(kind)) {
+		read_headers(message, &record);
+	}
+	return sink->record(sink->owner, &record);
+}
+
+/* Is it an error after which the partition is no longer read? Others pass by themselves. */
+static bool is_final(rd_kafka_resp_err_t code)
+{
+	switch (code) {
+	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int take_message(const rd_kafka_message_t *message, const struct source_sink *sink)
+{
+	if (message->rkt == NULL) {
+		return 0; /* an error of the client as a whole: error_cb and the reports tell */
+	}
+	const struct source_topic *topic = rd_kafka_topic_opaque(message->rkt);
+	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		return take_record(message, topic->kind, sink);
+	}
+	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		return sink->end(sink->owner, topic->kind, message->partition, message->offset);
+	}
+	return is_final(message->err) ? sink->stopped(sink->owner, topic->kind, message->partition,
+						rd_kafka_err2str(message->err))
+				      : 0;
+}
+
+int source_poll(struct source *source, const struct source_sink *sink, size_t records_max,
+	bool *ret_is_drained)
+{
+	rd_kafka_message_t *messages[BATCH_MAX];
+	size_t wanted = records_max < BATCH_MAX ? records_max : BATCH_MAX;
+	int r = 0;
+
+	ssize_t count = rd_kafka_consume_batch_queue(source->queue, 0, messages, wanted);
+	for (ssize_t i = 0; i < count; i++) {
+		if (r == 0) {
+			r = take_message(messages[i], sink);
+		}
+		rd_kafka_message_destroy(messages[i]);
+	}
+	*ret_is_drained = count < (ssize_t)wanted;
+	return r;
+}
+
+/* Remembers what was started, for the end. */
+static int note_started(struct source_topic *topic, int32_t partition)
+{
+	if (partition >= topic->started_count) {
+		bool *grown = realloc(topic->started, ((size_t)partition + 1) * sizeof *grown);
+		if (grown == NULL) {
+			return -ENOMEM;
+		}
+		for (int32_t i = topic->started_count; i <= partition; i++) {
+			grown[i] = false;
+		}
+		topic->started = grown;
+		topic->started_count = partition + 1;
+	}
+	topic->started[partition] = true;
+	return 0;
+}
+
+int source_start(struct source *source, enum kind kind, int32_t partition, int64_t offset)
+{
+	struct source_topic *topic = &source->topics[kind];
+	int r = note_started(topic, partition);
+	if (r < 0) {
+		return r;
+	}
+	return rd_kafka_consume_start_queue(topic->handle, partition, offset, source->queue) == 0
+		       ? 0
+		       : -EIO;
+}
+
+int64_t source_high(struct source *source, enum kind kind, int32_t partition)
+{
+	int64_t low = -1, high = -1;
+	const char *name = rd_kafka_topic_name(source->topics[kind].handle);
+	return rd_kafka_get_watermark_offsets(source->client, name, partition, &low, &high) ==
+				       RD_KAFKA_RESP_ERR_NO_ERROR &&
+			       high >= 0
+		       ? high
+		       : -1;
+}

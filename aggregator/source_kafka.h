@@ -1,0 +1,31 @@
+/* source_kafka.h - private: the inside of a source, shared by its two halves, the reader (source_kafka.c, the loop's
+ * thread) and the prober (probe_kafka.c, a thread of its own). */
+#pragma once
+#include "aggregator/source.h"
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+
+struct source_topic {
+	struct source *source;
+	enum kind kind;
+	rd_kafka_topic_t *handle;
+	/* Partitions that were started. The loop's thread writes; the prober reads after it was told to end. */
+	bool *started;
+	int32_t started_count;
+};
+
+struct source {
+	rd_kafka_t *client;
+	rd_kafka_queue_t *queue; /* of all partitions */
+	int fd;
+	struct source_topic topics[KIND_COUNT];
+	pthread_t prober;
+	pthread_mutex_t lock; /* of all below */
+	bool is_ending;
+	bool is_asked;
+	struct log_report *report;
+	char error[256]; /* what librdkafka last complained of */
+};
+
+/* The prober's thread. Ends when source->is_ending, and takes the source's client and memory with it. */
+void *source_probe(void *source);

@@ -1,0 +1,14 @@
+/* status.h - the answer to `status`: state, partitions with their books, kinds, what is wrong. */
+#pragma once
+#include "aggregator/health.h"
+
+struct status {
+	const struct health *health;
+	const struct freshness *freshness;
+	const char *version;
+	int64_t uptime_ms;
+	uint64_t store_bytes;
+};
+
+/* 0 or -errno. */
+int status_write(const struct status *status, enum encoding encoding, struct buffer *reply);
