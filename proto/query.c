@@ -191,7 +191,7 @@ static bool node_is_group_value(const struct node *node)
 static int check_group(
 	const struct request *request, enum query_key key, const struct node *node, uint32_t min)
 {
-	const struct node *value = node + 1;
+	const struct node *value = node_first(node);
 
 	if (node->type != NODE_ARRAY) {
 		return refuse(request, key, "must be an array of group values");
@@ -213,7 +213,7 @@ static int check_group(
 static int check_groups(const struct request *request)
 {
 	const struct node *keys = request->values[KEY_KEYS];
-	const struct node *key = keys + 1;
+	const struct node *key = node_first(keys);
 
 	if (keys->type != NODE_ARRAY || keys->count == 0) {
 		return refuse(request, KEY_KEYS, "must be an array of arrays of group values");
@@ -330,7 +330,7 @@ static bool read_certificate(const struct node *map, struct certificate *certifi
 static int read_after(struct request *request)
 {
 	const struct node *list = request->values[KEY_AFTER];
-	const struct node *node = list + 1;
+	const struct node *node;
 
 	if (list == NULL) {
 		return 0;
@@ -344,6 +344,7 @@ static int read_after(struct request *request)
 			QUERY_AFTER_MAX);
 		return REASON_TOO_LARGE;
 	}
+	node = node_first(list);
 	for (uint32_t i = 0; i < list->count; i++) {
 		if (!read_certificate(node, &request->query->after[i])) {
 			return refuse(

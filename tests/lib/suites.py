@@ -194,10 +194,12 @@ def fuzz_targets():
 def run_fuzz(seconds):
     result = Result()
     for target in fuzz_targets():
-        corpus = ROOT / "tests" / "fuzz" / "corpus" / target.name.removeprefix("fuzz-")
+        name = target.name.removeprefix("fuzz-")
+        # by hand, and made out of the vectors
+        corpora = [ROOT / "tests" / "fuzz" / "corpus" / name, target.parent / "corpus" / name]
         work = target.parent / f"{target.name}.corpus"
         work.mkdir(exist_ok=True)
-        seeds = [str(corpus)] if corpus.is_dir() else []
+        seeds = [str(corpus) for corpus in corpora if corpus.is_dir()]
         limit = ["-max_total_time=" + str(seconds)] if seconds else ["-runs=20000"]
         done = subprocess.run([str(target), *limit, "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
                                f"-artifact_prefix={work}/", str(work), *seeds],

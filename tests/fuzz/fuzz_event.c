@@ -1,0 +1,12 @@
+/* Any bytes as a producer's event and as a record of Kafka, in msgpack. */
+#include "tests/fuzz/event_check.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct slice bytes = fuzz_copy(data, size);
+
+	event_check_producer(ENCODING_MSGPACK, bytes);
+	event_check_normal_form(ENCODING_MSGPACK, bytes);
+	fuzz_free(bytes);
+	return 0;
+}
