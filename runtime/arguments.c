@@ -124,7 +124,8 @@ static const struct common_flag common_flags[] = {
 		take_print_config},
 	{"--ready-fd", NULL, "N", "write one line of JSON to this file descriptor when ready",
 		take_ready_fd},
-	{"--log-level", NULL, "LEVEL", "error, warning, info (default) or debug", take_log_level},
+	{"--log-level", NULL, "LEVEL",
+		"error, warning, info or debug; default is $TILL_LOG, else info", take_log_level},
 	{"--help", "-h", NULL, "print this and end", take_help},
 	{"--version", "-V", NULL, "print the version and end", take_version},
 	{NULL, NULL, NULL, NULL, NULL},
@@ -216,6 +217,11 @@ static int try_own(struct arguments *arguments, const char *argument)
 
 static int read_arguments(struct arguments *arguments)
 {
+	const char *level = getenv("TILL_LOG");
+	if (level != NULL && *level != '\0' && take_log_level(arguments, level) < 0) {
+		return config_fail(arguments->error,
+			"TILL_LOG=%.80s: use error, warning, info or debug", level);
+	}
 	while (arguments->argc > 0) {
 		const char *argument = *arguments->argv++;
 		arguments->argc--;

@@ -176,6 +176,22 @@ static void test_wrong_usage_ends_with_2_and_says_what_is_wrong(void **state)
 	}
 }
 
+static void test_the_environment_may_set_the_log_level(void **state)
+{
+	static struct outcome outcome;
+	(void)state;
+
+	assert_int_equal(setenv("TILL_LOG", "loud", 1), 0);
+	PARSE(&outcome, "--check", "-o", "edge.id=a");
+	assert_int_equal(outcome.result, EXIT_USAGE);
+	assert_string_equal(
+		outcome.err, "till-test: TILL_LOG=loud: use error, warning, info or debug\n");
+	assert_int_equal(setenv("TILL_LOG", "debug", 1), 0);
+	PARSE(&outcome, "--check", "-o", "edge.id=a");
+	assert_int_equal(outcome.result, EXIT_STOPPED);
+	assert_int_equal(unsetenv("TILL_LOG"), 0);
+}
+
 static void test_endpoints_of_other_machines_need_keys_or_an_explicit_word(void **state)
 {
 	static struct outcome outcome;
@@ -377,6 +393,7 @@ int main(void)
 		cmocka_unit_test(test_options_and_flags_go_where_they_belong),
 		cmocka_unit_test(test_files_are_read_in_order_and_options_win),
 		cmocka_unit_test(test_wrong_usage_ends_with_2_and_says_what_is_wrong),
+		cmocka_unit_test(test_the_environment_may_set_the_log_level),
 		cmocka_unit_test(test_endpoints_of_other_machines_need_keys_or_an_explicit_word),
 		cmocka_unit_test(test_check_print_help_and_version_end_at_once),
 		cmocka_unit_test(test_ready_is_one_line_of_json),
