@@ -1,0 +1,537 @@
+#include "edge/intake.h"
+#include "edge/spool_error.h"
+#include "fixture.h"
+#include "proto/dead_letter.h"
+
+/* What the spool remembers, for the tests: one producer and one event id. */
+struct memory {
+	char producer[PRODUCER_ID_SIZE_MAX + 1];
+	struct producer_row row;
+	int producer_result; /* instead of looking */
+	const char *event_id;
+};
+
+struct bench {
+	struct memory memory;
+	struct spool_index index;
+	struct intake *intake;
+	struct draft draft;
+	struct buffer reply;
+	struct intake_counts counts;
+	struct document document;
+	struct reply_error errors[REPLY_ERRORS_MAX];
+	struct reply decoded;
+};
+
+static int find_producer(void *owner, struct slice producer, struct producer_row *ret_row)
+{
+	struct memory *memory = owner;
+	if (memory->producer_result != 0) {
+		return memory->producer_result;
+	}
+	if (!slice_equals_text(producer, memory->producer)) {
+		return SPOOL_E_UNKNOWN;
+	}
+	*ret_row = memory->row;
+	return 0;
+}
+
+static int find_event_id(void *owner, struct slice event_id)
+{
+	struct memory *memory = owner;
+	bool known = memory->event_id != NULL && slice_equals_text(event_id, memory->event_id);
+	return known ? 0 : SPOOL_E_UNKNOWN;
+}
+
+static int make_bench(void **state)
+{
+	static const uint32_t shares[KIND_COUNT] = {100, 10, 10, 10, 10, 10};
+	static const uint8_t seed[16] = {7};
+	struct bench *bench = calloc(1, sizeof *bench);
+
+	spool_index_init(&bench->index, 1 << 20, shares);
+	buffer_init(&bench->reply, 1 << 20);
+	struct intake_options options = {
+		.edge = "berlin-1",
+		.default_currency = "EUR",
+		.durable = true,
+		.memory = {&bench->memory, find_producer, find_event_id},
+		.index = &bench->index,
+	};
+	assert_int_equal(draft_init(&bench->draft, 4711, seed), 0);
+	assert_int_equal(document_init(&bench->document, EVENT_NODES_MAX), 0);
+	assert_int_equal(intake_new(&options, &bench->intake), 0);
+	*state = bench;
+	return 0;
+}
+
+static int drop_bench(void **state)
+{
+	struct bench *bench = *state;
+	intake_free(bench->intake);
+	draft_deinit(&bench->draft);
+	document_deinit(&bench->document);
+	buffer_deinit(&bench->reply);
+	free(bench);
+	return 0;
+}
+
+/* received = accepted + invalid + refused + repeated, after every frame of every test. */
+static void check_books(const struct intake_counts *counts)
+{
+	uint64_t sum = counts->repeated;
+	for (int i = 0; i < KIND_EVENT_COUNT; i++) {
+		sum += counts->accepted[i];
+	}
+	for (int i = 0; i < REASON_COUNT; i++) {
+		sum += counts->invalid[i] + counts->refused[i];
+	}
+	assert_int_equal(counts->received, sum);
+}
+
+static const struct reply *decode(struct bench *bench)
+{
+	struct complaint complaint;
+	assert_int_equal(reply_decode(&bench->document, buffer_slice(&bench->reply), bench->errors,
+				 &bench->decoded, &complaint),
+		0);
+	return &bench->decoded;
+}
+
+static int take_frame(struct bench *bench, const struct intake_frame *frame)
+{
+	buffer_clear(&bench->reply);
+	int r = intake_take(bench->intake, frame, &bench->draft, &bench->reply, &bench->counts);
+	check_books(&bench->counts);
+	return r;
+}
+
+static const struct reply *take(struct bench *bench, const char *header, struct slice events)
+{
+	struct intake_frame frame = {.header = slice_of_text(header),
+		.events = events,
+		.source = "zmq",
+		.received_ms = 1700000000000};
+	assert_int_equal(take_frame(bench, &frame), 0);
+	return decode(bench);
+}
+
+static const struct reply *take_text(struct bench *bench, const char *header, const char *events)
+{
+	return take(bench, header, slice_of_text(events));
+}
+
+static struct slice first_event(const struct bench *bench, enum kind lane)
+{
+	const struct draft_lane *from = &bench->draft.lanes[lane];
+	assert_true(from->block_count > 0);
+	return draft_block_events(from, &from->blocks[0]);
+}
+
+/* ---- events */
+
+static void test_an_order_is_numbered_and_answered(void **state)
+{
+	struct bench *bench = *state;
+	struct event event;
+	struct complaint complaint;
+
+	const struct reply *reply = take_text(bench, NULL, ORDER_JSON);
+	assert_true(reply->ok);
+	assert_int_equal(reply->accepted, 1);
+	assert_true(reply->durable);
+	assert_true(slice_equals_text(reply->edge, "berlin-1"));
+	assert_int_equal(reply->run, 4711);
+	assert_int_equal(reply->seq[KIND_ORDER].first, 1);
+	assert_int_equal(reply->seq[KIND_ORDER].last, 1);
+	assert_int_equal(reply->last_n, 0);
+
+	assert_int_equal(event_decode(&bench->document, ENCODING_MSGPACK,
+				 first_event(bench, KIND_ORDER), &event, &complaint),
+		0);
+	assert_int_equal(event.certificate.seq, 1);
+	assert_int_equal(event.ts_ms, 1700000000000);
+	assert_int_equal(event.unit_price, 2550000);
+	assert_true(slice_equals_text(event.text[FIELD_CURRENCY], "EUR"));
+}
+
+static void test_a_frame_may_mix_kinds(void **state)
+{
+	struct bench *bench = *state;
+
+	const struct reply *reply = take_text(
+		bench, NULL, "[" ORDER_JSON "," CART_JSON "," VIEW_JSON "," ORDER_JSON "]");
+	assert_int_equal(reply->accepted, 4);
+	assert_int_equal(reply->seq[KIND_ORDER].last, 2);
+	assert_int_equal(reply->seq[KIND_CART].last, 1);
+	assert_int_equal(reply->seq[KIND_VIEW].last, 1);
+	assert_int_equal(bench->counts.accepted[KIND_ORDER], 2);
+	assert_int_equal(bench->draft.event_count, 4);
+}
+
+static void test_msgpack_is_answered_in_msgpack(void **state)
+{
+	struct bench *bench = *state;
+	/* {"kind":"view","page":"/"} */
+	static const uint8_t view[] = {0x82, 0xa4, 'k', 'i', 'n', 'd', 0xa4, 'v', 'i', 'e', 'w',
+		0xa4, 'p', 'a', 'g', 'e', 0xa1, '/'};
+
+	const struct reply *reply = take(bench, NULL, slice_of(view, sizeof view));
+	assert_int_equal(reply->accepted, 1);
+	assert_int_equal(encoding_of(buffer_slice(&bench->reply)), ENCODING_MSGPACK);
+}
+
+/* An invalid event is told, kept as a dead letter with its bytes, and stops none of its neighbours. */
+static void test_an_invalid_event_becomes_a_dead_letter(void **state)
+{
+	struct bench *bench = *state;
+	struct dead_letter letter;
+	struct complaint complaint;
+
+	const struct reply *reply =
+		take_text(bench, NULL, "[" ORDER_JSON "," BAD_ORDER_JSON "," ORDER_JSON "]");
+	assert_false(reply->ok);
+	assert_int_equal(reply->accepted, 2);
+	assert_int_equal(reply->invalid, 1);
+	assert_int_equal(reply->error_count, 1);
+	assert_int_equal(reply->errors[0].index, 1);
+	assert_int_equal(reply->errors[0].complaint.reason, REASON_BAD_VALUE);
+	assert_string_equal(reply->errors[0].complaint.field, "unit_price");
+	assert_int_equal(reply->seq[KIND_ORDER_DLQ].first, 1);
+	assert_int_equal(bench->counts.invalid[REASON_BAD_VALUE], 1);
+
+	assert_int_equal(dead_letter_decode(&bench->document, first_event(bench, KIND_ORDER_DLQ),
+				 &letter, &complaint),
+		0);
+	assert_true(slice_equals_text(letter.bytes, BAD_ORDER_JSON));
+	assert_true(slice_equals_text(letter.source, "zmq"));
+	assert_true(slice_equals_text(letter.refused_by, "edge"));
+	assert_int_equal(letter.reason, REASON_BAD_VALUE);
+	assert_int_equal(letter.received_ms, 1700000000000);
+	assert_int_equal(letter.certificate.kind, KIND_ORDER_DLQ);
+}
+
+static void test_errors_are_listed_up_to_a_hundred_and_counted_beyond(void **state)
+{
+	struct bench *bench = *state;
+	char frame[4096] = "[1";
+
+	for (int i = 0; i < 149; i++) {
+		strcat(frame, ",1");
+	}
+	strcat(frame, "]");
+	const struct reply *reply = take_text(bench, NULL, frame);
+	assert_int_equal(reply->invalid, 150);
+	assert_int_equal(reply->error_count, REPLY_ERRORS_MAX);
+	assert_int_equal(bench->draft.event_count, 150);
+}
+
+/* ---- frames that are refused whole */
+
+static void expect_refused(struct bench *bench, const struct reply *reply, enum reason reason)
+{
+	assert_false(reply->ok);
+	assert_int_equal(reply->accepted, 0);
+	assert_int_equal(reply->refusal.reason, reason);
+	assert_true(strlen(reply->refusal.message) > 0);
+	assert_true(draft_is_empty(&bench->draft));
+	assert_int_equal(bench->draft.lanes[KIND_ORDER].next_seq, 1);
+	assert_true(bench->counts.refused[reason] > 0);
+}
+
+static void test_frames_that_cannot_be_cut_are_refused(void **state)
+{
+	struct bench *bench = *state;
+	static const uint8_t bomb[] = {0xdd, 0xff, 0xff, 0xff, 0xff};
+
+	expect_refused(bench, take_text(bench, NULL, "[{\"order_id\":"), REASON_BAD_FRAME);
+	expect_refused(bench, take_text(bench, NULL, ""), REASON_BAD_FRAME);
+	expect_refused(bench, take_text(bench, NULL, "[]"), REASON_BAD_FRAME);
+	const struct reply *reply = take(bench, NULL, slice_of(bomb, sizeof bomb));
+	assert_false(reply->ok);
+	assert_true(draft_is_empty(&bench->draft));
+	assert_int_equal(bench->counts.received, 4);
+}
+
+static void test_a_frame_over_the_limit_is_too_large(void **state)
+{
+	struct bench *bench = *state;
+	size_t size = FRAME_SIZE_MAX + 1;
+	char *frame = malloc(size);
+
+	memset(frame, ' ', size);
+	frame[0] = '[';
+	expect_refused(bench, take(bench, NULL, slice_of(frame, size)), REASON_TOO_LARGE);
+	free(frame);
+}
+
+static void test_a_bad_header_refuses_the_frame(void **state)
+{
+	struct bench *bench = *state;
+
+	const struct reply *reply = take_text(bench, "{\"producer\":\"p\"}", ORDER_JSON);
+	assert_false(reply->ok);
+	assert_int_not_equal(reply->refusal.reason, REASON_NONE);
+	assert_true(draft_is_empty(&bench->draft));
+}
+
+static void test_a_full_spool_refuses_and_says_when_to_come_again(void **state)
+{
+	struct bench *bench = *state;
+
+	spool_index_add(&bench->index, KIND_ORDER, 0, 1, 1 << 20);
+	const struct reply *reply = take_text(bench, NULL, "[" ORDER_JSON "," ORDER_JSON "]");
+	expect_refused(bench, reply, REASON_SPOOL_FULL);
+	assert_int_equal(reply->retry_after_ms, 1000);
+	assert_int_equal(bench->counts.refused[REASON_SPOOL_FULL], 2);
+}
+
+static void test_a_full_lane_is_named(void **state)
+{
+	struct bench *bench = *state;
+
+	spool_index_add(&bench->index, KIND_CART, 0, 1, 104000);
+	const struct reply *reply = take_text(bench, NULL, CART_JSON);
+	expect_refused(bench, reply, REASON_SPOOL_FULL);
+	assert_non_null(strstr(reply->refusal.message, "cart"));
+	assert_true(take_text(bench, NULL, ORDER_JSON)->ok);
+}
+
+static void test_a_full_disk_is_named(void **state)
+{
+	struct bench *bench = *state;
+
+	bench->index.short_of_disk = true;
+	const struct reply *reply = take_text(bench, NULL, ORDER_JSON);
+	expect_refused(bench, reply, REASON_SPOOL_FULL);
+	assert_non_null(strstr(reply->refusal.message, "disk"));
+}
+
+static void test_a_closing_edge_refuses_everything(void **state)
+{
+	struct bench *bench = *state;
+	struct intake_frame frame = {.events = slice_of_text("[" ORDER_JSON "," ORDER_JSON "]")};
+
+	buffer_clear(&bench->reply);
+	intake_refuse(&frame, REASON_SHUTTING_DOWN, &bench->reply, &bench->counts);
+	check_books(&bench->counts);
+	const struct reply *reply = decode(bench);
+	expect_refused(bench, reply, REASON_SHUTTING_DOWN);
+	assert_int_equal(bench->counts.received, 2);
+	assert_int_equal(reply->retry_after_ms, 1000);
+}
+
+/* ---- numbered frames */
+
+static void test_a_numbered_frame_is_remembered_with_its_reply(void **state)
+{
+	struct bench *bench = *state;
+	struct producer_row row;
+
+	const struct reply *reply = take_text(bench, "{\"producer\":\"p\",\"n\":5}", ORDER_JSON);
+	assert_true(reply->ok);
+	assert_int_equal(reply->last_n, 5);
+	const struct idmap_entry *entry = idmap_find(&bench->draft.producers, slice_of_text("p"));
+	assert_non_null(entry);
+	assert_true(producer_row_decode(
+		slice_of_text("p"), idmap_value(&bench->draft.producers, entry), &row));
+	assert_int_equal(row.n, 5);
+	assert_int_equal(row.used_ms, 1700000000000);
+}
+
+static void test_a_repeat_within_the_group_gets_the_first_reply(void **state)
+{
+	struct bench *bench = *state;
+
+	take_text(bench, "{\"producer\":\"p\",\"n\":5}", "[" ORDER_JSON "," BAD_ORDER_JSON "]");
+	const struct reply *reply = take_text(
+		bench, "{\"producer\":\"p\",\"n\":5}", "[" ORDER_JSON "," BAD_ORDER_JSON "]");
+	assert_true(reply->repeated);
+	assert_false(reply->ok);
+	assert_int_equal(reply->accepted, 1);
+	assert_int_equal(reply->invalid, 1);
+	assert_int_equal(reply->error_count, 1);
+	assert_int_equal(reply->seq[KIND_ORDER].last, 1);
+	assert_int_equal(bench->draft.event_count, 2);
+	assert_int_equal(bench->counts.repeated, 2);
+}
+
+/* The row comes out of the spool: a later process, another run. */
+static void test_a_repeat_after_a_restart_gets_the_first_reply(void **state)
+{
+	struct bench *bench = *state;
+	struct buffer kept;
+
+	take_text(bench, "{\"producer\":\"p\",\"n\":5}", ORDER_JSON);
+	const struct idmap_entry *entry = idmap_find(&bench->draft.producers, slice_of_text("p"));
+	struct slice row = idmap_value(&bench->draft.producers, entry);
+	buffer_init(&kept, 4096);
+	buffer_append(&kept, row.bytes, row.size);
+	assert_true(
+		producer_row_decode(slice_of_text("p"), buffer_slice(&kept), &bench->memory.row));
+	strcpy(bench->memory.producer, "p");
+	draft_clear(&bench->draft);
+	draft_set_run(&bench->draft, 4712);
+
+	const struct reply *reply = take_text(bench, "{\"producer\":\"p\",\"n\":5}", ORDER_JSON);
+	assert_true(reply->ok);
+	assert_true(reply->repeated);
+	assert_int_equal(reply->run, 4711);
+	assert_int_equal(reply->last_n, 5);
+	assert_true(draft_is_empty(&bench->draft));
+
+	reply = take_text(bench, "{\"producer\":\"p\",\"n\":4}", ORDER_JSON);
+	assert_true(reply->ok);
+	assert_true(reply->repeated);
+	assert_int_equal(reply->accepted, 0);
+	assert_int_equal(reply->last_n, 5);
+	assert_int_equal(reply->run, 4712);
+	assert_true(draft_is_empty(&bench->draft));
+
+	reply = take_text(bench, "{\"producer\":\"p\",\"n\":6}", ORDER_JSON);
+	assert_false(reply->repeated);
+	assert_int_equal(reply->accepted, 1);
+	buffer_deinit(&kept);
+}
+
+/* Refused frames are not counted: the same number is new when it comes again. */
+static void test_a_refused_number_stays_free(void **state)
+{
+	struct bench *bench = *state;
+
+	bench->index.short_of_pages = true;
+	assert_false(take_text(bench, "{\"producer\":\"p\",\"n\":5}", ORDER_JSON)->ok);
+	bench->index.short_of_pages = false;
+	const struct reply *reply = take_text(bench, "{\"producer\":\"p\",\"n\":5}", ORDER_JSON);
+	assert_true(reply->ok);
+	assert_false(reply->repeated);
+	assert_int_equal(reply->seq[KIND_ORDER].first, 1);
+}
+
+static void test_damaged_and_too_many_producers_are_refused(void **state)
+{
+	struct bench *bench = *state;
+
+	bench->memory.producer_result = SPOOL_E_CORRUPT;
+	expect_refused(bench, take_text(bench, "{\"producer\":\"p\",\"n\":5}", ORDER_JSON),
+		REASON_INTERNAL);
+	bench->memory.producer_result = SPOOL_E_FULL;
+	expect_refused(bench, take_text(bench, "{\"producer\":\"p\",\"n\":5}", ORDER_JSON),
+		REASON_SPOOL_FULL);
+}
+
+/* ---- event_id */
+
+static void test_a_known_event_id_is_a_repeat(void **state)
+{
+	struct bench *bench = *state;
+	static const char order[] =
+		"{\"order_id\":\"1\",\"product_id\":\"t\",\"unit_price\":1,\"event_id\":\"%s\"}";
+	char known[128];
+	char fresh[128];
+	char frame[512];
+
+	snprintf(known, sizeof known, "%s", order);
+	memcpy(strstr(known, "%s"), "e1", 2);
+	snprintf(fresh, sizeof fresh, "%s", order);
+	memcpy(strstr(fresh, "%s"), "e2", 2);
+	bench->memory.event_id = "e1";
+	snprintf(frame, sizeof frame, "[%s,%s,%s]", known, fresh, fresh);
+	const struct reply *reply = take_text(bench, NULL, frame);
+	assert_true(reply->ok);
+	assert_int_equal(reply->accepted, 1);
+	assert_int_equal(reply->repeated_events, 2);
+	assert_int_equal(bench->counts.repeated, 2);
+	assert_int_equal(bench->draft.event_ids.count, 1);
+}
+
+static void test_the_event_ids_of_a_refused_frame_are_not_remembered(void **state)
+{
+	struct bench *bench = *state;
+	static const char order[] =
+		"{\"order_id\":\"1\",\"product_id\":\"t\",\"unit_price\":1,\"event_id\":\"e\"}";
+
+	bench->index.short_of_pages = true;
+	assert_false(take_text(bench, NULL, order)->ok);
+	bench->index.short_of_pages = false;
+	assert_int_equal(take_text(bench, NULL, order)->accepted, 1);
+}
+
+/* ---- unattended sources */
+
+static void test_an_unattended_frame_that_cannot_be_cut_is_kept_whole(void **state)
+{
+	struct bench *bench = *state;
+	struct dead_letter letter;
+	struct complaint complaint;
+	struct intake_frame frame = {
+		.events = slice_of_text("[{"), .source = "push", .unattended = true};
+
+	assert_int_equal(take_frame(bench, &frame), 0);
+	assert_int_equal(dead_letter_decode(&bench->document, first_event(bench, KIND_ORDER_DLQ),
+				 &letter, &complaint),
+		0);
+	assert_true(slice_equals_text(letter.bytes, "[{"));
+	assert_true(slice_equals_text(letter.source, "push"));
+	assert_int_equal(letter.reason, REASON_BAD_FRAME);
+	assert_int_equal(bench->counts.invalid[REASON_BAD_FRAME], 1);
+}
+
+static void test_an_unattended_frame_without_room_is_given_back(void **state)
+{
+	struct bench *bench = *state;
+	struct intake_frame frame = {
+		.events = slice_of_text(ORDER_JSON), .source = "push", .unattended = true};
+
+	bench->index.short_of_pages = true;
+	assert_int_equal(take_frame(bench, &frame), INTAKE_E_FULL);
+	assert_int_equal(bench->counts.received, 0);
+	assert_true(draft_is_empty(&bench->draft));
+	frame.events = slice_of_text("[{");
+	assert_int_equal(take_frame(bench, &frame), INTAKE_E_FULL);
+	assert_true(draft_is_empty(&bench->draft));
+}
+
+/* ---- counts */
+
+static void test_a_group_without_room_moves_its_counts_to_refused(void **state)
+{
+	struct bench *bench = *state;
+
+	take_text(bench, NULL, "[" ORDER_JSON "," BAD_ORDER_JSON "," CART_JSON "]");
+	intake_counts_refuse(&bench->counts, REASON_SPOOL_FULL);
+	check_books(&bench->counts);
+	assert_int_equal(bench->counts.refused[REASON_SPOOL_FULL], 3);
+	assert_int_equal(bench->counts.accepted[KIND_ORDER], 0);
+}
+
+#define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, make_bench, drop_bench)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BENCH_TEST(test_an_order_is_numbered_and_answered),
+		BENCH_TEST(test_a_frame_may_mix_kinds),
+		BENCH_TEST(test_msgpack_is_answered_in_msgpack),
+		BENCH_TEST(test_an_invalid_event_becomes_a_dead_letter),
+		BENCH_TEST(test_errors_are_listed_up_to_a_hundred_and_counted_beyond),
+		BENCH_TEST(test_frames_that_cannot_be_cut_are_refused),
+		BENCH_TEST(test_a_frame_over_the_limit_is_too_large),
+		BENCH_TEST(test_a_bad_header_refuses_the_frame),
+		BENCH_TEST(test_a_full_spool_refuses_and_says_when_to_come_again),
+		BENCH_TEST(test_a_full_lane_is_named),
+		BENCH_TEST(test_a_full_disk_is_named),
+		BENCH_TEST(test_a_closing_edge_refuses_everything),
+		BENCH_TEST(test_a_numbered_frame_is_remembered_with_its_reply),
+		BENCH_TEST(test_a_repeat_within_the_group_gets_the_first_reply),
+		BENCH_TEST(test_a_repeat_after_a_restart_gets_the_first_reply),
+		BENCH_TEST(test_a_refused_number_stays_free),
+		BENCH_TEST(test_damaged_and_too_many_producers_are_refused),
+		BENCH_TEST(test_a_known_event_id_is_a_repeat),
+		BENCH_TEST(test_the_event_ids_of_a_refused_frame_are_not_remembered),
+		BENCH_TEST(test_an_unattended_frame_that_cannot_be_cut_is_kept_whole),
+		BENCH_TEST(test_an_unattended_frame_without_room_is_given_back),
+		BENCH_TEST(test_a_group_without_room_moves_its_counts_to_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
