@@ -77,6 +77,7 @@ struct bridge {
 	struct kafka_state kafka;
 	struct rebuild rebuild;
 	struct stop stop;
+	bool is_wait_told[LANE_COUNT]; /* in the log */
 	bool has_more_reports;
 	int64_t state_ms, hurry_ms; /* when last */
 };
@@ -306,6 +307,24 @@ static void see_lane(struct bridge *bridge, const struct topics_sight *sight, en
 	}
 }
 
+/* While Kafka is away every lane waits for the same reason, which was logged. */
+static void log_lane(struct bridge *bridge, enum kind kind)
+{
+	const struct lane *lane = &bridge->lanes[kind];
+	bool *is_told = &bridge->is_wait_told[kind];
+	bool is_waiting = lane->waiting_from_ms >= 0;
+	if (is_waiting == *is_told || (is_waiting && !bridge->kafka.is_connected)) {
+		return;
+	}
+	*is_told = is_waiting;
+	if (is_waiting) {
+		log_line(LOG_WARNING, "a lane waits", "lane=%s why=\"%s\"", kind_name(kind),
+			lane->why);
+	} else {
+		log_line(LOG_INFO, "a lane goes on", "lane=%s", kind_name(kind));
+	}
+}
+
 static void look_at_lanes(struct bridge *bridge)
 {
 	for (int i = 0; i < LANE_COUNT; i++) {
@@ -315,14 +334,8 @@ static void look_at_lanes(struct bridge *bridge)
 			.is_connected = bridge->kafka.is_connected,
 			.is_idle = bridge->tracker.lane_batches[i] == 0,
 		};
-		struct lane *lane = &bridge->lanes[i];
-		if (lane_look(lane, &sight) && bridge->kafka.is_connected) {
-			bool is_waiting = lane->waiting_from_ms >= 0;
-			log_line(is_waiting ? LOG_WARNING : LOG_INFO,
-				is_waiting ? "a lane waits" : "a lane goes on",
-				"lane=%s why=\"%s\"", kind_name((enum kind)i),
-				is_waiting ? lane->why : "");
-		}
+		lane_look(&bridge->lanes[i], &sight);
+		log_lane(bridge, (enum kind)i);
 	}
 }
 
