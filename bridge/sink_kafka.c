@@ -306,21 +306,24 @@ static void report(struct sink *sink, int which, const rd_kafka_message_t *messa
 	sink->options.listener.reported(sink->options.listener.owner, &told);
 }
 
-static void tell_error(struct sink *sink, int which, const rd_kafka_event_t *event)
+/* The event of a fatal error bears the error that led to it, so the client is asked. */
+static void tell_error(struct sink *sink, int which, rd_kafka_event_t *event)
 {
 	char words[256];
 	const struct sink_listener *listener = &sink->options.listener;
-	rd_kafka_resp_err_t error = rd_kafka_event_error((rd_kafka_event_t *)(uintptr_t)event);
+	rd_kafka_resp_err_t error = rd_kafka_event_error(event);
+	rd_kafka_resp_err_t fatal =
+		rd_kafka_fatal_error(sink->producers[which].client, words, sizeof words);
+	if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
+		listener->failed(listener->owner, rd_kafka_err2name(fatal), words);
+		return;
+	}
 	switch (error) {
-	case RD_KAFKA_RESP_ERR__FATAL:
-		error = rd_kafka_fatal_error(sink->producers[which].client, words, sizeof words);
-		listener->failed(listener->owner, rd_kafka_err2name(error), words);
-		break;
 	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
 	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
 	case RD_KAFKA_RESP_ERR__SSL:
 		listener->disconnected(listener->owner, rd_kafka_err2name(error),
-			rd_kafka_event_error_string((rd_kafka_event_t *)(uintptr_t)event));
+			rd_kafka_event_error_string(event));
 		break;
 	default:
 		break; /* single brokers come and go; librdkafka's log tells */
