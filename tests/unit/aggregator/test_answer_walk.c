@@ -1,5 +1,6 @@
 /* Answers that walk many rows, and how rows are shown. */
 #include "answer_world.h"
+#include "proto/zone.h"
 
 enum { MANY_ROWS = 2 * ANSWER_RENEW_ROWS + 20000 };
 
@@ -194,6 +195,78 @@ static void test_every_kind_of_measure_is_shown_as_what_it_is(void **state)
 	view_set_free(views);
 }
 
+static void put_be(struct buffer *buffer, uint32_t number)
+{
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		buffer_append_byte(buffer, (uint8_t)(number >> shift));
+	}
+}
+
+/* A TZif file of nothing but Berlin's rule. */
+static struct zone *new_berlin(void)
+{
+	struct zone *zone = NULL;
+	struct buffer file;
+
+	buffer_init(&file, 1000);
+	for (int block = 0; block < 2; block++) {
+		buffer_append(&file, "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+		for (uint32_t i = 0; i < 6; i++) {
+			put_be(&file, i == 4   ? 1
+				      : i == 5 ? 4
+					       : 0); /* one type, four bytes of names */
+		}
+		buffer_append(&file, "\0\0\0\0\0\0CET", 10);
+	}
+	buffer_append_text(&file, "\nCET-1CEST,M3.5.0,M10.5.0/3\n");
+	assert_int_equal(zone_new("Europe/Berlin", buffer_slice(&file), &zone), 0);
+	buffer_deinit(&file);
+	return zone;
+}
+
+static int zone_of(void *owner, const char *name, const struct zone **ret_zone)
+{
+	assert_string_equal(name, "Europe/Berlin");
+	*ret_zone = owner;
+	return 0;
+}
+
+/* Half past two comes twice in the night when clocks go back: two rows, told apart by their offsets. */
+static void test_buckets_of_a_zone_are_asked_and_shown_in_its_time(void **state)
+{
+	struct world *world = new_world(1, true);
+	struct zone *berlin = new_berlin();
+	struct view_set *views = NULL;
+	(void)state;
+
+	assert_int_equal(view_set_new(zone_of, berlin, &views), 0);
+	add_view(views, "v",
+		"group_by = hour(ts), day(ts)\nmeasures = n = count()\nzone = Europe/Berlin\n");
+	struct overlay *overlay = new_overlay(views);
+	struct event first = sample_order(1, INT64_C(1288485000000), "p", 1, 1); /* 00:30 UTC */
+	struct event second = sample_order(2, INT64_C(1288488600000), "p", 1, 1);
+	apply(overlay, &first);
+	apply(overlay, &second);
+	apply(overlay, &second);
+	world->context.views = views;
+	world->context.shards[0].active = overlay;
+	world->context.shards[0].frozen = NULL;
+	fake_deinit(&world->bases[0]);
+	const struct node *rows = rows_of(ask(world, "{\"query\":\"scan\",\"view\":\"v\"}"));
+	assert_int_equal(rows->count, 2);
+	assert_string_equal(text_at(node_first(rows), "hour"), "2010-10-31T02:00+02:00");
+	assert_string_equal(text_at(node_first(rows), "day"), "2010-10-31");
+	rows = rows_of(ask(world, "{\"query\":\"get\",\"view\":\"v\",\"key\":[\"2010-10-31T02:00+"
+				  "01:00\",\"2010-10-31\"]}"));
+	assert_int_equal(rows->count, 1);
+	assert_string_equal(text_at(node_first(rows), "hour"), "2010-10-31T02:00+01:00");
+	assert_int_equal(integer_at(node_first(rows), "n"), 2);
+	overlay_free(overlay);
+	free_world(world);
+	view_set_free(views);
+	zone_free(berlin);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +274,7 @@ int main(void)
 		cmocka_unit_test(test_a_snapshot_that_can_not_be_renewed_ends_the_answer),
 		cmocka_unit_test(test_a_scan_ends_where_the_answer_is_full),
 		cmocka_unit_test(test_every_kind_of_measure_is_shown_as_what_it_is),
+		cmocka_unit_test(test_buckets_of_a_zone_are_asked_and_shown_in_its_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
