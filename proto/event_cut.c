@@ -1,7 +1,7 @@
 /* What can be known of an event without decoding it. */
 #include "proto/event_fields.h"
 #include "proto/framing.h"
-#include "proto/unpack.h"
+#include "proto/pull.h"
 #include "proto/utf8.h"
 
 bool event_cut(struct slice *rest, struct slice *ret_event)
@@ -16,31 +16,31 @@ bool event_cut(struct slice *rest, struct slice *ret_event)
 	return true;
 }
 
-static void expect_key(struct unpack *unpack, const char *key)
+static void expect_key(struct pull *pull, const char *key)
 {
-	if (!slice_equals_text(unpack_text(unpack), key)) {
-		unpack->is_broken = true;
+	if (!slice_equals_text(pull_text(pull), key)) {
+		pull->is_broken = true;
 	}
 }
 
 int event_peek_certificate(struct slice bytes, struct certificate *ret_certificate)
 {
-	struct unpack unpack = unpack_of(bytes);
+	struct pull pull = pull_of(bytes);
 	struct certificate certificate;
 	struct slice kind;
 
-	if (unpack_map(&unpack) < CERTIFICATE_PAIRS) {
+	if (pull_map(&pull) < CERTIFICATE_PAIRS) {
 		return REASON_BAD_CERTIFICATE;
 	}
-	expect_key(&unpack, "kind");
-	kind = unpack_text(&unpack);
-	expect_key(&unpack, "edge");
-	certificate.edge = unpack_text(&unpack);
-	expect_key(&unpack, "run");
-	certificate.run = unpack_unsigned(&unpack, 1, RUN_MAX);
-	expect_key(&unpack, "seq");
-	certificate.seq = unpack_unsigned(&unpack, 1, INT64_MAX);
-	if (unpack.is_broken || !kind_from_name(kind, &certificate.kind) ||
+	expect_key(&pull, "kind");
+	kind = pull_text(&pull);
+	expect_key(&pull, "edge");
+	certificate.edge = pull_text(&pull);
+	expect_key(&pull, "run");
+	certificate.run = pull_unsigned(&pull, 1, RUN_MAX);
+	expect_key(&pull, "seq");
+	certificate.seq = pull_unsigned(&pull, 1, INT64_MAX);
+	if (pull.is_broken || !kind_from_name(kind, &certificate.kind) ||
 		!edge_id_is_valid(certificate.edge)) {
 		return REASON_BAD_CERTIFICATE;
 	}

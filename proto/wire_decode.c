@@ -1,25 +1,25 @@
-#include "proto/unpack.h"
+#include "proto/pull.h"
 #include "proto/utf8.h"
 #include "proto/wire.h"
 
 /* One name for each element, so that a refusal says which one did not fit. The first sticks. */
 struct frame {
-	struct unpack unpack;
+	struct pull pull;
 	const char *wrong; /* NULL while all is well */
 };
 
 static bool frame_check(struct frame *frame, bool is_right, const char *what)
 {
-	if (frame->wrong == NULL && (frame->unpack.is_broken || !is_right)) {
+	if (frame->wrong == NULL && (frame->pull.is_broken || !is_right)) {
 		frame->wrong = what;
-		frame->unpack.is_broken = true;
+		frame->pull.is_broken = true;
 	}
 	return frame->wrong == NULL;
 }
 
 static uint64_t take_number(struct frame *frame, uint64_t min, uint64_t max, const char *what)
 {
-	uint64_t number = unpack_unsigned(&frame->unpack, min, max);
+	uint64_t number = pull_unsigned(&frame->pull, min, max);
 
 	frame_check(frame, true, what);
 	return number;
@@ -27,7 +27,7 @@ static uint64_t take_number(struct frame *frame, uint64_t min, uint64_t max, con
 
 static struct slice take_text(struct frame *frame, size_t size_max, const char *what)
 {
-	struct slice text = unpack_text(&frame->unpack);
+	struct slice text = pull_text(&frame->pull);
 	bool is_right = text.size <= size_max && utf8_is_valid(text);
 
 	return frame_check(frame, is_right, what) ? text : slice_of(NULL, 0);
@@ -40,7 +40,7 @@ static uint64_t take_session(struct frame *frame)
 
 static void take_credit(struct frame *frame, uint64_t credit[LANE_COUNT])
 {
-	frame_check(frame, unpack_array(&frame->unpack) == LANE_COUNT, "credit");
+	frame_check(frame, pull_array(&frame->pull) == LANE_COUNT, "credit");
 	for (int lane = 0; lane < LANE_COUNT; lane++) {
 		credit[lane] = take_number(frame, 0, INT64_MAX, "credit");
 	}
@@ -48,7 +48,7 @@ static void take_credit(struct frame *frame, uint64_t credit[LANE_COUNT])
 
 static uint32_t take_ranges(struct frame *frame, struct wire_range ranges[WIRE_RANGES_MAX])
 {
-	uint32_t count = unpack_array(&frame->unpack);
+	uint32_t count = pull_array(&frame->pull);
 	uint64_t first_min = 1;
 
 	if (!frame_check(frame, count % 2 == 0 && count / 2 <= WIRE_RANGES_MAX, "ranges")) {
@@ -67,7 +67,7 @@ static void decode_hello(struct frame *frame, struct wire_message *message)
 {
 	message->hello.version = (uint32_t)take_number(frame, 1, UINT32_MAX, "version");
 	if (frame->wrong != NULL || message->hello.version != WIRE_VERSION) {
-		frame->unpack.at = frame->unpack.end; /* another version may look as it likes */
+		frame->pull.at = frame->pull.end; /* another version may look as it likes */
 		return;
 	}
 	message->hello.edge = take_text(frame, EDGE_ID_SIZE_MAX, "edge");
@@ -81,7 +81,7 @@ static void decode_welcome(struct frame *frame, struct wire_message *message)
 {
 	message->welcome.version = (uint32_t)take_number(frame, 1, UINT32_MAX, "version");
 	if (frame->wrong != NULL || message->welcome.version != WIRE_VERSION) {
-		frame->unpack.at = frame->unpack.end;
+		frame->pull.at = frame->pull.end;
 		return;
 	}
 	message->session = take_session(frame);
@@ -99,7 +99,7 @@ static void decode_batch(struct frame *frame, struct wire_message *message)
 	message->batch.number = take_number(frame, 1, INT64_MAX, "number");
 	message->batch.lane = (enum kind)take_number(frame, 0, LANE_COUNT - 1, "lane");
 	message->batch.count = (uint32_t)take_number(frame, 1, BATCH_SIZE_MAX, "count");
-	message->batch.events = unpack_bin(&frame->unpack);
+	message->batch.events = pull_bin(&frame->pull);
 	frame_check(frame,
 		message->batch.events.size <= BATCH_SIZE_MAX &&
 			message->batch.events.size >= message->batch.count,
@@ -130,11 +130,11 @@ static void decode_nack(
 
 static void take_lane_state(struct frame *frame, struct wire_lane_state *state)
 {
-	if (unpack_nil(&frame->unpack)) {
+	if (pull_nil(&frame->pull)) {
 		state->waiting_ms = -1;
 		return;
 	}
-	frame_check(frame, unpack_array(&frame->unpack) == 3, "lane");
+	frame_check(frame, pull_array(&frame->pull) == 3, "lane");
 	state->waiting_ms = (int64_t)take_number(frame, 0, INT64_MAX, "waiting_ms");
 	state->since_ms = (int64_t)take_number(frame, 0, INT64_MAX, "since_ms");
 	state->why = take_text(frame, COMPLAINT_SIZE_MAX, "why");
@@ -143,7 +143,7 @@ static void take_lane_state(struct frame *frame, struct wire_lane_state *state)
 static void decode_state(struct frame *frame, struct wire_message *message)
 {
 	message->session = take_session(frame);
-	frame_check(frame, unpack_array(&frame->unpack) == LANE_COUNT, "lanes");
+	frame_check(frame, pull_array(&frame->pull) == LANE_COUNT, "lanes");
 	for (int lane = 0; lane < LANE_COUNT; lane++) {
 		take_lane_state(frame, &message->state[lane]);
 	}
@@ -212,15 +212,15 @@ int wire_decode(struct slice frame_bytes, struct wire_range ranges[WIRE_RANGES_M
 	struct wire_message *ret_message, struct complaint *complaint)
 {
 	static const struct wire_message none;
-	struct frame frame = {.unpack = unpack_of(frame_bytes)};
+	struct frame frame = {.pull = pull_of(frame_bytes)};
 	struct wire_message message = none;
-	uint32_t count = unpack_array(&frame.unpack);
+	uint32_t count = pull_array(&frame.pull);
 
 	message.type = (enum wire_type)take_number(&frame, WIRE_HELLO, WIRE_BYE, "type");
 	if (frame.wrong == NULL) {
 		decode_body(&frame, ranges, &message);
 		frame_check(&frame, count_is_right(&message, count), "length");
-		frame_check(&frame, unpack_is_done(&frame.unpack), "end");
+		frame_check(&frame, pull_is_done(&frame.pull), "end");
 	}
 	if (frame.wrong != NULL) {
 		complaint_set(complaint, REASON_BAD_FRAME, "",
