@@ -77,22 +77,22 @@ static const struct node *first_row(const struct node *rows)
 	return row != NULL && row->type == NODE_MAP ? row : NULL;
 }
 
-static void add_headings(
-	struct table *table, const struct node *row, const struct node *measures, uint32_t column)
+static void add_headings(struct text_table *table, const struct node *row,
+	const struct node *measures, uint32_t column)
 {
 	const struct node *key = node_first(row);
 
 	for (; column < table->column_count; column++) {
 		const struct node *value = node_next(key);
 		table->right[column] = is_number(value) || answer_list_has(measures, key->text);
-		table_add(table, key->text);
+		text_table_add(table, key->text);
 		key = node_next(value);
 	}
 }
 
 /* By the first row's columns: a row may have them in another order, or lack one. */
 static void add_row(
-	struct table *table, const struct node *first, const struct node *row, uint32_t column)
+	struct text_table *table, const struct node *first, const struct node *row, uint32_t column)
 {
 	char out[ANSWER_CELL_SIZE];
 	char name[64];
@@ -102,13 +102,13 @@ static void add_row(
 		snprintf(name, sizeof name, "%.*s", (int)key->text.size,
 			(const char *)key->text.bytes);
 		const struct node *value = row->type == NODE_MAP ? node_find(row, name) : NULL;
-		table_add(table, value != NULL ? answer_cell(value, table->right[column], out)
-					       : slice_of_text("-"));
+		text_table_add(table, value != NULL ? answer_cell(value, table->right[column], out)
+						    : slice_of_text("-"));
 	}
 }
 
-bool answer_table_fill(
-	struct table *table, const struct node *rows, const char *name, const struct node *measures)
+bool answer_table_fill(struct text_table *table, const struct node *rows, const char *name,
+	const struct node *measures)
 {
 	const struct node *first = first_row(rows);
 	if (first == NULL) {
@@ -117,14 +117,14 @@ bool answer_table_fill(
 	uint32_t lead = rows->type == NODE_MAP ? 1 : 0;
 	const struct node *row = node_first(rows);
 
-	table_init(table, lead + first->count);
+	text_table_init(table, lead + first->count);
 	if (lead > 0) {
-		table_add_text(table, name);
+		text_table_add_text(table, name);
 	}
 	add_headings(table, first, measures, lead);
 	for (uint32_t i = 0; i < rows->count; i++, row = node_next(row)) {
 		if (lead > 0) {
-			table_add(table, row->text);
+			text_table_add(table, row->text);
 			row = node_next(row);
 		}
 		add_row(table, first, row, lead);

@@ -1,12 +1,12 @@
 /* answer_table.h - rows of an answer as a table for people. Pure. */
 #pragma once
-#include "cli/table.h"
+#include "cli/text_table.h"
 #include "proto/document.h"
 
 /* An array of maps, or a map of maps (whose keys become the first column, headed `name`). Columns are those of the first
  * row. Numbers get separators and go to the right: integers, and text of the columns named in `measures` (an array of
  * texts; NULL: none), for ids may look like numbers. false when there are no rows of that form. */
-bool answer_table_fill(struct table *table, const struct node *rows, const char *name,
+bool answer_table_fill(struct text_table *table, const struct node *rows, const char *name,
 	const struct node *measures);
 /* A value on one line: text as it is, nothing as "-". Borrows from the node or writes to `out`. */
 enum { ANSWER_CELL_SIZE = 96 };

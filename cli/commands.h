@@ -4,6 +4,7 @@
 
 int command_query(int argc, char **argv);
 int command_send(int argc, char **argv);
+int command_simulate(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_watch(int argc, char **argv);

@@ -14,6 +14,7 @@ struct command {
 
 static const struct command commands[] = {
 	{"send", command_send, "send the rows of a file to an edge"},
+	{"simulate", command_simulate, "simulated stores sell at real edges"},
 	{"query", command_query, "ask the aggregator"},
 	{"top", command_top, "the leading rows of a view"},
 	{"watch", command_watch, "totals, redrawn every few seconds"},

@@ -106,14 +106,14 @@ int ranking_ask(struct ask *ask, const struct ranking *ranking, const struct ran
 
 void ranking_print(const struct answer_view *answer, const struct ranking_view *view, FILE *out)
 {
-	struct table table;
+	struct text_table table;
 
 	if (!answer_table_fill(&table, node_find(answer->root, "rows"), "", view->measures)) {
 		fputs("nothing counted yet\n", out);
 		return;
 	}
-	table_print(&table, out);
-	table_deinit(&table);
+	text_table_print(&table, out);
+	text_table_deinit(&table);
 }
 
 const char *freshness_text(const struct answer_view *answer, char out[128])

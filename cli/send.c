@@ -1,5 +1,5 @@
 #include "cli/commands.h"
-#include "cli/sender.h"
+#include "cli/upload.h"
 #include "runtime/clock.h"
 #include "runtime/program.h"
 #include <errno.h>
@@ -146,20 +146,20 @@ static int open_input(const struct send_options *send, struct input **ret_input)
 
 /* Says how it ended, where that is not plain from the totals, and returns the exit code. */
 static int conclude(
-	const struct sender *sender, int r, const char *endpoint, const struct options_error *error)
+	const struct upload *upload, int r, const char *endpoint, const struct options_error *error)
 {
-	const struct send_totals *totals = sender_totals(sender);
+	const struct send_totals *totals = upload_totals(upload);
 
 	switch (r) {
 	case 0:
 		return totals->invalid + totals->error > 0 ? EXIT_FAILED : EXIT_STOPPED;
-	case SENDER_E_SILENT:
+	case UPLOAD_E_SILENT:
 		say("till send", "could not reach %s: is the edge running?", endpoint);
 		return EXIT_NOT_REACHED;
-	case SENDER_E_INTERRUPTED:
+	case UPLOAD_E_INTERRUPTED:
 		say("till send", "interrupted");
 		return EXIT_FAILED;
-	case SENDER_E_INPUT:
+	case UPLOAD_E_INPUT:
 		say("till send", "%s", error->text);
 		return EXIT_FAILED;
 	case -EINVAL:
@@ -172,12 +172,12 @@ static int conclude(
 	}
 }
 
-static int send_all(const struct send_options *send, const struct sender_options *options)
+static int send_all(const struct send_options *send, const struct upload_options *options)
 {
 	struct options_error error = {.text = ""};
-	struct sender *sender = NULL;
+	struct upload *upload = NULL;
 
-	int r = sender_new_take(options, &sender);
+	int r = upload_new_take(options, &upload);
 	if (r == -EINVAL) {
 		say("till send", "--producer wants a name of 1 to %d bytes", PRODUCER_ID_SIZE_MAX);
 		return EXIT_USAGE;
@@ -186,13 +186,13 @@ static int send_all(const struct send_options *send, const struct sender_options
 		say("till send", "%s", strerror(-r));
 		return EXIT_FAILED;
 	}
-	r = sender_run(sender, &error);
-	int code = conclude(sender, r, options->endpoint, &error);
+	r = upload_run(upload, &error);
+	int code = conclude(upload, r, options->endpoint, &error);
 	if (code != EXIT_USAGE) {
 		send_totals_print(
-			sender_totals(sender), sender_elapsed_ms(sender), send->json, stdout);
+			upload_totals(upload), upload_elapsed_ms(upload), send->json, stdout);
 	}
-	sender_free(sender);
+	upload_free(upload);
 	return code;
 }
 
@@ -212,7 +212,7 @@ static int run(const struct send_options *send, struct input *input_taken, int f
 	}
 	bool is_file = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode);
 	snprintf(id, sizeof id, "till-send-%016llx", (unsigned long long)random_u64());
-	struct sender_options options = {.session = &session,
+	struct upload_options options = {.session = &session,
 		.input = input_taken,
 		.fd = fd,
 		.size = is_file ? stat.st_size : 0,

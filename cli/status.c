@@ -55,7 +55,7 @@ static bool is_table(const struct node *value)
 }
 
 /* First what is one value, as two columns; as_of's values among them. */
-static void add_scalars(struct table *table, const struct node *map)
+static void add_scalars(struct text_table *table, const struct node *map)
 {
 	char out[ANSWER_CELL_SIZE];
 	const struct node *key = node_first(map);
@@ -67,8 +67,8 @@ static void add_scalars(struct table *table, const struct node *map)
 		} else if (!is_table(value) && !slice_equals_text(key->text, "ok")) {
 			bool empty = value->type == NODE_ARRAY || value->type == NODE_MAP;
 			bool number = value->type == NODE_NUMBER || value->type == NODE_INTEGER;
-			table_add(table, key->text);
-			table_add(table,
+			text_table_add(table, key->text);
+			text_table_add(table,
 				empty ? slice_of_text("none") : answer_cell(value, number, out));
 		}
 		key = node_next(value);
@@ -93,12 +93,12 @@ static void print_tables(const struct node *map)
 
 	for (uint32_t i = 0; i < map->count; i++) {
 		const struct node *value = node_next(key);
-		struct table table;
+		struct text_table table;
 		if (is_table(value) && !slice_equals_text(key->text, "as_of")) {
 			printf("\n%.*s\n", (int)key->text.size, (const char *)key->text.bytes);
 			if (answer_table_fill(&table, value, "", NULL)) {
-				table_print(&table, stdout);
-				table_deinit(&table);
+				text_table_print(&table, stdout);
+				text_table_deinit(&table);
 			} else if (value->type == NODE_ARRAY) {
 				print_list(value);
 			}
@@ -117,7 +117,7 @@ static bool has_problems(const struct node *root)
 static int ask_status(const struct status_options *status)
 {
 	struct answer_view answer;
-	struct table table;
+	struct text_table table;
 	struct ask ask;
 
 	int code = ask_open(&ask, "till status", status->endpoint, status->timeout_ms, 0);
@@ -127,10 +127,10 @@ static int ask_status(const struct status_options *status)
 	if (code < 0 && status->json) {
 		printf("%.*s\n", (int)answer.bytes.size, (const char *)answer.bytes.bytes);
 	} else if (code < 0) {
-		table_init(&table, 2);
+		text_table_init(&table, 2);
 		add_scalars(&table, answer.root);
-		table_print(&table, stdout);
-		table_deinit(&table);
+		text_table_print(&table, stdout);
+		text_table_deinit(&table);
 		print_tables(answer.root);
 	}
 	if (code < 0) {

@@ -1,23 +1,23 @@
-#include "cli/table.h"
+#include "cli/text_table.h"
 
 #include <string.h>
 
-enum { TABLE_SIZE_MAX = 16 * 1024 * 1024 };
+enum { TEXT_TABLE_SIZE_MAX = 16 * 1024 * 1024 };
 
-void table_init(struct table *table, uint32_t column_count)
+void text_table_init(struct text_table *table, uint32_t column_count)
 {
-	*table = (struct table){.column_count = column_count < TABLE_COLUMNS_MAX
-							? column_count
-							: TABLE_COLUMNS_MAX};
-	buffer_init(&table->cells, TABLE_SIZE_MAX);
+	*table = (struct text_table){.column_count = column_count < TEXT_TABLE_COLUMNS_MAX
+							     ? column_count
+							     : TEXT_TABLE_COLUMNS_MAX};
+	buffer_init(&table->cells, TEXT_TABLE_SIZE_MAX);
 }
 
-void table_deinit(struct table *table)
+void text_table_deinit(struct text_table *table)
 {
 	buffer_deinit(&table->cells);
 }
 
-void table_add(struct table *table, struct slice cell)
+void text_table_add(struct text_table *table, struct slice cell)
 {
 	for (size_t i = 0; i < cell.size; i++) {
 		bool control = cell.bytes[i] < ' ' || cell.bytes[i] == 0x7f;
@@ -27,9 +27,9 @@ void table_add(struct table *table, struct slice cell)
 	table->cell_count++;
 }
 
-void table_add_text(struct table *table, const char *cell)
+void text_table_add_text(struct text_table *table, const char *cell)
 {
-	table_add(table, slice_of_text(cell));
+	text_table_add(table, slice_of_text(cell));
 }
 
 static bool begins_character(char byte)
@@ -45,7 +45,7 @@ static int width_of(const char *text)
 	for (; *text != '\0'; text++) {
 		width += begins_character(*text);
 	}
-	return width < TABLE_CELL_WIDTH_MAX ? width : TABLE_CELL_WIDTH_MAX;
+	return width < TEXT_TABLE_CELL_WIDTH_MAX ? width : TEXT_TABLE_CELL_WIDTH_MAX;
 }
 
 /* Bytes of the first `width` characters. */
@@ -67,8 +67,8 @@ static void print_cell(const char *cell, int width, bool right, bool last, FILE 
 	int own_width = width_of(cell);
 	const char *end = "";
 
-	if (bytes_of(cell, TABLE_CELL_WIDTH_MAX) < bytes) {
-		bytes = bytes_of(cell, TABLE_CELL_WIDTH_MAX - 1);
+	if (bytes_of(cell, TEXT_TABLE_CELL_WIDTH_MAX) < bytes) {
+		bytes = bytes_of(cell, TEXT_TABLE_CELL_WIDTH_MAX - 1);
 		end = "…";
 	}
 	int pad = width - own_width;
@@ -78,9 +78,9 @@ static void print_cell(const char *cell, int width, bool right, bool last, FILE 
 	}
 }
 
-int table_print(const struct table *table, FILE *out)
+int text_table_print(const struct text_table *table, FILE *out)
 {
-	int widths[TABLE_COLUMNS_MAX] = {0};
+	int widths[TEXT_TABLE_COLUMNS_MAX] = {0};
 	const char *cell = (const char *)table->cells.bytes;
 
 	if (table->cells.error != 0) {
