@@ -79,8 +79,19 @@ static int open_spool(struct spool_reader *reader, const char *dir)
 		return spool_from_mdb(rc);
 	}
 	int r = open_databases(reader);
-	mdb_txn_reset(reader->txn);
-	return r;
+	if (r != 0) {
+		return r;
+	}
+	rc = mdb_txn_commit(
+		reader->txn); /* handles of a transaction that is not committed are closed */
+	reader->txn = NULL;
+	if (rc == 0) {
+		rc = mdb_txn_begin(reader->env, NULL, MDB_RDONLY, &reader->txn);
+	}
+	if (rc == 0) {
+		mdb_txn_reset(reader->txn);
+	}
+	return spool_from_mdb(rc);
 }
 
 int spool_reader_new(const char *dir, struct spool_reader **ret_reader, struct spool_error *error)

@@ -18,8 +18,9 @@ enum { FIXTURE_PATH_SIZE = 256 };
 
 static inline void make_temp_dir(char path[FIXTURE_PATH_SIZE])
 {
-	const char *base = getenv("TMPDIR");
-	snprintf(path, FIXTURE_PATH_SIZE, "%s/till-test-XXXXXX", base == NULL ? "/tmp" : base);
+	/* In memory where that is possible: a thousand fsyncs of a laptop's disk take ten seconds. */
+	const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	snprintf(path, FIXTURE_PATH_SIZE, "%s/till-test-XXXXXX", base);
 	assert_non_null(mkdtemp(path));
 }
 
