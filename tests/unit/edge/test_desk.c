@@ -1,0 +1,399 @@
+/* The desk over a real spool: who hears what, and when it is on disk. */
+#include "edge/desk.h"
+#include "edge/spool.h"
+#include "fixture.h"
+#include "proto/producer.h"
+
+enum { WALL_MS = 1700000000, HEARD_MAX = 64 };
+
+struct heard {
+	uint64_t ticket;
+	enum submission_outcome outcome;
+	char reply[512];
+};
+
+struct bench {
+	char dir[FIXTURE_PATH_SIZE];
+	struct spool_options options;
+	struct spool *spool;
+	struct desk *desk;
+	struct heard heard[HEARD_MAX];
+	int heard_count;
+	int64_t now_ms;
+	int64_t wait_ms;
+};
+
+static void on_done(
+	void *owner, uint64_t ticket, enum submission_outcome outcome, struct slice reply)
+{
+	struct bench *bench = owner;
+	struct heard *heard = &bench->heard[bench->heard_count++ % HEARD_MAX];
+	heard->ticket = ticket;
+	heard->outcome = outcome;
+	snprintf(heard->reply, sizeof heard->reply, "%.*s", (int)reply.size,
+		reply.size == 0 ? "" : (const char *)reply.bytes);
+}
+
+static void open_desk(struct bench *bench, int64_t sync_interval_ms)
+{
+	struct spool_error error;
+	struct desk_options options = {.edge = "berlin-1",
+		.default_currency = "EUR",
+		.sync_interval_ms = sync_interval_ms,
+		.run = 4711};
+
+	assert_int_equal(spool_new(&bench->options, &bench->spool, &error), 0);
+	options.spool = bench->spool;
+	assert_int_equal(desk_new(&options, &bench->desk), 0);
+}
+
+static void close_desk(struct bench *bench)
+{
+	bench->desk = desk_free(bench->desk);
+	bench->spool = spool_free(bench->spool);
+}
+
+static int make_bench(void **state)
+{
+	struct bench *bench = calloc(1, sizeof *bench);
+	make_temp_dir(bench->dir);
+	bench->now_ms = 5000;
+	bench->options = (struct spool_options){.dir = bench->dir,
+		.edge = "berlin-1",
+		.quota_bytes = 1 << 20,
+		.share_percent = {100, 10, 10, 10, 10, 10},
+		.event_id_window = 0,
+		.producer_ttl_ms = 1000};
+	*state = bench;
+	return 0;
+}
+
+static int drop_bench(void **state)
+{
+	struct bench *bench = *state;
+	close_desk(bench);
+	remove_temp_dir(bench->dir);
+	free(bench);
+	return 0;
+}
+
+static int submit(struct bench *bench, uint64_t ticket, const char *events, bool unattended)
+{
+	struct submission submission = {.events = slice_of_text(events),
+		.source = "zmq",
+		.unattended = unattended,
+		.done = on_done,
+		.owner = bench,
+		.ticket = ticket};
+	return desk_submit(bench->desk, &submission, WALL_MS);
+}
+
+static void round_of(struct bench *bench)
+{
+	bench->wait_ms = 60000;
+	assert_int_equal(desk_round(bench->desk, bench->now_ms, WALL_MS, &bench->wait_ms), 0);
+}
+
+static bool heard_text(const struct bench *bench, int index, const char *text)
+{
+	return strstr(bench->heard[index].reply, text) != NULL;
+}
+
+static uint64_t orders_on_disk(const struct bench *bench)
+{
+	return spool_index(bench->spool)->lanes[KIND_ORDER].events;
+}
+
+static void check_books(const struct bench *bench)
+{
+	const struct intake_counts *counts = desk_counts(bench->desk);
+	uint64_t sum = counts->repeated;
+	for (int i = 0; i < KIND_EVENT_COUNT; i++) {
+		sum += counts->accepted[i];
+	}
+	for (int i = 0; i < REASON_COUNT; i++) {
+		sum += counts->invalid[i] + counts->refused[i];
+	}
+	assert_int_equal(counts->received, sum);
+}
+
+static void test_nobody_hears_ok_before_the_commit(void **state)
+{
+	struct bench *bench = *state;
+
+	open_desk(bench, 0);
+	assert_int_equal(submit(bench, 1, ORDER_JSON, false), 0);
+	assert_int_equal(submit(bench, 2, ORDER_JSON, false), 0);
+	assert_int_equal(bench->heard_count, 0);
+	assert_int_equal(orders_on_disk(bench), 0);
+	round_of(bench);
+	assert_int_equal(bench->heard_count, 2);
+	assert_int_equal(bench->heard[0].ticket, 1);
+	assert_int_equal(bench->heard[1].ticket, 2);
+	assert_true(heard_text(bench, 0, "\"durable\":true"));
+	assert_int_equal(orders_on_disk(bench), 2);
+	assert_int_equal(desk_view(bench->desk).commits, 1); /* one for both */
+	check_books(bench);
+}
+
+static void test_refusals_and_repeats_need_no_commit(void **state)
+{
+	struct bench *bench = *state;
+
+	open_desk(bench, 0);
+	assert_int_equal(submit(bench, 1, "[nonsense", false), 0);
+	round_of(bench);
+	assert_int_equal(bench->heard_count, 1);
+	assert_true(heard_text(bench, 0, "bad_frame"));
+	assert_int_equal(desk_view(bench->desk).commits, 0);
+	check_books(bench);
+}
+
+static void test_a_message_of_too_many_frames_is_refused(void **state)
+{
+	struct bench *bench = *state;
+	struct submission submission = {.done = on_done, .owner = bench, .ticket = 3};
+
+	open_desk(bench, 0);
+	assert_int_equal(desk_refuse(bench->desk, NULL), 0);
+	assert_int_equal(desk_refuse(bench->desk, &submission), 0);
+	round_of(bench);
+	assert_int_equal(bench->heard_count, 1);
+	assert_int_equal(bench->heard[0].ticket, 3);
+	assert_int_equal(desk_counts(bench->desk)->refused[REASON_BAD_FRAME], 2);
+	check_books(bench);
+}
+
+static void test_acknowledged_blocks_ride_on_the_next_commit(void **state)
+{
+	struct bench *bench = *state;
+
+	open_desk(bench, 0);
+	submit(bench, 1, ORDER_JSON, false);
+	round_of(bench);
+	removals_add(desk_removals(bench->desk), KIND_ORDER, 0, 0);
+	submit(bench, 2, ORDER_JSON, false);
+	round_of(bench);
+	assert_int_equal(orders_on_disk(bench), 1);
+	assert_int_equal(desk_view(bench->desk).commits, 2);
+}
+
+static void test_acknowledged_blocks_do_not_wait_long_for_one(void **state)
+{
+	struct bench *bench = *state;
+
+	open_desk(bench, 0);
+	submit(bench, 1, ORDER_JSON, false);
+	round_of(bench);
+	removals_add(desk_removals(bench->desk), KIND_ORDER, 0, 0);
+	round_of(bench);
+	assert_int_equal(orders_on_disk(bench), 1);
+	assert_int_equal(bench->wait_ms, DESK_REMOVAL_MS);
+	bench->now_ms += DESK_REMOVAL_MS;
+	round_of(bench);
+	assert_int_equal(orders_on_disk(bench), 0);
+	assert_int_equal(bench->wait_ms, 60000);
+}
+
+static void test_a_closed_desk_refuses_and_keeps_what_it_has(void **state)
+{
+	struct bench *bench = *state;
+
+	open_desk(bench, 0);
+	submit(bench, 1, ORDER_JSON, false);
+	desk_close(bench->desk);
+	assert_int_equal(submit(bench, 2, ORDER_JSON, false), 0);
+	assert_int_equal(submit(bench, 3, ORDER_JSON, true), DESK_E_FULL);
+	round_of(bench);
+	assert_int_equal(bench->heard_count, 2);
+	assert_true(heard_text(bench, 0, "\"accepted\":1"));
+	assert_true(heard_text(bench, 1, "shutting_down"));
+	assert_int_equal(orders_on_disk(bench), 1);
+	check_books(bench);
+}
+
+/* ---- interval */
+
+static void test_an_interval_answers_at_once_and_writes_later(void **state)
+{
+	struct bench *bench = *state;
+
+	open_desk(bench, 100);
+	submit(bench, 1, ORDER_JSON, false);
+	round_of(bench);
+	assert_int_equal(bench->heard_count, 1);
+	assert_true(heard_text(bench, 0, "\"durable\":false"));
+	assert_int_equal(orders_on_disk(bench), 0);
+	assert_int_equal(bench->wait_ms, 100);
+	bench->now_ms += 60;
+	submit(bench, 2, ORDER_JSON, false);
+	round_of(bench);
+	assert_int_equal(orders_on_disk(bench), 0);
+	bench->now_ms += 40;
+	round_of(bench);
+	assert_int_equal(orders_on_disk(bench), 2);
+	assert_int_equal(desk_view(bench->desk).commits, 1);
+	check_books(bench);
+}
+
+static void test_the_end_writes_what_an_interval_still_held(void **state)
+{
+	struct bench *bench = *state;
+
+	open_desk(bench, 100);
+	submit(bench, 1, ORDER_JSON, false);
+	round_of(bench);
+	removals_add(desk_removals(bench->desk), KIND_CART, 0, 0);
+	assert_int_equal(desk_flush(bench->desk, bench->now_ms, WALL_MS), 0);
+	assert_int_equal(orders_on_disk(bench), 1);
+	close_desk(bench);
+	open_desk(bench, 100);
+	assert_int_equal(orders_on_disk(bench), 1);
+}
+
+/* ---- no room: a map that fills up before the quota does, as when the disk is full */
+
+static void shrink_room(struct bench *bench)
+{
+	/* Blocks that nobody asked room for, until the map is full. */
+	struct draft draft;
+	static const uint8_t seed[16];
+	uint64_t seq;
+	int r = 0;
+
+	assert_int_equal(draft_init(&draft, 1, seed), 0);
+	for (size_t size = 100000; size > 100; size /= 10) {
+		r = 0;
+		while (r == 0) {
+			draft_clear(&draft);
+			memset(buffer_extend(draft_begin(&draft, KIND_CART, &seq), size), 'x',
+				size);
+			assert_int_equal(draft_end(&draft, KIND_CART, WALL_MS), 0);
+			r = spool_commit(bench->spool, &draft, NULL, WALL_MS);
+		}
+		assert_int_equal(r, SPOOL_E_FULL);
+	}
+	draft_deinit(&draft);
+	/* By the quota's books there is room: only the map knows better. */
+	struct spool_index *index = (struct spool_index *)(uintptr_t)spool_index(bench->spool);
+	index->bytes = 0;
+	index->lanes[KIND_CART] = (struct spool_lane){0};
+}
+
+static char *many_orders(size_t count)
+{
+	size_t size = sizeof ORDER_JSON;
+	char *text = malloc(count * size + 2);
+	char *at = text;
+
+	*at++ = '[';
+	for (size_t i = 0; i < count; i++) {
+		memcpy(at, ORDER_JSON, size - 1);
+		at += size - 1;
+		*at++ = i + 1 < count ? ',' : ']';
+	}
+	*at = '\0';
+	return text;
+}
+
+static void test_a_commit_without_room_becomes_a_refusal_and_uses_no_seq(void **state)
+{
+	struct bench *bench = *state;
+	char *orders = many_orders(3000);
+
+	open_desk(bench, 0);
+	submit(bench, 0, ORDER_JSON, false);
+	round_of(bench);
+	shrink_room(bench);
+	assert_int_equal(submit(bench, 1, orders, false), 0);
+	assert_int_equal(submit(bench, 2, orders, true), 0);
+	round_of(bench);
+	assert_int_equal(bench->heard_count, 3);
+	assert_true(heard_text(bench, 1, "spool_full"));
+	assert_int_equal(bench->heard[2].outcome, SUBMISSION_NOT_KEPT);
+	assert_true(desk_view(bench->desk).full);
+	assert_int_equal(desk_view(bench->desk).next_seq[KIND_ORDER], 2);
+	assert_int_equal(desk_counts(bench->desk)->refused[REASON_SPOOL_FULL], 6000);
+	check_books(bench);
+	free(orders);
+}
+
+static void test_an_interval_keeps_a_draft_that_found_no_room(void **state)
+{
+	struct bench *bench = *state;
+	char *orders = many_orders(3000);
+
+	open_desk(bench, 100);
+	shrink_room(bench);
+	assert_int_equal(submit(bench, 1, orders, false), 0);
+	round_of(bench);
+	assert_true(heard_text(bench, 0, "\"ok\":true"));
+	bench->now_ms += 100;
+	round_of(bench);
+	assert_true(desk_view(bench->desk).full);
+	assert_true(desk_takes_more(bench->desk)); /* to say that it is full */
+	assert_int_equal(submit(bench, 2, ORDER_JSON, false), 0);
+	assert_int_equal(submit(bench, 3, ORDER_JSON, true), DESK_E_FULL);
+	round_of(bench);
+	assert_true(heard_text(bench, 1, "spool_full"));
+	assert_in_range(bench->wait_ms, 1, DESK_RETRY_MS);
+	assert_int_equal(desk_view(bench->desk).next_seq[KIND_ORDER], 3001); /* not taken back */
+	check_books(bench);
+	free(orders);
+}
+
+/* ---- bounds and runs */
+
+static void test_a_round_takes_a_bounded_number_of_events(void **state)
+{
+	struct bench *bench = *state;
+	char *orders = many_orders(5000);
+
+	bench->options.quota_bytes = 64 << 20;
+	open_desk(bench, 0);
+	int frames = 0;
+	while (desk_takes_more(bench->desk)) {
+		assert_int_equal(submit(bench, 1, orders, false), 0);
+		frames++;
+	}
+	assert_int_equal(frames, DESK_ROUND_EVENTS / 5000);
+	round_of(bench);
+	assert_true(desk_takes_more(bench->desk));
+	free(orders);
+}
+
+static void test_a_new_run_begins_between_two_groups(void **state)
+{
+	struct bench *bench = *state;
+
+	open_desk(bench, 0);
+	submit(bench, 1, ORDER_JSON, false);
+	assert_false(desk_set_run(bench->desk, 4712));
+	round_of(bench);
+	assert_true(desk_set_run(bench->desk, 4712));
+	assert_int_equal(desk_view(bench->desk).run, 4712);
+	submit(bench, 1, ORDER_JSON, false);
+	round_of(bench);
+	assert_true(heard_text(bench, 1, "\"run\":4712,\"seq\":{\"order\":[1,1]}"));
+}
+
+#define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, make_bench, drop_bench)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BENCH_TEST(test_nobody_hears_ok_before_the_commit),
+		BENCH_TEST(test_refusals_and_repeats_need_no_commit),
+		BENCH_TEST(test_a_message_of_too_many_frames_is_refused),
+		BENCH_TEST(test_acknowledged_blocks_ride_on_the_next_commit),
+		BENCH_TEST(test_acknowledged_blocks_do_not_wait_long_for_one),
+		BENCH_TEST(test_a_closed_desk_refuses_and_keeps_what_it_has),
+		BENCH_TEST(test_an_interval_answers_at_once_and_writes_later),
+		BENCH_TEST(test_the_end_writes_what_an_interval_still_held),
+		BENCH_TEST(test_a_commit_without_room_becomes_a_refusal_and_uses_no_seq),
+		BENCH_TEST(test_an_interval_keeps_a_draft_that_found_no_room),
+		BENCH_TEST(test_a_round_takes_a_bounded_number_of_events),
+		BENCH_TEST(test_a_new_run_begins_between_two_groups),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
