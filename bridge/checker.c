@@ -11,24 +11,20 @@ void checker_deinit(struct checker *checker)
 	document_deinit(&checker->document);
 }
 
-/* Is the number of events the declared one? Only a batch that can be cut to its end can be counted. */
-static bool count_fits(struct slice events, uint32_t declared)
-{
-	struct slice event;
-	uint32_t count = 0;
-	while (event_cut(&events, &event)) {
-		count++;
-	}
-	return events.size > 0 ? count < declared : count == declared;
-}
-
-bool checker_begin(struct checker *checker, const struct checker_batch *batch)
+void checker_begin(struct checker *checker, const struct checker_batch *batch)
 {
 	checker->edge = batch->edge;
 	checker->lane = batch->lane;
 	checker->rest = batch->events;
+	checker->declared_count = batch->count;
+	checker->count = 0;
+	checker->is_cut = true;
 	checker->now_ms = batch->now_ms;
-	return count_fits(batch->events, batch->count);
+}
+
+bool checker_count_fits(const struct checker *checker)
+{
+	return !checker->is_cut || checker->count == checker->declared_count;
 }
 
 static bool is_ours(const struct checker *checker, const struct certificate *certificate)
@@ -117,10 +113,12 @@ int checker_next(struct checker *checker)
 	if (!event_cut(&checker->rest, &checker->bytes)) {
 		checker->bytes = checker->rest;
 		checker->rest = (struct slice){0};
+		checker->is_cut = false;
 		complaint_set(&checker->complaint, REASON_BAD_FRAME, "",
 			"%zu bytes of a batch are no msgpack", checker->bytes.size);
 		return refuse(checker);
 	}
+	checker->count++;
 	int r = kind_is_dead_letter(checker->lane) ? check_letter(checker) : check_event(checker);
 	if (r < 0) {
 		return r;

@@ -16,6 +16,8 @@ struct checker {
 	struct slice edge; /* the session's */
 	enum kind lane;
 	struct slice rest;
+	uint32_t declared_count, count; /* of events */
+	bool is_cut; /* every event so far had an end */
 	int64_t now_ms; /* wall clock, for dead letters */
 	/* results of the last checker_next */
 	struct slice bytes; /* of this event, as they lay in the batch */
@@ -35,11 +37,12 @@ struct checker_batch {
 	struct slice events;
 	int64_t now_ms;
 };
-/* false when the batch has not `count` events: a fault of the whole frame. Bytes that are no msgpack at all end the
- * count: what is left of them is one refused event. */
-bool checker_begin(struct checker *checker, const struct checker_batch *batch);
+void checker_begin(struct checker *checker, const struct checker_batch *batch);
 /* CHECK_*, or -ENOMEM. */
 int checker_next(struct checker *checker);
+/* After CHECK_END: false when the batch had another number of events than it said, a fault of the whole frame. Bytes
+ * that are no msgpack at all are one refused event, and make the count meaningless: then true. */
+bool checker_count_fits(const struct checker *checker);
 
 /* A record that Kafka itself refuses: fills `letter` from what was produced. 0 when it was an event of its own right,
  * else a reason (markers and dead letters can not become dead letters). */

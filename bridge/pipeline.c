@@ -230,7 +230,8 @@ static void put_event(struct pipeline *pipeline, struct sending *sending)
 	}
 }
 
-static void put_events(struct pipeline *pipeline, struct sending *sending)
+/* 0 or PIPELINE_E_COUNT. */
+static int put_events(struct pipeline *pipeline, struct sending *sending)
 {
 	int r;
 	while (sending->nack == 0 && (r = checker_next(&pipeline->checker)) != CHECK_END) {
@@ -244,6 +245,11 @@ static void put_events(struct pipeline *pipeline, struct sending *sending)
 			put_event(pipeline, sending);
 		}
 	}
+	if (sending->nack != 0 || checker_count_fits(&pipeline->checker)) {
+		return 0;
+	}
+	tracker_fail(sending, NACK_DELIVERY_FAILED, 0);
+	return PIPELINE_E_COUNT;
 }
 
 static bool admits(const struct pipeline *pipeline, const struct session *session,
@@ -259,7 +265,7 @@ static bool admits(const struct pipeline *pipeline, const struct session *sessio
 	return credit_admits(&use, batch->lane, batch->events.size);
 }
 
-static bool begin_check(struct pipeline *pipeline, const struct session *session,
+static void begin_check(struct pipeline *pipeline, const struct session *session,
 	const struct pipeline_batch *batch)
 {
 	const struct checker_batch subject = {
@@ -269,7 +275,7 @@ static bool begin_check(struct pipeline *pipeline, const struct session *session
 		.events = batch->events,
 		.now_ms = pipeline->wall_ms,
 	};
-	return checker_begin(&pipeline->checker, &subject);
+	checker_begin(&pipeline->checker, &subject);
 }
 
 int pipeline_take(
@@ -285,9 +291,7 @@ int pipeline_take(
 	struct sending *sending = NULL;
 
 	set_edge(pipeline, session_edge(session));
-	if (!begin_check(pipeline, session, batch)) {
-		return PIPELINE_E_COUNT;
-	}
+	begin_check(pipeline, session, batch);
 	bool is_admitted = admits(pipeline, session, batch);
 	int r = tracker_open(pipeline->parts.tracker, &session->outbox, &start, &sending);
 	if (r < 0) {
@@ -299,12 +303,12 @@ int pipeline_take(
 		tracker_fail(sending, NACK_TOPIC_REFUSED, retry_after(pipeline, batch->lane));
 	} else {
 		metric_add(pipeline->parts.metrics->events_received[batch->lane], batch->count);
-		put_events(pipeline, sending);
+		r = put_events(pipeline, sending);
 	}
 	if (tracker_release(pipeline->parts.tracker, sending, &end)) {
 		note_end(pipeline, &end);
 	}
-	return 0;
+	return r;
 }
 
 static bool repeats(struct pipeline *pipeline, const struct sink_report *report)

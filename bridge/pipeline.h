@@ -41,7 +41,8 @@ struct pipeline {
 int pipeline_init(struct pipeline *pipeline, const struct pipeline_parts *parts);
 void pipeline_deinit(struct pipeline *pipeline);
 
-enum { PIPELINE_E_COUNT = 1 }; /* the batch has not as many events as it says: nothing was taken */
+/* The batch has not as many events as it says: it ends as NACK, and the frame's sender can not be trusted. */
+enum { PIPELINE_E_COUNT = 1 };
 
 struct pipeline_batch {
 	uint64_t number;
