@@ -53,13 +53,15 @@ static int read_event(
 		complaint_set(&reading->complaint, REASON_BAD_FRAME, "", "an empty record");
 		return set_aside(reading, RECORD_FOREIGN);
 	}
-	if (record->value.size > EVENT_SIZE_MAX) {
+	enum encoding encoding = encoding_of(record->value);
+	int size_max = encoding == ENCODING_JSON ? EVENT_JSON_SIZE_MAX : EVENT_SIZE_MAX;
+	if (record->value.size > (size_t)size_max) {
 		complaint_set(&reading->complaint, REASON_TOO_LARGE, "",
-			"%zu bytes, an event has at most %d", record->value.size, EVENT_SIZE_MAX);
+			"%zu bytes, an event has at most %d", record->value.size, size_max);
 		return set_aside(reading, RECORD_UNREADABLE);
 	}
-	int r = event_decode(document, encoding_of(record->value), record->value, &reading->event,
-		&reading->complaint);
+	int r = event_decode(
+		document, encoding, record->value, &reading->event, &reading->complaint);
 	if (r != 0) {
 		return r < 0 ? r : judge_refused(document, record, reading);
 	}

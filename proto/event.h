@@ -99,7 +99,7 @@ static inline bool event_has(const struct event *event, enum field field)
 
 /* What the edge adds. */
 struct event_rules {
-	const char *default_currency; /* "XXX" unless configured */
+	const char *default_currency; /* three letters; "XXX" unless configured */
 	const struct zone *zone; /* for texts without offset; NULL is UTC */
 	int64_t received_ms;
 };

@@ -175,6 +175,7 @@ static void fill_defaults(struct event *event, const struct event_rules *rules)
 		event->present |= field_bit(FIELD_QUANTITY);
 	}
 	if ((missing & field_bit(FIELD_CURRENCY)) != 0) {
+		assert(strlen(rules->default_currency) == CURRENCY_SIZE);
 		event->text[FIELD_CURRENCY] = slice_of_text(rules->default_currency);
 		event->present |= field_bit(FIELD_CURRENCY);
 	}

@@ -15,6 +15,8 @@ enum {
 
 	/* An event in normal form: four of them must fit into the largest batch. */
 	EVENT_SIZE_MAX = 64 * 1024,
+	/* The same event as JSON: no byte of msgpack becomes more than six ("\u0001", "false,"). */
+	EVENT_JSON_SIZE_MAX = 6 * EVENT_SIZE_MAX,
 	/* An event as received, before numbers and names are brought to normal form; JSON escapes
 	 * (\u0041) are at most six times as long as what they stand for. */
 	EVENT_RAW_SIZE_MAX = 256 * 1024,

@@ -92,6 +92,12 @@ static void check_size(struct event *event)
 	event_encode(event, ENCODING_MSGPACK, &buffer);
 	fuzz_require(buffer.error == 0);
 	buffer_deinit(&buffer);
+	if (event->encoding == ENCODING_MSGPACK) {
+		buffer_init(&buffer, EVENT_JSON_SIZE_MAX);
+		event_encode(event, ENCODING_JSON, &buffer);
+		fuzz_require(buffer.error == 0);
+		buffer_deinit(&buffer);
+	}
 }
 
 void event_check_producer(enum encoding encoding, struct slice bytes)
