@@ -669,5 +669,7 @@ int bridge_run(struct bridge *bridge, struct program *program)
 		.http = http_address(bridge->http),
 	};
 	int r = program_ready(program, "till-bridge", &endpoints);
+	log_line(LOG_INFO, "ready", "listen=%s http=%s brokers=%s", listen[0],
+		http_address(bridge->http), bridge->config->brokers);
 	return r < 0 ? r : loop_run(bridge->loop);
 }

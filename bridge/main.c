@@ -3,6 +3,7 @@
 #include "bridge/bridge.h"
 #include "runtime/log.h"
 #include "runtime/program.h"
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,7 +41,8 @@ static int run(const struct bridge_config *config, struct program *program)
 		log_line(LOG_ERROR, "till-bridge failed", "why=\"%s\"",
 			error.text[0] != '\0' ? error.text : strerror(-r));
 	}
-	int code = r < 0 ? EXIT_FAILED : EXIT_STOPPED;
+	/* -EINVAL: an address or a property that can't be, and no restart makes it better. */
+	int code = r == -EINVAL ? EXIT_USAGE : r < 0 ? EXIT_FAILED : EXIT_STOPPED;
 	set_exit_deadline(code);
 	bridge_free(bridge);
 	return code;

@@ -11,7 +11,7 @@ _Static_assert(
 	sizeof(void *) >= sizeof(uint64_t), "a ticket travels as librdkafka's opaque pointer");
 
 /* An event holds the reports of one Kafka batch, up to some thousand: other work waits for some ms at most. */
-enum { EVENTS_PER_SERVE = 16 };
+enum { EVENTS_PER_SERVE = 16, LEVEL_CRITICAL = 2 /* as in syslog */ };
 
 enum { MAIN, ALONE, PRODUCER_COUNT };
 
@@ -107,6 +107,8 @@ static void producer_close(struct producer *producer, bool in_background)
 	if (client == NULL) {
 		return;
 	}
+	/* It would warn of what is still in its queue; that stays with the edges. */
+	rd_kafka_set_log_level(client, LEVEL_CRITICAL);
 	kafka_queue_watch_by(producer->queue, -1);
 	rd_kafka_queue_destroy(producer->queue);
 	rd_kafka_purge(client,
