@@ -31,44 +31,62 @@ struct courier {
 
 /* ---- logging: what changed since the last look */
 
+/* Clusters and words are foreign text. */
+struct quoted {
+	char text[4 * 256];
+};
+
+static const char *quote(const char *text, struct quoted *out)
+{
+	return log_quote(text, strlen(text), out->text, sizeof out->text);
+}
+
+static void log_refused_cluster(const struct sender *sender)
+{
+	struct quoted ours;
+	struct quoted theirs;
+
+	log_line(LOG_ERROR,
+		"a bridge was refused: it writes to another Kafka than this spool belongs to",
+		"ours=%s topics=%016llx theirs=%s their_topics=%016llx "
+		"advice=\"if the change is meant, start with --accept-cluster and their id\"",
+		quote(sender->cluster, &ours), (unsigned long long)sender->topics_hash,
+		quote(sender->offered_cluster, &theirs), (unsigned long long)sender->offered_hash);
+}
+
 static void log_end(const struct courier *courier)
 {
 	const struct sender *sender = &courier->sender;
-	char words[sizeof sender->end_words * 4];
+	struct quoted words;
 
-	if (sender->end == SENDER_END_CLUSTER) {
-		log_line(LOG_ERROR,
-			"a bridge was refused: it writes to another Kafka than this spool belongs "
-			"to",
-			"ours=\"%s\" topics=%016llx theirs=\"%s\" their_topics=%016llx "
-			"advice=\"if the change is meant, start with --accept-cluster %s\"",
-			sender->cluster, (unsigned long long)sender->topics_hash,
-			sender->offered_cluster, (unsigned long long)sender->offered_hash,
-			sender->offered_cluster);
-		return;
-	}
-	if (sender->end == SENDER_END_BYE) {
+	switch (sender->end) {
+	case SENDER_END_CLUSTER:
+		log_refused_cluster(sender);
+		break;
+	case SENDER_END_BYE:
 		log_line(LOG_WARNING, "the bridge said good-bye", "code=%s words=%s",
-			bye_code_name(sender->bye_code),
-			log_quote(
-				sender->end_words, strlen(sender->end_words), words, sizeof words));
-		return;
-	}
-	if (sender->end != SENDER_END_STOPPED) {
+			bye_code_name(sender->bye_code), quote(sender->end_words, &words));
+		break;
+	case SENDER_END_STOPPED:
+		break;
+	default:
 		log_line(LOG_WARNING, "no session with a bridge", "why=\"%s\" next=%s unsent=kept",
 			sender_end_name(sender->end), courier_bridge(courier));
+		break;
 	}
 }
 
 static void note_changes(struct courier *courier)
 {
 	const struct sender *sender = &courier->sender;
+	struct quoted cluster;
 
 	if (sender->counts.sessions != courier->sessions) {
 		courier->sessions = sender->counts.sessions;
 		courier->down_since_ms = 0;
-		log_line(LOG_INFO, "session with a bridge", "bridge=%s cluster=\"%s\"",
-			courier->bridges[sender->last_bridge], sender->offered_cluster);
+		log_line(LOG_INFO, "session with a bridge", "bridge=%s cluster=%s",
+			courier->bridges[sender->last_bridge],
+			quote(sender->offered_cluster, &cluster));
 	}
 	if (sender->ended != courier->ended) {
 		courier->ended = sender->ended;
@@ -108,6 +126,7 @@ static int on_disconnected(void *owner)
 static int keep_cluster(struct courier *courier)
 {
 	struct sender *sender = &courier->sender;
+	struct quoted cluster;
 
 	if (!sender->keep_cluster) {
 		return 0;
@@ -115,8 +134,8 @@ static int keep_cluster(struct courier *courier)
 	int r = spool_keep_cluster(courier->options.spool, sender->cluster, sender->topics_hash);
 	if (r == 0) {
 		sender->keep_cluster = false;
-		log_line(LOG_INFO, "this spool now belongs to a Kafka cluster", "cluster=\"%s\"",
-			sender->cluster);
+		log_line(LOG_INFO, "this spool now belongs to a Kafka cluster", "cluster=%s",
+			quote(sender->cluster, &cluster));
 	}
 	return r == SPOOL_E_FULL ? 0 : r; /* full: at the next ACK */
 }

@@ -105,7 +105,8 @@ static bool draft_is_large(const struct desk *desk)
 	for (int i = 0; i < KIND_COUNT; i++) {
 		bytes += desk->draft.lanes[i].events.size;
 	}
-	return bytes >= DESK_ROUND_BYTES || desk->draft.event_count >= DESK_ROUND_EVENTS;
+	return bytes >= DESK_ROUND_BYTES || desk->draft.event_count >= DESK_ROUND_EVENTS ||
+	       desk->draft.event_ids.count >= DESK_ROUND_EVENT_IDS;
 }
 
 /* Refused before anybody looks at it. */

@@ -17,6 +17,9 @@ enum {
 	DESK_ROUND_BYTES = 8 * 1024 * 1024,
 	DESK_ROUND_EVENTS = 50000,
 	DESK_ROUND_FRAMES = 8000,
+	/* Each event_id touches pages all over two trees, and so does the oldest one that it pushes out: a transaction
+	 * of LMDB holds 131,072 dirty pages. */
+	DESK_ROUND_EVENT_IDS = 10000,
 	/* Acknowledged blocks wait so long for a commit to ride on. */
 	DESK_REMOVAL_MS = 50,
 	DESK_RETRY_MS = 1000, /* after a commit that found no room */

@@ -10,7 +10,6 @@
 #include "runtime/log.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
-#include "runtime/zonefile.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -20,6 +19,7 @@ enum {
 		 1000, /* a run is never older: a clone of the machine is told apart within a day */
 	/* Between the last reply and the end: with linger 0 a socket that is closed at once sends nothing any more. */
 	LAST_WORDS_MS = 50,
+	QUOTED_ID_SIZE = 4 * EDGE_ID_SIZE_MAX + 3,
 };
 
 enum edge_phase {
@@ -124,25 +124,29 @@ static uint64_t draw_run(void)
 	return run;
 }
 
+static void log_conflict(const struct edge *edge)
+{
+	char id[QUOTED_ID_SIZE];
+
+	log_line(LOG_ERROR, "another process runs with this edge id and run: a new run begins",
+		"edge=%s advice=\"give each edge an id and a data directory of its own\"",
+		log_quote(edge->config->id, strlen(edge->config->id), id, sizeof id));
+}
+
 /* Daily, and at once when another process says HELLO with our run: a clone gives the same certificates. */
 static void renew_run(struct edge *edge, int64_t now_ms)
 {
 	uint64_t conflicts = courier_sender(edge->courier)->counts.id_conflicts;
+	bool due = now_ms >= edge->new_run_at_ms || conflicts != edge->conflicts;
 
-	if (now_ms < edge->new_run_at_ms && conflicts == edge->conflicts) {
+	if (!due || !desk_set_run(edge->desk, draw_run())) {
 		return;
 	}
 	if (conflicts != edge->conflicts) {
-		log_line(LOG_ERROR,
-			"another process runs with this edge id and run: a new run begins",
-			"edge=\"%s\" advice=\"give each edge an id and a data directory of its "
-			"own\"",
-			edge->config->id);
+		log_conflict(edge);
 	}
-	if (desk_set_run(edge->desk, draw_run())) {
-		edge->new_run_at_ms = now_ms + RUN_MS;
-		edge->conflicts = conflicts;
-	}
+	edge->new_run_at_ms = now_ms + RUN_MS;
+	edge->conflicts = conflicts;
 }
 
 static void log_rest(const struct edge *edge)
@@ -204,7 +208,6 @@ static int advance_end(struct edge *edge, int64_t now_ms, int64_t *wait_ms)
 	bool parted = edge->phase == EDGE_PARTING && now_ms >= edge->phase_until_ms &&
 		      courier_sender(edge->courier)->state == SENDER_STOPPED;
 	if (parted) {
-		log_rest(edge);
 		loop_stop(edge->loop);
 	}
 	int64_t left_ms = edge->phase_until_ms - now_ms;
@@ -267,20 +270,8 @@ static int fail(struct spool_error *error, int r, const char *what, const char *
 
 static int make_zone(struct edge *edge, struct spool_error *error)
 {
-	const char *name = edge->config->timezone;
-	uint8_t *bytes = NULL;
-	size_t size = 0;
-
-	if (strcmp(name, "UTC") == 0) {
-		return 0;
-	}
-	int r = zonefile_read(name, &bytes, &size);
-	if (r == 0) {
-		r = zone_new(name, slice_of(bytes, size), &edge->zone);
-		r = r == ZONE_E_MALFORMED ? -EINVAL : r;
-	}
-	free(bytes);
-	return r < 0 ? fail(error, r, "[edge] timezone", name) : 0;
+	int r = edge_config_zone(edge->config->timezone, &edge->zone);
+	return r < 0 ? fail(error, r, "[edge] timezone", edge->config->timezone) : 0;
 }
 
 static int make_spool(struct edge *edge, struct spool_error *error)
@@ -475,14 +466,15 @@ static void log_start(const struct edge *edge)
 	const struct spool_index *index = spool_index(edge->spool);
 	struct spool_corrupt corrupt = spool_corrupt(edge->spool);
 	uint64_t events = 0;
+	char id[QUOTED_ID_SIZE];
 
 	for (int i = 0; i < KIND_COUNT; i++) {
 		events += index->lanes[i].events;
 	}
-	log_line(LOG_INFO, "ready", "edge=\"%s\" listen=%s http=%s run=%llu spool_events=%llu",
-		edge->config->id, source_router_endpoints(edge->router)[0],
-		http_address(edge->http), (unsigned long long)desk_view(edge->desk).run,
-		(unsigned long long)events);
+	log_line(LOG_INFO, "ready", "edge=%s listen=%s http=%s run=%llu spool_events=%llu",
+		log_quote(edge->config->id, strlen(edge->config->id), id, sizeof id),
+		source_router_endpoints(edge->router)[0], http_address(edge->http),
+		(unsigned long long)desk_view(edge->desk).run, (unsigned long long)events);
 	if (corrupt.blocks > 0) {
 		log_line(LOG_ERROR, "damaged blocks lie set aside in the spool",
 			"blocks=%llu events=%llu unreadable_headers=%llu advice=\"till spool list "
@@ -503,5 +495,14 @@ int edge_run(struct edge *edge, struct program *program)
 
 	log_start(edge);
 	int r = program_ready(program, "till-edge", &endpoints);
-	return r < 0 ? r : loop_run(edge->loop);
+	if (r == 0) {
+		r = loop_run(edge->loop);
+	}
+	if (r == 0) { /* a second SIGTERM cuts the drain short, but not the last commit */
+		r = desk_flush(edge->desk, loop_now_ms(edge->loop), clock_wall_ms());
+	}
+	if (r == 0) {
+		log_rest(edge);
+	}
+	return r;
 }

@@ -1,8 +1,12 @@
 #include "edge/edge_config.h"
 #include "edge/sender.h"
 #include "proto/utf8.h"
+#include "proto/zone.h"
 #include "runtime/program.h"
+#include "runtime/zonefile.h"
 #include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
 
 #define AT(member) offsetof(struct edge_config, member)
 #define SPOOL_MIN (INT64_C(4) << 20)
@@ -100,6 +104,37 @@ static int check_sync(struct edge_config *config, struct config_error *error)
 		config->sync);
 }
 
+int edge_config_zone(const char *name, struct zone **ret_zone)
+{
+	uint8_t *bytes = NULL;
+	size_t size = 0;
+
+	if (strcmp(name, "UTC") == 0) {
+		*ret_zone = NULL;
+		return 0;
+	}
+	int r = zonefile_read(name, &bytes, &size);
+	if (r == 0) {
+		r = zone_new(name, slice_of(bytes, size), ret_zone);
+		r = r == ZONE_E_MALFORMED ? -EINVAL : r;
+	}
+	free(bytes);
+	return r;
+}
+
+static int check_timezone(const struct edge_config *config, struct config_error *error)
+{
+	struct zone *zone = NULL;
+
+	int r = edge_config_zone(config->timezone, &zone);
+	zone_free(zone);
+	return r == 0 ? 0
+		      : config_fail(error,
+				"[edge] timezone: \"%s\" is no time zone of this system, as "
+				"Europe/Berlin is",
+				config->timezone);
+}
+
 static int check_currency(const struct edge_config *config, struct config_error *error)
 {
 	const char *text = config->currency;
@@ -153,6 +188,9 @@ int edge_config_check(void *target, struct config_error *error)
 	int r = check_id(config, error);
 	if (r == 0) {
 		r = check_sync(config, error);
+	}
+	if (r == 0) {
+		r = check_timezone(config, error);
 	}
 	if (r == 0) {
 		r = check_currency(config, error);

@@ -3,6 +3,8 @@
 #include "proto/event.h"
 #include "runtime/config.h"
 
+struct zone;
+
 struct edge_config {
 	/* [edge] */
 	char *id;
@@ -29,5 +31,7 @@ struct edge_config {
 
 extern const struct config_schema edge_config_schema;
 
+/* The zone of that name; NULL for UTC. 0, or -errno: -ENOENT where the system knows none of that name. */
+int edge_config_zone(const char *name, struct zone **ret_zone);
 /* For program_spec.validate: `target` is a struct edge_config. */
 int edge_config_check(void *target, struct config_error *error);

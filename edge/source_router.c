@@ -10,6 +10,8 @@
 enum {
 	/* A round's replies to one client that pipelines must all fit, whether it reads already or not. */
 	QUEUE_MESSAGES = DESK_ROUND_FRAMES + 1000,
+	/* A routing id has 5 bytes, a correlation id 4; what proxies add stays far below this. */
+	ENVELOPE_SIZE_MAX = 4096,
 };
 
 /* The frames before the header: routing id, whatever a client put before its empty frame, the empty frame. */
@@ -68,6 +70,16 @@ static size_t envelope_size(const struct message *message)
 	return 1;
 }
 
+static bool is_too_long(const struct message *message, size_t frame_count)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < frame_count; i++) {
+		size += message->frames[i].iov_len;
+	}
+	return size > ENVELOPE_SIZE_MAX;
+}
+
 static int keep_envelope(struct source_router *source, size_t frame_count)
 {
 	struct envelope *envelope = &source->envelopes[source->envelope_count];
@@ -94,6 +106,9 @@ static int take_message(struct source_router *source)
 	size_t body = message->frame_count - first;
 	struct submission submission = {.source = "zmq", .done = on_done, .owner = source};
 
+	if (is_too_long(message, first)) {
+		return desk_refuse(source->options.desk, NULL);
+	}
 	int r = keep_envelope(source, first);
 	if (r < 0) {
 		return r;
@@ -145,7 +160,7 @@ int source_router_new(const struct source_router_options *options,
 		return -ENOMEM;
 	}
 	source->options = *options;
-	buffer_init(&source->envelope_bytes, DESK_ROUND_BYTES * 2);
+	buffer_init(&source->envelope_bytes, (size_t)DESK_ROUND_FRAMES * ENVELOPE_SIZE_MAX);
 	int r = socket_new(options->context, SOCKET_ROUTER, &socket, &source->socket);
 	if (r == 0) {
 		r = endpoints_bind(&source->endpoints, source->socket, options->listen, failed);
