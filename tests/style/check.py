@@ -26,7 +26,7 @@ LAYERS = {
     "aggregator": {"aggregator", "runtime", "proto"},
     "cli": {"cli", "client", "runtime", "proto"},
     "deploy": {"deploy", "runtime"},
-    "bench": {"bench", "runtime", "proto"},
+    "bench": {"bench", "runtime", "proto", "aggregator"},
 }
 CLI_OFFLINE = re.compile(r"^(edge/spool\w*\.h|aggregator/(store|view|overlay|shard)\w*\.h)$")
 # Foreign header -> which files may see it.
