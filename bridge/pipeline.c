@@ -10,6 +10,7 @@ enum {
 	/* The largest record: an event as JSON, where six bytes may stand for one. */
 	RECORD_SIZE_MAX = 8 * EVENT_SIZE_MAX,
 	MARKER_SIZE_MAX = 1024, /* a certificate and a code, in JSON with escapes */
+	STOPPING_RETRY_MS = 1000, /* by then, or soon after, the session is over */
 	REBUILD_RETRY_MS = 500, /* about what a new producer takes until it is ready */
 };
 
@@ -297,7 +298,9 @@ int pipeline_take(
 	if (r < 0) {
 		return r;
 	}
-	if (pipeline->is_stopping || !is_admitted) {
+	if (pipeline->is_stopping) {
+		tracker_fail(sending, NACK_BUSY, STOPPING_RETRY_MS);
+	} else if (!is_admitted) {
 		tracker_fail(sending, NACK_BUSY, retry_after(pipeline, batch->lane));
 	} else if (!pipeline->parts.lanes[batch->lane].is_open) {
 		tracker_fail(sending, NACK_TOPIC_REFUSED, retry_after(pipeline, batch->lane));
