@@ -181,6 +181,9 @@ int feed_tick(struct feed *feed, int64_t now_ms, int64_t *ret_wait_ms)
 	if (r < 0) {
 		return r;
 	}
+	if (!may_read(feed)) {
+		pipeline_excuse(feed->pipeline, true);
+	}
 	if (!feed->is_stopping && pipeline_stalled(feed->pipeline, STALL_MS) != NULL) {
 		const struct partition *partition = pipeline_stalled(feed->pipeline, STALL_MS);
 		notice(feed, "no progress, reading begins anew",

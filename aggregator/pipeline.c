@@ -322,9 +322,19 @@ static int64_t due_in(const struct pipeline *pipeline, const struct shard *shard
 	return wait < 0 ? 0 : wait;
 }
 
+void pipeline_excuse(struct pipeline *pipeline, bool all)
+{
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		if (all || partition_lag(pipeline->partitions[i]) == 0) {
+			pipeline->partitions[i]->moved_ms = pipeline->now_ms;
+		}
+	}
+}
+
 int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	pipeline->now_ms = now_ms;
+	pipeline_excuse(pipeline, pipeline_is_full(pipeline));
 	for (size_t i = 0; i < pipeline->shard_count; i++) {
 		struct shard *shard = pipeline->shards[i];
 		shard_retry(shard, now_ms);

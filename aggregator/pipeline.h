@@ -72,6 +72,8 @@ bool pipeline_is_caught_up(const struct pipeline *pipeline);
 int64_t pipeline_lag(const struct pipeline *pipeline); /* -1: not known */
 /* A partition that has more to read and did not move for so long; NULL: none. */
 const struct partition *pipeline_stalled(const struct pipeline *pipeline, int64_t stall_ms);
+/* Partitions with nothing to read, or all, did not stall until now: it was not their doing. */
+void pipeline_excuse(struct pipeline *pipeline, bool all);
 /* Is all that `other` has read also read here? */
 bool pipeline_reached(const struct pipeline *pipeline, const struct pipeline *other);
 struct partition *pipeline_partition(

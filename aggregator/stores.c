@@ -2,6 +2,7 @@
 #include "aggregator/commit.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DIR_MODE = 0750, FILE_MODE = 0640, PATH_SIZE = 4096, DROP_ROWS = 10000 };
+enum {
+	DIR_MODE = 0750,
+	FILE_MODE = 0640,
+	PATH_SIZE = 4096,
+	DROP_ROWS = 10000,
+	/* One that was killed while it wrote holds the lock until the disk has answered. */
+	LOCK_MS_MAX = 2000,
+	LOCK_POLL_MS = 10,
+};
 
 /* Where the sentence goes. */
 struct complaint_out {
@@ -35,8 +44,12 @@ static int lock(struct stores *stores, const char *dir, const struct complaint_o
 	if (stores->lock_fd < 0) {
 		return fail(out, -errno, "can't open %s: %s", path, strerror(errno));
 	}
-	if (flock(stores->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		return fail(out, -EBUSY, "another aggregator is at work on %s", dir);
+	for (int waited_ms = 0; flock(stores->lock_fd, LOCK_EX | LOCK_NB) < 0;
+		waited_ms += LOCK_POLL_MS) {
+		if (waited_ms >= LOCK_MS_MAX) {
+			return fail(out, -EBUSY, "another aggregator is at work on %s", dir);
+		}
+		poll(NULL, 0, LOCK_POLL_MS);
 	}
 	return 0;
 }
