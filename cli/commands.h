@@ -2,6 +2,7 @@
  * messages on stderr, and returns the exit code: 0 done, 1 refused or failed, 2 usage, 3 peer not reached. */
 #pragma once
 
+int command_demo(int argc, char **argv);
 int command_query(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_simulate(int argc, char **argv);

@@ -13,6 +13,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{"demo", command_demo, "a whole till on this machine, with simulated stores"},
 	{"send", command_send, "send the rows of a file to an edge"},
 	{"simulate", command_simulate, "simulated stores sell at real edges"},
 	{"query", command_query, "ask the aggregator"},

@@ -108,8 +108,8 @@ static int open_feed(struct simulation *simulation, size_t index)
 	feed->index = index;
 	feed->next = &feed->flights[0];
 	batch_init(&feed->batch, ENCODING_MSGPACK);
-	pace_init(&feed->pace, options->rate / (double)options->endpoint_count,
-		loop_now_ms(options->session->loop));
+	pace_init(
+		&feed->pace, options->rate / (double)options->endpoint_count, clock_monotonic_ms());
 	feed->stores = calloc(options->stores, sizeof *feed->stores);
 	if (feed->stores == NULL) {
 		return -ENOMEM;

@@ -2,7 +2,7 @@
 
 #include "client/connection.h"
 #include "proto/limits.h"
-#include "runtime/loop.h"
+#include "runtime/clock.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,8 @@ enum { RESEND_AFTER_MS_DEFAULT = 5000 };
 enum { REPLY_NODES_MAX = 64 + REPLY_ERRORS_MAX * 16, REPLY_DEPTH_MAX = 6 };
 
 struct producer {
-	struct producer_options options;
+	struct producer_options options; /* id points to our own copy */
+	char id[PRODUCER_ID_SIZE_MAX + 1];
 	struct connection *connection;
 	struct window *window;
 	struct document document;
@@ -46,10 +47,12 @@ int producer_new(const struct producer_options *options, struct producer **ret_p
 		return -ENOMEM;
 	}
 	producer->options = *options;
+	memcpy(producer->id, options->id, strlen(options->id) + 1);
+	producer->options.id = producer->id;
 	if (producer->options.resend_after_ms == 0) {
 		producer->options.resend_after_ms = RESEND_AFTER_MS_DEFAULT;
 	}
-	producer->now_ms = loop_now_ms(options->loop);
+	producer->now_ms = clock_monotonic_ms();
 	producer->alive_ms = producer->now_ms;
 	buffer_init(&producer->header, HEADER_SIZE_MAX);
 	struct connection_options connection = {.context = options->context,

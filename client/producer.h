@@ -30,9 +30,9 @@ struct producer_result {
 struct producer_options {
 	struct context *context; /* borrowed, as is the loop */
 	struct loop *loop;
-	const char *endpoint; /* "tcp://127.0.0.1:7170" */
+	const char *endpoint; /* "tcp://127.0.0.1:7170"; borrowed for the life of the producer */
 	const char *
-		id; /* the producer's name at this edge; with lanes at most PRODUCER_ID_SIZE_MAX - 3 bytes */
+		id; /* the producer's name at this edge, copied; with lanes at most PRODUCER_ID_SIZE_MAX - 3 bytes */
 	uint32_t
 		lanes; /* frames in flight: 1 … WINDOW_LANES_MAX; 0: 1. Own numbers (n) need 1: window.h says why */
 	int64_t resend_after_ms; /* of silence; 0: 5,000 */
