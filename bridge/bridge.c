@@ -229,7 +229,8 @@ static int ready(void *owner, FILE *out)
 static void log_kafka(int level, const char *text)
 {
 	char quoted[1024];
-	log_line(level <= LOG_WARNING ? LOG_WARNING : LOG_DEBUG, "librdkafka", "text=%s",
+	/* Its warnings are of what it does about it itself. */
+	log_line(level <= LOG_ERROR ? LOG_WARNING : LOG_DEBUG, "librdkafka", "text=%s",
 		log_quote(text, strlen(text), quoted, sizeof quoted));
 }
 

@@ -1,5 +1,8 @@
 #include "bridge/credit.h"
 
+/* A full lane is delivered within some 100 ms when all is well. */
+enum { BUSY_MS_MIN = 200, BUSY_MS_MAX = 10000 };
+
 uint64_t credit_lane_bytes_max(enum kind lane)
 {
 	static const uint64_t sixteenths[LANE_COUNT] = {
@@ -31,4 +34,14 @@ bool credit_admits(const struct credit_use *use, enum kind lane, uint64_t bytes)
 	/* Twice: an edge may still use what it was told before others came. */
 	return use->session_bytes == 0 ||
 	       use->session_bytes + bytes <= 2 * credit_share(lane, use->session_count);
+}
+
+uint32_t credit_busy_ms(const struct credit_use *use, enum kind lane, uint64_t salt)
+{
+	uint64_t demand = (uint64_t)use->session_count * BATCH_SIZE_MAX;
+	uint64_t wait_ms = BUSY_MS_MIN + BUSY_MS_MIN * demand / credit_lane_bytes_max(lane);
+	if (wait_ms > BUSY_MS_MAX) {
+		wait_ms = BUSY_MS_MAX;
+	}
+	return (uint32_t)(wait_ms / 2 + salt % wait_ms);
 }

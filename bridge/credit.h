@@ -28,3 +28,6 @@ struct credit_use {
 };
 /* May `bytes` more be taken? One batch a lane may be in flight whatever the credit, as long as the lane has room. */
 bool credit_admits(const struct credit_use *use, enum kind lane, uint64_t bytes);
+/* How long an edge that was not admitted should wait: about as long as the lane needs for one batch of everybody, and
+ * not all of them equally long. `salt` is any number that differs between sessions. */
+uint32_t credit_busy_ms(const struct credit_use *use, enum kind lane, uint64_t salt);

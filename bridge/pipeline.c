@@ -253,17 +253,27 @@ static int put_events(struct pipeline *pipeline, struct sending *sending)
 	return PIPELINE_E_COUNT;
 }
 
-static bool admits(const struct pipeline *pipeline, const struct session *session,
-	const struct pipeline_batch *batch)
+/* false: the sending ended as NACK. */
+static bool admits(
+	struct pipeline *pipeline, const struct session *session, struct sending *sending)
 {
 	const struct tracker *tracker = pipeline->parts.tracker;
+	enum kind lane = sending->lane;
+	/* The sending itself is in the books already. */
 	const struct credit_use use = {
-		.lane_bytes = tracker->lane_bytes[batch->lane],
-		.session_bytes = session->outbox.lane_bytes[batch->lane],
-		.batch_count = tracker->batch_count,
+		.lane_bytes = tracker->lane_bytes[lane] - sending->bytes,
+		.session_bytes = session->outbox.lane_bytes[lane] - sending->bytes,
+		.batch_count = tracker->batch_count - 1,
 		.session_count = sessions_count(pipeline->parts.sessions),
 	};
-	return credit_admits(&use, batch->lane, batch->events.size);
+	if (pipeline->is_stopping) {
+		tracker_fail(sending, NACK_BUSY, STOPPING_RETRY_MS);
+	} else if (!pipeline->parts.lanes[lane].is_open) {
+		tracker_fail(sending, NACK_TOPIC_REFUSED, retry_after(pipeline, lane));
+	} else if (!credit_admits(&use, lane, sending->bytes)) {
+		tracker_fail(sending, NACK_BUSY, credit_busy_ms(&use, lane, session->id));
+	}
+	return sending->nack == 0;
 }
 
 static void begin_check(struct pipeline *pipeline, const struct session *session,
@@ -292,20 +302,13 @@ int pipeline_take(
 	struct sending *sending = NULL;
 
 	set_edge(pipeline, session_edge(session));
-	begin_check(pipeline, session, batch);
-	bool is_admitted = admits(pipeline, session, batch);
 	int r = tracker_open(pipeline->parts.tracker, &session->outbox, &start, &sending);
 	if (r < 0) {
 		return r;
 	}
-	if (pipeline->is_stopping) {
-		tracker_fail(sending, NACK_BUSY, STOPPING_RETRY_MS);
-	} else if (!is_admitted) {
-		tracker_fail(sending, NACK_BUSY, retry_after(pipeline, batch->lane));
-	} else if (!pipeline->parts.lanes[batch->lane].is_open) {
-		tracker_fail(sending, NACK_TOPIC_REFUSED, retry_after(pipeline, batch->lane));
-	} else {
+	if (admits(pipeline, session, sending)) {
 		metric_add(pipeline->parts.metrics->events_received[batch->lane], batch->count);
+		begin_check(pipeline, session, batch);
 		r = put_events(pipeline, sending);
 	}
 	if (tracker_release(pipeline->parts.tracker, sending, &end)) {

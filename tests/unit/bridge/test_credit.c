@@ -71,6 +71,20 @@ static void test_tiny_batches_are_bounded_by_number(void **state)
 	assert_false(credit_admits(&use, KIND_ORDER, 1));
 }
 
+/* A thousand edges with a backlog each: were they told the same short wait, they would all come back at once. */
+static void test_the_more_edges_the_longer_they_wait_and_not_all_alike(void **state)
+{
+	(void)state;
+	struct credit_use use = {.session_count = 1};
+	assert_in_range(credit_busy_ms(&use, KIND_ORDER, 0), 100, 400);
+	use.session_count = 1000;
+	uint32_t shortest_ms = credit_busy_ms(&use, KIND_ORDER, 0);
+	assert_true(shortest_ms > 500);
+	assert_true(credit_busy_ms(&use, KIND_ORDER, 1000) > shortest_ms);
+	use.session_count = 100000000;
+	assert_in_range(credit_busy_ms(&use, KIND_VIEW_DLQ, UINT64_MAX), 5000, 15000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -81,6 +95,7 @@ int main(void)
 		cmocka_unit_test(test_an_edge_may_still_use_what_it_was_told_before_others_came),
 		cmocka_unit_test(test_a_full_lane_takes_nothing_and_leaves_the_others_alone),
 		cmocka_unit_test(test_tiny_batches_are_bounded_by_number),
+		cmocka_unit_test(test_the_more_edges_the_longer_they_wait_and_not_all_alike),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
