@@ -39,6 +39,7 @@ struct aggregator {
 	int64_t stop_by_ms; /* 0: no signal yet */
 	bool was_reachable, was_ready, was_full;
 	bool needs_decision;
+	bool is_shadow_refused; /* the log can't fill it */
 	int error; /* from where no error can be returned */
 };
 
@@ -63,6 +64,7 @@ static int decide(void *owner, const struct pipeline *pipeline)
 			*text);
 	}
 	aggregator->needs_decision = true;
+	aggregator->is_shadow_refused |= is_shadow;
 	loop_stop(aggregator->loop);
 	return 0;
 }
@@ -537,6 +539,18 @@ struct aggregator *aggregator_free(struct aggregator *aggregator)
 	return NULL;
 }
 
+/* A shadow that can't be filled is given up, so that the next start without --rebuild finds the live one alone. */
+static int give_up_shadow(struct aggregator *aggregator)
+{
+	struct stores *stores = aggregator->opening.stores;
+	for (size_t i = 0; i < stores->count; i++) {
+		worker_drain(stores->workers[i]);
+	}
+	aggregator->shadow = feed_free(aggregator->shadow);
+	int r = stores_discard_shadow(stores);
+	return r > 0 ? -EIO : r;
+}
+
 int aggregator_run(struct aggregator *aggregator, struct program *program)
 {
 	const struct program_endpoints endpoints = {
@@ -546,6 +560,9 @@ int aggregator_run(struct aggregator *aggregator, struct program *program)
 	int r = program_ready(program, "till-aggregator", &endpoints);
 	if (r == 0) {
 		r = loop_run(aggregator->loop);
+	}
+	if (r == 0 && aggregator->is_shadow_refused) {
+		r = give_up_shadow(aggregator);
 	}
 	return r == 0 && aggregator->needs_decision ? AGGREGATOR_E_DECISION : r;
 }

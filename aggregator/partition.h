@@ -17,10 +17,10 @@ struct partition {
 	bool is_changed; /* the position, since the last freeze */
 	struct position position;
 	int64_t high; /* the end, as far as it was told; -1: not known */
+	int64_t reported; /* the end as the last report had it; -1: not known */
 	int64_t target; /* the end at start: caught up there; -1: not known */
 	int64_t moved_ms; /* when it last moved or had nothing to read */
 	struct books seen; /* since the process began: for metrics */
-	void *metrics; /* the gauges' own */
 };
 
 static inline int64_t partition_lag(const struct partition *partition)

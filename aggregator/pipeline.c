@@ -64,6 +64,7 @@ int pipeline_add_partition(struct pipeline *pipeline, enum kind topic, int32_t n
 		.number = number,
 		.position = POSITION_START,
 		.high = -1,
+		.reported = -1,
 		.target = -1,
 		.moved_ms = pipeline->now_ms};
 	int r = append(&pipeline->partitions, &pipeline->partition_count, partition);
@@ -293,6 +294,7 @@ void pipeline_rewind(struct pipeline *pipeline)
 {
 	for (size_t i = 0; i < pipeline->partition_count; i++) {
 		pipeline->partitions[i]->state = PARTITION_WAITING;
+		pipeline->partitions[i]->reported = -1;
 		pipeline->partitions[i]->moved_ms = pipeline->now_ms;
 	}
 	pipeline->must_restart = false;

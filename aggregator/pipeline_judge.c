@@ -211,6 +211,12 @@ static int start_or_note(struct pipeline *pipeline, const struct log_report *rep
 		if (marks == NULL) {
 			continue;
 		}
+		if (marks->high < partition->reported) {
+			/* A log never shrinks: this is another one, or it was cut. */
+			partition->state = PARTITION_STOPPED;
+			pipeline->must_restart = true;
+		}
+		partition->reported = marks->high;
 		if (marks->high > partition->high) {
 			partition->high = marks->high;
 		}
