@@ -9,22 +9,39 @@ static int from_store(int r)
 	return r > 0 ? -EBADMSG : r;
 }
 
-/* Counts the members of a delta that the layers below it do not have. The verdict on a member is kept: a commit moves
- * members from the frozen layer to the base, so what lies below an overlay stays the same while it lives. */
-static void count_new_members(const struct view *view, const struct layers *layers,
+/* Is a member new to what lies below its overlay? The verdict is kept: a commit moves members from the frozen layer to
+ * the base, so what lies below an overlay stays the same while it lives. */
+static int judge_member(const struct view *view, const struct layers *layers,
+	const struct overlay *below, struct member *member)
+{
+	if (member->verdict != MEMBER_UNKNOWN) {
+		return 0;
+	}
+	if (below != NULL && overlay_has_member(below, view->id, member->hash)) {
+		member->verdict = MEMBER_OLD;
+		return 0;
+	}
+	int r = snapshot_find_member(layers->snapshot, view->id, member->hash);
+	if (r != 0 && r != STORE_E_ABSENT) {
+		return from_store(r);
+	}
+	member->verdict = r == 0 ? MEMBER_OLD : MEMBER_NEW;
+	return 0;
+}
+
+static int count_new_members(const struct view *view, const struct layers *layers,
 	const struct overlay *below, const struct delta *delta, uint64_t *ret_counts)
 {
 	memset(ret_counts, 0, VIEW_MEASURES_MAX * sizeof *ret_counts);
 	for (size_t i = 0; i < delta->member_count; i++) {
 		struct member *member = &delta->members[i];
-		if (member->verdict == MEMBER_UNKNOWN) {
-			bool is_old = (below != NULL &&
-					      overlay_has_member(below, view->id, member->hash)) ||
-				      snapshot_has_member(layers->snapshot, view->id, member->hash);
-			member->verdict = is_old ? MEMBER_OLD : MEMBER_NEW;
+		int r = judge_member(view, layers, below, member);
+		if (r < 0) {
+			return r;
 		}
 		ret_counts[member->measure] += member->verdict == MEMBER_NEW;
 	}
+	return 0;
 }
 
 static int merge_base(const struct view *view, struct slice value, struct row *row)
@@ -56,8 +73,8 @@ static int merge_delta(const struct view *view, const struct layers *layers,
 	if (delta == NULL) {
 		return 0;
 	}
-	count_new_members(view, layers, below, delta, new_members);
-	return row_merge_delta(view, row, delta, new_members);
+	int r = count_new_members(view, layers, below, delta, new_members);
+	return r < 0 ? r : row_merge_delta(view, row, delta, new_members);
 }
 
 /* Adds what one shard holds of a row; `value` {NULL, 0}: nothing in the base. */

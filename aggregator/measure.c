@@ -51,7 +51,7 @@ void cell_add(const struct measure *measure, struct cell *cell, money number)
 		cell->count = 1;
 		break;
 	default:
-		assert(!"this measure takes no numbers");
+		assert(false); /* this measure takes no numbers */
 	}
 }
 

@@ -125,7 +125,7 @@ static bool member_append(const struct measure *measure, const struct event *eve
 static void count_distinct(
 	const struct plan *plan, struct delta *delta, size_t measure, const struct event *event)
 {
-	uint8_t bytes[3 + ROW_KEY_SIZE_MAX + TEXT_SIZE_MAX + EDGE_ID_SIZE_MAX + 1];
+	uint8_t bytes[3 + ROW_KEY_CAPACITY + TEXT_SIZE_MAX + EDGE_ID_SIZE_MAX + 1];
 	struct member member = {.measure = (uint8_t)measure};
 	size_t head_size = 3 + plan->key.size;
 	size_t size = 0;

@@ -7,7 +7,7 @@ static bool append_short(struct row_key *key, struct slice text)
 {
 	uint8_t *end = key->bytes + key->size;
 
-	if (text.size == 0 || key->size + text.size + 1 > ROW_KEY_SIZE_MAX ||
+	if (text.size == 0 || key->size + text.size + 1 > ROW_KEY_CAPACITY ||
 		memccpy(end, text.bytes, TEXT_END, text.size) != NULL) {
 		return false;
 	}
@@ -21,7 +21,7 @@ static bool append_long(struct row_key *key, struct slice text)
 	size_t size = ROW_TEXT_PREFIX_SIZE + 1 + ROW_TEXT_HASH_SIZE;
 	uint8_t *end = key->bytes + key->size;
 
-	if (key->size + size > ROW_KEY_SIZE_MAX || text.size > ROW_TEXT_LONG_MAX ||
+	if (key->size + size > ROW_KEY_CAPACITY || text.size > ROW_TEXT_LONG_MAX ||
 		memchr(text.bytes, TEXT_END, text.size) != NULL) {
 		return false;
 	}
@@ -36,7 +36,7 @@ static bool append_integer(struct row_key *key, int64_t value)
 {
 	uint64_t bits = (uint64_t)value ^ UINT64_C(1) << 63;
 
-	if (key->size + INTEGER_SIZE > ROW_KEY_SIZE_MAX) {
+	if (key->size + INTEGER_SIZE > ROW_KEY_CAPACITY) {
 		return false;
 	}
 	for (int i = INTEGER_SIZE - 1; i >= 0; i--) {

@@ -16,9 +16,9 @@ enum {
 	ROW_TEXT_HASH_SIZE = 16,
 	ROW_KEY_FIELDS_MAX = 5, /* four declared and the currency */
 	/* 5 x 97. LMDB's keys end at 511; the store puts at most 8 bytes in front. */
-	ROW_KEY_SIZE_MAX = ROW_KEY_FIELDS_MAX * (ROW_TEXT_SHORT_MAX + 1),
+	ROW_KEY_CAPACITY = ROW_KEY_FIELDS_MAX * (ROW_TEXT_SHORT_MAX + 1),
 };
-_Static_assert(ROW_KEY_SIZE_MAX + 8 <= 511, "a row's key must fit LMDB's");
+_Static_assert(ROW_KEY_CAPACITY + 8 <= 511, "a row's key must fit LMDB's");
 
 enum group_type { GROUP_TEXT, GROUP_INTEGER, GROUP_BUCKET };
 
@@ -30,7 +30,7 @@ struct group_value {
 
 struct row_key {
 	size_t size;
-	uint8_t bytes[ROW_KEY_SIZE_MAX];
+	uint8_t bytes[ROW_KEY_CAPACITY];
 };
 
 /* Appends one value. false, and the key as it was, for a text that is empty, has a NUL, or would not fit. */

@@ -103,12 +103,14 @@ int snapshot_row(
 	return snapshot_get(snapshot, TABLE_ROWS, whole, ret_value);
 }
 
-bool snapshot_has_member(struct snapshot *snapshot, uint32_t view_id, const uint8_t hash[16])
+int snapshot_find_member(struct snapshot *snapshot, uint32_t view_id, const uint8_t hash[16])
 {
 	uint8_t bytes[ROW_KEY_SIZE_MAX];
 	struct slice whole, value;
-	return row_key_of(view_id, slice_of(hash, 16), bytes, &whole) &&
-	       snapshot_get(snapshot, TABLE_MEMBERS, whole, &value) == 0;
+	if (!row_key_of(view_id, slice_of(hash, 16), bytes, &whole)) {
+		return STORE_E_ABSENT;
+	}
+	return snapshot_get(snapshot, TABLE_MEMBERS, whole, &value);
 }
 
 /* Moves to the next pair (MDB_NEXT) or to the first from cursor->key on (MDB_SET_RANGE). */

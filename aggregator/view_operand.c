@@ -84,7 +84,7 @@ bool operand_number(struct operand operand, const struct event *event, money *re
 	case OPERAND_BASKET:
 		break;
 	}
-	assert(!"a text is no number");
+	assert(false); /* a text is no number */
 	return false;
 }
 

@@ -55,9 +55,7 @@ def test_three_nodes_outlive_one_and_keep_everything(tmp_path):
         kafka.start(2)
         kafka.kill(1)
         assert consume(kafka.bootstrap, "orders") == numbers(1, 200)
-        bootstrap = kafka.bootstrap
-        kafka.down()
-        assert kafka.up() == bootstrap
+        assert kafka.up() == kafka.bootstrap  # starts what does not run, and no other cluster
         assert consume(kafka.bootstrap, "orders") == numbers(1, 200)
     finally:
         kafka.down()

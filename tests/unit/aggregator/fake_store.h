@@ -22,6 +22,7 @@ struct snapshot {
 	struct fake_member *members;
 	size_t member_count, member_capacity;
 	bool is_corrupt;
+	bool are_members_corrupt;
 	size_t open_cursors;
 };
 
@@ -93,7 +94,7 @@ static inline void fake_put(
 
 static inline bool fake_add_member(struct snapshot *store, uint32_t view_id, const uint8_t *hash)
 {
-	if (snapshot_has_member(store, view_id, hash)) {
+	if (snapshot_find_member(store, view_id, hash) == 0) {
 		return false;
 	}
 	if (store->member_count == store->member_capacity) {
@@ -153,16 +154,16 @@ int snapshot_row(
 	return 0;
 }
 
-bool snapshot_has_member(struct snapshot *snapshot, uint32_t view_id, const uint8_t hash[16])
+int snapshot_find_member(struct snapshot *snapshot, uint32_t view_id, const uint8_t hash[16])
 {
 	for (size_t i = 0; i < snapshot->member_count; i++) {
 		const struct fake_member *member = &snapshot->members[i];
 		if (member->view_id == view_id &&
 			memcmp(member->hash, hash, sizeof member->hash) == 0) {
-			return true;
+			return 0;
 		}
 	}
-	return false;
+	return snapshot->are_members_corrupt ? STORE_E_CORRUPT : STORE_E_ABSENT;
 }
 
 static inline int show_row(struct row_cursor *cursor, size_t i)

@@ -467,6 +467,22 @@ static void test_a_corrupt_store_is_said_and_not_guessed_around(void **state)
 	free_world(world);
 }
 
+/* A member that can't be read is neither new nor old. */
+static void test_a_corrupt_member_is_said_too(void **state)
+{
+	struct world *world = new_world(1, true);
+	const char *request = "{\"query\":\"scan\",\"view\":\"stores\"}";
+	(void)state;
+
+	world->bases[0].are_members_corrupt = true;
+	const struct node *error = node_find(ask(world, request), "error");
+	assert_non_null(error);
+	assert_string_equal(text_at(error, "code"), "internal");
+	world->bases[0].are_members_corrupt = false;
+	assert_null(node_find(ask(world, request), "error"));
+	free_world(world);
+}
+
 static void test_as_of_says_what_is_known(void **state)
 {
 	struct world *world = new_world(1, true);
@@ -542,6 +558,7 @@ int main(void)
 		cmocka_unit_test(test_bad_questions_are_told_what_is_wrong),
 		cmocka_unit_test(test_whole_numbers_stand_for_ids),
 		cmocka_unit_test(test_a_corrupt_store_is_said_and_not_guessed_around),
+		cmocka_unit_test(test_a_corrupt_member_is_said_too),
 		cmocka_unit_test(test_as_of_says_what_is_known),
 		cmocka_unit_test(test_views_are_listed_with_their_columns),
 		cmocka_unit_test(test_the_answer_speaks_the_language_of_the_question),

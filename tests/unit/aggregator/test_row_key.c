@@ -208,7 +208,7 @@ static void test_five_of_the_longest_texts_fit_and_no_sixth(void **state)
 	}
 	assert_false(row_key_append(&key, &value));
 	assert_false(row_key_append(&key, &integer));
-	assert_int_equal(key.size, ROW_KEY_SIZE_MAX);
+	assert_int_equal(key.size, ROW_KEY_CAPACITY);
 }
 
 static void test_the_successor_follows_every_key_that_begins_alike(void **state)
