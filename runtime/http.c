@@ -29,6 +29,7 @@ struct http {
 	int (*ready)(void *owner, FILE *out);
 	void *owner;
 	struct MHD_Daemon *daemon;
+	unsigned connection_count; /* after the last run */
 	int epoll_fd;
 	char address[ADDRESS_SIZE];
 };
@@ -160,10 +161,23 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
 	return reply_route(owner, connection, route);
 }
 
+/* At its limit of connections, or out of file descriptors, libmicrohttpd stops listening. It starts again at the
+ * beginning of the run after the one that made room: without events nobody would call that one. */
+static void run_daemon(struct http *http)
+{
+	(void)MHD_run(http->daemon);
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+	unsigned count = info != NULL ? info->num_connections : 0;
+	if (count < http->connection_count) {
+		(void)MHD_run(http->daemon);
+	}
+	http->connection_count = count;
+}
+
 static int on_readable(void *owner)
 {
-	struct http *http = owner;
-	(void)MHD_run(http->daemon);
+	run_daemon(owner);
 	return 0;
 }
 
@@ -177,7 +191,7 @@ static int on_tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 		return 0;
 	}
 	if (wait_ms == 0) {
-		(void)MHD_run(http->daemon);
+		run_daemon(http);
 		if (MHD_get_timeout(http->daemon, &wait_ms) != MHD_YES) {
 			return 0;
 		}

@@ -23,6 +23,7 @@ struct bench {
 	struct metrics *metrics;
 	struct http *http;
 	bool is_ready;
+	int rounds;
 	int fd;
 	char reply[64 * 1024];
 	size_t reply_size;
@@ -97,6 +98,18 @@ static const char *ask(struct bench *bench, const char *request)
 	loop_remove_fd(bench->loop, bench->fd);
 	close(bench->fd);
 	return bench->reply;
+}
+
+/* Lets the server take what is there: enough rounds for every connection. */
+static int stop_after_rounds(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	struct bench *bench = owner;
+	(void)now_ms;
+	*ret_wait_ms = 0;
+	if (++bench->rounds == 200) {
+		loop_stop(bench->loop);
+	}
+	return 0;
 }
 
 static const char *get(struct bench *bench, const char *path)
@@ -223,6 +236,38 @@ static void test_a_large_body_arrives_whole(void **state)
 	assert_ends(reply, "} 1\n");
 }
 
+/* All places are taken by clients that say nothing, and then they go: the server must listen again. */
+static void test_after_too_many_connections_others_are_served_again(void **state)
+{
+	struct bench *bench = *state;
+	int idle[64];
+
+	for (int i = 0; i < 64; i++) {
+		idle[i] = connect_to(http_address(bench->http));
+		assert_int_equal(send(idle[i], "GET /met", 8, MSG_NOSIGNAL), 8);
+	}
+	/* One more waits unseen; the loop ends when its place comes free and it is answered. */
+	int waiting = connect_to(http_address(bench->http));
+	static const char request[] = "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	assert_int_equal(send(waiting, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	assert_int_equal(loop_add_tick(bench->loop, stop_after_rounds, bench), 0);
+	assert_int_equal(loop_run(bench->loop), 0);
+	loop_remove_tick(bench->loop, stop_after_rounds, bench);
+	for (int i = 0; i < 64; i++) {
+		close(idle[i]);
+	}
+	alarm(30);
+	bench->fd = waiting;
+	bench->reply_size = 0;
+	assert_int_equal(loop_add_fd(bench->loop, bench->fd, read_reply, bench), 0);
+	assert_int_equal(loop_run(bench->loop), 0);
+	loop_remove_fd(bench->loop, bench->fd);
+	close(waiting);
+	assert_starts(bench->reply, "HTTP/1.1 200 ");
+	assert_starts(get(bench, "/livez"), "HTTP/1.1 200 ");
+	alarm(0);
+}
+
 static void test_a_server_needs_an_address_it_can_have(void **state)
 {
 	struct bench *bench = *state;
@@ -278,6 +323,7 @@ int main(void)
 		HTTP_TEST(test_a_get_with_a_body_is_read_over),
 		HTTP_TEST(test_what_is_no_http_ends_the_connection),
 		HTTP_TEST(test_a_large_body_arrives_whole),
+		HTTP_TEST(test_after_too_many_connections_others_are_served_again),
 		HTTP_TEST(test_a_server_needs_an_address_it_can_have),
 		HTTP_TEST(test_every_spelling_of_an_address_is_understood),
 	};
