@@ -17,13 +17,12 @@ struct answering {
 	struct complaint complaint;
 	struct row_list rows;
 	char *next; /* scan: the cursor; owned; NULL: at the end */
+	uint64_t row_counts[VIEWS_MAX]; /* views */
 };
 
 int answer_get(struct answering *answering);
 int answer_top(struct answering *answering);
 int answer_scan(struct answering *answering);
-/* The value of "views". */
-void write_views(struct writer *writer, const struct view_set *views);
 
 /* Adds a row to the list. 0, -EMSGSIZE when the answer would be too large, -ENOMEM, -EBADMSG. */
 int row_list_add(struct answering *answering, struct slice key, const struct row *row);

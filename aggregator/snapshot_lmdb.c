@@ -1,5 +1,6 @@
 /* Reading a store: one generation as of one commit. */
 #include "aggregator/store_layout.h"
+#include "aggregator/view_summary.h"
 #include <errno.h>
 #include <lmdb.h>
 #include <stdlib.h>
@@ -101,6 +102,22 @@ int snapshot_row(
 		return STORE_E_ABSENT;
 	}
 	return snapshot_get(snapshot, TABLE_ROWS, whole, ret_value);
+}
+
+int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count)
+{
+	uint8_t bytes[5];
+	struct view_summary summary;
+	struct slice value;
+	int r = snapshot_get(snapshot, TABLE_SUMMARY, summary_key(view_id, bytes), &value);
+	if (r != 0) {
+		return r == STORE_E_ABSENT ? STORE_E_CORRUPT : r;
+	}
+	if (!view_summary_decode(value, &summary)) {
+		return STORE_E_CORRUPT;
+	}
+	*ret_count = summary.row_count;
+	return 0;
 }
 
 int snapshot_find_member(struct snapshot *snapshot, uint32_t view_id, const uint8_t hash[16])

@@ -70,6 +70,8 @@ uint64_t snapshot_commit(const struct snapshot *snapshot);
 /* The value without its checksum, borrowed until snapshot_end. 0, STORE_E_ABSENT, STORE_E_CORRUPT, -errno. */
 int snapshot_row(
 	struct snapshot *snapshot, uint32_t view_id, struct slice key, struct slice *ret_value);
+/* Rows of one view, without walking. 0, STORE_E_CORRUPT, -errno. */
+int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count);
 /* Is this member counted? 0, STORE_E_ABSENT, STORE_E_CORRUPT, -errno. */
 int snapshot_find_member(struct snapshot *snapshot, uint32_t view_id, const uint8_t hash[16]);
 

@@ -1,4 +1,4 @@
-/* The grammar of [view.NAME]; contracts in PROTOCOL.md, "Views". */
+/* The grammar of [view.NAME]: deploy/views.conf says what may stand there. */
 #include "aggregator/view_where.h"
 #include <errno.h>
 #include <stdio.h>

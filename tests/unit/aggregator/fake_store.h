@@ -154,6 +154,16 @@ int snapshot_row(
 	return 0;
 }
 
+int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count)
+{
+	if (snapshot->is_corrupt) {
+		return STORE_E_CORRUPT;
+	}
+	*ret_count = fake_lower_bound(snapshot, view_id + 1, slice_of(NULL, 0)) -
+		     fake_lower_bound(snapshot, view_id, slice_of(NULL, 0));
+	return 0;
+}
+
 int snapshot_find_member(struct snapshot *snapshot, uint32_t view_id, const uint8_t hash[16])
 {
 	for (size_t i = 0; i < snapshot->member_count; i++) {

@@ -522,6 +522,13 @@ static void test_views_are_listed_with_their_columns(void **state)
 		assert_true(
 			slice_equals_text(node_find(products, lists[i].key)->raw, lists[i].json));
 	}
+	assert_int_equal(integer_at(products, "stored_rows"),
+		world->bases[0].count - integer_at(node_next(products), "stored_rows") -
+			integer_at(node_next(node_next(products)), "stored_rows") -
+			integer_at(node_next(node_next(node_next(products))), "stored_rows"));
+	world->bases[0].is_corrupt = true;
+	const struct node *error = node_find(ask(world, "{\"query\":\"views\"}"), "error");
+	assert_string_equal(text_at(error, "code"), "internal");
 	free_world(world);
 }
 

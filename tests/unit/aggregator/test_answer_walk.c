@@ -195,6 +195,41 @@ static void test_every_kind_of_measure_is_shown_as_what_it_is(void **state)
 	view_set_free(views);
 }
 
+/* Keyed by 64 bytes and a hash, and shown whole, wherever the row lies. */
+static void test_long_group_values_are_shown_whole(void **state)
+{
+	static char texts[2][131];
+	struct world *world = new_world(1, true);
+	char request[400];
+	(void)state;
+
+	for (int i = 0; i < 2; i++) {
+		memset(texts[i], 'x', 130);
+		texts[i][129] = (char)('a' + i); /* alike in all that the key shows */
+		struct event event = sample_order(1, 1, texts[i], 1, 1);
+		struct overlay *committed = new_overlay(world->views);
+		apply(committed, &event);
+		assert_int_equal(overlay_sort(committed), 0);
+		fake_commit(&world->bases[0], world->views, committed);
+		overlay_free(committed);
+		if (i == 0) {
+			apply(world->active[0], &event);
+		}
+	}
+	for (int i = 0; i < 2; i++) {
+		snprintf(request, sizeof request,
+			"{\"query\":\"get\",\"view\":\"products\",\"key\":[\"%s\"]}", texts[i]);
+		const struct node *rows = rows_of(ask(world, request));
+		assert_int_equal(rows->count, 1);
+		assert_string_equal(text_at(node_first(rows), "product_id"), texts[i]);
+		assert_int_equal(integer_at(node_first(rows), "order_count"), 2 - i);
+	}
+	const struct node *rows =
+		rows_of(ask(world, "{\"query\":\"scan\",\"view\":\"products\",\"from\":[\"x\"]}"));
+	assert_int_equal(rows->count, 2);
+	free_world(world);
+}
+
 static void put_be(struct buffer *buffer, uint32_t number)
 {
 	for (int shift = 24; shift >= 0; shift -= 8) {
@@ -274,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_a_snapshot_that_can_not_be_renewed_ends_the_answer),
 		cmocka_unit_test(test_a_scan_ends_where_the_answer_is_full),
 		cmocka_unit_test(test_every_kind_of_measure_is_shown_as_what_it_is),
+		cmocka_unit_test(test_long_group_values_are_shown_whole),
 		cmocka_unit_test(test_buckets_of_a_zone_are_asked_and_shown_in_its_time),
 	};
 
