@@ -83,7 +83,12 @@ static void write_any_integer(struct writer *writer, money number)
 	if (number < 0) {
 		*--at = '-';
 	}
-	write_text(writer, slice_of(at, (size_t)(text + sizeof text - at)));
+	struct slice digits = slice_of(at, (size_t)(text + sizeof text - at));
+	if (writer->encoding == ENCODING_JSON) {
+		write_raw(writer, digits);
+	} else {
+		write_text(writer, digits); /* msgpack's integers end at 64 bits */
+	}
 }
 
 static void write_average(

@@ -103,6 +103,19 @@ static inline struct world *new_world(size_t shard_count, bool has_frozen)
 	return world;
 }
 
+/* The world without its orders. */
+static inline void clear_world(struct world *world)
+{
+	for (size_t s = 0; s < world->shard_count; s++) {
+		overlay_free(world->frozen[s]);
+		overlay_free(world->active[s]);
+		world->frozen[s] = new_overlay(world->views);
+		world->active[s] = new_overlay(world->views);
+		fake_deinit(&world->bases[s]);
+	}
+	set_layers(world, true);
+}
+
 static inline void free_world(struct world *world)
 {
 	for (size_t s = 0; s < world->shard_count; s++) {

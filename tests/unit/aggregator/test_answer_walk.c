@@ -77,10 +77,7 @@ static void test_a_long_walk_renews_its_snapshots_and_counts_nothing_twice(void 
 	struct world *world = new_world(1, true);
 	(void)state;
 
-	overlay_free(world->frozen[0]);
-	overlay_free(world->active[0]);
-	world->frozen[0] = new_overlay(world->views);
-	world->active[0] = new_overlay(world->views);
+	clear_world(world);
 	put_many_rows(world);
 	add_to_one_row(world);
 	set_layers(world, true);
@@ -122,11 +119,7 @@ static void test_a_scan_ends_where_the_answer_is_full(void **state)
 	size_t count = 0;
 	(void)state;
 
-	overlay_free(world->active[0]);
-	overlay_free(world->frozen[0]);
-	world->frozen[0] = new_overlay(world->views);
-	world->active[0] = new_overlay(world->views);
-	set_layers(world, true);
+	clear_world(world);
 	put_many_rows(world);
 	const struct node *answer = ask(world, request);
 	assert_true(rows_of(answer)->count < 100000);
@@ -193,6 +186,55 @@ static void test_every_kind_of_measure_is_shown_as_what_it_is(void **state)
 	overlay_free(overlay);
 	free_world(world);
 	view_set_free(views);
+}
+
+/* Sums have 128 bits; what a client makes of them is its affair. */
+static void test_sums_past_64_bits_are_shown_exactly(void **state)
+{
+	static const struct {
+		const char *product, *json;
+		money sum;
+	} rows[] = {
+		{"big", "1180591620717411303424", (money)1 << 70},
+		{"low", "-1180591620717411303424", -((money)1 << 70)},
+		{"max", "9223372036854775807", INT64_MAX},
+		{"min", "-9223372036854775808", INT64_MIN},
+	};
+	struct world *world = new_world(1, true);
+	const struct view *view = view_set_find(world->views, slice_of_text("products"));
+	struct query query = {.type = QUERY_SCAN, .encoding = ENCODING_MSGPACK, .limit = 9};
+	struct complaint complaint;
+	struct row row;
+	(void)state;
+
+	clear_world(world);
+	row_init(view, &row);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct row_key key = sample_key((const char *const[]){rows[i].product, "GBP"}, 2);
+		struct buffer value;
+		row.cells[1].number = rows[i].sum;
+		buffer_init(&value, 4096);
+		row_write(view, &row, &value);
+		fake_put(&world->bases[0], view->id, row_key_slice(&key), buffer_slice(&value));
+		buffer_deinit(&value);
+	}
+	const struct node *node = node_first(rows_of(
+		ask(world, "{\"query\":\"top\",\"view\":\"products\",\"by\":\"total_quantity\"}")));
+	static const size_t order[] = {0, 2, 3, 1};
+	for (size_t i = 0; i < 4; i++, node = node_next(node)) {
+		assert_true(slice_equals_text(
+			node_find(node, "total_quantity")->text, rows[order[i]].json));
+	}
+	query.view = slice_of_text("products");
+	buffer_clear(&world->reply);
+	assert_int_equal(answer_query(&world->context, &query, &world->reply), 0);
+	assert_int_equal(document_decode(&world->answer, ENCODING_MSGPACK,
+				 buffer_slice(&world->reply), NESTING_MAX, &complaint),
+		0);
+	assert_string_equal(
+		text_at(node_first(node_find(world->answer.nodes, "rows")), "total_quantity"),
+		rows[0].json);
+	free_world(world);
 }
 
 /* Keyed by 64 bytes and a hash, and shown whole, wherever the row lies. */
@@ -309,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_a_snapshot_that_can_not_be_renewed_ends_the_answer),
 		cmocka_unit_test(test_a_scan_ends_where_the_answer_is_full),
 		cmocka_unit_test(test_every_kind_of_measure_is_shown_as_what_it_is),
+		cmocka_unit_test(test_sums_past_64_bits_are_shown_exactly),
 		cmocka_unit_test(test_long_group_values_are_shown_whole),
 		cmocka_unit_test(test_buckets_of_a_zone_are_asked_and_shown_in_its_time),
 	};
