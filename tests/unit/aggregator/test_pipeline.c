@@ -1,0 +1,401 @@
+/* The way of records into a real store: counted once, whole or not at all, and never from a log that lacks something. */
+#include "log_world.h"
+
+static int make(void **state)
+{
+	*state = new_log_world();
+	return 0;
+}
+
+static int unmake(void **state)
+{
+	free_log_world(*state);
+	return 0;
+}
+
+static void assert_tally(
+	const struct log_world *world, uint64_t accepted, uint64_t rejected, uint64_t duplicates)
+{
+	assert_int_equal(tally_of(world)->accepted, accepted);
+	assert_int_equal(tally_of(world)->rejected, rejected);
+	assert_int_equal(tally_of(world)->duplicates, duplicates);
+	assert_true(books_add_up(&position_of(world)->books));
+}
+
+/* ---- counted once */
+
+static void test_a_certificate_is_counted_once_whatever_comes_again(void **state)
+{
+	struct log_world *world = *state;
+	static const uint64_t seqs[] = {1, 2, 2, 4, 3, 1, 4, 3, 6, 2};
+
+	for (size_t i = 0; i < sizeof seqs / sizeof *seqs; i++) {
+		log_order(world, seqs[i], "tea");
+	}
+	start_and_read(world);
+	assert_int_equal(orders_counted(world), 5);
+	assert_tally(world, 5, 0, 5);
+
+	/* The set is on disk: after a restart it knows them still. */
+	drop_store(world);
+	log_order(world, 6, "tea");
+	log_order(world, 5, "tea");
+	log_order(world, 1, "salt");
+	start_and_read(world);
+	assert_int_equal(orders_counted(world), 6);
+	assert_tally(world, 6, 0, 7);
+	assert_null(
+		strstr(ask(world, "{\"query\":\"get\",\"view\":\"products\",\"key\":[\"salt\"]}"),
+			"order_count"));
+}
+
+static void test_the_first_record_of_a_certificate_decides(void **state)
+{
+	struct log_world *world = *state;
+
+	log_marker(world, 1);
+	log_order(world, 1, "tea");
+	log_order(world, 2, "tea");
+	log_marker(world, 2);
+	start_and_read(world);
+	assert_int_equal(orders_counted(world), 1);
+	assert_tally(world, 1, 1, 2);
+
+	drop_store(world);
+	log_order(world, 1, "tea");
+	log_marker(world, 2);
+	start_and_read(world);
+	assert_int_equal(orders_counted(world), 1);
+	assert_tally(world, 1, 1, 4);
+}
+
+static void test_what_is_not_ours_moves_the_offset_and_nothing_else(void **state)
+{
+	struct log_world *world = *state;
+
+	log_order(world, 1, "tea");
+	log_bytes(world, slice_of_text("{\"some\":\"json\"}"));
+	log_bytes(world, slice_of_text("\xc1"));
+	log_order(world, 2, "tea");
+	start_and_read(world);
+	assert_int_equal(orders_counted(world), 2);
+	assert_tally(world, 2, 0, 0);
+	assert_int_equal(position_of(world)->next, 4);
+	assert_int_equal(position_of(world)->books.fates[FATE_FOREIGN], 1);
+	assert_int_equal(position_of(world)->books.fates[FATE_UNREADABLE], 1);
+	assert_int_equal(world->pipeline->shards[0]->ledger.quarantined, 1);
+}
+
+/* ---- one transaction */
+
+static void assert_store_agrees_with_itself(struct log_world *world)
+{
+	int64_t counted = orders_counted(world);
+	char error[256] = "";
+
+	assert_int_equal(tally_of(world)->accepted, counted);
+	assert_int_equal(position_of(world)->books.fates[FATE_COUNTED], counted);
+	assert_int_equal(position_of(world)->next, position_of(world)->books.read);
+	assert_int_equal(
+		store_check_sums(world->stores->items[0], 1, world->views, error, sizeof error), 0);
+}
+
+static void test_a_commit_that_found_no_room_left_nothing_behind(void **state)
+{
+	struct log_world *world = *state;
+	char product[32];
+
+	open_store(world, 512 * 1024);
+	assert_int_equal(observe_log(world), 0);
+	for (uint64_t seq = 1; world->full == 0; seq++) {
+		snprintf(product, sizeof product, "p%" PRIu64, seq);
+		log_order(world, seq, product);
+		if (seq % 500 == 0) {
+			read_log(world);
+			commit_all(world);
+		}
+	}
+	assert_true(world->commits > 0);
+	int64_t all = world->high;
+	drop_store(world);
+
+	open_store(world, ROOMY_MAP);
+	assert_in_range(position_of(world)->next, 1, all - 1);
+	assert_store_agrees_with_itself(world);
+	assert_int_equal(observe_log(world), 0);
+	read_log(world);
+	commit_all(world);
+	assert_int_equal(orders_counted(world), all);
+	assert_tally(world, (uint64_t)all, 0, 0);
+}
+
+static void test_what_was_not_committed_is_read_again(void **state)
+{
+	struct log_world *world = *state;
+
+	log_order(world, 1, "tea");
+	start_and_read(world);
+	log_order(world, 2, "tea");
+	log_order(world, 3, "tea");
+	read_log(world);
+	assert_int_equal(orders_counted(world), 3);
+	drop_store(world);
+
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(position_of(world)->next, 1);
+	assert_int_equal(orders_counted(world), 1);
+	assert_store_agrees_with_itself(world);
+	assert_int_equal(observe_log(world), 0);
+	read_log(world);
+	assert_int_equal(orders_counted(world), 3);
+	assert_tally(world, 3, 0, 0);
+}
+
+/* ---- base + frozen + active */
+
+struct gate {
+	struct job job;
+	int pipe[2];
+};
+
+static int wait_at_gate(struct job *job)
+{
+	struct gate *gate = (struct gate *)(void *)job;
+	char byte;
+	return read(gate->pipe[0], &byte, 1) == 1 ? 0 : -1;
+}
+
+static void pass_gate(struct job *job)
+{
+	(void)job;
+}
+
+static void test_a_frozen_overlay_is_shown_once_whenever_its_commit_ends(void **state)
+{
+	struct log_world *world = *state;
+	struct gate gate = {.job = {.run = wait_at_gate, .done = pass_gate}};
+	struct worker *worker;
+	int64_t wait_ms = 1000;
+
+	log_order(world, 1, "tea");
+	start_and_read(world);
+	worker = world->stores->workers[0];
+	assert_int_equal(pipe(gate.pipe), 0);
+	log_order(world, 2, "tea");
+	read_log(world);
+	worker_submit(worker, &gate.job);
+	assert_int_equal(pipeline_tick(world->pipeline, 100000, &wait_ms), 0);
+	assert_true(world->pipeline->shards[0]->is_frozen);
+	log_order(world, 3, "tea");
+	read_log(world);
+	assert_int_equal(orders_counted(world), 3); /* base 1, frozen 1, active 1 */
+
+	assert_int_equal(write(gate.pipe[1], "x", 1), 1);
+	struct snapshot *snapshot = NULL;
+	uint64_t commit = 0;
+	while (commit < 2) { /* written, and the loop has not heard of it */
+		assert_int_equal(snapshot_begin(world->stores->items[0], 1, &snapshot), 0);
+		commit = snapshot_commit(snapshot);
+		snapshot_end(snapshot);
+	}
+	assert_true(world->pipeline->shards[0]->is_frozen);
+	assert_int_equal(orders_counted(world), 3);
+
+	worker_drain(worker);
+	assert_false(world->pipeline->shards[0]->is_frozen);
+	assert_int_equal(orders_counted(world), 3);
+	close(gate.pipe[0]);
+	close(gate.pipe[1]);
+}
+
+/* ---- what the log must still have */
+
+static void log_many(struct log_world *world, uint64_t first, uint64_t count)
+{
+	for (uint64_t seq = first; seq < first + count; seq++) {
+		log_order(world, seq, "tea");
+	}
+}
+
+static void test_reading_goes_on_behind_its_anchor(void **state)
+{
+	struct log_world *world = *state;
+
+	log_many(world, 1, 10);
+	start_and_read(world);
+	drop_store(world);
+	log_many(world, 11, 5);
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	assert_int_equal(
+		world->started_at, 9); /* the last record read comes once more, to be compared */
+	read_log(world);
+	assert_int_equal(orders_counted(world), 15);
+	assert_tally(world, 15, 0, 0);
+}
+
+static void replace_log(struct log_world *world, uint64_t first, uint64_t count)
+{
+	world->high = 0;
+	log_many(world, first, count);
+}
+
+static void test_a_topic_created_anew_and_filled_again_is_seen_by_its_anchor(void **state)
+{
+	struct log_world *world = *state;
+
+	log_many(world, 1, 10);
+	start_and_read(world);
+	drop_store(world);
+	replace_log(world, 101, 20);
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	read_log(world);
+	assert_int_equal(orders_counted(world), 10);
+	assert_string_equal(text_set_list(&world->pipeline->missing)[0], "topic:orders re-created");
+
+	drop_store(world);
+	assert_int_equal(text_set_add(&world->accepted, "topic:orders re-created"), 0);
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	read_log(world);
+	assert_true(world->pipeline->must_restart);
+	pipeline_rewind(world->pipeline);
+	assert_int_equal(observe_log(world), 0);
+	assert_int_equal(world->started_at, 0);
+	read_log(world);
+	assert_int_equal(orders_counted(world), 30);
+}
+
+static void test_the_same_bytes_at_another_time_are_another_log(void **state)
+{
+	struct log_world *world = *state;
+
+	log_many(world, 1, 10);
+	start_and_read(world);
+	drop_store(world);
+	world->log[9].timestamp_ms++;
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	read_log(world);
+	assert_string_equal(text_set_list(&world->pipeline->missing)[0], "topic:orders re-created");
+}
+
+static void test_a_log_that_ends_before_what_was_read_is_another_one(void **state)
+{
+	struct log_world *world = *state;
+
+	log_many(world, 1, 10);
+	start_and_read(world);
+	drop_store(world);
+	replace_log(world, 1, 3);
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), PIPELINE_E_DECISION);
+	assert_string_equal(world->missing, "topic:orders re-created");
+	assert_int_equal(world->started_at, -1);
+}
+
+static void test_a_lost_anchor_with_nothing_missing_is_said_and_passed(void **state)
+{
+	struct log_world *world = *state;
+
+	log_many(world, 1, 10);
+	start_and_read(world);
+	drop_store(world);
+	log_many(world, 11, 2);
+	world->low = 10;
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	assert_int_equal(world->started_at, 10);
+	assert_string_equal(world->noticed, "anchor gone, nothing missing orders/0");
+	read_log(world);
+	assert_int_equal(orders_counted(world), 12);
+}
+
+static void test_a_gap_is_named_and_only_exactly_that_one_is_accepted(void **state)
+{
+	struct log_world *world = *state;
+
+	log_many(world, 1, 10);
+	start_and_read(world);
+	drop_store(world);
+	log_many(world, 11, 10);
+	world->low = 15;
+	assert_int_equal(text_set_add(&world->accepted, "orders/0:10-15"), 0);
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), PIPELINE_E_DECISION);
+	assert_string_equal(world->missing, "orders/0:10-14");
+	drop_store(world);
+
+	assert_int_equal(text_set_add(&world->accepted, "orders/0:10-14"), 0);
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	assert_int_equal(world->started_at, 15);
+	read_log(world);
+	commit_all(world);
+	assert_int_equal(orders_counted(world), 15);
+	drop_store(world);
+
+	text_set_deinit(&world->accepted); /* the store remembers it */
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	assert_true(text_set_have(&world->pipeline->shards[0]->ledger.gaps, "orders/0:10-14"));
+}
+
+static void test_another_cluster_is_named_and_reads_from_its_start_when_accepted(void **state)
+{
+	struct log_world *world = *state;
+
+	log_many(world, 1, 10);
+	start_and_read(world);
+	drop_store(world);
+	snprintf(world->cluster, sizeof world->cluster, "cluster-b");
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), PIPELINE_E_DECISION);
+	assert_string_equal(world->missing, "cluster:cluster-a->cluster-b");
+	drop_store(world);
+
+	replace_log(world, 5, 10); /* some of them again */
+	assert_int_equal(text_set_add(&world->accepted, "cluster:cluster-a->cluster-b"), 0);
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	assert_int_equal(world->started_at, 0);
+	read_log(world);
+	assert_int_equal(orders_counted(world), 14);
+	assert_tally(world, 14, 0, 6);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_a_certificate_is_counted_once_whatever_comes_again, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_the_first_record_of_a_certificate_decides, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_what_is_not_ours_moves_the_offset_and_nothing_else, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_a_commit_that_found_no_room_left_nothing_behind, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_what_was_not_committed_is_read_again, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_a_frozen_overlay_is_shown_once_whenever_its_commit_ends, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_reading_goes_on_behind_its_anchor, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_a_topic_created_anew_and_filled_again_is_seen_by_its_anchor, make,
+			unmake),
+		cmocka_unit_test_setup_teardown(
+			test_the_same_bytes_at_another_time_are_another_log, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_a_log_that_ends_before_what_was_read_is_another_one, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_a_lost_anchor_with_nothing_missing_is_said_and_passed, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_a_gap_is_named_and_only_exactly_that_one_is_accepted, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_another_cluster_is_named_and_reads_from_its_start_when_accepted, make,
+			unmake),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
