@@ -1,0 +1,155 @@
+/* Rows of the store that are not views' rows: ledger, streams, summaries, quarantine. */
+#include "aggregator/ledger.h"
+#include "aggregator/quarantine.h"
+#include "aggregator/view_summary.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void fill(struct ledger *ledger)
+{
+	*ledger = (struct ledger){.commit = 8123, .event_ts = 1291193160000, .quarantined = 12};
+	memcpy(ledger->cluster_id, "cluster-1", 10);
+	for (uint64_t kind = 0; kind < STREAM_KIND_COUNT; kind++) {
+		ledger->tallies[kind] = (struct tally){kind * 1000, kind, kind * 3};
+	}
+	assert_int_equal(text_set_add(&ledger->gaps, "orders/3:1200-1499"), 0);
+	assert_int_equal(text_set_add(&ledger->gaps, "cluster:a->b"), 0);
+	assert_int_equal(text_set_add(&ledger->streams_quarantined, "berlin/1/order"), 0);
+}
+
+static void test_a_ledger_survives_its_row(void **state)
+{
+	struct ledger ledger, again = {0};
+	struct buffer buffer;
+	(void)state;
+
+	fill(&ledger);
+	buffer_init(&buffer, 65536);
+	ledger_encode(&ledger, &buffer);
+	assert_int_equal(ledger_decode(buffer_slice(&buffer), &again), 0);
+	assert_int_equal(again.commit, 8123);
+	assert_int_equal(again.event_ts, INT64_C(1291193160000));
+	assert_int_equal(again.quarantined, 12);
+	assert_string_equal(again.cluster_id, "cluster-1");
+	assert_memory_equal(again.tallies, ledger.tallies, sizeof ledger.tallies);
+	assert_int_equal(again.gaps.count, 2);
+	assert_string_equal(again.gaps.texts[1], "cluster:a->b");
+	assert_string_equal(again.streams_quarantined.texts[0], "berlin/1/order");
+	ledger_deinit(&again);
+	ledger_deinit(&ledger);
+	buffer_deinit(&buffer);
+}
+
+static void test_a_ledger_cut_anywhere_is_refused(void **state)
+{
+	struct ledger ledger, again = {.commit = 7};
+	struct buffer buffer;
+	(void)state;
+
+	fill(&ledger);
+	buffer_init(&buffer, 65536);
+	ledger_encode(&ledger, &buffer);
+	for (size_t size = 0; size < buffer.size; size++) {
+		assert_int_equal(ledger_decode(slice_of(buffer.bytes, size), &again), -EBADMSG);
+		assert_int_equal(again.commit, 7);
+	}
+	pack_u8(&buffer, 0);
+	assert_int_equal(ledger_decode(buffer_slice(&buffer), &again), -EBADMSG);
+	ledger_deinit(&ledger);
+	buffer_deinit(&buffer);
+}
+
+static void test_a_stream_survives_its_row(void **state)
+{
+	struct stream_sums sums = {.accepted = 2, .rejected = 1, .set_aside = 4}, sums_again;
+	struct counted counted = {0}, again = {0};
+	struct buffer buffer;
+	(void)state;
+
+	for (uint64_t seq = 1; seq <= 5; seq += 2) {
+		assert_int_equal(counted_add(&counted, seq), 0);
+	}
+	assert_true(stream_sums_fit(&sums, &counted));
+	buffer_init(&buffer, 1024);
+	stream_encode(&sums, &counted, &buffer);
+	assert_int_equal(stream_decode(buffer_slice(&buffer), &sums_again, &again), 0);
+	assert_memory_equal(&sums_again, &sums, sizeof sums);
+	assert_int_equal(again.size, 3);
+	assert_int_equal(
+		stream_decode(slice_of(buffer.bytes, 2), &sums_again, &again), COUNTED_E_MALFORMED);
+	sums.accepted++;
+	assert_false(stream_sums_fit(&sums, &counted));
+	counted_deinit(&counted);
+	counted_deinit(&again);
+	buffer_deinit(&buffer);
+}
+
+static void test_a_summary_survives_its_row(void **state)
+{
+	struct view_summary summary = {slice_of_text("products"), slice_of_text("kind = order\n"),
+				    200, 6000, 3, UINT64_C(0xd0ba72b51b267bba)},
+			    again;
+	struct buffer buffer;
+	(void)state;
+
+	buffer_init(&buffer, 1024);
+	view_summary_encode(&summary, &buffer);
+	assert_true(view_summary_decode(buffer_slice(&buffer), &again));
+	assert_true(slice_equal(again.name, summary.name));
+	assert_true(slice_equal(again.text, summary.text));
+	assert_int_equal(again.hash_sum, summary.hash_sum);
+	assert_int_equal(again.unmatched, 3);
+	assert_false(view_summary_decode(slice_of(buffer.bytes, buffer.size - 1), &again));
+	buffer_deinit(&buffer);
+}
+
+static void test_row_hashes_depend_on_checksum_and_size(void **state)
+{
+	(void)state;
+	assert_true(row_hash(1, 10) == row_hash(1, 10));
+	assert_true(row_hash(1, 10) != row_hash(2, 10));
+	assert_true(row_hash(1, 10) != row_hash(1, 11));
+	assert_true(row_hash(0, 0) != 0);
+}
+
+static void test_quarantine_keeps_where_and_why_and_cuts_bytes(void **state)
+{
+	static uint8_t large[3 * QUARANTINE_BYTES_MAX];
+	struct quarantine_entry entry = {slice_of_text("orders"), 3, 1200, 5,
+		slice_of_text("too large"), slice_of_text("berlin"), slice_of(large, sizeof large),
+		sizeof large};
+	struct quarantine_entry again;
+	struct buffer buffer;
+	(void)state;
+
+	buffer_init(&buffer, 65536);
+	quarantine_encode(&entry, &buffer);
+	assert_true(quarantine_decode(buffer_slice(&buffer), &again));
+	assert_true(slice_equals_text(again.topic, "orders"));
+	assert_int_equal(again.partition, 3);
+	assert_int_equal(again.offset, 1200);
+	assert_int_equal(again.timestamp_ms, 5);
+	assert_true(slice_equals_text(again.reason, "too large"));
+	assert_true(slice_equals_text(again.key, "berlin"));
+	assert_int_equal(again.value.size, QUARANTINE_BYTES_MAX);
+	assert_int_equal(again.value_size, sizeof large);
+	assert_false(quarantine_decode(slice_of(buffer.bytes, 20), &again));
+	buffer_deinit(&buffer);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_ledger_survives_its_row),
+		cmocka_unit_test(test_a_ledger_cut_anywhere_is_refused),
+		cmocka_unit_test(test_a_stream_survives_its_row),
+		cmocka_unit_test(test_a_summary_survives_its_row),
+		cmocka_unit_test(test_row_hashes_depend_on_checksum_and_size),
+		cmocka_unit_test(test_quarantine_keeps_where_and_why_and_cuts_bytes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
