@@ -80,7 +80,7 @@ def test_an_edge_without_a_bridge_buffers_and_says_so(pipeline):
     assert edge.http("/readyz")[0] == 200 and edge.http("/livez")[0] == 200
     assert edge.metric("till_edge_spool_events") == 50
     assert edge.stop() == 0
-    assert "50 events" in edge.log_text(), edge.log_tail()
+    assert "spool_events=50" in edge.log_text(), edge.log_tail()
 
 
 def test_failover_to_the_other_bridge(pipeline):

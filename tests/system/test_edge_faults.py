@@ -188,7 +188,7 @@ def test_an_edge_that_is_asked_to_stop_says_what_stays(tmp_path):
     edge = lone_edge(tmp_path, tmp_path / "spool", "edge.drain=1s")
     assert Sender(edge.ready["listen"][0]).ask([order(1), order(2)])["accepted"] == 2
     assert edge.stop() == 0
-    assert "2 events" in edge.log_text(), edge.log_tail()
+    assert "spool_events=2" in edge.log_text(), edge.log_tail()
     shutil.rmtree(tmp_path / "spool")
 
 
