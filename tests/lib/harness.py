@@ -353,10 +353,38 @@ class Pipeline:
             wait_until(lambda edge=edge: edge.running() and sum_metric(m := edge.metrics(), "till_edge_spool_events") == 0
                        and "till_edge_spool_bytes" in m, f"an empty spool of {edge.name}", deadline, every=0.05)
 
+    def log_ends(self):
+        """{(topic, partition): the offset that the next record gets}, as Kafka itself says."""
+        topics = [f"{self.prefix}{name}{suffix}" for name in ("orders", "cart_events", "page_views")
+                  for suffix in ("", ".dlq")]
+        asked = [arg for topic in topics for part in range(self.partitions) for arg in ("-t", f"{topic}:{part}:-1")]
+
+        def ask():  # a topic made a moment ago may not have its leader yet
+            done = subprocess.run(["kcat", "-Q", "-b", self.bootstrap, *asked], capture_output=True, text=True,
+                                  timeout=60, check=False)
+            return done if done.returncode == 0 else None
+        done = wait_until(ask, "the ends of the log", every=0.1)
+        found = re.findall(r"^(\S+) \[(\d+)\] offset (\d+)$", done.stdout, re.M)
+        return {(topic, int(part)): int(offset) for topic, part, offset in found}
+
+    def wait_applied(self, deadline=DEADLINE):
+        """Until all that Kafka holds now can be read in an answer."""
+        ends = {place: end for place, end in self.log_ends().items() if end > 0}
+
+        def applied():
+            status = self.client.ask("status")
+            at = {(each["topic"], each["partition"]): each["next"] for each in status.get("partitions", ())}
+            return status.get("as_of", {}).get("lag") == 0 and all(at.get(place, 0) >= end for place, end in ends.items())
+        wait_until(applied, "all records applied", deadline, every=0.05)
+
     def wait_settled(self, deadline=DEADLINE):
         """Until everything that was accepted can be read in an answer."""
         self.wait_drained(deadline)
-        wait_until(lambda: self.client.ask("status").get("as_of", {}).get("lag") == 0, "no lag", deadline, every=0.05)
+        self.wait_applied(deadline)
+
+    def books(self, part):
+        """Sum over the partitions of one of read, counted, rejected, duplicates, foreign, unreadable: kept by the store."""
+        return sum(each[part] for each in self.client.ask("status")["partitions"])
 
     def stop(self):
         for each in [*self.edges.values(), *self.bridges, self.aggregator]:
