@@ -42,7 +42,7 @@ def test_a_rebuild_gives_the_same_bytes(pipeline):
     pipe.wait_settled()
     pipe.aggregator.stop()
     before = dump(pipe)
-    assert before.count("\n") > 20
+    assert before.count("\n") > 15
     commit_before = pipe.aggregator.start() and Client(pipe.aggregator.ready["listen"][0]).ask("status")["as_of"]["store"]
     pipe.aggregator.stop()
     pipe.aggregator.args.append("--rebuild")
@@ -192,7 +192,12 @@ def test_a_flipped_bit_in_a_row_is_never_given_as_an_answer(pipeline):
             at = data.find(b"needle-in-the-store", at + 1)
         path.write_bytes(data)
     assert flipped
-    pipe.aggregator.start()
+    pipe.aggregator.start(wait_ready=False)
+    try:
+        pipe.aggregator.wait_ready()
+    except AssertionError:
+        assert pipe.aggregator.wait() == 4 and "corrupt" in pipe.aggregator.log_text(), pipe.aggregator.log_tail()
+        return
     caught_up(pipe)
     answer = pipe.client.ask("get", view="products", key=["needle-in-the-store", "XXX"])
     if answer["ok"]:

@@ -47,6 +47,7 @@ def test_a_broker_that_goes_away_and_comes_back(pipeline, own_broker):
     pipe = pipeline(bootstrap=own_broker.bootstrap)
     pipe.start_aggregator()
     send_many(pipe, 0, 50)
+    pipe.wait_settled()
     own_broker.kill()
     send_many(pipe, 50, 200)
     edge = pipe.edges["store-1"]
