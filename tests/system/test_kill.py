@@ -53,6 +53,8 @@ class Rig:
             self.tally.note(edge)
 
     def unacked(self):
+        sender = self.senders[BUSY]
+        assert sender.poll() is None, f"the sender ended with {sender.returncode}: {sender.communicate()}"
         return self.pipe.edges[BUSY].metric("till_edge_unacked_batches") > 0
 
     def acked(self):
