@@ -45,7 +45,7 @@ class Rig:
         self.rate = rate
 
     def sender(self, country, rate=None):
-        more = ["--producer", f"kill-test-{country}"[:64], "--wait", "forever"]
+        more = ["--producer", f"kill-test-{country}"[:64], "--timeout", "forever"]
         return start_sender(self.pipe.endpoint(country), self.csv, country, *more, *(["--rate", rate] if rate else []))
 
     def note_all(self):
