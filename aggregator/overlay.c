@@ -118,6 +118,16 @@ int overlay_sort_view(struct overlay *overlay, uint32_t view_id)
 	return table_sort(&overlay->tables[view_id]);
 }
 
+size_t overlay_change_count(const struct overlay *overlay)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < view_set_count(overlay->views); i++) {
+		count += overlay->tables[i].row_count + overlay->tables[i].member_count;
+	}
+	return count;
+}
+
 size_t overlay_row_count(const struct overlay *overlay, uint32_t view_id)
 {
 	return overlay->tables[view_id].row_count;

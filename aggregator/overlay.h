@@ -24,6 +24,8 @@ int overlay_apply(struct overlay *overlay, const struct event *event, struct sli
 
 size_t overlay_bytes(const struct overlay *overlay); /* memory in use: freeze when large */
 size_t overlay_event_count(const struct overlay *overlay);
+/* Rows and members that changed, over all views: each may cost the commit a page. */
+size_t overlay_change_count(const struct overlay *overlay);
 /* Per view since the overlay was made: Σcount (events in a row) and unmatched. */
 uint64_t overlay_matched(const struct overlay *overlay, uint32_t view_id);
 uint64_t overlay_unmatched(const struct overlay *overlay, uint32_t view_id);
