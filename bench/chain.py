@@ -82,9 +82,9 @@ def main():
         kafka = Broker(Path(folder) / "kafka")
         try:
             create_topic(kafka, "raw", 4)
-            load = [BUILD / "bench" / "till-load", "--brokers", kafka.bootstrap, "--topic", "raw", "--count",
-                    arguments.count, *shape]
-            run_json(*load[:-6], 100_000, *shape)  # the broker's code is warm for both
+            load = [BUILD / "bench" / "till-load", "--brokers", kafka.bootstrap, "--topic", "raw", *shape, "--count"]
+            run_json(*load, 100_000)  # the broker's code is warm for both
+            load.append(arguments.count)
             result = {"orders": arguments.count, "frame": arguments.frame, "fsync_seconds": fsync_seconds(folder),
                       "raw_produce": run_json(*load), "raw_consume": run_json(*load, "--mode", "consume"),
                       "chain": measure_chain(kafka, Path(folder), arguments.count, arguments.frame, shape)}

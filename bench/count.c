@@ -9,7 +9,7 @@
 #include <time.h>
 
 struct bench {
-	int64_t count, edges, users, products;
+	int64_t count, edges, users, products, lines;
 	struct view_set *views;
 	struct overlay *overlay;
 	struct buffer orders; /* normal form, back to back */
@@ -62,7 +62,8 @@ static void make_views(struct bench *bench)
 
 static void make_orders(struct bench *bench)
 {
-	const struct bench_shape shape = {.users = bench->users, .products = bench->products};
+	const struct bench_shape shape = {
+		.users = bench->users, .products = bench->products, .lines = bench->lines};
 
 	buffer_init(&bench->orders, SIZE_MAX);
 	for (int64_t i = 0; i < bench->count; i++) {
@@ -155,11 +156,13 @@ static void run(struct bench *bench)
 
 int main(int argc, char **argv)
 {
-	struct bench bench = {.count = 1000000, .edges = 30, .users = 100000, .products = 4000};
+	struct bench bench = {
+		.count = 1000000, .edges = 30, .users = 100000, .products = 4000, .lines = 3};
 	const struct bench_option options[] = {
 		{"--count", NULL, &bench.count, "orders (1000000)"},
 		{"--edges", NULL, &bench.edges, "stores (30)"},
 		{"--users", NULL, &bench.users, "users (100000)"},
+		{"--lines", NULL, &bench.lines, "lines of one order (3)"},
 		{"--products", NULL, &bench.products, "products (4000)"},
 		{NULL, NULL, NULL, NULL},
 	};

@@ -14,7 +14,7 @@ enum { POLL_MS = 100, FLUSH_MS = 120000, BATCH = 10000 };
 
 struct load {
 	const char *brokers, *topic, *mode, *edge;
-	int64_t count, users, products, partitions;
+	int64_t count, users, products, lines, partitions;
 	int64_t done, failed;
 };
 
@@ -80,7 +80,8 @@ static void produce(struct load *load)
 {
 	rd_kafka_t *kafka = client_new(load, RD_KAFKA_PRODUCER);
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(kafka, load->topic, NULL);
-	const struct bench_shape shape = {.users = load->users, .products = load->products};
+	const struct bench_shape shape = {
+		.users = load->users, .products = load->products, .lines = load->lines};
 	struct certificate certificate = {.edge = slice_of_text(load->edge),
 		.run = random_u64() & RUN_MAX,
 		.kind = KIND_ORDER};
@@ -142,6 +143,7 @@ int main(int argc, char **argv)
 		.count = 1000000,
 		.users = 100000,
 		.products = 5000,
+		.lines = 3,
 		.partitions = 4};
 	const struct bench_option options[] = {
 		{"--brokers", &load.brokers, NULL, "bootstrap addresses"},
@@ -150,6 +152,7 @@ int main(int argc, char **argv)
 		{"--edge", &load.edge, NULL, "edge id of the certificates, and so the key"},
 		{"--count", NULL, &load.count, "orders"},
 		{"--users", NULL, &load.users, "distinct user ids"},
+		{"--lines", NULL, &load.lines, "lines of one order"},
 		{"--products", NULL, &load.products, "distinct products"},
 		{"--partitions", NULL, &load.partitions, "of the topic"},
 		{0},

@@ -11,10 +11,11 @@ struct texts {
 
 static void texts_of(const struct bench_shape *shape, uint64_t number, struct texts *texts)
 {
+	uint64_t order = number / (uint64_t)shape->lines;
 	uint64_t product = number * 7919 % (uint64_t)shape->products;
-	snprintf(texts->order, sizeof texts->order, "o%" PRIu64, number / 3);
+	snprintf(texts->order, sizeof texts->order, "o%" PRIu64, order);
 	snprintf(texts->product, sizeof texts->product, "p%" PRIu64, product);
-	snprintf(texts->user, sizeof texts->user, "u%" PRIu64, number % (uint64_t)shape->users);
+	snprintf(texts->user, sizeof texts->user, "u%" PRIu64, order % (uint64_t)shape->users);
 	snprintf(texts->price, sizeof texts->price, "%" PRIu64 ".%02" PRIu64, product % 90 + 1,
 		product % 100);
 }

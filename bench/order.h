@@ -5,6 +5,7 @@
 struct bench_shape {
 	int64_t users; /* user ids u0 … */
 	int64_t products;
+	int64_t lines; /* orders' lines: consecutive numbers share order and user */
 };
 
 /* As a producer sends it: one msgpack map. */

@@ -14,7 +14,7 @@
 
 struct push {
 	const char *to;
-	int64_t count, frame, window, users, products;
+	int64_t count, frame, window, users, products, lines;
 	struct context *context;
 	struct socket *socket;
 	struct buffer events, header;
@@ -31,7 +31,8 @@ static void fail(const char *what, int code)
 /* The array's header is written by hand: its count fits 16 bits. */
 static void encode_events(struct push *push, int64_t count)
 {
-	const struct bench_shape shape = {.users = push->users, .products = push->products};
+	const struct bench_shape shape = {
+		.users = push->users, .products = push->products, .lines = push->lines};
 	buffer_clear(&push->events);
 	buffer_append(
 		&push->events, (const uint8_t[]){0xdc, (uint8_t)(count >> 8), (uint8_t)count}, 3);
@@ -116,14 +117,19 @@ static void print_result(const struct push *push, int64_t start_us)
 
 int main(int argc, char **argv)
 {
-	struct push push = {
-		.count = 1000000, .frame = 100, .window = 200, .users = 100000, .products = 5000};
+	struct push push = {.count = 1000000,
+		.frame = 100,
+		.window = 200,
+		.users = 100000,
+		.products = 5000,
+		.lines = 3};
 	const struct bench_option options[] = {
 		{"--to", &push.to, NULL, "the edge's endpoint"},
 		{"--count", NULL, &push.count, "orders; a multiple of --frame"},
 		{"--frame", NULL, &push.frame, "orders in a frame, at most 10,000"},
 		{"--window", NULL, &push.window, "frames without reply"},
 		{"--users", NULL, &push.users, "distinct user ids"},
+		{"--lines", NULL, &push.lines, "lines of one order"},
 		{"--products", NULL, &push.products, "distinct products"},
 		{0},
 	};

@@ -245,7 +245,7 @@ def test_after_kill_it_answers_in_under_a_second_with_5_million_users(pipeline):
     pipe = pipeline(edges=())
     users = 5_000_000
     subprocess.run([BUILD / "bench" / "till-load", "--brokers", pipe.bootstrap, "--topic", f"{pipe.prefix}orders",
-                    "--count", str(users), "--users", str(users), "--partitions", "4"], check=True, timeout=300)
+                    "--count", str(users), "--users", str(users), "--lines", "1", "--partitions", "4"], check=True, timeout=300)
     pipe.start_aggregator()
     wait_until(lambda: pipe.client.ask("status").get("as_of", {}).get("lag") == 0, "5 million orders counted", 400)
     wait_until(lambda: pipe.aggregator.metric("till_aggregator_uncommitted_events") == 0, "all committed")
