@@ -276,20 +276,42 @@ static int commit_all(struct desk *desk, int64_t wall_ms)
 	return 0;
 }
 
+/* Deleting needs room too: LMDB writes the list of the pages that become free. On a full disk it fits in pieces. */
+static int commit_piecemeal(struct desk *desk, int64_t wall_ms)
+{
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < DESK_PIECES_A_ROUND && desk->removals.count > 0; i++) {
+		struct removal head = removals_head(&desk->removals, DESK_PIECE_BLOCKS);
+		const struct removals piece = {.ranges = &head, .count = 1, .capacity = 1};
+		r = spool_commit(desk->spool, NULL, &piece, wall_ms);
+		if (r == 0) {
+			removals_drop_head(&desk->removals, &head);
+		}
+	}
+	return r;
+}
+
 /* A map that has no page left even to delete in can't be got out of by waiting. */
 static int commit_removals(struct desk *desk, int64_t now_ms, int64_t wall_ms)
 {
 	int64_t began_us = clock_monotonic_us();
 
 	int r = spool_commit(desk->spool, NULL, &desk->removals, wall_ms);
+	if (r == 0) {
+		removals_clear(&desk->removals);
+	} else if (r == SPOOL_E_FULL) {
+		r = commit_piecemeal(desk, wall_ms);
+	}
 	if (r == SPOOL_E_FULL) {
 		desk->retry_at_ms = now_ms + DESK_RETRY_MS;
 		return spool_is_map_full(desk->spool) ? -ENOSPC : 0;
 	}
 	if (r == 0) {
 		observe(desk, began_us);
-		removals_clear(&desk->removals);
-		desk->removals_since_ms = 0;
+		desk->full =
+			desk->full && !waits_for_commit(desk); /* a draft that waits is still one */
+		desk->removals_since_ms = desk->removals.count > 0 ? now_ms : 0;
 	}
 	return r;
 }

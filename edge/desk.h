@@ -23,6 +23,9 @@ enum {
 	/* Acknowledged blocks wait so long for a commit to ride on. */
 	DESK_REMOVAL_MS = 50,
 	DESK_RETRY_MS = 1000, /* after a commit that found no room */
+	/* When all deletions don't fit: the pages of so many of the largest blocks make a list of one page. */
+	DESK_PIECE_BLOCKS = 15,
+	DESK_PIECES_A_ROUND = 100,
 };
 
 enum {

@@ -1,4 +1,5 @@
 #include "edge/removals.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -46,4 +47,28 @@ int removals_add(struct removals *removals, enum kind lane, uint64_t first, uint
 	}
 	removals->ranges[removals->count++] = (struct removal){lane, first, last};
 	return 0;
+}
+
+struct removal removals_head(const struct removals *removals, uint64_t count)
+{
+	assert(removals->count > 0 && count > 0);
+
+	struct removal head = removals->ranges[0];
+	if (head.last - head.first >= count) {
+		head.last = head.first + count - 1;
+	}
+	return head;
+}
+
+void removals_drop_head(struct removals *removals, const struct removal *head)
+{
+	struct removal *first = &removals->ranges[0];
+
+	assert(removals->count > 0 && first->first == head->first);
+	if (head->last < first->last) {
+		first->first = head->last + 1;
+		return;
+	}
+	removals->count--;
+	memmove(first, first + 1, removals->count * sizeof *first);
 }

@@ -214,6 +214,56 @@ static bool env_is_sane(MDB_env *env)
 	return true;
 }
 
+/* Pages on LMDB's free list: each record of it is a list that begins with its length. */
+static int count_free_pages(MDB_txn *txn, uint64_t *ret_pages)
+{
+	MDB_cursor *cursor;
+	MDB_val key;
+	MDB_val value;
+	uint64_t pages = 0;
+	enum { FREE_LIST = 0 };
+
+	int rc = mdb_cursor_open(txn, FREE_LIST, &cursor);
+	if (rc != 0) {
+		return spool_from_mdb(rc);
+	}
+	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+		size_t count = 0;
+		if (value.mv_size >= sizeof count) {
+			memcpy(&count, value.mv_data, sizeof count);
+		}
+		pages += count;
+	}
+	mdb_cursor_close(cursor);
+	*ret_pages = pages;
+	return rc == MDB_NOTFOUND ? 0 : spool_from_mdb(rc);
+}
+
+/* The disk has less than the reserve left, `more` bytes counted in. */
+static bool is_below_reserve(const struct spool *spool, uint64_t more)
+{
+	struct statvfs disk;
+
+	if (statvfs(spool->dir, &disk) < 0) {
+		return false; /* the commit will tell */
+	}
+	uint64_t reserve = (uint64_t)disk.f_blocks * disk.f_frsize / DISK_RESERVE_SHARE;
+	reserve = reserve > DISK_RESERVE_MAX ? DISK_RESERVE_MAX : reserve;
+	return (uint64_t)disk.f_bavail * disk.f_frsize + more < reserve;
+}
+
+/* LMDB's file never shrinks: what was deleted in it is room as good as the disk's own. */
+static bool is_disk_short(const struct spool *spool)
+{
+	return is_below_reserve(spool, spool->free_bytes);
+}
+
+/* On a full disk LMDB sees a short write, and calls it EIO. */
+static bool is_no_room(const struct spool *spool, int r)
+{
+	return r == -ENOSPC || (r == -EIO && is_below_reserve(spool, 0));
+}
+
 /* A commit that found no room has written nothing if the newest meta page is still the old one and LMDB itself goes on:
  * the meta page is the last thing it writes. Any other failure leaves open what is on disk. */
 static int commit(struct spool *spool, MDB_txn *txn)
@@ -221,8 +271,9 @@ static int commit(struct spool *spool, MDB_txn *txn)
 	uint64_t before = last_txn_id(spool->env);
 
 	int r = spool_from_mdb(mdb_txn_commit(txn));
-	if (r == -ENOSPC && before != 0 && last_txn_id(spool->env) == before &&
+	if (r != 0 && is_no_room(spool, r) && before != 0 && last_txn_id(spool->env) == before &&
 		env_is_sane(spool->env)) {
+		spool->index.short_of_disk = true;
 		return SPOOL_E_FULL;
 	}
 	return r;
@@ -277,6 +328,19 @@ static int write_all(struct spool *spool, MDB_txn *txn, const struct draft *draf
 	return r == 0 ? spool_memory_count(&spool->memory, txn) : r;
 }
 
+/* Between two measurements what is written is taken off the free pages, as if nothing had been deleted; only when
+ * that looks short are they counted again. */
+static int measure_if_short(struct spool *spool, const struct draft *draft)
+{
+	uint64_t written = 0;
+
+	for (int i = 0; draft != NULL && i < KIND_COUNT; i++) {
+		written += draft->lanes[i].events.size;
+	}
+	spool->free_bytes -= written < spool->free_bytes ? written : spool->free_bytes;
+	return is_disk_short(spool) ? spool_measure(spool) : 0;
+}
+
 int spool_commit(struct spool *spool, const struct draft *draft, const struct removals *removals,
 	int64_t wall_ms)
 {
@@ -305,7 +369,10 @@ int spool_commit(struct spool *spool, const struct draft *draft, const struct re
 	if (draft != NULL) {
 		index_draft(spool, draft);
 	}
-	return taken.unsure ? count_anew(spool) : 0;
+	if (taken.unsure) {
+		return count_anew(spool);
+	}
+	return measure_if_short(spool, draft);
 }
 
 /* ---- reading */
@@ -482,43 +549,6 @@ int spool_keep_cluster(struct spool *spool, const char *cluster, uint64_t topics
 
 /* ---- how full it really is */
 
-/* Pages on LMDB's free list: each record of it is a list that begins with its length. */
-static int count_free_pages(MDB_txn *txn, uint64_t *ret_pages)
-{
-	MDB_cursor *cursor;
-	MDB_val key;
-	MDB_val value;
-	uint64_t pages = 0;
-	enum { FREE_LIST = 0 };
-
-	int rc = mdb_cursor_open(txn, FREE_LIST, &cursor);
-	if (rc != 0) {
-		return spool_from_mdb(rc);
-	}
-	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-		size_t count = 0;
-		if (value.mv_size >= sizeof count) {
-			memcpy(&count, value.mv_data, sizeof count);
-		}
-		pages += count;
-	}
-	mdb_cursor_close(cursor);
-	*ret_pages = pages;
-	return rc == MDB_NOTFOUND ? 0 : spool_from_mdb(rc);
-}
-
-static bool is_disk_short(const struct spool *spool)
-{
-	struct statvfs disk;
-
-	if (statvfs(spool->dir, &disk) < 0) {
-		return false; /* the commit will tell */
-	}
-	uint64_t reserve = (uint64_t)disk.f_blocks * disk.f_frsize / DISK_RESERVE_SHARE;
-	reserve = reserve > DISK_RESERVE_MAX ? DISK_RESERVE_MAX : reserve;
-	return (uint64_t)disk.f_bavail * disk.f_frsize < reserve;
-}
-
 int spool_measure(struct spool *spool)
 {
 	MDB_envinfo info;
@@ -543,6 +573,7 @@ int spool_measure(struct spool *spool)
 	}
 	if (r == 0) {
 		uint64_t used = (info.me_last_pgno + 1 - free_pages) * stat.ms_psize;
+		spool->free_bytes = free_pages * stat.ms_psize;
 		spool->index.short_of_pages = used > spool->map_bytes / 4 * 3;
 		spool->index.short_of_disk = is_disk_short(spool);
 	}

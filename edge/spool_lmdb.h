@@ -30,6 +30,7 @@ struct spool {
 	struct spool_corrupt corrupt;
 	struct buffer row; /* of the producer looked up last */
 	uint64_t map_bytes;
+	uint64_t free_bytes; /* within the file, when it was measured last */
 	bool map_full;
 };
 

@@ -14,6 +14,7 @@ enum {
 	/* Rows of event ids and producers, both databases, half-full pages. */
 	EVENT_ID_COST = 320,
 	MAP_SLACK = 16 * 1024 * 1024,
+	LOCK_FILE_SIZE = 8192, /* LMDB's, for its default of 126 readers */
 	ROW_SIZE_MAX = 128 * 1024,
 	IDENTITY_SIZE_MAX = 1024,
 	BAD_KEYS_SIZE_MAX = 64 * 1024 * 1024,
@@ -44,6 +45,23 @@ static int take_lock(struct spool *spool, struct spool_error *error)
 		return errno == EWOULDBLOCK ? SPOOL_E_IN_USE : -errno;
 	}
 	return 0;
+}
+
+/* LMDB maps its lock file sparse: on a full disk the first touch would be a SIGBUS. */
+static int reserve_lock_file(struct spool *spool, struct spool_error *error)
+{
+	char path[PATH_SIZE];
+
+	snprintf(path, sizeof path, "%s/lock.mdb", spool->dir);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int code = fd < 0 ? errno : posix_fallocate(fd, 0, LOCK_FILE_SIZE);
+	if (fd >= 0) {
+		close(fd);
+	}
+	if (code != 0) {
+		spool_error_set(error, "%s: %s", path, strerror(code));
+	}
+	return -code;
 }
 
 static void sync_dir(const char *dir)
@@ -315,6 +333,9 @@ static int open_checked(
 	int r = make_dir(spool->dir, error);
 	if (r == 0) {
 		r = take_lock(spool, error);
+	}
+	if (r == 0) {
+		r = reserve_lock_file(spool, error);
 	}
 	if (r == 0) {
 		r = spool_check(spool->dir, false, error);

@@ -277,6 +277,8 @@ static void shrink_room(struct bench *bench)
 	/* By the quota's books there is room: only the map knows better. */
 	struct spool_index *index = (struct spool_index *)(uintptr_t)spool_index(bench->spool);
 	index->bytes = 0;
+	index->short_of_pages = false;
+	index->short_of_disk = false;
 	index->lanes[KIND_CART] = (struct spool_lane){0};
 }
 

@@ -230,6 +230,15 @@ static void test_neighbouring_removals_become_one(void **state)
 		assert_int_equal(removals_add(&removals, KIND_VIEW, 2 * i, 2 * i), 0);
 	}
 	assert_int_equal(removals.count, 203);
+	struct removal head = removals_head(&removals, 4);
+	assert_int_equal(head.first, 1);
+	assert_int_equal(head.last, 4);
+	removals_drop_head(&removals, &head);
+	head = removals_head(&removals, 4);
+	assert_int_equal(head.first, 5);
+	assert_int_equal(head.last, 6);
+	removals_drop_head(&removals, &head);
+	assert_int_equal(removals_head(&removals, 1).lane, KIND_CART);
 	removals_clear(&removals);
 	assert_int_equal(removals.count, 0);
 	removals_deinit(&removals);
