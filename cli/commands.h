@@ -3,9 +3,11 @@
 #pragma once
 
 int command_demo(int argc, char **argv);
+int command_dlq(int argc, char **argv);
 int command_query(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_status(int argc, char **argv);
+int command_tail(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_watch(int argc, char **argv);

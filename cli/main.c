@@ -20,6 +20,8 @@ static const struct command commands[] = {
 	{"top", command_top, "the leading rows of a view"},
 	{"watch", command_watch, "totals, redrawn every few seconds"},
 	{"status", command_status, "how the aggregator and the other daemons are"},
+	{"tail", command_tail, "the records of a topic, decoded"},
+	{"dlq", command_dlq, "dead letters: list, show, replay"},
 	{NULL, NULL, NULL},
 };
 

@@ -17,7 +17,7 @@ enum option_type {
 
 enum { TEXT_LIST_MAX = 64, POSITIONALS_MAX = 8 };
 struct text_list {
-	const char *items[TEXT_LIST_MAX];
+	const char *items[TEXT_LIST_MAX + 1]; /* ends with NULL */
 	size_t count;
 };
 

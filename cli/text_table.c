@@ -6,9 +6,9 @@ enum { TEXT_TABLE_SIZE_MAX = 16 * 1024 * 1024 };
 
 void text_table_init(struct text_table *table, uint32_t column_count)
 {
-	*table = (struct text_table){.column_count = column_count < TEXT_TABLE_COLUMNS_MAX
-							     ? column_count
-							     : TEXT_TABLE_COLUMNS_MAX};
+	*table = (struct text_table){.cell_width_max = TEXT_TABLE_CELL_WIDTH_MAX,
+		.column_count = column_count < TEXT_TABLE_COLUMNS_MAX ? column_count
+								      : TEXT_TABLE_COLUMNS_MAX};
 	buffer_init(&table->cells, TEXT_TABLE_SIZE_MAX);
 }
 
@@ -38,14 +38,14 @@ static bool begins_character(char byte)
 }
 
 /* Characters, not bytes: near enough to columns for what ids and names hold. */
-static int width_of(const char *text)
+static int width_of(const char *text, int width_max)
 {
 	int width = 0;
 
 	for (; *text != '\0'; text++) {
 		width += begins_character(*text);
 	}
-	return width < TEXT_TABLE_CELL_WIDTH_MAX ? width : TEXT_TABLE_CELL_WIDTH_MAX;
+	return width < width_max ? width : width_max;
 }
 
 /* Bytes of the first `width` characters. */
@@ -61,20 +61,23 @@ static int bytes_of(const char *text, int width)
 	return at;
 }
 
-static void print_cell(const char *cell, int width, bool right, bool last, FILE *out)
+static void print_cell(
+	const struct text_table *table, uint32_t column, int width, const char *cell, FILE *out)
 {
+	bool right = table->right[column];
 	int bytes = (int)strlen(cell);
-	int own_width = width_of(cell);
+	int pad = width - width_of(cell, table->cell_width_max);
 	const char *end = "";
 
-	if (bytes_of(cell, TEXT_TABLE_CELL_WIDTH_MAX) < bytes) {
-		bytes = bytes_of(cell, TEXT_TABLE_CELL_WIDTH_MAX - 1);
+	if (bytes_of(cell, table->cell_width_max) < bytes) {
+		bytes = bytes_of(cell, table->cell_width_max - 1);
 		end = "…";
 	}
-	int pad = width - own_width;
 	fprintf(out, "%*s%.*s%s", right ? pad : 0, "", bytes, cell, end);
-	if (!last) {
+	if (column + 1 < table->column_count) {
 		fprintf(out, "%*s", (right ? 0 : pad) + 2, "");
+	} else {
+		fputc('\n', out);
 	}
 }
 
@@ -87,18 +90,14 @@ int text_table_print(const struct text_table *table, FILE *out)
 		return table->cells.error;
 	}
 	for (uint32_t i = 0; i < table->cell_count; i++, cell += strlen(cell) + 1) {
-		int width = width_of(cell);
+		int width = width_of(cell, table->cell_width_max);
 		int *widest = &widths[i % table->column_count];
 		*widest = width > *widest ? width : *widest;
 	}
 	cell = (const char *)table->cells.bytes;
 	for (uint32_t i = 0; i < table->cell_count; i++, cell += strlen(cell) + 1) {
 		uint32_t column = i % table->column_count;
-		bool last = column + 1 == table->column_count;
-		print_cell(cell, widths[column], table->right[column], last, out);
-		if (last) {
-			fputc('\n', out);
-		}
+		print_cell(table, column, widths[column], cell, out);
 	}
 	return 0;
 }

@@ -1,0 +1,284 @@
+#include "cli/dlq.h"
+#include "cli/json_text.h"
+#include "cli/number_text.h"
+#include "cli/record_text.h"
+#include "cli/replay.h"
+#include "cli/text_table.h"
+#include "proto/timestamp.h"
+#include "proto/writer.h"
+#include "runtime/program.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TEXT_SIZE_MAX_ALL = 16 * 1024 * 1024, DEPTH_MAX = 64 };
+
+static const char name[] = "till dlq";
+
+/* What list and replay gather on their way. */
+struct gathering {
+	const struct dlq_options *options;
+	struct document document;
+	struct buffer buffer;
+	struct text_table table;
+	struct replay *replay;
+	uint64_t count;
+	uint64_t repeated;
+	uint64_t failed;
+};
+
+static int gathering_init(struct gathering *gathering, const struct dlq_options *options)
+{
+	*gathering = (struct gathering){.options = options};
+	buffer_init(&gathering->buffer, TEXT_SIZE_MAX_ALL);
+	return document_init(&gathering->document, EVENT_NODES_MAX);
+}
+
+static void gathering_deinit(struct gathering *gathering)
+{
+	replay_free(gathering->replay);
+	document_deinit(&gathering->document);
+	buffer_deinit(&gathering->buffer);
+}
+
+static const char *place_text(const struct letter_place *place, char out[TOPIC_NAME_SIZE + 40])
+{
+	snprintf(out, TOPIC_NAME_SIZE + 40, "%s/%d/%lld", place->topic, (int)place->partition,
+		(long long)place->offset);
+	return out;
+}
+
+static void print_buffer(struct buffer *buffer)
+{
+	fwrite(buffer->bytes, 1, buffer->size, stdout);
+	fputc('\n', stdout);
+	buffer_clear(buffer);
+}
+
+static int list_letter(void *owner, const struct dlq_letter *letter)
+{
+	struct gathering *gathering = owner;
+	char text[TOPIC_NAME_SIZE + 40];
+
+	gathering->count++;
+	if (gathering->options->json) {
+		if (record_text_json(&gathering->document, letter->place.topic, letter->record,
+			    &gathering->buffer) == 0) {
+			print_buffer(&gathering->buffer);
+		}
+		return -1;
+	}
+	text_table_add_text(&gathering->table, place_text(&letter->place, text));
+	if (!letter->letter_ok) {
+		text_table_add_text(&gathering->table, "-");
+		text_table_add_text(&gathering->table, "-");
+		text_table_add_text(&gathering->table, "-");
+		text_table_add_text(&gathering->table, "no dead letter of till");
+		return -1;
+	}
+	timestamp_format(letter->letter.received_ms, text);
+	text_table_add_text(&gathering->table, text);
+	text_table_add(&gathering->table, letter->letter.certificate.edge);
+	text_table_add_text(&gathering->table, reason_code(letter->letter.reason));
+	text_table_add(&gathering->table, letter->letter.message);
+	return -1;
+}
+
+int dlq_list(const struct dlq_options *options)
+{
+	static const char *const headings[] = {"letter", "received", "edge", "code", "message"};
+	struct gathering gathering;
+
+	if (gathering_init(&gathering, options) != 0) {
+		return EXIT_FAILED;
+	}
+	text_table_init(&gathering.table, 5);
+	gathering.table.cell_width_max = 100;
+	for (size_t i = 0; i < 5; i++) {
+		text_table_add_text(&gathering.table, headings[i]);
+	}
+	int code = dlq_walk(options, list_letter, &gathering);
+	if (code < 0 && !options->json && gathering.count > 0) {
+		text_table_print(&gathering.table, stdout);
+	}
+	if (code < 0 && !options->json) {
+		char number[NUMBER_TEXT_SIZE];
+		say(name, "%s letter%s", number_text(number, (int64_t)gathering.count),
+			gathering.count == 1 ? "" : "s");
+	}
+	text_table_deinit(&gathering.table);
+	gathering_deinit(&gathering);
+	return code < 0 ? EXIT_STOPPED : code;
+}
+
+/* Sixteen bytes a line, as hexdump -C has them. */
+static void print_bytes(struct slice bytes)
+{
+	for (size_t at = 0; at < bytes.size; at += 16) {
+		size_t count = bytes.size - at < 16 ? bytes.size - at : 16;
+		printf("%08zx ", at);
+		for (size_t i = 0; i < 16; i++) {
+			if (i < count) {
+				printf(" %02x", bytes.bytes[at + i]);
+			} else {
+				printf("   ");
+			}
+		}
+		printf("  ");
+		for (size_t i = 0; i < count; i++) {
+			uint8_t byte = bytes.bytes[at + i];
+			putchar(byte >= ' ' && byte < 0x7f ? byte : '.');
+		}
+		putchar('\n');
+	}
+}
+
+static int show_letter(void *owner, const struct dlq_letter *letter)
+{
+	struct gathering *gathering = owner;
+	const struct topic_record *record = letter->record;
+	struct complaint complaint;
+	struct text_table table;
+	char place[TOPIC_NAME_SIZE + 40];
+
+	text_table_init(&table, 2);
+	table.cell_width_max = 300;
+	text_table_add_text(&table, "letter");
+	text_table_add_text(&table, place_text(&letter->place, place));
+	for (size_t i = 0; i < record->header_count; i++) {
+		text_table_add_text(&table, record->headers[i].name);
+		text_table_add(&table, record->headers[i].value);
+	}
+	text_table_print(&table, stdout);
+	text_table_deinit(&table);
+	putchar('\n');
+	int r = record->value.size == 0
+			? REASON_BAD_FRAME
+			: document_decode(&gathering->document, encoding_of(record->value),
+				  record->value, DEPTH_MAX, &complaint);
+	if (r == 0) {
+		json_text_pretty(gathering->document.nodes, gathering->document.encoding,
+			&gathering->buffer);
+		print_buffer(&gathering->buffer);
+	} else {
+		print_bytes(record->value);
+	}
+	return -1;
+}
+
+int dlq_show(const struct dlq_options *options)
+{
+	struct gathering gathering;
+
+	if (gathering_init(&gathering, options) != 0) {
+		return EXIT_FAILED;
+	}
+	int code = dlq_walk(options, show_letter, &gathering);
+	gathering_deinit(&gathering);
+	return code < 0 ? EXIT_STOPPED : code;
+}
+
+static int fail_replay(const struct gathering *gathering, int r)
+{
+	if (r == REPLAY_E_SILENT) {
+		say(name, "could not reach %s: is the edge running?", gathering->options->to);
+		return EXIT_NOT_REACHED;
+	}
+	say(name, "%s", r == REPLAY_E_INTERRUPTED ? "interrupted" : strerror(-r));
+	return EXIT_FAILED;
+}
+
+static int send_letter(struct gathering *gathering, const char *place)
+{
+	struct replay_answer answer;
+
+	int r = replay_send(gathering->replay, buffer_slice(&gathering->buffer), &answer);
+	if (r != 0) {
+		return fail_replay(gathering, r);
+	}
+	switch (answer.fate) {
+	case REPLAY_ACCEPTED:
+		printf("%s  accepted\n", place);
+		break;
+	case REPLAY_REPEATED:
+		printf("%s  was replayed before\n", place);
+		gathering->repeated++;
+		break;
+	case REPLAY_INVALID:
+		printf("%s  refused again: %s: %s\n", place, reason_code(answer.complaint.reason),
+			answer.complaint.message);
+		gathering->failed++;
+		break;
+	}
+	fflush(stdout);
+	return -1;
+}
+
+static void print_dry(struct gathering *gathering, const char *place)
+{
+	struct buffer text;
+	struct complaint complaint;
+	struct slice event = buffer_slice(&gathering->buffer);
+
+	buffer_init(&text, TEXT_SIZE_MAX_ALL);
+	if (document_decode(
+		    &gathering->document, encoding_of(event), event, DEPTH_MAX, &complaint) == 0) {
+		json_text_plain(gathering->document.nodes, gathering->document.encoding, &text);
+	}
+	printf("%s  %.*s\n", place, (int)text.size, (const char *)text.bytes);
+	buffer_deinit(&text);
+}
+
+static int replay_letter(void *owner, const struct dlq_letter *letter)
+{
+	struct gathering *gathering = owner;
+	char place[TOPIC_NAME_SIZE + 40];
+
+	gathering->count++;
+	place_text(&letter->place, place);
+	buffer_clear(&gathering->buffer);
+	int r = letter->letter_ok
+			? letter_replay(&letter->letter, &letter->place, &gathering->options->set,
+				  &gathering->document, &gathering->buffer)
+			: LETTER_E_UNREADABLE;
+	if (r < 0) {
+		say(name, "%s", strerror(-r));
+		return EXIT_FAILED;
+	}
+	if (r > 0) {
+		gathering->failed++;
+		printf("%s  %s\n", place,
+			r == LETTER_E_NAME ? "its place is too long for an event_id"
+					   : "holds no event that can be sent");
+		return -1;
+	}
+	if (gathering->options->dry_run) {
+		print_dry(gathering, place);
+		return -1;
+	}
+	return send_letter(gathering, place);
+}
+
+int dlq_replay(const struct dlq_options *options)
+{
+	char endpoint[ENDPOINT_SIZE];
+	struct gathering gathering;
+	int r = gathering_init(&gathering, options);
+
+	if (r == 0 && !options->dry_run) {
+		r = replay_new(endpoint_complete(options->to, endpoint), options->timeout_ms,
+			&gathering.replay);
+	}
+	int code = r == 0 ? dlq_walk(options, replay_letter, &gathering) : EXIT_FAILED;
+	if (r != 0) {
+		say(name, "%s", strerror(-r));
+	}
+	if (code < 0) {
+		say(name, "%llu letters, %llu of them replayed before, %llu not accepted",
+			(unsigned long long)gathering.count, (unsigned long long)gathering.repeated,
+			(unsigned long long)gathering.failed);
+		code = gathering.failed > 0 ? EXIT_FAILED : EXIT_STOPPED;
+	}
+	gathering_deinit(&gathering);
+	return code;
+}

@@ -1,0 +1,124 @@
+#include "cli/letter_filter.h"
+
+#include "proto/writer.h"
+#include <errno.h>
+#include <stdlib.h>
+
+enum { DEPTH_MAX = 64 };
+
+bool letter_is_meant(const struct letter_filter *filter, const struct dead_letter *letter)
+{
+	return (filter->code == NULL || strcmp(filter->code, reason_code(letter->reason)) == 0) &&
+	       (filter->edge == NULL || slice_equals_text(letter->certificate.edge, filter->edge));
+}
+
+bool letter_place_parse(const char *text, struct letter_place *ret_place)
+{
+	const char *first = strchr(text, '/');
+	const char *second = first != NULL ? strchr(first + 1, '/') : NULL;
+	char *end = NULL;
+
+	if (second == NULL || first == text || (size_t)(first - text) >= TOPIC_NAME_SIZE) {
+		return false;
+	}
+	long partition = strtol(first + 1, &end, 10);
+	if (end != second || end == first + 1 || partition < 0 || partition > INT32_MAX) {
+		return false;
+	}
+	errno = 0;
+	long long offset = strtoll(second + 1, &end, 10);
+	if (*end != '\0' || end == second + 1 || offset < 0 || errno != 0) {
+		return false;
+	}
+	snprintf(ret_place->topic, sizeof ret_place->topic, "%.*s", (int)(first - text), text);
+	ret_place->partition = (int32_t)partition;
+	ret_place->offset = offset;
+	return true;
+}
+
+/* "field=value" of the list, by its field. */
+static bool is_set(const struct text_list *set, struct slice field)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const char *equals = strchr(set->items[i], '=');
+		if (equals != NULL &&
+			slice_equal(
+				field, slice_of(set->items[i], (size_t)(equals - set->items[i])))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What the bridge refused bears a certificate already, and the edge will give it another. */
+static bool is_kept(const struct dead_letter *letter, const struct text_list *set, struct slice key)
+{
+	static const char *const certificate[] = {"edge", "run", "seq"};
+
+	if (slice_equals_text(key, "event_id") || is_set(set, key)) {
+		return false;
+	}
+	for (size_t i = 0; slice_equals_text(letter->refused_by, "bridge") && i < 3; i++) {
+		if (slice_equals_text(key, certificate[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static uint32_t count_kept(
+	const struct dead_letter *letter, const struct text_list *set, const struct node *map)
+{
+	const struct node *key = node_first(map);
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < map->count; i++, key = node_next(node_next(key))) {
+		count += is_kept(letter, set, key->text);
+	}
+	return count;
+}
+
+static void write_set(struct writer *writer, const struct text_list *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const char *equals = strchr(set->items[i], '=');
+		write_text(writer, slice_of(set->items[i], (size_t)(equals - set->items[i])));
+		write_text(writer, slice_of_text(equals + 1));
+	}
+}
+
+int letter_replay(const struct dead_letter *letter, const struct letter_place *place,
+	const struct text_list *set, struct document *document, struct buffer *buffer)
+{
+	char event_id[TOPIC_NAME_SIZE + 64];
+	struct complaint complaint;
+	struct writer writer;
+
+	int size = snprintf(event_id, sizeof event_id, "dlq:%s/%d/%lld", place->topic,
+		(int)place->partition, (long long)place->offset);
+	if (size > EVENT_ID_SIZE_MAX) {
+		return LETTER_E_NAME;
+	}
+	int r = letter->bytes.size == 0 ? LETTER_E_UNREADABLE
+					: document_decode(document, encoding_of(letter->bytes),
+						  letter->bytes, DEPTH_MAX, &complaint);
+	if (r != 0 || document->nodes->type != NODE_MAP) {
+		return r < 0 ? r : LETTER_E_UNREADABLE;
+	}
+	const struct node *map = document->nodes;
+	const struct node *key = node_first(map);
+	writer_init(&writer, document->encoding, buffer);
+	write_map(&writer, count_kept(letter, set, map) + (uint32_t)set->count + 1);
+	write_key(&writer, "event_id");
+	write_key(&writer, event_id);
+	write_set(&writer, set);
+	for (uint32_t i = 0; i < map->count; i++) {
+		const struct node *value = node_next(key);
+		if (is_kept(letter, set, key->text)) {
+			write_text(&writer, key->text);
+			write_node(&writer, value, document->encoding);
+		}
+		key = node_next(value);
+	}
+	return buffer->error;
+}
