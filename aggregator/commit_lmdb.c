@@ -21,6 +21,10 @@ struct writing {
 	MDB_cursor *rows;
 	struct scrub scrub;
 	struct buffer value;
+	/* Of the view that is being written. */
+	const struct view *view;
+	struct view_summary summary;
+	struct new_members members;
 };
 
 void commit_init(struct commit *commit)
@@ -69,35 +73,6 @@ static int write_puts(struct writing *writing)
 	return r;
 }
 
-/* Puts the delta's members into the flat set, and counts by measure which were not there. */
-static int write_members(struct writing *writing, uint32_t view_id, const struct delta *delta,
-	uint64_t ret_new[VIEW_MEASURES_MAX])
-{
-	unsigned table = writing->generation->tables[TABLE_MEMBERS];
-	size_t count = delta_member_count(delta);
-
-	memset(ret_new, 0, VIEW_MEASURES_MAX * sizeof *ret_new);
-	for (size_t i = 0; i < count; i++) {
-		uint8_t bytes[ROW_KEY_SIZE_MAX], seal[SEAL_SIZE];
-		struct slice key = {NULL, 0};
-		bool fits =
-			row_key_of(view_id, slice_of(delta_member_at(delta, i), 16), bytes, &key);
-		assert(fits);
-		(void)fits;
-		pack_big_endian(seal, seal_of(key, slice_of(NULL, 0)), SEAL_SIZE);
-		MDB_val name = {key.size, bytes}, data = {SEAL_SIZE, seal};
-		int rc = mdb_put(writing->txn, table, &name, &data, MDB_NOOVERWRITE);
-		if (rc == MDB_KEYEXIST) {
-			continue;
-		}
-		if (rc != 0) {
-			return store_from_lmdb(rc);
-		}
-		ret_new[delta_member_measure(delta, i)]++;
-	}
-	return 0;
-}
-
 static uint64_t hash_of_sealed(struct slice sealed)
 {
 	struct unpack seal = unpack_of(slice_of(sealed.bytes + sealed.size - SEAL_SIZE, SEAL_SIZE));
@@ -137,29 +112,40 @@ static bool is_behind(const struct scrub *scrub, uint32_t generation, struct sli
 	return order < 0 || (order == 0 && key.size <= scrub->key_size);
 }
 
-static int merge(struct writing *writing, const struct view *view, struct slice base,
-	const struct delta *delta)
+static int merge(
+	struct writing *writing, struct slice base, const struct delta *delta, size_t index)
 {
 	uint64_t new_members[VIEW_MEASURES_MAX];
-	int r = write_members(writing, view_id(view), delta, new_members);
-	if (r != 0) {
-		return r;
-	}
+	members_of_row(&writing->members, index, new_members);
 	buffer_clear(&writing->value);
-	r = delta_merge(view, base, delta, new_members, &writing->value);
+	int r = delta_merge(writing->view, base, delta, new_members, &writing->value);
 	if (r == 0) {
 		r = writing->value.error;
 	}
 	return r == -EBADMSG ? STORE_E_CORRUPT : r;
 }
 
-static int write_row(struct writing *writing, const struct view *view, const struct delta *delta,
-	struct view_summary *summary)
+/* The sums that the checks hold the rows against change with the row. */
+static void keep_sums(struct writing *writing, const struct delta *delta, struct slice key,
+	bool is_new, uint64_t hash_change)
 {
+	writing->summary.row_count += is_new;
+	writing->summary.hash_sum += hash_change;
+	if (is_behind(&writing->scrub, writing->commit->generation, key)) {
+		writing->scrub.row_count += is_new;
+		writing->scrub.hash_sum += hash_change;
+		writing->scrub.matched += delta_event_count(delta);
+	}
+}
+
+static int write_row(struct writing *writing, size_t index)
+{
+	const struct delta *delta =
+		overlay_row_at(writing->commit->overlay, view_id(writing->view), index);
 	uint8_t bytes[ROW_KEY_SIZE_MAX];
 	struct slice key, sealed, base = {NULL, 0};
 
-	if (!row_key_of(view_id(view), delta_key(delta), bytes, &key)) {
+	if (!row_key_of(view_id(writing->view), delta_key(delta), bytes, &key)) {
 		return -EINVAL;
 	}
 	int r = read_row(writing, key, &sealed);
@@ -167,30 +153,40 @@ static int write_row(struct writing *writing, const struct view *view, const str
 		r = STORE_E_CORRUPT;
 	}
 	uint64_t old_hash = r == 0 && sealed.size > 0 ? hash_of_sealed(sealed) : 0;
-	uint64_t row_is_new = sealed.size == 0;
+	bool is_new = sealed.size == 0;
 	if (r == 0) {
-		r = merge(writing, view, base, delta);
+		r = merge(writing, base, delta, index);
 	}
 	if (r != 0) {
 		return r;
 	}
 	uint32_t checksum = seal_of(key, buffer_slice(&writing->value));
-	uint64_t hash_change = row_hash(checksum, writing->value.size) - old_hash;
-	summary->row_count += row_is_new;
-	summary->hash_sum += hash_change;
-	if (is_behind(&writing->scrub, writing->commit->generation, key)) {
-		writing->scrub.row_count += row_is_new;
-		writing->scrub.hash_sum += hash_change;
-		writing->scrub.matched += delta_event_count(delta);
-	}
+	keep_sums(writing, delta, key, is_new, row_hash(checksum, writing->value.size) - old_hash);
 	return put_row(writing, key, checksum);
 }
 
-static int write_summary(
-	struct writing *writing, struct slice key, const struct view_summary *summary)
+static int read_summary(struct writing *writing, struct slice key)
+{
+	const struct overlay *overlay = writing->commit->overlay;
+	uint32_t id = view_id(writing->view);
+	struct view_summary *summary = &writing->summary;
+	struct slice value;
+	int r = sealed_get(writing->txn, writing->generation->tables[TABLE_SUMMARY], key, &value);
+	if (r != 0 || !view_summary_decode(value, summary)) {
+		return r < 0 ? r : STORE_E_CORRUPT;
+	}
+	/* Name and text lie in a page that the puts may move: the view's own are the same. */
+	summary->name = slice_of_text(view_name(writing->view));
+	summary->text = slice_of_text(view_text(writing->view));
+	summary->matched += overlay_matched(overlay, id);
+	summary->unmatched += overlay_unmatched(overlay, id);
+	return 0;
+}
+
+static int write_summary(struct writing *writing, struct slice key)
 {
 	buffer_clear(&writing->value);
-	view_summary_encode(summary, &writing->value);
+	view_summary_encode(&writing->summary, &writing->value);
 	return writing->value.error != 0
 		       ? writing->value.error
 		       : sealed_put(writing->txn, writing->generation->tables[TABLE_SUMMARY], key,
@@ -201,28 +197,23 @@ static int write_view(struct writing *writing, const struct view *view)
 {
 	const struct overlay *overlay = writing->commit->overlay;
 	uint32_t id = view_id(view);
-	size_t row_count = overlay_row_count(overlay, id);
 	uint8_t key_bytes[5];
-	struct slice key = summary_key(id, key_bytes), value;
-	struct view_summary summary;
-	char name[VIEW_NAME_SIZE_MAX + 1];
+	struct slice key = summary_key(id, key_bytes);
 
 	if (overlay_matched(overlay, id) == 0 && overlay_unmatched(overlay, id) == 0) {
 		return 0;
 	}
-	int r = sealed_get(writing->txn, writing->generation->tables[TABLE_SUMMARY], key, &value);
-	if (r != 0 || !view_summary_decode(value, &summary) || summary.name.size >= sizeof name) {
-		return r < 0 ? r : STORE_E_CORRUPT;
+	writing->view = view;
+	int r = read_summary(writing, key);
+	if (r == 0) {
+		r = members_write(writing->txn, writing->generation->tables[TABLE_MEMBERS], overlay,
+			id, &writing->members);
 	}
-	/* Name and text lie in a page that the puts may move: the view's own are the same. */
-	summary.name = slice_of_text(view_name(view));
-	summary.text = slice_of_text(view_text(view));
-	summary.matched += overlay_matched(overlay, id);
-	summary.unmatched += overlay_unmatched(overlay, id);
-	for (size_t i = 0; i < row_count && r == 0; i++) {
-		r = write_row(writing, view, overlay_row_at(overlay, id, i), &summary);
+	for (size_t i = 0; i < overlay_row_count(overlay, id) && r == 0; i++) {
+		r = write_row(writing, i);
 	}
-	return r == 0 ? write_summary(writing, key, &summary) : r;
+	members_deinit(&writing->members);
+	return r == 0 ? write_summary(writing, key) : r;
 }
 
 static int write_all(struct writing *writing)

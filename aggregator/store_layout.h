@@ -63,5 +63,16 @@ bool row_key_of(uint32_t view_id, struct slice key, uint8_t ret_key[ROW_KEY_SIZE
 /* TABLE_SUMMARY's key of a view. */
 struct slice summary_key(uint32_t view_id, uint8_t ret_key[5]);
 
+/* How many members of each measure of each changed row were not in the store before. */
+struct new_members {
+	uint32_t (*counts)
+		[VIEW_MEASURES_MAX]; /* owned; by the row's index; NULL: the view counts none */
+};
+int members_write(struct MDB_txn *txn, unsigned table, const struct overlay *overlay,
+	uint32_t view_id, struct new_members *ret_members);
+void members_of_row(
+	const struct new_members *members, size_t row, uint64_t ret_counts[VIEW_MEASURES_MAX]);
+void members_deinit(struct new_members *members);
+
 /* Looks at the file in a child process. 0, STORE_E_ABSENT (there is none), STORE_E_CORRUPT, STORE_E_FOREIGN, -errno. */
 int store_look(const char *dir);

@@ -1,0 +1,117 @@
+/* The members of exact distinct counts: put into the flat set in key order, a page after the other, because hashes in the
+ * order of rows would visit a large set's pages all over again for each row. */
+#include "aggregator/store_layout.h"
+#include <errno.h>
+#include <lmdb.h>
+#include <stdlib.h>
+
+enum { HASH_SIZE = 16 };
+
+/* A member, and whose it is. */
+struct place {
+	const uint8_t *hash;
+	uint32_t row; /* index in the overlay */
+	uint8_t measure;
+};
+
+static int compare_places(const void *a, const void *b)
+{
+	return memcmp(((const struct place *)a)->hash, ((const struct place *)b)->hash, HASH_SIZE);
+}
+
+static size_t count_members(const struct overlay *overlay, uint32_t view_id)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < overlay_row_count(overlay, view_id); i++) {
+		count += delta_member_count(overlay_row_at(overlay, view_id, i));
+	}
+	return count;
+}
+
+static void list_members(const struct overlay *overlay, uint32_t view_id, struct place *places)
+{
+	size_t row_count = overlay_row_count(overlay, view_id);
+	for (size_t i = 0; i < row_count; i++) {
+		const struct delta *delta = overlay_row_at(overlay, view_id, i);
+		for (size_t j = 0; j < delta_member_count(delta); j++) {
+			*places++ = (struct place){
+				.hash = delta_member_at(delta, j),
+				.row = (uint32_t)i,
+				.measure = (uint8_t)delta_member_measure(delta, j),
+			};
+		}
+	}
+}
+
+/* *ret_is_new: it was not there. */
+static int put_member(MDB_cursor *cursor, uint32_t view_id, const uint8_t *hash, bool *ret_is_new)
+{
+	uint8_t bytes[ROW_KEY_SIZE_MAX], seal[SEAL_SIZE];
+	struct slice key;
+	if (!row_key_of(view_id, slice_of(hash, HASH_SIZE), bytes, &key)) {
+		return -EINVAL;
+	}
+	pack_big_endian(seal, seal_of(key, slice_of(NULL, 0)), SEAL_SIZE);
+	MDB_val name = {key.size, bytes}, data = {SEAL_SIZE, seal};
+	int rc = mdb_cursor_put(cursor, &name, &data, MDB_NOOVERWRITE);
+	*ret_is_new = rc == 0;
+	return rc == MDB_KEYEXIST ? 0 : store_from_lmdb(rc);
+}
+
+static int put_members(struct MDB_txn *txn, unsigned table, uint32_t view_id,
+	const struct place *places, size_t count, struct new_members *members)
+{
+	MDB_cursor *cursor = NULL;
+	int r = store_from_lmdb(mdb_cursor_open(txn, table, &cursor));
+	for (size_t i = 0; i < count && r == 0; i++) {
+		bool is_new = false;
+		r = put_member(cursor, view_id, places[i].hash, &is_new);
+		members->counts[places[i].row][places[i].measure] += is_new;
+	}
+	if (cursor != NULL) {
+		mdb_cursor_close(cursor);
+	}
+	return r;
+}
+
+int members_write(struct MDB_txn *txn, unsigned table, const struct overlay *overlay,
+	uint32_t view_id, struct new_members *ret_members)
+{
+	struct new_members members = {NULL};
+	size_t count = count_members(overlay, view_id);
+	int r = 0;
+
+	if (count > 0) {
+		struct place *places = malloc(count * sizeof *places);
+		members.counts =
+			calloc(overlay_row_count(overlay, view_id), sizeof *members.counts);
+		if (places == NULL || members.counts == NULL) {
+			r = -ENOMEM;
+		} else {
+			list_members(overlay, view_id, places);
+			qsort(places, count, sizeof *places, compare_places);
+			r = put_members(txn, table, view_id, places, count, &members);
+		}
+		free(places);
+	}
+	if (r != 0) {
+		free(members.counts);
+		return r;
+	}
+	*ret_members = members;
+	return 0;
+}
+
+void members_deinit(struct new_members *members)
+{
+	free(members->counts);
+	members->counts = NULL;
+}
+
+void members_of_row(
+	const struct new_members *members, size_t row, uint64_t ret_counts[VIEW_MEASURES_MAX])
+{
+	for (size_t i = 0; i < VIEW_MEASURES_MAX; i++) {
+		ret_counts[i] = members->counts == NULL ? 0 : members->counts[row][i];
+	}
+}
