@@ -5,7 +5,7 @@
 #include "aggregator/pipeline.h"
 #include "proto/query.h"
 #include "sample_views.h"
-#include <ftw.h>
+#include "scratch_dir.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ struct logged {
 };
 
 struct log_world {
-	char dir[64];
+	char dir[SCRATCH_PATH_SIZE];
 	struct view_set *views;
 	struct stores *stores;
 	struct pipeline *pipeline;
@@ -108,12 +108,10 @@ static inline void note_notice(void *owner, const char *what, const char *topic,
 static inline struct log_world *new_log_world(void)
 {
 	struct log_world *world = calloc(1, sizeof *world);
-	const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	assert_non_null(world);
 	world->log = calloc(LOG_MAX, sizeof *world->log);
 	assert_non_null(world->log);
-	snprintf(world->dir, sizeof world->dir, "%s/till-test-XXXXXX", base);
-	assert_non_null(mkdtemp(world->dir));
+	scratch_make(world->dir);
 	snprintf(world->cluster, sizeof world->cluster, "cluster-a");
 	world->views = sample_views();
 	return world;
@@ -168,19 +166,10 @@ static inline void drop_store(struct log_world *world)
 	world->stores = stores_free(world->stores);
 }
 
-static inline int remove_one(
-	const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
 static inline void free_log_world(struct log_world *world)
 {
 	drop_store(world);
-	nftw(world->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	scratch_remove(world->dir);
 	view_set_free(world->views);
 	text_set_deinit(&world->accepted);
 	free(world->log);

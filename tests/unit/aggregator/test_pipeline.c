@@ -170,42 +170,64 @@ static void pass_gate(struct job *job)
 	(void)job;
 }
 
-static void test_a_frozen_overlay_is_shown_once_whenever_its_commit_ends(void **state)
+/* What is counted with the frozen overlay in each state of its commit; asserted later, so that no failure leaves the worker
+ * at the gate. */
+struct shown {
+	int64_t while_waiting, while_unheard, when_done;
+	bool was_frozen, was_unheard;
+};
+
+static void wait_until_written(struct log_world *world, uint64_t number)
 {
-	struct log_world *world = *state;
-	struct gate gate = {.job = {.run = wait_at_gate, .done = pass_gate}};
-	struct worker *worker;
-	int64_t wait_ms = 1000;
-
-	log_order(world, 1, "tea");
-	start_and_read(world);
-	worker = world->stores->workers[0];
-	assert_int_equal(pipe(gate.pipe), 0);
-	log_order(world, 2, "tea");
-	read_log(world);
-	worker_submit(worker, &gate.job);
-	assert_int_equal(pipeline_tick(world->pipeline, 100000, &wait_ms), 0);
-	assert_true(world->pipeline->shards[0]->is_frozen);
-	log_order(world, 3, "tea");
-	read_log(world);
-	assert_int_equal(orders_counted(world), 3); /* base 1, frozen 1, active 1 */
-
-	assert_int_equal(write(gate.pipe[1], "x", 1), 1);
 	struct snapshot *snapshot = NULL;
 	uint64_t commit = 0;
-	while (commit < 2) { /* written, and the loop has not heard of it */
+	while (commit < number) {
 		assert_int_equal(snapshot_begin(world->stores->items[0], 1, &snapshot), 0);
 		commit = snapshot_commit(snapshot);
 		snapshot_end(snapshot);
 	}
-	assert_true(world->pipeline->shards[0]->is_frozen);
-	assert_int_equal(orders_counted(world), 3);
+}
 
+static struct shown look_around_a_commit(struct log_world *world, struct gate *gate)
+{
+	const struct shard *shard = world->pipeline->shards[0];
+	struct worker *worker = world->stores->workers[0];
+	struct shown shown;
+	int64_t wait_ms = 1000;
+
+	worker_submit(worker, &gate->job);
+	assert_int_equal(pipeline_tick(world->pipeline, 100000, &wait_ms), 0);
+	shown.was_frozen = shard->is_frozen;
+	log_order(world, 3, "tea");
+	read_log(world);
+	shown.while_waiting = orders_counted(world);
+	assert_int_equal(write(gate->pipe[1], "x", 1), 1);
+	wait_until_written(world, 2);
+	shown.was_unheard = shard->is_frozen;
+	shown.while_unheard = orders_counted(world);
 	worker_drain(worker);
-	assert_false(world->pipeline->shards[0]->is_frozen);
-	assert_int_equal(orders_counted(world), 3);
+	shown.when_done = orders_counted(world);
+	return shown;
+}
+
+static void test_a_frozen_overlay_is_shown_once_whenever_its_commit_ends(void **state)
+{
+	struct log_world *world = *state;
+	struct gate gate = {.job = {.run = wait_at_gate, .done = pass_gate}};
+
+	log_order(world, 1, "tea");
+	start_and_read(world);
+	log_order(world, 2, "tea");
+	read_log(world);
+	assert_int_equal(pipe(gate.pipe), 0);
+	struct shown shown = look_around_a_commit(world, &gate);
 	close(gate.pipe[0]);
 	close(gate.pipe[1]);
+	assert_true(shown.was_frozen && shown.was_unheard);
+	assert_int_equal(shown.while_waiting, 3); /* base, frozen and active: one each */
+	assert_int_equal(shown.while_unheard, 3);
+	assert_int_equal(shown.when_done, 3);
+	assert_false(world->pipeline->shards[0]->is_frozen);
 }
 
 /* ---- what the log must still have */
