@@ -3,8 +3,10 @@ import os
 import shutil
 import subprocess
 
+import msgpack
 import pytest
-from harness import DEADLINE, Program, Sender, free_port, sum_metric, till, wait_until
+import zmq
+from harness import CONTEXT, DEADLINE, Program, Sender, free_port, sum_metric, till, wait_until
 from test_kill import assert_books_add_up
 from test_spine import order
 
@@ -96,6 +98,28 @@ def test_a_second_live_run_of_one_edge_id_raises_the_alarm_and_loses_nothing(pip
         assert pipe.client.rows("get", view="products", key=["tea", "XXX"])[0]["order_count"] == 3
     finally:
         twin.kill()
+
+
+def test_an_edge_whose_run_another_process_takes_over_begins_a_new_one(pipeline):
+    """A machine that was cloned while it ran: both would give the same certificates."""
+    pipe = pipeline()
+    pipe.start_aggregator()
+    edge, sender = pipe.edges["store-1"], Sender(pipe.endpoint("store-1"))
+    before = sender.ask([order(1)])
+    wait_until(lambda: edge.metric("till_edge_bridge_connected") == 1, "a session")
+    clone = CONTEXT.socket(zmq.DEALER)
+    clone.setsockopt(zmq.LINGER, 0)
+    clone.connect(pipe.bridges[0].ready["listen"][0])
+    clone.send(msgpack.packb([1, 1, "store-1", before["run"], 4711, "till-edge clone"]))  # HELLO: PROTOCOL.md, 4
+    assert clone.poll(10000) and msgpack.unpackb(clone.recv())[0] == 2, "WELCOME"
+    wait_until(lambda: edge.metric("till_edge_id_conflicts_total") >= 1, "the alarm")
+    after = wait_until(lambda: (reply := sender.ask([order(2)]))["run"] != before["run"] and reply, "a new run")
+    assert after["seq"]["order"] == [1, 1]
+    clone.send(msgpack.packb([7, 4711, 1, "bye"]))
+    clone.close()
+    pipe.wait_settled()
+    counted = pipe.client.rows("get", view="products", key=["tea", "XXX"])[0]["order_count"]
+    assert counted == edge.metric("till_edge_events_accepted_total")
 
 
 def test_two_edges_never_share_one_spool(tmp_path):

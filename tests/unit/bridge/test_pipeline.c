@@ -232,6 +232,52 @@ static void test_a_refused_event_is_acknowledged_when_letter_and_marker_are(void
 	assert_int_equal(metric_value(numbers.events_rejected[REASON_BAD_VALUE]), 1);
 }
 
+static void assert_address(size_t index, int32_t partition)
+{
+	assert_true(slice_equals_text(kept[index].record.key, "uk"));
+	assert_int_equal(kept[index].record.partition, partition);
+}
+
+static void test_event_letter_and_marker_lie_in_the_partition_of_their_edge(void **state)
+{
+	(void)state;
+	topics.partitions = 1000;
+	int32_t partition = checksum_partition(slice_of_text("uk"), 1000);
+	assert_true(partition > 0);
+	samples_add_order(&samples, 1);
+	samples_spoil(samples_add_order(&samples, 2), "2.55", "2,55");
+	take(KIND_ORDER);
+	assert_int_equal(kept_count, 3);
+	for (size_t i = 0; i < kept_count; i++) {
+		assert_address(i, partition);
+	}
+}
+
+/* Its report comes while batches of other edges are taken. */
+static void test_a_condemned_record_stays_in_the_partition_of_its_edge(void **state)
+{
+	(void)state;
+	const struct session_start start = {
+		.peer = slice_of_text("q"), .edge = slice_of_text("fr"), .run = 8, .id = 2};
+	const struct pipeline_batch other = {
+		.number = 1, .lane = KIND_CART, .count = 1, .events = slice_of("\xc1", 1)};
+	struct session *french = NULL;
+	topics.partitions = 1000;
+	samples_add_order(&samples, 1);
+	take(KIND_ORDER);
+	assert_int_equal(sessions_open(sessions, &start, &french), 0);
+	assert_int_equal(pipeline_take(&pipeline, french, &other), 0);
+	assert_int_equal(kept_count, 2);
+	report(0, "INVALID_RECORD");
+	assert_true(kept[2].is_alone);
+	report(2, "INVALID_RECORD");
+	assert_int_equal(kept_count, 5);
+	assert_int_equal(kept[3].record.lane, KIND_ORDER_DLQ);
+	assert_address(3, checksum_partition(slice_of_text("uk"), 1000));
+	assert_marker(4, "refused_by_kafka");
+	assert_address(4, checksum_partition(slice_of_text("uk"), 1000));
+}
+
 static void test_an_event_that_can_not_be_named_is_a_letter_only(void **state)
 {
 	(void)state;
@@ -447,6 +493,8 @@ int main(void)
 		CASE(test_a_batch_is_acknowledged_when_every_record_is_delivered),
 		CASE(test_json_records_hold_the_events_digits),
 		CASE(test_a_refused_event_is_acknowledged_when_letter_and_marker_are),
+		CASE(test_event_letter_and_marker_lie_in_the_partition_of_their_edge),
+		CASE(test_a_condemned_record_stays_in_the_partition_of_its_edge),
 		CASE(test_an_event_that_can_not_be_named_is_a_letter_only),
 		CASE(test_an_edges_dead_letter_goes_to_its_topic_as_it_was_received),
 		CASE(test_a_batch_with_a_wrong_count_is_never_acknowledged),

@@ -281,6 +281,32 @@ static void test_a_full_map_writes_nothing_and_can_be_emptied(void **state)
 	assert_false(spool_index(bench->spool)->short_of_pages);
 }
 
+static void add_megabyte(struct bench *bench)
+{
+	for (int i = 0; i < 8; i++) {
+		add(bench, KIND_ORDER, 128 * 1024, (uint8_t)i);
+	}
+}
+
+/* The quota is what ends the intake, with pages to spare: else a spool could be full of what it can not delete. */
+static void test_what_the_quota_admits_leaves_a_quarter_of_the_map(void **state)
+{
+	struct bench *bench = *state;
+	enum kind lane;
+
+	bench->options.quota_bytes = 96 << 20;
+	spool_free(bench->spool);
+	open_spool(bench);
+	add_megabyte(bench);
+	while (spool_index_room(spool_index(bench->spool), &bench->draft, &lane) == SPOOL_ROOM_OK) {
+		assert_int_equal(commit(bench), 0);
+		assert_int_equal(spool_measure(bench->spool), 0);
+		add_megabyte(bench);
+	}
+	assert_false(spool_index(bench->spool)->short_of_pages);
+	assert_true(spool_index(bench->spool)->bytes > bench->options.quota_bytes / 20 * 19);
+}
+
 /* ---- damage */
 
 /* Finds `size` bytes of value `byte` in the file and flips one bit there, behind LMDB's back. */
@@ -690,6 +716,7 @@ int main(void)
 		BENCH_TEST(test_acknowledged_blocks_are_deleted_and_no_others),
 		BENCH_TEST(test_many_blocks_come_and_go_and_the_map_stays_in_use),
 		BENCH_TEST(test_a_full_map_writes_nothing_and_can_be_emptied),
+		BENCH_TEST(test_what_the_quota_admits_leaves_a_quarter_of_the_map),
 		BENCH_TEST(test_a_damaged_block_is_set_aside_and_the_rest_is_read),
 		BENCH_TEST(test_a_block_without_a_readable_header_is_set_aside_at_opening),
 		BENCH_TEST(test_a_file_that_is_no_lmdb_is_refused_and_left_alone),
