@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Replies of a round: DESK_ROUND_FRAMES of them at their usual 200 bytes, or 1,000 at their largest. */
+/* Replies of a round, and the refusals that take their place when the commit finds no room. The last resort. */
 #define REPLIES_SIZE_MAX ((size_t)64 * 1024 * 1024)
 
 struct pending {
@@ -121,7 +121,8 @@ static enum reason standing_refusal(const struct desk *desk)
 
 bool desk_takes_more(const struct desk *desk)
 {
-	if (desk->pending_count >= DESK_ROUND_FRAMES || desk->round_bytes >= DESK_ROUND_BYTES) {
+	if (desk->pending_count >= DESK_ROUND_FRAMES || desk->round_bytes >= DESK_ROUND_BYTES ||
+		desk->replies.size >= DESK_ROUND_REPLY_BYTES) {
 		return false;
 	}
 	return standing_refusal(desk) != REASON_NONE || !draft_is_large(desk);
@@ -316,15 +317,23 @@ static int commit_removals(struct desk *desk, int64_t now_ms, int64_t wall_ms)
 	return r;
 }
 
+/* The draft found no room: what is acknowledged goes without it, for a transaction can't use the pages that it frees
+ * itself. */
+static int make_room(struct desk *desk, int64_t now_ms, int64_t wall_ms)
+{
+	desk->retry_at_ms = now_ms + DESK_RETRY_MS;
+	return desk->removals.count > 0 ? commit_removals(desk, now_ms, wall_ms) : 0;
+}
+
 static int commit_draft(struct desk *desk, int64_t now_ms, int64_t wall_ms)
 {
 	int r = commit_all(desk, wall_ms);
-	if (r < 0) {
-		return r;
-	}
 	desk->full = r == SPOOL_E_FULL;
 	if (desk->full) {
-		desk->retry_at_ms = now_ms + DESK_RETRY_MS;
+		r = make_room(desk, now_ms, wall_ms);
+	}
+	if (r < 0) {
+		return r;
 	}
 	if (!waits_for_commit(desk)) {
 		return 0; /* everybody was told; a draft that found no room stays, and is tried again */

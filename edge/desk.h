@@ -17,6 +17,8 @@ enum {
 	DESK_ROUND_BYTES = 8 * 1024 * 1024,
 	DESK_ROUND_EVENTS = 50000,
 	DESK_ROUND_FRAMES = 8000,
+	/* A repeat costs its producer nothing, and may be answered with a hundred errors. */
+	DESK_ROUND_REPLY_BYTES = 16 * 1024 * 1024,
 	/* Each event_id touches pages all over two trees, and so does the oldest one that it pushes out: a transaction
 	 * of LMDB holds 131,072 dirty pages. */
 	DESK_ROUND_EVENT_IDS = 10000,

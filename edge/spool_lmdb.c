@@ -341,8 +341,8 @@ static int measure_if_short(struct spool *spool, const struct draft *draft)
 	return is_disk_short(spool) ? spool_measure(spool) : 0;
 }
 
-int spool_commit(struct spool *spool, const struct draft *draft, const struct removals *removals,
-	int64_t wall_ms)
+static int commit_once(struct spool *spool, const struct draft *draft,
+	const struct removals *removals, int64_t wall_ms)
 {
 	MDB_txn *txn = NULL;
 	struct taken taken = {0};
@@ -352,8 +352,7 @@ int spool_commit(struct spool *spool, const struct draft *draft, const struct re
 	if (r != 0) {
 		return r;
 	}
-	if (removals !=
-		NULL) { /* first: what they free can be used by the next commit at the latest */
+	if (removals != NULL) {
 		r = delete_removals(spool, txn, removals, &taken);
 	}
 	if (r == 0 && draft != NULL) {
@@ -369,10 +368,35 @@ int spool_commit(struct spool *spool, const struct draft *draft, const struct re
 	if (draft != NULL) {
 		index_draft(spool, draft);
 	}
-	if (taken.unsure) {
-		return count_anew(spool);
+	if (taken.unsure) { /* the commit stands: what fails from here on must not look like a refusal */
+		r = count_anew(spool);
+		return r == SPOOL_E_FULL ? -ENOSPC : r;
 	}
 	return measure_if_short(spool, draft);
+}
+
+/* LMDB uses pages again that the last commit but one freed, and what found no room was no commit: so one is made. */
+static int turn_over(struct spool *spool)
+{
+	MDB_txn *txn = NULL;
+
+	int r = begin(spool, &txn);
+	if (r != 0) {
+		return r;
+	}
+	r = spool_write_identity(spool, txn, &spool->identity);
+	return r != 0 ? give_up(spool, txn, r) : commit(spool, txn);
+}
+
+int spool_commit(struct spool *spool, const struct draft *draft, const struct removals *removals,
+	int64_t wall_ms)
+{
+	int r = commit_once(spool, draft, removals, wall_ms);
+	if (r != SPOOL_E_FULL) {
+		return r;
+	}
+	r = turn_over(spool);
+	return r != 0 ? r : commit_once(spool, draft, removals, wall_ms);
 }
 
 /* ---- reading */

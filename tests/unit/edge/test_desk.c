@@ -253,7 +253,8 @@ static void test_the_end_writes_what_an_interval_still_held(void **state)
 
 /* ---- no room: a map that fills up before the quota does, as when the disk is full */
 
-static void shrink_room(struct bench *bench)
+/* The last block that still fits is smaller than `smallest`. */
+static void shrink_room(struct bench *bench, size_t smallest)
 {
 	/* Blocks that nobody asked room for, until the map is full. */
 	struct draft draft;
@@ -262,7 +263,7 @@ static void shrink_room(struct bench *bench)
 	int r = 0;
 
 	assert_int_equal(draft_init(&draft, 1, seed), 0);
-	for (size_t size = 100000; size > 100; size /= 10) {
+	for (size_t size = 100000; size >= smallest; size /= 10) {
 		r = 0;
 		while (r == 0) {
 			draft_clear(&draft);
@@ -276,10 +277,12 @@ static void shrink_room(struct bench *bench)
 	draft_deinit(&draft);
 	/* By the quota's books there is room: only the map knows better. */
 	struct spool_index *index = (struct spool_index *)(uintptr_t)spool_index(bench->spool);
-	index->bytes = 0;
 	index->short_of_pages = false;
 	index->short_of_disk = false;
-	index->lanes[KIND_CART] = (struct spool_lane){0};
+	index->quota_bytes *= 64;
+	for (int i = 0; i < KIND_COUNT; i++) {
+		index->lane_quota_bytes[i] = index->quota_bytes;
+	}
 }
 
 static char *many_orders(size_t count)
@@ -306,7 +309,7 @@ static void test_a_commit_without_room_becomes_a_refusal_and_uses_no_seq(void **
 	open_desk(bench, 0);
 	submit(bench, 0, ORDER_JSON, false);
 	round_of(bench);
-	shrink_room(bench);
+	shrink_room(bench, 1000);
 	assert_int_equal(submit(bench, 1, orders, false), 0);
 	assert_int_equal(submit(bench, 2, orders, true), 0);
 	round_of(bench);
@@ -326,7 +329,7 @@ static void test_an_interval_keeps_a_draft_that_found_no_room(void **state)
 	char *orders = many_orders(3000);
 
 	open_desk(bench, 100);
-	shrink_room(bench);
+	shrink_room(bench, 1000);
 	assert_int_equal(submit(bench, 1, orders, false), 0);
 	round_of(bench);
 	assert_true(heard_text(bench, 0, "\"ok\":true"));
@@ -344,7 +347,66 @@ static void test_an_interval_keeps_a_draft_that_found_no_room(void **state)
 	free(orders);
 }
 
+static void run_until_nothing_waits(struct bench *bench)
+{
+	for (int i = 0; i < 10; i++) {
+		bench->now_ms += DESK_RETRY_MS;
+		round_of(bench);
+	}
+}
+
+static void test_what_is_acknowledged_leaves_although_a_draft_finds_no_room(void **state)
+{
+	struct bench *bench = *state;
+	char *orders = many_orders(3000);
+
+	open_desk(bench, 100);
+	shrink_room(bench, 100000); /* deleting needs some pages too */
+	assert_int_equal(submit(bench, 1, orders, false), 0);
+	bench->now_ms += 100;
+	round_of(bench);
+	bench->now_ms += 100;
+	round_of(bench);
+	assert_true(desk_view(bench->desk).full);
+	assert_int_equal(removals_add(desk_removals(bench->desk), KIND_CART, 0, 30), 0);
+	run_until_nothing_waits(bench);
+	assert_false(desk_view(bench->desk).full);
+	assert_int_equal(orders_on_disk(bench), 3000);
+	check_books(bench);
+	free(orders);
+}
+
 /* ---- bounds and runs */
+
+static void test_a_round_of_large_replies_is_bounded(void **state)
+{
+	struct bench *bench = *state;
+	char *bad = malloc(100 * (sizeof BAD_ORDER_JSON + 1000));
+	char *at = bad;
+	struct submission submission = {.header = slice_of_text("{\"producer\":\"p\",\"n\":1}"),
+		.source = "zmq",
+		.done = on_done,
+		.owner = bench};
+
+	open_desk(bench, 0);
+	for (int i = 0; i < 100; i++) {
+		at += sprintf(at,
+			"%s{\"order_id\":\"1\",\"product_id\":\"%s\",\"unit_price\":\"%0200d,\"}",
+			i == 0 ? "[" : ",", "tea", 0);
+	}
+	sprintf(at, "]");
+	submission.events = slice_of_text(bad);
+	assert_int_equal(desk_submit(bench->desk, &submission, WALL_MS), 0);
+	round_of(bench);
+	submission.events = slice_of_text("{}");
+	while (desk_takes_more(bench->desk)) {
+		assert_int_equal(desk_submit(bench->desk, &submission, WALL_MS), 0);
+	}
+	round_of(bench);
+	assert_true(bench->heard_count > 100);
+	assert_true(heard_text(bench, 0, "repeated\":true"));
+	free(bad);
+}
 
 static void test_a_round_takes_a_bounded_number_of_events(void **state)
 {
@@ -394,6 +456,8 @@ int main(void)
 		BENCH_TEST(test_the_end_writes_what_an_interval_still_held),
 		BENCH_TEST(test_a_commit_without_room_becomes_a_refusal_and_uses_no_seq),
 		BENCH_TEST(test_an_interval_keeps_a_draft_that_found_no_room),
+		BENCH_TEST(test_what_is_acknowledged_leaves_although_a_draft_finds_no_room),
+		BENCH_TEST(test_a_round_of_large_replies_is_bounded),
 		BENCH_TEST(test_a_round_takes_a_bounded_number_of_events),
 		BENCH_TEST(test_a_new_run_begins_between_two_groups),
 	};
