@@ -22,6 +22,8 @@ static const struct command commands[] = {
 	{"status", command_status, "how the aggregator and the other daemons are"},
 	{"tail", command_tail, "the records of a topic, decoded"},
 	{"dlq", command_dlq, "dead letters: list, show, replay"},
+	{"spool", command_spool, "what waits on an edge's disk: list, show, verify, export"},
+	{"verify", command_verify, "check a spool or a store on disk"},
 	{NULL, NULL, NULL},
 };
 

@@ -28,7 +28,7 @@ LAYERS = {
     "deploy": {"deploy", "runtime"},
     "bench": {"bench", "runtime", "proto", "aggregator"},
 }
-CLI_OFFLINE = re.compile(r"^(edge/spool\w*\.h|aggregator/(store|view|overlay|shard)\w*\.h)$")
+CLI_OFFLINE = re.compile(r"^(edge/spool\w*\.h|aggregator/(store|commit|view|overlay|shard)\w*\.h)$")
 # Foreign header -> which files may see it.
 FOREIGN = {
     "librdkafka/": re.compile(r"_kafka\.[ch]$"),
