@@ -37,7 +37,7 @@ struct aggregator {
 		accepted_by_shadow; /* what the operator accepts, and what the live one has accepted */
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
 	int64_t stop_by_ms; /* 0: no signal yet */
-	bool was_reachable, was_ready, was_full;
+	bool was_reported, was_reachable, was_ready, was_full; /* what the log said last */
 	bool needs_decision;
 	bool is_shadow_refused; /* the log can't fill it */
 	int error; /* from where no error can be returned */
@@ -186,7 +186,8 @@ static void look(void *owner, struct gauges_view *ret_view)
 static void report_changes(struct aggregator *aggregator)
 {
 	const struct pipeline *pipeline = aggregator->live->pipeline;
-	if (pipeline->has_report && pipeline->is_reachable != aggregator->was_reachable) {
+	if (pipeline->has_report && (!aggregator->was_reported ||
+					    pipeline->is_reachable != aggregator->was_reachable)) {
 		char quoted[600];
 		const char *why = aggregator->live->kafka_error;
 		if (pipeline->is_reachable) {
@@ -195,6 +196,7 @@ static void report_changes(struct aggregator *aggregator)
 			log_line(LOG_WARNING, "Kafka unreachable, answering from the store",
 				"why=%s", log_quote(why, strlen(why), quoted, sizeof quoted));
 		}
+		aggregator->was_reported = true;
 		aggregator->was_reachable = pipeline->is_reachable;
 	}
 	if (desk_is_ready(&aggregator->desk) && !aggregator->was_ready) {
