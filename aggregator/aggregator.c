@@ -261,6 +261,12 @@ static int rebuild_tick(struct aggregator *aggregator)
 	return switch_over(aggregator);
 }
 
+static bool is_stuck(const struct aggregator *aggregator)
+{
+	return pipeline_is_stuck(aggregator->live->pipeline) &&
+	       (aggregator->shadow == NULL || pipeline_is_stuck(aggregator->shadow->pipeline));
+}
+
 static int stop_tick(struct aggregator *aggregator, int64_t now_ms)
 {
 	bool live_is_clean = false, shadow_is_clean = true;
@@ -273,7 +279,7 @@ static int stop_tick(struct aggregator *aggregator, int64_t now_ms)
 	}
 	if (r == 0 && live_is_clean && shadow_is_clean) {
 		loop_stop(aggregator->loop);
-	} else if (r == 0 && now_ms >= aggregator->stop_by_ms) {
+	} else if (r == 0 && (now_ms >= aggregator->stop_by_ms || is_stuck(aggregator))) {
 		log_line(LOG_WARNING, "stopped before the last commit; Kafka has what is not in it",
 			"%s", "");
 		loop_stop(aggregator->loop);

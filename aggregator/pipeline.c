@@ -383,6 +383,19 @@ bool pipeline_is_full(const struct pipeline *pipeline)
 	return false;
 }
 
+bool pipeline_is_stuck(const struct pipeline *pipeline)
+{
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		const struct shard *shard = pipeline->shards[i];
+		bool is_clean = !shard->is_frozen && !shard->is_changed;
+		bool is_stuck = (shard->is_full || shard->is_broken) && !shard->is_writing;
+		if (!is_clean && !is_stuck) {
+			return false;
+		}
+	}
+	return true;
+}
+
 bool pipeline_is_caught_up(const struct pipeline *pipeline)
 {
 	for (size_t i = 0; i < pipeline->partition_count; i++) {

@@ -68,6 +68,8 @@ int pipeline_flush(struct pipeline *pipeline, bool *ret_is_clean);
 
 /* Should reading pause? Two commits' worth waits for the disk, or a shard is broken. */
 bool pipeline_is_full(const struct pipeline *pipeline);
+/* Does whatever is not on disk wait for room, or for a person? Then a stop need not wait for it. */
+bool pipeline_is_stuck(const struct pipeline *pipeline);
 bool pipeline_is_caught_up(const struct pipeline *pipeline);
 int64_t pipeline_lag(const struct pipeline *pipeline); /* -1: not known */
 /* A partition that has more to read and did not move for so long; NULL: none. */
