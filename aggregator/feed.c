@@ -11,6 +11,8 @@ enum {
 	SAFETY_POLL_MS = 200,
 	/* More to read and no record for so long: librdkafka 2.0 can lose a partition in silence. */
 	STALL_MS = 30 * 1000,
+	/* A partition that may not be read would have a new client made for every refusal. */
+	RESTART_EVERY_MS = 1000,
 	CLEAN_END_MS = 3000,
 };
 
@@ -96,6 +98,7 @@ static int restart(struct feed *feed)
 	loop_remove_fd(feed->options.loop, source_fd(feed->source));
 	feed->source = source_free(feed->source, 0);
 	feed->restarts++;
+	feed->restarted_ms = loop_now_ms(feed->options.loop);
 	pipeline_rewind(feed->pipeline);
 	return new_source(feed, &error);
 }
@@ -114,9 +117,6 @@ static int readable(void *owner)
 	}
 	if (r == PIPELINE_E_DECISION || (r == 0 && feed->pipeline->missing.count > 0)) {
 		return feed->options.decide(feed->options.owner, feed->pipeline);
-	}
-	if (r == 0 && feed->pipeline->must_restart && !feed->is_stopping) {
-		r = restart(feed);
 	}
 	if (r == 0 && took_any) {
 		refresh_ends(feed);
@@ -183,6 +183,10 @@ int feed_tick(struct feed *feed, int64_t now_ms, int64_t *ret_wait_ms)
 	}
 	if (!may_read(feed)) {
 		pipeline_excuse(feed->pipeline, true);
+	}
+	if (feed->pipeline->must_restart && !feed->is_stopping &&
+		now_ms - feed->restarted_ms >= RESTART_EVERY_MS) {
+		return restart(feed);
 	}
 	if (!feed->is_stopping && pipeline_stalled(feed->pipeline, STALL_MS) != NULL) {
 		const struct partition *partition = pipeline_stalled(feed->pipeline, STALL_MS);

@@ -28,6 +28,7 @@ struct feed {
 	bool is_held; /* the owner's: read nothing */
 	bool is_stopping; /* no more reading, for good */
 	int64_t polled_ms;
+	int64_t restarted_ms;
 	uint64_t restarts;
 	char kafka_error[256]; /* "" while Kafka answers */
 };

@@ -1,0 +1,297 @@
+/* From configuration to an open store: which declarations hold, when a shadow is filled, and what a dump says. */
+#include "aggregator/aggregator.h"
+#include "aggregator/dump.h"
+#include "aggregator/opening.h"
+#include "sample_views.h"
+#include "scratch_dir.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct fixture {
+	char dir[SCRATCH_PATH_SIZE];
+	struct aggregator_config config;
+	struct opening opening;
+	struct config_error problem;
+	char error[512];
+};
+
+static const char one_view[] = "[view.products]\n"
+			       "kind = order\n"
+			       "group_by = product_id\n"
+			       "measures = order_count = count()\n";
+static const char other_view[] = "[view.products]\n"
+				 "kind = order\n"
+				 "group_by = product_id\n"
+				 "measures = order_count = count(), pieces = sum(quantity)\n";
+static const char distinct_view[] = "[view.users]\n"
+				    "kind = order\n"
+				    "group_by = user_id\n"
+				    "measures = products = distinct(product_id)\n";
+
+static int set_up(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof *fixture);
+	scratch_make(fixture->dir);
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *fixture = *state;
+	opening_deinit(&fixture->opening);
+	aggregator_config_deinit(&fixture->config);
+	scratch_remove(fixture->dir);
+	free(fixture);
+	return 0;
+}
+
+/* Reads a configuration: `text`, then `key = value` of [aggregator] unless NULL. 0 or -EINVAL with the problem. */
+static int configure(struct fixture *fixture, const char *text, const char *assignment)
+{
+	const struct config_schema *schema = &aggregator_config_schema;
+	struct aggregator_config *config = &fixture->config;
+	char data[SCRATCH_PATH_SIZE + 32];
+
+	aggregator_config_deinit(config);
+	memset(config, 0, sizeof *config);
+	snprintf(data, sizeof data, "aggregator.data=%s/store", fixture->dir);
+	int r = config_init(schema, config, &fixture->problem);
+	if (r == 0) {
+		r = config_read_text(
+			schema, config, "test.conf", text, strlen(text), &fixture->problem);
+	}
+	if (r == 0) {
+		r = config_set(schema, config, data, &fixture->problem);
+	}
+	if (r == 0) {
+		r = config_set(schema, config, "aggregator.brokers=127.0.0.1:1", &fixture->problem);
+	}
+	if (r == 0) {
+		r = config_set(schema, config, "aggregator.map_size=16MiB", &fixture->problem);
+	}
+	if (r == 0 && assignment != NULL) {
+		r = config_set(schema, config, assignment, &fixture->problem);
+	}
+	if (r == 0) {
+		r = config_finish(schema, config, &fixture->problem);
+	}
+	return r == 0 ? aggregator_config_check(config, &fixture->problem) : r;
+}
+
+static int open_with(struct fixture *fixture, const char *text, bool wants_rebuild)
+{
+	struct opening_options options = {
+		.config = &fixture->config,
+		.wants_rebuild = wants_rebuild,
+		.may_create = true,
+		.may_rebuild = true,
+	};
+	opening_deinit(&fixture->opening);
+	assert_int_equal(configure(fixture, text, NULL), 0);
+	return opening_init(&options, &fixture->opening, fixture->error, sizeof fixture->error);
+}
+
+static void test_without_declarations_the_shipped_views_hold(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(open_with(fixture, "", false), 0);
+	const struct view_set *views = fixture->opening.live_views;
+	static const char *const shipped[] = {
+		"products", "users", "sales_per_minute", "stores", "dead_letters"};
+	for (size_t i = 0; i < 5; i++) {
+		assert_non_null(view_set_find(views, slice_of_text(shipped[i])));
+	}
+	assert_null(fixture->opening.shadow_views);
+}
+
+static void test_own_declarations_replace_the_shipped_ones(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(open_with(fixture, one_view, false), 0);
+	assert_int_equal(view_set_count(fixture->opening.live_views), 1);
+	assert_int_equal(open_with(fixture, one_view, false), 0);
+	assert_null(fixture->opening.shadow_views);
+	assert_null(fixture->opening.rebuild_why);
+}
+
+static void test_changed_declarations_fill_a_shadow_and_a_restart_goes_on(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(open_with(fixture, one_view, false), 0);
+	assert_int_equal(open_with(fixture, other_view, false), 0);
+	assert_non_null(fixture->opening.shadow_views);
+	assert_int_equal(stores_root(fixture->opening.stores)->shadow, 2);
+	const char *text = view_text(view_set_at(fixture->opening.live_views, 0));
+	assert_null(strstr(text, "pieces")); /* the live one answers as before */
+
+	assert_int_equal(open_with(fixture, other_view, false), 0); /* killed meanwhile */
+	assert_int_equal(stores_root(fixture->opening.stores)->shadow, 2);
+	assert_string_equal(fixture->opening.rebuild_why, "a rebuild goes on");
+}
+
+static void test_declarations_changed_back_give_the_shadow_up(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(open_with(fixture, one_view, false), 0);
+	assert_int_equal(open_with(fixture, other_view, false), 0);
+	assert_int_equal(open_with(fixture, one_view, false), 0);
+	assert_null(fixture->opening.shadow_views);
+	assert_int_equal(stores_root(fixture->opening.stores)->shadow, 0);
+	/* And once more forth: another shadow, not the old one's remains. */
+	assert_int_equal(open_with(fixture, other_view, false), 0);
+	assert_int_equal(stores_root(fixture->opening.stores)->shadow, 3);
+}
+
+static void test_a_rebuild_that_is_asked_for_keeps_the_declarations(void **state)
+{
+	struct fixture *fixture = *state;
+	char live_id[STORE_ID_SIZE];
+	assert_int_equal(open_with(fixture, one_view, false), 0);
+	memcpy(live_id, stores_root(fixture->opening.stores)->live_id, sizeof live_id);
+	assert_int_equal(open_with(fixture, one_view, true), 0);
+	assert_string_equal(fixture->opening.rebuild_why, "asked for");
+	assert_string_equal(stores_root(fixture->opening.stores)->live_id, live_id);
+	assert_string_not_equal(stores_root(fixture->opening.stores)->shadow_id, live_id);
+}
+
+static void test_a_wrong_declaration_is_told_and_touches_no_store(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(open_with(fixture, one_view, false), 0);
+	assert_int_equal(
+		open_with(fixture, "[view.products]\nkind = order\ngroup_by = nothing\n", false),
+		-EINVAL);
+	assert_non_null(strstr(fixture->error, "products"));
+	assert_int_equal(open_with(fixture,
+				 "[view.day]\nkind = order\ngroup_by = day(ts)\nzone = Mars/Base\n"
+				 "measures = n = count()\n",
+				 false),
+		-EINVAL);
+	assert_non_null(strstr(fixture->error, "Mars/Base"));
+}
+
+static void test_a_zone_is_read_from_the_system(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(
+		open_with(fixture,
+			"[view.day]\nkind = order\ngroup_by = day(ts)\nzone = Europe/Berlin\n"
+			"measures = n = count()\n[view.hour]\nkind = order\ngroup_by = hour(ts)\n"
+			"zone = Europe/Berlin\nmeasures = n = count()\n",
+			false),
+		0);
+	assert_int_equal(view_set_count(fixture->opening.live_views), 2);
+}
+
+static void test_what_shards_can_not_add_up_is_refused_with_shards(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct opening_options options = {
+		.config = &fixture->config, .may_create = true, .may_rebuild = true};
+	assert_int_equal(configure(fixture, distinct_view, "aggregator.shards=2"), 0);
+	assert_int_equal(
+		opening_init(&options, &fixture->opening, fixture->error, sizeof fixture->error),
+		-EINVAL);
+	assert_non_null(strstr(fixture->error, "users"));
+	assert_int_equal(open_with(fixture, distinct_view, false), 0);
+}
+
+static void test_own_names_partitions_and_ranges(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(configure(fixture, "", NULL), 0);
+	assert_true(fixture->config.owns_all);
+	assert_int_equal(configure(fixture, "", "aggregator.own=0-2, 7"), 0);
+	assert_false(fixture->config.owns_all);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(fixture->config.owned[i], i <= 2 || i == 7);
+	}
+	static const char *const wrong[] = {"3-1", "x", "-1", "1-", "4096", "1-2-3"};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		char assignment[64];
+		snprintf(assignment, sizeof assignment, "aggregator.own=%s", wrong[i]);
+		assert_int_equal(configure(fixture, "", assignment), -EINVAL);
+		assert_non_null(strstr(fixture->problem.text, wrong[i]));
+	}
+}
+
+static void test_topics_have_names_of_their_own(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(configure(fixture, "", "aggregator.topic.cart=carts"), 0);
+	assert_string_equal(aggregator_config_topic(&fixture->config, KIND_CART), "carts");
+	assert_string_equal(aggregator_config_topic(&fixture->config, KIND_CART_DLQ), "carts.dlq");
+	assert_string_equal(
+		aggregator_config_topic(&fixture->config, KIND_ORDER_DLQ), "orders.dlq");
+	assert_int_equal(configure(fixture, "", "aggregator.topic.cart=orders"), -EINVAL);
+	assert_int_equal(configure(fixture, "", "aggregator.topic.cart=orders.dlq"), -EINVAL);
+}
+
+static void test_unknown_keys_of_a_view_are_told(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(configure(fixture, "[view.a]\nkinds = order\n", NULL), -EINVAL);
+	assert_non_null(strstr(fixture->problem.text, "kinds"));
+	assert_int_equal(configure(fixture, "[view.]\nkind = order\n", NULL), -EINVAL);
+}
+
+static void test_the_configuration_in_effect_can_be_read_back(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[8192] = "";
+	assert_int_equal(configure(fixture, one_view, NULL), 0);
+	FILE *out = fmemopen(text, sizeof text, "w");
+	config_print(&aggregator_config_schema, &fixture->config, out);
+	fclose(out);
+	assert_non_null(strstr(text, "[view.products]"));
+	assert_non_null(strstr(text, "group_by = product_id"));
+}
+
+static void test_a_dump_ends_each_view_with_its_sums(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[4096] = "";
+	assert_int_equal(open_with(fixture, one_view, false), 0);
+	opening_deinit(&fixture->opening); /* it takes a stopped store */
+	FILE *out = fmemopen(text, sizeof text, "w");
+	assert_int_equal(
+		dump_write(&fixture->config, out, fixture->error, sizeof fixture->error), 0);
+	fclose(out);
+	assert_string_equal(text, "{\"view\":\"products\",\"rows\":0,\"matched\":0,"
+				  "\"unmatched\":0,\"hashes\":\"0000000000000000\"}\n");
+}
+
+static void test_a_dump_of_nothing_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(configure(fixture, one_view, NULL), 0);
+	assert_int_equal(
+		dump_write(&fixture->config, stdout, fixture->error, sizeof fixture->error),
+		-ENOENT);
+	assert_non_null(strstr(fixture->error, "no store"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_without_declarations_the_shipped_views_hold),
+		TEST(test_own_declarations_replace_the_shipped_ones),
+		TEST(test_changed_declarations_fill_a_shadow_and_a_restart_goes_on),
+		TEST(test_declarations_changed_back_give_the_shadow_up),
+		TEST(test_a_rebuild_that_is_asked_for_keeps_the_declarations),
+		TEST(test_a_wrong_declaration_is_told_and_touches_no_store),
+		TEST(test_a_zone_is_read_from_the_system),
+		TEST(test_what_shards_can_not_add_up_is_refused_with_shards),
+		TEST(test_own_names_partitions_and_ranges),
+		TEST(test_topics_have_names_of_their_own),
+		TEST(test_unknown_keys_of_a_view_are_told),
+		TEST(test_the_configuration_in_effect_can_be_read_back),
+		TEST(test_a_dump_ends_each_view_with_its_sums),
+		TEST(test_a_dump_of_nothing_is_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
