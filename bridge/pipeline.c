@@ -69,6 +69,7 @@ static void lose_producer(struct pipeline *pipeline, const char *error)
 {
 	snprintf(pipeline->why, sizeof pipeline->why, "%s", error);
 	pipeline->is_producer_lost = true;
+	pipeline->is_topic_lost = true; /* is it still the same cluster? */
 }
 
 /* What a failure means for the whole sending, once the record itself is beyond help. */

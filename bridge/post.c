@@ -106,7 +106,7 @@ static int post_code(struct post *post, struct session *session, int code)
 
 int post_news(struct post *post, struct session *session, int64_t now_ms)
 {
-	for (int code = 0; code < NACK_CODE_COUNT; code++) {
+	for (int code = post->holds_acks ? 1 : 0; code < NACK_CODE_COUNT; code++) {
 		int r = post_code(post, session, code);
 		if (r == POST_E_LATER) {
 			metric_add(post->metrics->acks_deferred, 1);

@@ -18,6 +18,7 @@ struct post {
 	const struct sessions *sessions;
 	struct bridge_metrics *metrics;
 	struct buffer frame; /* owned */
+	bool holds_acks; /* they stay in the outbox */
 };
 
 void post_init(struct post *post, struct socket *router, const struct sessions *sessions,
@@ -30,7 +31,7 @@ int post_welcome(
 /* To any peer, with or without a session. */
 int post_bye(struct post *post, struct slice peer, uint64_t session_id, enum bye_code code,
 	const char *words);
-/* Everything in the session's outbox: ACKs, then NACKs. */
+/* Everything in the session's outbox: ACKs unless they are held, then NACKs. */
 int post_news(struct post *post, struct session *session, int64_t now_ms);
 /* An ACK of nothing: the credit alone. Shows whether the peer is still there. */
 int post_credit(struct post *post, struct session *session, int64_t now_ms);

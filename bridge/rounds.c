@@ -23,9 +23,21 @@ int rounds_post_news(struct rounds *rounds, int64_t now_ms)
 	return r;
 }
 
+void rounds_hold_acks(struct rounds *rounds, bool holds)
+{
+	bool are_free_now = rounds->post->holds_acks && !holds;
+	struct session *session = are_free_now ? sessions_first(rounds->sessions) : NULL;
+	rounds->post->holds_acks = holds;
+	for (; session != NULL; session = sessions_next(session)) {
+		if (outbox_has_news(&session->outbox)) {
+			sessions_mark(rounds->sessions, session);
+		}
+	}
+}
+
 static int post_beat(struct rounds *rounds, struct session *session, int64_t now_ms)
 {
-	if (session->outbox.batch_count > 0) {
+	if (session->outbox.batch_count > 0 || outbox_has_news(&session->outbox)) {
 		return post_state(rounds->post, session, rounds->lanes, now_ms);
 	}
 	if (now_ms - session->told_ms >= CREDIT_INTERVAL_MS) {

@@ -17,6 +17,8 @@ struct rounds {
 
 /* ACKs and NACKs to every marked session, once each: one that can not take them now is marked anew. 0 or -errno. */
 int rounds_post_news(struct rounds *rounds, int64_t now_ms);
+/* Holds ACKs back, or lets go of them: while it is not sure which cluster has what was delivered. */
+void rounds_hold_acks(struct rounds *rounds, bool holds);
 /* STATE or credit to whom it is due; idle ones are forgotten after SESSION_IDLE_MS_MAX. 0 or -errno. */
 int rounds_post_beats(struct rounds *rounds, int64_t now_ms);
 /* BYE to everybody. */

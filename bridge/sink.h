@@ -26,6 +26,8 @@ enum {
 	SINK_E_DOWN, /* no producer at the moment: after a fatal error */
 };
 
+#define SINK_ERROR_CLUSTER "_OTHER_CLUSTER" /* among librdkafka's names, but ours */
+
 struct sink_report {
 	enum kind lane;
 	uint64_t ticket;
@@ -65,6 +67,12 @@ int sink_put(struct sink *sink, const struct sink_record *record);
 const char *sink_error(const struct sink *sink);
 /* Sends a failed record again, alone, under the same ticket: from within `reported` only. As sink_put. */
 int sink_repeat(struct sink *sink, const struct sink_report *report);
+/* What is delivered by brokers of any other cluster than this counts as failed, with SINK_ERROR_CLUSTER: whoever sits
+ * behind the same address. "" (so it begins): any. The producer asks for the id when it connects, before it sends. */
+void sink_expect_cluster(struct sink *sink, const char *cluster_id);
+/* When a producer last began a connection (monotonic; 0: never): what is delivered from then on may be another cluster's
+ * until somebody has looked. */
+int64_t sink_connected_ms(const struct sink *sink);
 /* Hands out what has happened, up to a bounded number of reports. true when there may be more. */
 bool sink_serve(struct sink *sink);
 /* Throws both producers away (in a thread: that may hang) and starts anew. Old records are not reported any more. */

@@ -1,10 +1,14 @@
 #include "bridge/sink.h"
+#include "runtime/clock.h"
 #include "runtime/kafka_options.h"
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 _Static_assert(
@@ -26,6 +30,8 @@ struct sink {
 	struct sink_options options;
 	struct producer producers[PRODUCER_COUNT];
 	int fd; /* of both queues */
+	char cluster_id[CLUSTER_ID_SIZE]; /* expected */
+	atomic_int_least64_t connected_ms; /* written by librdkafka's threads */
 	rd_kafka_resp_err_t error;
 };
 
@@ -65,6 +71,22 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
 	}
 }
 
+/* What librdkafka does without it, and a note of when. */
+static int on_connect(
+	int fd, const struct sockaddr *address, int address_size, const char *broker, void *opaque)
+{
+	struct sink *sink = opaque;
+	(void)broker;
+	atomic_store(&sink->connected_ms, clock_monotonic_ms());
+	int r = connect(fd, address, (socklen_t)address_size);
+	return r < 0 && errno != EINPROGRESS ? errno : 0;
+}
+
+int64_t sink_connected_ms(const struct sink *sink)
+{
+	return atomic_load(&sink->connected_ms);
+}
+
 static int producer_open(
 	struct producer *producer, struct sink *sink, int which, struct config_error *error)
 {
@@ -82,6 +104,7 @@ static int producer_open(
 	}
 	rd_kafka_conf_set_opaque(conf, sink);
 	rd_kafka_conf_set_log_cb(conf, on_log);
+	rd_kafka_conf_set_connect_cb(conf, on_connect);
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
 	producer->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error->text, sizeof error->text);
 	if (producer->client == NULL) {
@@ -292,14 +315,38 @@ static enum kind lane_of(const struct producer *producer, const rd_kafka_topic_t
 	return (enum kind)lane;
 }
 
-static void report(struct sink *sink, int which, const rd_kafka_message_t *message)
+void sink_expect_cluster(struct sink *sink, const char *cluster_id)
+{
+	snprintf(sink->cluster_id, sizeof sink->cluster_id, "%s", cluster_id);
+}
+
+/* What the producer knows already: it does not wait. */
+static bool is_expected_cluster(const struct sink *sink, int which)
+{
+	rd_kafka_t *client = sink->producers[which].client;
+	char *cluster_id = sink->cluster_id[0] == '\0' ? NULL : rd_kafka_clusterid(client, 0);
+	if (cluster_id == NULL) {
+		return true;
+	}
+	bool is_same = strcmp(cluster_id, sink->cluster_id) == 0;
+	rd_kafka_mem_free(client, cluster_id);
+	return is_same;
+}
+
+static const char *error_of(const rd_kafka_message_t *message, bool is_ours)
+{
+	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+		return rd_kafka_err2name(message->err);
+	}
+	return is_ours ? NULL : SINK_ERROR_CLUSTER;
+}
+
+static void report(struct sink *sink, int which, const rd_kafka_message_t *message, bool is_ours)
 {
 	const struct sink_report told = {
 		.lane = lane_of(&sink->producers[which], message->rkt),
 		.ticket = (uint64_t)(uintptr_t)message->_private,
-		.error = message->err == RD_KAFKA_RESP_ERR_NO_ERROR
-				 ? NULL
-				 : rd_kafka_err2name(message->err),
+		.error = error_of(message, is_ours),
 		.was_alone = which == ALONE,
 		.key = slice_of(message->key, message->key_len),
 		.value = slice_of(message->payload, message->len),
@@ -335,10 +382,11 @@ static void tell_error(struct sink *sink, int which, rd_kafka_event_t *event)
 static void serve_event(struct sink *sink, int which, rd_kafka_event_t *event)
 {
 	const rd_kafka_message_t *message;
+	bool is_ours = is_expected_cluster(sink, which);
 	switch (rd_kafka_event_type(event)) {
 	case RD_KAFKA_EVENT_DR:
 		while ((message = rd_kafka_event_message_next(event)) != NULL) {
-			report(sink, which, message);
+			report(sink, which, message, is_ours);
 		}
 		break;
 	case RD_KAFKA_EVENT_ERROR:

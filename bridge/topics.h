@@ -27,7 +27,8 @@ struct topic_sight {
 	int32_t partitions;
 };
 struct topics_sight {
-	bool is_reached; /* else only `why` is set */
+	int64_t began_ms; /* monotonic: before Kafka was asked */
+	bool is_reached; /* else only `why` is set beside it */
 	char why[160];
 	char cluster_id[CLUSTER_ID_SIZE];
 	int broker_count;

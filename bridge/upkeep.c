@@ -78,8 +78,27 @@ static void rebuild_producer(struct upkeep *upkeep)
 	}
 }
 
+/* Behind a new connection there may be another cluster: until somebody has looked, nothing that was delivered is
+ * acknowledged. Its edges would forget events that nobody will find. */
+static bool is_in_doubt(const struct upkeep *upkeep)
+{
+	int64_t connected_ms = sink_connected_ms(upkeep->parts.sink);
+	return connected_ms != 0 && connected_ms >= upkeep->sure_ms;
+}
+
+static void hurry(struct upkeep *upkeep, int64_t interval_ms)
+{
+	struct pipeline *pipeline = upkeep->parts.pipeline;
+	if (pipeline->now_ms - upkeep->hurry_ms >= interval_ms) {
+		pipeline->is_topic_lost = false;
+		upkeep->hurry_ms = pipeline->now_ms;
+		watch_hurry(upkeep->parts.watch);
+	}
+}
+
 void upkeep_work(struct upkeep *upkeep)
 {
+	bool is_doubtful = is_in_doubt(upkeep);
 	struct pipeline *pipeline = upkeep->parts.pipeline;
 	if (pipeline->is_producer_lost) {
 		drop_producer(upkeep);
@@ -87,11 +106,10 @@ void upkeep_work(struct upkeep *upkeep)
 	if (upkeep->rebuild.is_due && pipeline->now_ms >= upkeep->rebuild.at_ms) {
 		rebuild_producer(upkeep);
 	}
-	if (pipeline->is_topic_lost && pipeline->now_ms - upkeep->hurry_ms >= HURRY_INTERVAL_MS) {
-		pipeline->is_topic_lost = false;
-		upkeep->hurry_ms = pipeline->now_ms;
-		watch_hurry(upkeep->parts.watch);
+	if (is_doubtful || pipeline->is_topic_lost) {
+		hurry(upkeep, is_doubtful ? DOUBT_INTERVAL_MS : HURRY_INTERVAL_MS);
 	}
+	rounds_hold_acks(upkeep->parts.rounds, is_doubtful);
 }
 
 /* Another cluster at the same address: edges decide for themselves whether they go on with it. */
@@ -109,6 +127,7 @@ static void learn_cluster(struct upkeep *upkeep, const char *cluster_id)
 			upkeep->parts.rounds, BYE_NOT_READY, "the brokers are another cluster now");
 	}
 	snprintf(known, CLUSTER_ID_SIZE, "%s", cluster_id);
+	sink_expect_cluster(upkeep->parts.sink, cluster_id);
 }
 
 static void see_lane(struct upkeep *upkeep, const struct topics_sight *sight, enum kind kind)
@@ -170,6 +189,7 @@ void upkeep_see(struct upkeep *upkeep, const struct topics_sight *sight)
 		return;
 	}
 	learn_cluster(upkeep, sight->cluster_id);
+	upkeep->sure_ms = sight->began_ms;
 	set_connected(upkeep, true, "");
 	for (int kind = 0; kind < LANE_COUNT; kind++) {
 		see_lane(upkeep, sight, (enum kind)kind);

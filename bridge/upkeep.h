@@ -8,6 +8,7 @@ enum {
 	REBUILD_WAIT_MS_MIN = 500,
 	REBUILD_WAIT_MS_MAX = 10000,
 	HURRY_INTERVAL_MS = 1000, /* the watch is not asked more often than this */
+	DOUBT_INTERVAL_MS = 100, /* unless ACKs wait for what it sees */
 };
 
 struct upkeep_parts {
@@ -32,6 +33,7 @@ struct upkeep {
 		int64_t at_ms;
 		int64_t wait_ms; /* before the next one: doubled each time, 0 after a delivery */
 	} rebuild;
+	int64_t sure_ms; /* when the last look at the known cluster began */
 	int64_t hurry_ms; /* when the watch was last asked to hurry */
 	bool is_wait_told[LANE_COUNT]; /* in the log */
 };

@@ -29,6 +29,7 @@ static const struct {
 	{"INVALID_REQUIRED_ACKS", VERDICT_TOPIC_REFUSED},
 
 	{"_FATAL", VERDICT_REBUILD},
+	{"_OTHER_CLUSTER", VERDICT_REBUILD}, /* sink.h: delivered where nobody looks for it */
 	{"_FENCED", VERDICT_REBUILD},
 	{"_DESTROY", VERDICT_REBUILD},
 	{"_GAPLESS_GUARANTEE", VERDICT_REBUILD},

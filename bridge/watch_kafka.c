@@ -1,4 +1,5 @@
 #include "bridge/watch.h"
+#include "runtime/clock.h"
 #include "runtime/kafka_options.h"
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
@@ -63,7 +64,7 @@ static void see_topics(const struct watch *watch, const struct rd_kafka_metadata
 static void look(struct watch *watch, struct topics_sight *sight)
 {
 	const struct rd_kafka_metadata *metadata = NULL;
-	*sight = (struct topics_sight){0};
+	*sight = (struct topics_sight){.began_ms = clock_monotonic_ms()};
 	rd_kafka_resp_err_t error =
 		rd_kafka_metadata(watch->client, 0, NULL, &metadata, WATCH_TIMEOUT_MS);
 	char *cluster_id =

@@ -1,4 +1,7 @@
 """Kafka away, slow, frozen, or refusing one topic: the edge keeps accepting, nothing is lost, all catches up."""
+import re
+import secrets
+import shutil
 import signal
 
 import pytest
@@ -71,6 +74,34 @@ def test_a_frozen_broker(pipeline, own_broker):
     wait_until(lambda: edge.metric("till_edge_unacked_batches") > 0, "batches without acknowledgement")
     own_broker.signal(signal.SIGCONT)
     assert_counted(pipe, 250)
+
+
+def replace_cluster(kafka, topics):
+    """Another cluster behind the same address, with the topics that till wants."""
+    kafka.kill()
+    properties = kafka.folder / "node-1" / "server.properties"
+    shutil.rmtree(re.search(r"^log\.dirs=(.*)$", properties.read_text(), re.M).group(1))
+    kafka.tool("kafka.tools.StorageTool", "format", "--cluster-id", f"k{secrets.token_hex(10)}", "--config", properties)
+    kafka.start()
+    for topic in topics:
+        kafka.topics("--create", "--topic", topic, "--partitions", "4")
+
+
+def test_nothing_is_acknowledged_that_another_cluster_took(pipeline, own_broker):
+    pipe = pipeline(bootstrap=own_broker.bootstrap)
+    edge, bridge = pipe.edges["store-1"], pipe.bridges[0]
+    send_many(pipe, 0, 20)
+    pipe.wait_drained()
+    own_broker.kill()
+    send_many(pipe, 20, 500)
+    wait_until(lambda: edge.metric("till_edge_unacked_batches") > 0, "batches without acknowledgement")
+    bridge.signal(signal.SIGSTOP)  # so that it meets the new cluster before it had time to notice
+    try:
+        replace_cluster(own_broker, [f"{pipe.prefix}orders", f"{pipe.prefix}orders.dlq"])
+    finally:
+        bridge.signal(signal.SIGCONT)
+    wait_until(lambda: "another Kafka" in edge.http("/readyz")[1], "a word about the other cluster")
+    assert edge.metric("till_edge_spool_events") == 500
 
 
 def test_an_edge_without_a_bridge_buffers_and_says_so(pipeline):

@@ -216,6 +216,19 @@ static void test_after_a_fatal_error_a_new_producer_goes_on(void **state)
 	serve_until(&delivered_count, 1);
 }
 
+static void test_a_delivery_to_another_cluster_counts_as_failed(void **state)
+{
+	(void)state;
+	sink_expect_cluster(sink, "the one that the edges know");
+	assert_int_equal(put(KIND_ORDER, "one", NULL), 0);
+	serve_until(&failed_count, 1);
+	assert_string_equal(last_error, SINK_ERROR_CLUSTER);
+	assert_int_equal(delivered_count, 0);
+	sink_expect_cluster(sink, "");
+	assert_int_equal(put(KIND_ORDER, "two", NULL), 0);
+	serve_until(&delivered_count, 1);
+}
+
 static void test_a_dropped_sink_can_not_repeat(void **state)
 {
 	(void)state;
@@ -322,6 +335,7 @@ int main(void)
 		CASE(test_a_record_that_is_too_large_is_refused_at_once),
 		CASE(test_a_partition_that_is_not_there_refuses_its_topic),
 		CASE(test_after_a_fatal_error_a_new_producer_goes_on),
+		CASE(test_a_delivery_to_another_cluster_counts_as_failed),
 		CASE(test_a_dropped_sink_can_not_repeat),
 		CASE(test_brokers_need_not_be_there),
 		CASE(test_the_watch_sees_cluster_and_topics),

@@ -66,6 +66,22 @@ const char *sink_error(const struct sink *sink)
 	return "";
 }
 
+static char expected_cluster[CLUSTER_ID_SIZE];
+
+void sink_expect_cluster(struct sink *sink, const char *cluster_id)
+{
+	(void)sink;
+	snprintf(expected_cluster, sizeof expected_cluster, "%s", cluster_id);
+}
+
+static int64_t connected_ms;
+
+int64_t sink_connected_ms(const struct sink *sink)
+{
+	(void)sink;
+	return connected_ms;
+}
+
 void sink_drop(struct sink *sink)
 {
 	(void)sink;
@@ -117,6 +133,7 @@ static int set_up(void **state)
 	static const char *const names[] = {"orders", "cart_events", "page_views"};
 	send_result = rebuild_result = 0;
 	dropped_count = rebuilt_count = hurried_count = 0;
+	connected_ms = 0;
 	memset(sent_count, 0, sizeof sent_count);
 	topics = (struct topics){.partitions = 4};
 	topics_init(&topics, names);
@@ -292,11 +309,13 @@ static void test_another_cluster_at_the_address_ends_all_sessions(void **state)
 	upkeep_see(&upkeep, &sight);
 	begin("uk");
 	begin("fr");
+	assert_string_equal(expected_cluster, "one");
 	snprintf(sight.cluster_id, sizeof sight.cluster_id, "two");
 	upkeep_see(&upkeep, &sight);
 	assert_int_equal(sent_count[WIRE_BYE], 2);
 	assert_int_equal(sessions_count(sessions), 0);
 	assert_string_equal(reception.cluster_id, "two");
+	assert_string_equal(expected_cluster, "two");
 	upkeep_work(&upkeep);
 	assert_int_equal(dropped_count, 1);
 }
@@ -353,6 +372,31 @@ static void test_news_that_can_not_go_now_are_tried_in_a_later_round(void **stat
 	assert_int_equal(sent_count[WIRE_ACK], 1);
 }
 
+static void test_nothing_is_acknowledged_until_somebody_looked_behind_a_new_connection(void **state)
+{
+	(void)state;
+	struct session *session = begin("uk");
+	struct sending_end end;
+	sight.began_ms = 10000;
+	upkeep_see(&upkeep, &sight);
+	connected_ms = 10000; /* perhaps after that look */
+	upkeep_work(&upkeep);
+	assert_true(tracker_report(&tracker, fly(session), &end));
+	sessions_mark(sessions, session);
+	assert_int_equal(rounds_post_news(&rounds, pipeline.now_ms), 0);
+	assert_int_equal(sent_count[WIRE_ACK], 0);
+	assert_int_equal(hurried_count, 1);
+	assert_int_equal(rounds_post_beats(&rounds, pipeline.now_ms), 0);
+	assert_int_equal(sent_count[WIRE_STATE], 1); /* the edge is not left in silence */
+	sight.began_ms = 10001;
+	upkeep_see(&upkeep, &sight);
+	upkeep_work(&upkeep);
+	assert_int_equal(rounds_post_news(&rounds, pipeline.now_ms), 0);
+	assert_int_equal(sent_count[WIRE_ACK], 1);
+	upkeep_work(&upkeep);
+	assert_int_equal(hurried_count, 1);
+}
+
 static void test_an_error_of_the_socket_is_passed_up(void **state)
 {
 	(void)state;
@@ -377,6 +421,7 @@ int main(void)
 		CASE(test_a_peer_that_is_gone_ends_its_session),
 		CASE(test_a_session_that_was_idle_for_an_hour_is_forgotten),
 		CASE(test_news_that_can_not_go_now_are_tried_in_a_later_round),
+		CASE(test_nothing_is_acknowledged_until_somebody_looked_behind_a_new_connection),
 		CASE(test_an_error_of_the_socket_is_passed_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
