@@ -276,9 +276,12 @@ struct stores *stores_free(struct stores *stores)
 
 int stores_begin_shadow(struct stores *stores, const struct view_set *views, const char *new_id)
 {
-	const struct store_root *first = stores_root(stores);
-	uint32_t number = first->next;
-
+	/* One that no shard has used: a shadow that only some had begun may still be dropping there. */
+	uint32_t number = 0;
+	for (size_t i = 0; i < stores->count; i++) {
+		uint32_t next = store_root(stores->items[i])->next;
+		number = next > number ? next : number;
+	}
 	/* Shard 0 comes last: a shadow is begun when it says so. */
 	for (size_t i = stores->count; i-- > 0;) {
 		struct store_root root = *store_root(stores->items[i]);

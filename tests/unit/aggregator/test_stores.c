@@ -170,6 +170,31 @@ static void test_a_shadow_that_shard_0_never_had_is_given_up(void **state)
 	assert_int_equal(store_root(fixture->stores->items[2])->dropping, 2);
 }
 
+/* Killed after two of three shards had begun: what they drop now must not be what the next shadow fills. */
+static void test_a_shadow_begun_anew_is_none_that_is_being_dropped(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(open_stores(fixture, SHARDS, true), 0);
+	for (size_t i = 1; i < SHARDS; i++) {
+		struct store_root root = *store_root(fixture->stores->items[i]);
+		root.shadow = root.next++;
+		snprintf(root.shadow_id, sizeof root.shadow_id, "cut-short");
+		assert_int_equal(
+			store_create_generation(fixture->stores->items[i], &root, fixture->views),
+			0);
+	}
+	assert_int_equal(open_stores(fixture, SHARDS, true), 0);
+	assert_int_equal(stores_begin_shadow(fixture->stores, fixture->views, "the-next"), 0);
+	for (size_t i = 0; i < SHARDS; i++) {
+		const struct store_root *root = store_root(fixture->stores->items[i]);
+		assert_int_equal(root->shadow, stores_root(fixture->stores)->shadow);
+		assert_int_not_equal(root->shadow, root->dropping);
+		assert_int_equal(root->next, root->shadow + 1);
+	}
+	assert_int_equal(open_stores(fixture, SHARDS, true), 0); /* and is found again */
+	assert_int_not_equal(stores_root(fixture->stores)->shadow, 0);
+}
+
 static void test_a_discarded_shadow_leaves_the_live_one(void **state)
 {
 	struct fixture *fixture = *state;
@@ -198,6 +223,7 @@ int main(void)
 		TEST(test_a_switch_is_decided_in_shard_0_and_rolled_forward),
 		TEST(test_a_switch_of_all_shards),
 		TEST(test_a_shadow_that_shard_0_never_had_is_given_up),
+		TEST(test_a_shadow_begun_anew_is_none_that_is_being_dropped),
 		TEST(test_a_discarded_shadow_leaves_the_live_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
