@@ -206,6 +206,16 @@ static void report_changes(struct aggregator *aggregator)
 	}
 }
 
+/* Before a switch both stand still: the live one, so that no answer goes back; the shadow, so that there is a last commit. */
+static void hold(struct aggregator *aggregator, bool is_held)
+{
+	aggregator->live->is_held = is_held;
+	if (aggregator->shadow != NULL) {
+		aggregator->shadow->is_held = is_held;
+	}
+	upkeep_hold(aggregator->upkeep, is_held);
+}
+
 /* The shadow becomes the live one; the old one's rows are dropped bit by bit. */
 static int switch_over(struct aggregator *aggregator)
 {
@@ -214,14 +224,14 @@ static int switch_over(struct aggregator *aggregator)
 	if (r != 0) {
 		return r > 0 ? -ENOSPC : r;
 	}
-	feed_free(aggregator->live);
+	feed_leave(aggregator->live);
 	aggregator->live = aggregator->shadow;
 	aggregator->shadow = NULL;
 	view_set_free(opening->live_views);
 	opening->live_views = opening->shadow_views;
 	opening->shadow_views = NULL;
 	upkeep_forget(aggregator->upkeep);
-	upkeep_hold(aggregator->upkeep, false);
+	hold(aggregator, false);
 	refresh(aggregator);
 	log_line(LOG_INFO, "the rebuilt store is live", "store=%s",
 		stores_root(opening->stores)->live_id);
@@ -239,21 +249,24 @@ static bool has_place(const struct stores *stores)
 	return true;
 }
 
+static bool may_switch(const struct aggregator *aggregator)
+{
+	const struct pipeline *live = aggregator->live->pipeline;
+	const struct pipeline *shadow = aggregator->shadow->pipeline;
+	return live->is_targeted && pipeline_is_caught_up(shadow) &&
+	       pipeline_reached(shadow, live) && has_place(aggregator->opening.stores);
+}
+
 static int rebuild_tick(struct aggregator *aggregator)
 {
 	bool is_clean = false;
-	if (aggregator->shadow == NULL) {
+	if (aggregator->shadow == NULL || aggregator->stop_by_ms != 0) {
+		return 0; /* a start goes on with what a stop left */
+	}
+	hold(aggregator, may_switch(aggregator));
+	if (!aggregator->live->is_held) {
 		return 0;
 	}
-	const struct pipeline *shadow = aggregator->shadow->pipeline;
-	bool reached = aggregator->live->pipeline->is_targeted && pipeline_is_caught_up(shadow) &&
-		       pipeline_reached(shadow, aggregator->live->pipeline);
-	if (!reached || !has_place(aggregator->opening.stores)) {
-		return 0;
-	}
-	/* From here on the live one stands still, so that no answer goes back. */
-	aggregator->live->is_held = true;
-	upkeep_hold(aggregator->upkeep, true);
 	int r = pipeline_flush(aggregator->shadow->pipeline, &is_clean);
 	if (r < 0 || !is_clean || !stores_are_idle(aggregator->opening.stores)) {
 		return r;

@@ -161,18 +161,28 @@ int feed_new(const struct feed_options *options, struct feed **ret_feed, struct 
 	return 0;
 }
 
-struct feed *feed_free(struct feed *feed)
+static struct feed *end(struct feed *feed, int64_t wait_ms)
 {
 	if (feed == NULL) {
 		return NULL;
 	}
 	if (feed->source != NULL) {
 		loop_remove_fd(feed->options.loop, source_fd(feed->source));
-		source_free(feed->source, CLEAN_END_MS);
+		source_free(feed->source, wait_ms);
 	}
 	pipeline_free(feed->pipeline);
 	free(feed);
 	return NULL;
+}
+
+struct feed *feed_free(struct feed *feed)
+{
+	return end(feed, CLEAN_END_MS);
+}
+
+struct feed *feed_leave(struct feed *feed)
+{
+	return end(feed, 0);
 }
 
 int feed_tick(struct feed *feed, int64_t now_ms, int64_t *ret_wait_ms)

@@ -36,6 +36,9 @@ struct feed {
 /* 0, STORE_E_CORRUPT, -errno with the error set where it is about the configuration. */
 int feed_new(
 	const struct feed_options *options, struct feed **ret_feed, struct config_error *error);
+/* Waits a moment for a clean end: for the end of the program. */
 struct feed *feed_free(struct feed *feed);
+/* Waits for nothing: the loop goes on. */
+struct feed *feed_leave(struct feed *feed);
 /* From the owner's tick. */
 int feed_tick(struct feed *feed, int64_t now_ms, int64_t *ret_wait_ms);
