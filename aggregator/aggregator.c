@@ -85,8 +85,10 @@ static void committed(void *owner, int result, int64_t took_us)
 		}
 		aggregator->was_full = false;
 	} else if (result == STORE_E_FULL) {
-		log_line(LOG_ERROR, "no room to write the store; reading pauses", "data=\"%s\"",
-			aggregator->options.config->data);
+		if (!aggregator->was_full) {
+			log_line(LOG_ERROR, "no room to write the store; it is tried each second",
+				"data=\"%s\"", aggregator->options.config->data);
+		}
 		aggregator->was_full = true;
 	} else if (result == STORE_E_CORRUPT) {
 		log_line(LOG_ERROR, "the store is corrupt; counting stops, answers go on",

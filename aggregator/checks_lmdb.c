@@ -329,7 +329,7 @@ int store_drop_step(struct store *store, size_t rows_max, bool *ret_is_empty)
 		mdb_txn_abort(txn);
 		return r;
 	}
-	r = store_from_lmdb(mdb_txn_commit(txn));
+	r = store_txn_commit(store, txn);
 	if (r == 0) {
 		*ret_is_empty = rows_left > 0;
 	}

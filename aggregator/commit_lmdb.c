@@ -248,7 +248,7 @@ int store_commit(struct store *store, const struct commit *commit)
 		r = write_all(&writing);
 	}
 	if (r == 0) {
-		r = store_from_lmdb(mdb_txn_commit(writing.txn));
+		r = store_txn_commit(store, writing.txn);
 		writing.txn = NULL; /* commit ends the transaction, even one that fails */
 	}
 	if (writing.txn != NULL) {

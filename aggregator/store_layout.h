@@ -47,6 +47,8 @@ struct snapshot {
 };
 
 int store_from_lmdb(int rc);
+/* Ends the transaction. 0; STORE_E_FULL: nothing was written, it may be tried again; else unknown. */
+int store_txn_commit(const struct store *store, struct MDB_txn *txn);
 const struct generation *store_generation(const struct store *store, uint32_t number);
 int store_read_root(struct MDB_txn *txn, unsigned meta, struct store_root *ret_root);
 

@@ -6,12 +6,15 @@
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
 enum {
 	/* Three generations of six tables, and meta. */
 	TABLES_MAX = GENERATIONS_MAX * TABLE_COUNT + 1,
 	FILE_MODE = 0640,
 	VALUE_SIZE_MAX = 64 * 1024,
+	/* More than one write of LMDB's, so less than what a full disk has left when it cut one short. */
+	DISK_FULL_BELOW = 4 * 1024 * 1024,
 };
 
 static const char *const table_names[TABLE_COUNT] = {
@@ -22,6 +25,34 @@ static const char *const table_names[TABLE_COUNT] = {
 	[TABLE_SUMMARY] = "summary",
 	[TABLE_QUARANTINE] = "quarantine",
 };
+
+static size_t last_commit(const struct store *store)
+{
+	MDB_envinfo info;
+	return mdb_env_info(store->env, &info) == 0 ? info.me_last_txnid : 0;
+}
+
+static bool is_disk_full(const struct store *store)
+{
+	struct statvfs disk;
+	const char *dir = NULL;
+	return mdb_env_get_path(store->env, &dir) == 0 && statvfs(dir, &disk) == 0 &&
+	       (uint64_t)disk.f_bavail * disk.f_frsize < DISK_FULL_BELOW;
+}
+
+/* A disk that fills up takes the first part of a write, which LMDB calls EIO. As the meta page is the last thing that it
+ * writes, nothing is written while the newest one is the old one; and if it was the meta page that failed, LMDB refuses
+ * the next transaction, so that the one who tries again hears of it. */
+int store_txn_commit(const struct store *store, struct MDB_txn *txn)
+{
+	size_t before = last_commit(store);
+	int r = store_from_lmdb(mdb_txn_commit(txn));
+	bool is_full = r == STORE_E_FULL || (r == -EIO && is_disk_full(store));
+	if (!is_full) {
+		return r;
+	}
+	return last_commit(store) == before ? STORE_E_FULL : -EIO;
+}
 
 static void encode_root(const struct store_root *root, struct buffer *buffer)
 {
@@ -143,7 +174,7 @@ static int open_root(struct store *store, bool is_new)
 		mdb_txn_abort(txn);
 		return r == STORE_E_ABSENT ? STORE_E_FOREIGN : r;
 	}
-	return store_from_lmdb(mdb_txn_commit(txn));
+	return store_txn_commit(store, txn);
 }
 
 static int open_env(struct store *store, const struct store_options *options)
@@ -306,7 +337,7 @@ int store_create_generation(
 		mdb_txn_abort(txn);
 		return r;
 	}
-	r = store_from_lmdb(mdb_txn_commit(txn));
+	r = store_txn_commit(store, txn);
 	if (r == 0) {
 		*place = generation;
 		store->root = *root;
@@ -326,7 +357,7 @@ int store_set_root(struct store *store, const struct store_root *root)
 		mdb_txn_abort(txn);
 		return r;
 	}
-	r = store_from_lmdb(mdb_txn_commit(txn));
+	r = store_txn_commit(store, txn);
 	if (r == 0) {
 		store->root = *root;
 	}
@@ -374,7 +405,7 @@ int store_finish_drop(struct store *store)
 		mdb_txn_abort(txn); /* takes NULL */
 		return r;
 	}
-	r = store_from_lmdb(mdb_txn_commit(txn));
+	r = store_txn_commit(store, txn);
 	if (r == 0) {
 		dropped->number = 0;
 		store->root = root;
