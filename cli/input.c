@@ -75,7 +75,9 @@ int input_feed(struct input *input, struct slice bytes)
 {
 	size_t left = input->pending.size - input->at;
 
-	memmove(input->pending.bytes, input->pending.bytes + input->at, left);
+	if (left > 0) {
+		memmove(input->pending.bytes, input->pending.bytes + input->at, left);
+	}
 	buffer_truncate(&input->pending, left);
 	input->scanned -= input->at < input->scanned ? input->at : input->scanned;
 	input->at = 0;

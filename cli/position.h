@@ -29,6 +29,8 @@ static inline bool position_is_counted(const struct position *position, uint64_t
 	return position->known && number <= position->counted;
 }
 
+/* At every answer: a frame that an earlier run had in the air when it died may be counted late, and then its end is
+ * the place to go on from. */
 static inline void position_answered(struct position *position, uint64_t n, uint64_t last_n)
 {
 	position->known = true;

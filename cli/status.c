@@ -3,7 +3,7 @@
 #include "cli/commands.h"
 #include "cli/http_get.h"
 #include "cli/options.h"
-#include "proto/buffer.h"
+#include "proto/timestamp.h"
 #include "runtime/program.h"
 #include <errno.h>
 #include <stdio.h>
@@ -54,6 +54,20 @@ static bool is_table(const struct node *value)
 	return (value->type == NODE_MAP || value->type == NODE_ARRAY) && value->count > 0;
 }
 
+static struct slice scalar_text(
+	struct slice name, const struct node *value, char out[ANSWER_CELL_SIZE])
+{
+	int64_t ts_ms = 0;
+
+	if (value->type == NODE_ARRAY || value->type == NODE_MAP) {
+		return slice_of_text("none");
+	}
+	if (slice_equals_text(name, "event_ts") && node_integer(value, &ts_ms)) {
+		return slice_of(out, timestamp_format(ts_ms, out));
+	}
+	return answer_cell(value, value->type != NODE_TEXT, out);
+}
+
 /* First what is one value, as two columns; as_of's values among them. */
 static void add_scalars(struct text_table *table, const struct node *map)
 {
@@ -65,11 +79,8 @@ static void add_scalars(struct text_table *table, const struct node *map)
 		if (slice_equals_text(key->text, "as_of") && value->type == NODE_MAP) {
 			add_scalars(table, value);
 		} else if (!is_table(value) && !slice_equals_text(key->text, "ok")) {
-			bool empty = value->type == NODE_ARRAY || value->type == NODE_MAP;
-			bool number = value->type == NODE_NUMBER || value->type == NODE_INTEGER;
 			text_table_add(table, key->text);
-			text_table_add(table,
-				empty ? slice_of_text("none") : answer_cell(value, number, out));
+			text_table_add(table, scalar_text(key->text, value, out));
 		}
 		key = node_next(value);
 	}

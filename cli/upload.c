@@ -102,7 +102,7 @@ static int on_settled(void *owner, const struct producer_result *result)
 	} else {
 		complain_of_errors(upload, flight, reply);
 	}
-	if (upload->options.by_position && !upload->position.known) {
+	if (upload->options.by_position && reply->refusal.reason == REASON_NONE) {
 		position_answered(&upload->position, result->n, reply->last_n);
 	}
 	flight->used = false;

@@ -34,6 +34,18 @@ static void test_what_an_earlier_run_counted_is_skipped(void **state)
 	assert_false(position_is_counted(&position, 502));
 }
 
+/* A frame of the run that was killed reached the edge after our first question. */
+static void test_a_late_frame_of_an_earlier_run_moves_the_place(void **state)
+{
+	(void)state;
+	struct position position = {.asked = true};
+
+	position_answered(&position, 1, 1000);
+	position_answered(&position, 1300, 1500);
+	assert_true(position_is_counted(&position, 1500));
+	assert_false(position_is_counted(&position, 1501));
+}
+
 static void test_nothing_is_skipped_before_it_is_known(void **state)
 {
 	(void)state;
@@ -56,6 +68,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_first_record_goes_alone_and_all_wait_for_its_answer),
 		cmocka_unit_test(test_what_an_earlier_run_counted_is_skipped),
+		cmocka_unit_test(test_a_late_frame_of_an_earlier_run_moves_the_place),
 		cmocka_unit_test(test_nothing_is_skipped_before_it_is_known),
 		cmocka_unit_test(test_only_a_repeat_of_an_earlier_run_is_one),
 	};
