@@ -29,6 +29,8 @@ struct desk {
 	int64_t sync_interval_ms;
 	int64_t draft_since_ms; /* 0: the draft is empty */
 	int64_t retry_at_ms; /* after a commit that found no room */
+	int64_t wall_offset_ms; /* wall clock over monotonic, when the first round began */
+	bool knows_offset;
 	struct pending pending[DESK_ROUND_FRAMES];
 	size_t pending_count;
 	struct buffer replies;
@@ -394,10 +396,22 @@ static void tell_without_commit(struct desk *desk)
 	desk->group = (struct intake_counts){0};
 }
 
+/* What producers are forgotten by. A clock that leaps ahead (a host without one of its own, set by the network long
+ * after its start) must not age what was heard a minute ago: its repeat would be counted again. */
+static int64_t steady_wall_ms(struct desk *desk, int64_t now_ms, int64_t wall_ms)
+{
+	if (!desk->knows_offset) {
+		desk->wall_offset_ms = wall_ms - now_ms;
+		desk->knows_offset = true;
+	}
+	return earliest(wall_ms, now_ms + desk->wall_offset_ms);
+}
+
 int desk_round(struct desk *desk, int64_t now_ms, int64_t wall_ms, int64_t *ret_wait_ms)
 {
 	int r = 0;
 
+	wall_ms = steady_wall_ms(desk, now_ms, wall_ms);
 	note_beginnings(desk, now_ms);
 	if (!waits_for_commit(desk) || draft_is_empty(&desk->draft)) {
 		tell_without_commit(desk);
@@ -418,6 +432,7 @@ int desk_flush(struct desk *desk, int64_t now_ms, int64_t wall_ms)
 {
 	int r = 0;
 
+	wall_ms = steady_wall_ms(desk, now_ms, wall_ms);
 	if (!draft_is_empty(&desk->draft)) {
 		r = commit_draft(desk, now_ms, wall_ms);
 	}

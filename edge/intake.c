@@ -136,7 +136,7 @@ static int append_dead_letter(struct taking *taking, enum kind kind, struct slic
 	return 0;
 }
 
-/* *ret_known: it was counted before, or earlier in this group. */
+/* *ret_known: it was counted before, or earlier in this group. 0, SPOOL_E_FULL or -errno. */
 static int remember_event_id(struct taking *taking, struct slice event_id, bool *ret_known)
 {
 	const struct intake_memory *memory = &taking->intake->options.memory;
@@ -177,7 +177,7 @@ static int take_event(struct taking *taking, struct slice bytes)
 	if (event_has(&event, FIELD_EVENT_ID)) {
 		r = remember_event_id(taking, event.text[FIELD_EVENT_ID], &known);
 	}
-	if (r < 0) {
+	if (r != 0) {
 		return r;
 	}
 	if (known) {
@@ -422,7 +422,15 @@ static int keep_if_room(struct taking *taking, const struct draft_mark *mark)
 
 static int take_new(struct taking *taking, const struct draft_mark *mark)
 {
+	struct complaint complaint;
+
 	int r = take_events(taking);
+	if (r == SPOOL_E_FULL) {
+		complaint_set(&complaint, REASON_SPOOL_FULL, "event_id",
+			"this edge can't remember more replayed dead letters");
+		refuse(taking, mark, &complaint, count_events(taking->frame->events));
+		return 0;
+	}
 	return r < 0 ? r : keep_if_room(taking, mark);
 }
 

@@ -15,7 +15,7 @@ struct intake_memory {
 	/* 0 with the row (borrowed until the next call), SPOOL_E_UNKNOWN, SPOOL_E_CORRUPT, SPOOL_E_FULL when no more
 	 * producers can be remembered, or -errno. */
 	int (*producer)(void *owner, struct slice producer, struct producer_row *ret_row);
-	/* 0: it was counted; SPOOL_E_UNKNOWN; or -errno. */
+	/* 0: it was counted; SPOOL_E_UNKNOWN, SPOOL_E_FULL when no more of its sort can be remembered, or -errno. */
 	int (*event_id)(void *owner, struct slice event_id);
 };
 

@@ -60,7 +60,7 @@ static void land(struct sender *sender, const struct sender_range *range)
 static void give_back(struct sender *sender, const struct sender_range *range)
 {
 	land(sender, range);
-	assert(sender->returned_count < LANE_COUNT * SENDER_FLIGHT_MAX);
+	assert(sender->returned_count < LANE_COUNT * SENDER_RANGES_MAX);
 	sender->returned[sender->returned_count++] = *range;
 	sender->lanes[range->lane].returned++;
 }
@@ -382,6 +382,14 @@ static bool is_silent(const struct sender *sender, int64_t now_ms, int64_t *ret_
 	return left_ms <= 0;
 }
 
+/* Each piece that a returned range leaves in is one range more. With one in flight at a time they become fewer again. */
+static bool has_place(const struct sender_lane *lane)
+{
+	return lane->in_flight == 0 ||
+	       (lane->in_flight < SENDER_FLIGHT_MAX &&
+		       lane->in_flight + lane->returned < SENDER_RANGES_MAX - 1);
+}
+
 /* Rule 9: with nothing in flight a lane may send whatever the credit says. */
 static bool lane_may_send(const struct sender_lane *lane, int64_t now_ms)
 {
@@ -389,9 +397,7 @@ static bool lane_may_send(const struct sender_lane *lane, int64_t now_ms)
 	bool has_credit =
 		lane->in_flight == 0 || (lane->unacked_bytes < lane->credit && !lane->starved);
 
-	bool has_place = lane->returned > 0 || lane->in_flight < SENDER_FLIGHT_MAX;
-
-	return has_work && has_credit && has_place && now_ms >= lane->resume_at_ms;
+	return has_work && has_credit && has_place(lane) && now_ms >= lane->resume_at_ms;
 }
 
 static void order_read(const struct sender *sender, enum kind lane_id, struct sender_order *order)

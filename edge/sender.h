@@ -19,6 +19,8 @@ enum {
 	/* Sendings of one lane in flight. Credit is what bounds the bytes; this bounds the bookkeeping when each
 	 * block is tiny: past it, blocks gather and go out as full batches. */
 	SENDER_FLIGHT_MAX = 256,
+	/* Sendings of one lane in flight and returned: what comes back may leave again in smaller pieces. */
+	SENDER_RANGES_MAX = 4 * SENDER_FLIGHT_MAX,
 	SENDER_SILENCE_MS = 5000, /* rule 3 */
 	SENDER_CONNECT_MS =
 		3000, /* a bridge that does not answer to TCP within this is passed over */
@@ -108,9 +110,9 @@ struct sender {
 	bool stopping;
 	uint32_t turn; /* lane that is asked first: no lane starves another */
 	struct sender_lane lanes[LANE_COUNT];
-	struct sender_range flight[LANE_COUNT * SENDER_FLIGHT_MAX]; /* by number */
+	struct sender_range flight[LANE_COUNT * SENDER_RANGES_MAX]; /* by number */
 	uint32_t flight_count;
-	struct sender_range returned[LANE_COUNT * SENDER_FLIGHT_MAX]; /* to be sent again */
+	struct sender_range returned[LANE_COUNT * SENDER_RANGES_MAX]; /* to be sent again */
 	uint32_t returned_count;
 	/* Rule 8. */
 	char cluster[SENDER_CLUSTER_SIZE]; /* that the spool belongs to; "" until the first ACK */

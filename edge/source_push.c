@@ -155,7 +155,9 @@ static int on_readable(void *owner)
 {
 	struct source_push *source = owner;
 
-	while (!holds_enough(source) && desk_takes_more(source->options.desk)) {
+	for (int i = 0; i < DESK_ROUND_FRAMES && !holds_enough(source) &&
+			desk_takes_more(source->options.desk);
+		i++) {
 		int r = socket_receive(source->socket, &source->message);
 		if (r == 0) {
 			r = take_message(source);

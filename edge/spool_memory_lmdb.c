@@ -255,5 +255,8 @@ int spool_memory_event_id(const struct spool_memory_db *db, MDB_txn *txn, struct
 	MDB_val key = val_of(event_id);
 	MDB_val value;
 
-	return spool_from_mdb(mdb_get(txn, db->event_ids, &key, &value));
+	int r = spool_from_mdb(mdb_get(txn, db->event_ids, &key, &value));
+	bool is_one_too_many = r == SPOOL_E_UNKNOWN && is_permanent(event_id) &&
+			       db->permanent >= SPOOL_PERMANENT_IDS_MAX;
+	return is_one_too_many ? SPOOL_E_FULL : r;
 }

@@ -408,6 +408,32 @@ static void test_a_round_of_large_replies_is_bounded(void **state)
 	free(bad);
 }
 
+static void test_a_clock_that_leaps_ahead_makes_no_repeat_count_again(void **state)
+{
+	struct bench *bench = *state;
+	struct submission numbered = {.header = slice_of_text("{\"producer\":\"p\",\"n\":1}"),
+		.events = slice_of_text(ORDER_JSON),
+		.source = "zmq",
+		.done = on_done,
+		.owner = bench};
+	int64_t wall_ms = WALL_MS;
+
+	open_desk(bench, 0);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(desk_submit(bench->desk, &numbered, wall_ms), 0);
+		numbered.header = slice_of(NULL, 0);
+		assert_int_equal(
+			desk_round(bench->desk, bench->now_ms, wall_ms, &bench->wait_ms), 0);
+		bench->now_ms += 10;
+		wall_ms = WALL_MS + 1000 * bench->options.producer_ttl_ms;
+	}
+	numbered.header = slice_of_text("{\"producer\":\"p\",\"n\":1}");
+	assert_int_equal(desk_submit(bench->desk, &numbered, wall_ms), 0);
+	assert_int_equal(desk_round(bench->desk, bench->now_ms, wall_ms, &bench->wait_ms), 0);
+	assert_true(heard_text(bench, 20, "\"repeated\":true"));
+	assert_int_equal(orders_on_disk(bench), 20);
+}
+
 static void test_a_round_takes_a_bounded_number_of_events(void **state)
 {
 	struct bench *bench = *state;
@@ -458,6 +484,7 @@ int main(void)
 		BENCH_TEST(test_an_interval_keeps_a_draft_that_found_no_room),
 		BENCH_TEST(test_what_is_acknowledged_leaves_although_a_draft_finds_no_room),
 		BENCH_TEST(test_a_round_of_large_replies_is_bounded),
+		BENCH_TEST(test_a_clock_that_leaps_ahead_makes_no_repeat_count_again),
 		BENCH_TEST(test_a_round_takes_a_bounded_number_of_events),
 		BENCH_TEST(test_a_new_run_begins_between_two_groups),
 	};

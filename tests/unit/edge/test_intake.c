@@ -9,6 +9,7 @@ struct memory {
 	struct producer_row row;
 	int producer_result; /* instead of looking */
 	const char *event_id;
+	bool ids_are_full;
 };
 
 struct bench {
@@ -40,7 +41,7 @@ static int find_event_id(void *owner, struct slice event_id)
 {
 	struct memory *memory = owner;
 	bool known = memory->event_id != NULL && slice_equals_text(event_id, memory->event_id);
-	return known ? 0 : SPOOL_E_UNKNOWN;
+	return known ? 0 : memory->ids_are_full ? SPOOL_E_FULL : SPOOL_E_UNKNOWN;
 }
 
 static int make_bench(void **state)
@@ -445,6 +446,19 @@ static void test_a_known_event_id_is_a_repeat(void **state)
 	assert_int_equal(bench->draft.event_ids.count, 1);
 }
 
+static void test_ids_that_can_not_be_remembered_refuse_their_frame(void **state)
+{
+	struct bench *bench = *state;
+	static const char order[] = "{\"order_id\":\"1\",\"product_id\":\"t\",\"unit_price\":1,"
+				    "\"event_id\":\"dlq:orders.dlq/0/7\"}";
+
+	bench->memory.ids_are_full = true;
+	expect_refused(bench, take_text(bench, NULL, order), REASON_SPOOL_FULL);
+	assert_true(draft_is_empty(&bench->draft));
+	bench->memory.event_id = "dlq:orders.dlq/0/7";
+	assert_int_equal(take_text(bench, NULL, order)->repeated_events, 1);
+}
+
 static void test_the_event_ids_of_a_refused_frame_are_not_remembered(void **state)
 {
 	struct bench *bench = *state;
@@ -528,6 +542,7 @@ int main(void)
 		BENCH_TEST(test_a_refused_number_stays_free),
 		BENCH_TEST(test_damaged_and_too_many_producers_are_refused),
 		BENCH_TEST(test_a_known_event_id_is_a_repeat),
+		BENCH_TEST(test_ids_that_can_not_be_remembered_refuse_their_frame),
 		BENCH_TEST(test_the_event_ids_of_a_refused_frame_are_not_remembered),
 		BENCH_TEST(test_an_unattended_frame_that_cannot_be_cut_is_kept_whole),
 		BENCH_TEST(test_an_unattended_frame_without_room_is_given_back),

@@ -603,6 +603,24 @@ static void test_bookkeeping_is_bounded_when_blocks_are_tiny(void **state)
 	assert_int_equal(step(bench), SENDER_WAIT);
 }
 
+static void test_bookkeeping_is_bounded_when_what_came_back_leaves_in_pieces(void **state)
+{
+	struct bench *bench = *state;
+	struct sender_range many = {.last = 99999, .bytes = 100000, .count = 100000};
+
+	sender_set_end(&bench->sender, KIND_ORDER, 100000);
+	open_session(bench);
+	assert_int_equal(step(bench), SENDER_READ);
+	sender_sent(&bench->sender, &bench->order, &many, bench->now_ms);
+	hear_nack(bench, 1, 1, NACK_DELIVERY_FAILED, 100);
+	bench->now_ms += 100;
+	for (uint64_t i = 0; i < SENDER_FLIGHT_MAX; i++) {
+		expect_block(bench, KIND_ORDER, i);
+	}
+	assert_int_equal(step(bench), SENDER_WAIT);
+	assert_int_equal(sender_unacked_batches(&bench->sender), SENDER_FLIGHT_MAX);
+}
+
 static void test_a_full_link_is_tried_again_in_a_moment(void **state)
 {
 	struct bench *bench = *state;
@@ -753,6 +771,7 @@ int main(void)
 		BENCH_TEST(test_credit_bounds_what_is_unacknowledged),
 		BENCH_TEST(test_a_smaller_batch_is_asked_for_where_the_bridge_wants_it),
 		BENCH_TEST(test_bookkeeping_is_bounded_when_blocks_are_tiny),
+		BENCH_TEST(test_bookkeeping_is_bounded_when_what_came_back_leaves_in_pieces),
 		BENCH_TEST(test_a_full_link_is_tried_again_in_a_moment),
 		BENCH_TEST(test_the_cluster_is_kept_at_the_first_ack),
 		BENCH_TEST(test_a_bridge_of_another_cluster_gets_nothing),
