@@ -1,6 +1,7 @@
 """The store: killed, corrupt, foreign, behind a log that changed. It answers right, or says what is missing; never a guess."""
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -126,6 +127,15 @@ def test_a_topic_created_anew_is_a_decision(pipeline, own_broker):
     wait_until(lambda: pipe.client.rows("get", view="products", key=["tea", "XXX"])[0]["order_count"] == 35, "35 orders")
 
 
+def delete_records(pipe, kafka):
+    """All orders that the topic holds, as retention would."""
+    plan = pipe.folder / "delete.json"
+    parts = ",".join(f'{{"topic":"{pipe.prefix}orders","partition":{part},"offset":-1}}' for part in range(4))
+    plan.write_text(f'{{"partitions":[{parts}],"version":1}}')
+    kafka.tool("org.apache.kafka.tools.DeleteRecordsCommand", "--bootstrap-server", kafka.bootstrap,
+               "--offset-json-file", str(plan))
+
+
 def test_records_that_retention_removed_before_they_were_read_are_a_gap(pipeline, own_broker):
     pipe = pipeline(bootstrap=own_broker.bootstrap)
     pipe.start_aggregator()
@@ -135,11 +145,7 @@ def test_records_that_retention_removed_before_they_were_read_are_a_gap(pipeline
     for number in range(10, 40):
         send(pipe, number, 1)
     pipe.wait_drained()
-    plan = pipe.folder / "delete.json"
-    parts = ",".join(f'{{"topic":"{pipe.prefix}orders","partition":{part},"offset":-1}}' for part in range(4))
-    plan.write_text(f'{{"partitions":[{parts}],"version":1}}')
-    own_broker.tool("org.apache.kafka.tools.DeleteRecordsCommand", "--bootstrap-server", own_broker.bootstrap,
-                    "--offset-json-file", str(plan))
+    delete_records(pipe, own_broker)
     pipe.aggregator.start(wait_ready=False)
     assert pipe.aggregator.wait() == 4
     gap = re.search(rf"{pipe.prefix}orders/\d:10-39", pipe.aggregator.log_text())
@@ -149,6 +155,24 @@ def test_records_that_retention_removed_before_they_were_read_are_a_gap(pipeline
     caught_up(pipe)
     assert pipe.client.ask("status")["as_of"]["gaps"] == [gap[0]]
     assert pipe.client.rows("get", view="products", key=["tea", "XXX"])[0]["order_count"] == 10
+
+
+def test_records_that_are_removed_while_it_falls_behind_are_never_jumped_over(pipeline, own_broker):
+    """librdkafka would move to the next record that there is, if it were allowed to."""
+    pipe = pipeline(bootstrap=own_broker.bootstrap)
+    pipe.start_aggregator()
+    send(pipe, 0, 10)
+    pipe.wait_settled()
+    pipe.aggregator.signal(signal.SIGSTOP)
+    for number in range(10, 40):  # each a batch of its own: the fetch that is under way takes only the first ones
+        send(pipe, number, 1)
+    pipe.wait_drained()
+    delete_records(pipe, own_broker)
+    send(pipe, 40, 5)
+    pipe.wait_drained()
+    pipe.aggregator.signal(signal.SIGCONT)
+    assert pipe.aggregator.wait() == 4, "records are missing, and nobody has accepted that"
+    assert re.search(rf"{pipe.prefix}orders/\d:\d+-39", pipe.aggregator.log_text()), pipe.aggregator.log_tail()
 
 
 def test_another_cluster_is_a_decision(pipeline, own_broker, broker):

@@ -13,6 +13,7 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <poll.h>
+#include <pthread.h>
 
 enum { DEADLINE_MS = 20000, POLL_MS = 200, PRODUCE = 0 /* Kafka's number of the request */ };
 
@@ -169,6 +170,58 @@ static void test_a_failed_record_is_named_and_can_be_sent_again_alone(void **sta
 	assert_string_equal(last_key, "uk");
 	assert_int_equal(repeat_result, 0);
 	assert_int_equal(alone_count, 1);
+}
+
+static char told[256 * 1024]; /* librdkafka's log, a line each */
+static pthread_mutex_t told_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void keep_log(int level, const char *text)
+{
+	(void)level;
+	pthread_mutex_lock(&told_lock);
+	size_t size = strlen(told);
+	snprintf(told + size, sizeof told - size, "%s\n", text);
+	pthread_mutex_unlock(&told_lock);
+}
+
+/* So often, and always with this value. */
+static void assert_all_told(int times, const char *property, const char *value)
+{
+	int count = 0;
+	for (const char *at = told; (at = strstr(at, property)) != NULL; count++) {
+		at += strlen(property);
+		assert_memory_equal(at, value, strlen(value));
+	}
+	assert_int_equal(count, times);
+}
+
+/* What librdkafka says that it runs with, not what it was told to. */
+static void test_both_producers_run_with_what_the_guarantees_rest_on(void **state)
+{
+	(void)state;
+	struct kafka_properties properties = {0};
+	const struct sink_options options = {
+		.brokers = rd_kafka_mock_cluster_bootstraps(cluster),
+		.properties = &properties,
+		.topics = &topics,
+		.listener = {&topics, on_reported, on_failed, on_disconnected},
+		.log = keep_log,
+	};
+	assert_int_equal(kafka_properties_set(&properties, "kafka", "debug", "conf", &error), 0);
+	sink = sink_free(sink);
+	told[0] = '\0';
+	assert_int_equal(sink_new(&options, &sink, &error), 0);
+	rd_kafka_mock_push_request_errors(cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+	must_repeat = true;
+	assert_int_equal(put(KIND_ORDER, "sale", NULL), 0);
+	serve_until(&delivered_count, 1);
+	sink = sink_free(sink); /* before its log is read: its threads write it */
+	assert_int_equal(alone_count, 1);
+	/* Each of two clients says it when it is made; what is a topic's again with the first topic. */
+	assert_all_told(2, "enable.idempotence = ", "true\n");
+	assert_all_told(4, "request.required.acks = ", "-1\n");
+	assert_all_told(4, "message.timeout.ms = ", "0\n");
+	kafka_properties_deinit(&properties);
 }
 
 static void test_a_record_that_is_too_large_is_refused_at_once(void **state)
@@ -332,6 +385,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(test_a_delivered_record_comes_back_with_its_ticket),
 		CASE(test_a_failed_record_is_named_and_can_be_sent_again_alone),
+		CASE(test_both_producers_run_with_what_the_guarantees_rest_on),
 		CASE(test_a_record_that_is_too_large_is_refused_at_once),
 		CASE(test_a_partition_that_is_not_there_refuses_its_topic),
 		CASE(test_after_a_fatal_error_a_new_producer_goes_on),
