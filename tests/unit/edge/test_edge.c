@@ -1,6 +1,7 @@
 /* The whole edge in a child process; here the producer and the bridge, over real sockets. Everything waits for an event,
  * and fails after ten seconds without it. */
 #include "edge/edge.h"
+#include "edge/spool.h"
 #include "fixture.h"
 #include "proto/wire.h"
 #include "runtime/clock.h"
@@ -271,6 +272,28 @@ static void test_an_order_goes_from_the_producer_to_the_bridge(void **state)
 	assert_int_equal(wait_for_end(bench), 0);
 }
 
+static void test_the_first_acknowledgement_binds_the_spool_to_its_cluster(void **state)
+{
+	struct bench *bench = *state;
+	struct spool_options options = {
+		.dir = bench->dir, .edge = "berlin-1", .quota_bytes = 64 << 20};
+	struct spool *spool = NULL;
+	struct spool_error error = {""};
+
+	send_texts(bench->producer, ORDER_JSON, NULL);
+	expect_reply(bench, "\"accepted\":1");
+	welcome(bench);
+	hear(bench, WIRE_BATCH);
+	answer_batch(bench, WIRE_ACK);
+	kill(bench->child, SIGTERM);
+	hear(bench, WIRE_BYE);
+	assert_int_equal(wait_for_end(bench), 0);
+	assert_int_equal(spool_new(&options, &spool, &error), 0);
+	assert_string_equal(spool_identity(spool)->cluster, "C1");
+	assert_int_equal(spool_index(spool)->lanes[KIND_ORDER].blocks, 0);
+	spool_free(spool);
+}
+
 static void test_what_was_not_acknowledged_comes_again_after_a_kill(void **state)
 {
 	struct bench *bench = *state;
@@ -394,6 +417,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BENCH_TEST(test_an_order_goes_from_the_producer_to_the_bridge),
+		BENCH_TEST(test_the_first_acknowledgement_binds_the_spool_to_its_cluster),
 		BENCH_TEST(test_what_was_not_acknowledged_comes_again_after_a_kill),
 		BENCH_TEST(test_a_nack_and_a_broken_bridge_lose_nothing),
 		BENCH_TEST(test_pushed_frames_arrive_and_garbage_is_a_dead_letter),
