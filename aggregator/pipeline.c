@@ -6,9 +6,11 @@
 enum {
 	/* After so long without a record what changed is written: a quiet shop's last sale is on disk at once. */
 	QUIET_MS = 75,
-	/* Rows and members that one transaction may change. In a large store each lies in a page of its own, and LMDB 0.9.24
+	/* Rows, members and streams that one transaction may change. In a large store each lies in a page of its own, and LMDB 0.9.24
 	 * keeps at most 131,071 changed pages well. */
 	FREEZE_CHANGES_MAX = 80000,
+	/* Streams and records put aside, whatever overlay_size allows: far below what one commit can carry. */
+	FREEZE_PUTS_MAX = 64 * 1024 * 1024,
 };
 
 static size_t shard_index(const struct pipeline *pipeline, int32_t partition)
@@ -303,7 +305,8 @@ void pipeline_rewind(struct pipeline *pipeline)
 static bool is_large(const struct pipeline *pipeline, const struct shard *shard)
 {
 	return shard_bytes(shard) >= (size_t)pipeline->options.overlay_bytes_max ||
-	       overlay_change_count(shard->active.overlay) >= FREEZE_CHANGES_MAX;
+	       shard_puts_bytes(shard) >= FREEZE_PUTS_MAX ||
+	       shard_change_count(shard) >= FREEZE_CHANGES_MAX;
 }
 
 static int freeze(struct pipeline *pipeline, size_t index)

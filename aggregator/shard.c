@@ -227,7 +227,17 @@ int shard_take(struct shard *shard, const char *topic, const struct record *reco
 
 size_t shard_bytes(const struct shard *shard)
 {
-	return overlay_bytes(shard->active.overlay) + shard->active.puts.size;
+	return overlay_bytes(shard->active.overlay) + shard_puts_bytes(shard);
+}
+
+size_t shard_puts_bytes(const struct shard *shard)
+{
+	return shard->active.puts.size + streams_changed_bytes(shard->streams);
+}
+
+size_t shard_change_count(const struct shard *shard)
+{
+	return overlay_change_count(shard->active.overlay) + streams_changed_count(shard->streams);
 }
 
 uint64_t shard_uncommitted(const struct shard *shard)

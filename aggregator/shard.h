@@ -55,6 +55,10 @@ int shard_take(struct shard *shard, const char *topic, const struct record *reco
 void shard_touch(struct shard *shard, int64_t now_ms);
 /* Memory that the active commit takes. */
 size_t shard_bytes(const struct shard *shard);
+/* The part of it beside the rows of views: streams and what is put aside. */
+size_t shard_puts_bytes(const struct shard *shard);
+/* Rows, members and streams that it changes: each may cost the commit a page. */
+size_t shard_change_count(const struct shard *shard);
 uint64_t shard_uncommitted(const struct shard *shard); /* events */
 
 /* Freezes what changed and gives it to the worker; not while a frozen commit is there. `partitions` are this shard's:

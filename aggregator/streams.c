@@ -17,6 +17,7 @@ struct streams {
 	size_t count;
 	struct stream *newest, *oldest; /* by use */
 	struct stream *changed;
+	size_t changed_count, changed_bytes;
 	uint64_t committed;
 	struct buffer scratch;
 };
@@ -209,7 +210,23 @@ void streams_change(struct streams *streams, struct stream *stream)
 		stream->is_changed = true;
 		stream->next_changed = streams->changed;
 		streams->changed = stream;
+		streams->changed_count++;
+		stream->weight = 0;
 	}
+	size_t weight = sizeof *stream + stream->key_size +
+			stream->counted.count * sizeof *stream->counted.intervals;
+	streams->changed_bytes += weight - stream->weight;
+	stream->weight = weight;
+}
+
+size_t streams_changed_count(const struct streams *streams)
+{
+	return streams->changed_count;
+}
+
+size_t streams_changed_bytes(const struct streams *streams)
+{
+	return streams->changed_bytes;
 }
 
 int streams_freeze(struct streams *streams, uint64_t commit,
@@ -227,6 +244,8 @@ int streams_freeze(struct streams *streams, uint64_t commit,
 			return r;
 		}
 		streams->changed = stream->next_changed;
+		streams->changed_count--;
+		streams->changed_bytes -= stream->weight;
 		stream->is_changed = false;
 		stream->frozen_in = commit;
 	}

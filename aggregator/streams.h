@@ -9,6 +9,7 @@ struct stream {
 	struct stream_sums sums;
 	struct counted counted;
 	bool is_changed; /* since the last freeze */
+	size_t weight; /* private: its share of streams_changed_bytes */
 	uint64_t
 		frozen_in; /* the commit that carries its last change; 0: none since it was loaded */
 	struct stream *chain, *newer, *older, *next_changed; /* private */
@@ -31,6 +32,9 @@ struct streams *streams_free(struct streams *streams);
  * stored can't be read, or what `load` says. */
 int streams_get(struct streams *streams, const struct stream_id *id, struct stream **ret_stream);
 void streams_change(struct streams *streams, struct stream *stream); /* call when it changes */
+/* What the next freeze hands over: so many streams, of about so many bytes. */
+size_t streams_changed_count(const struct streams *streams);
+size_t streams_changed_bytes(const struct streams *streams);
 
 /* Hands every changed stream to `put` as key and encoded value, for commit number `commit`. Stops at the first error. */
 int streams_freeze(struct streams *streams, uint64_t commit,

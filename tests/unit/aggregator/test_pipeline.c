@@ -22,6 +22,38 @@ static void assert_tally(
 	assert_true(books_add_up(&position_of(world)->books));
 }
 
+/* ---- how much a commit holds */
+
+/* Every record a run of its own, and all for one row: hardly an overlay, but a page of the store each. */
+static void test_a_storm_of_runs_is_written_in_pieces(void **state)
+{
+	enum { PIECE_MAX = 100000 };
+	struct log_world *world = *state;
+	struct shard *shard;
+	int64_t offset = 0, wait_ms = 0;
+
+	open_store(world, INT64_C(1) << 30);
+	assert_int_equal(observe_log(world), 0);
+	shard = world->pipeline->shards[0];
+	for (; offset < PIECE_MAX && !shard->is_frozen; offset++) {
+		struct event event = sample_order(1, 1291191960000, "tea", 2, 2500000);
+		struct buffer buffer;
+		event.certificate.run = (uint64_t)offset + 1;
+		buffer_init(&buffer, RECORD_MAX);
+		event_encode(&event, ENCODING_MSGPACK, &buffer);
+		struct record record = {.topic_kind = KIND_ORDER,
+			.offset = offset,
+			.key = slice_of_text("berlin"),
+			.value = buffer_slice(&buffer)};
+		assert_int_equal(pipeline_take(world->pipeline, &record), 0);
+		buffer_deinit(&buffer);
+		assert_int_equal(pipeline_tick(world->pipeline, 1, &wait_ms), 0);
+	}
+	assert_in_range(offset, 1, PIECE_MAX - 1);
+	commit_all(world);
+	assert_int_equal(orders_counted(world), offset);
+}
+
 /* ---- counted once */
 
 static void test_a_certificate_is_counted_once_whatever_comes_again(void **state)
@@ -390,6 +422,8 @@ static void test_another_cluster_is_named_and_reads_from_its_start_when_accepted
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_a_storm_of_runs_is_written_in_pieces, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			test_a_certificate_is_counted_once_whatever_comes_again, make, unmake),
 		cmocka_unit_test_setup_teardown(

@@ -114,6 +114,26 @@ static void test_only_what_changed_is_frozen_and_only_once(void **state)
 	assert_int_equal(fixture->rows.count, 0);
 }
 
+static void test_what_a_freeze_will_cost_is_known_before(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(streams_changed_bytes(fixture->streams), 0);
+	count(fixture, 1, 1);
+	count(fixture, 1, 2);
+	count(fixture, 2, 1);
+	assert_int_equal(streams_changed_count(fixture->streams), 2);
+	size_t bytes = streams_changed_bytes(fixture->streams);
+	for (uint64_t seq = 11; seq < 31; seq += 2) {
+		count(fixture, 1, seq); /* ten intervals more */
+	}
+	assert_int_equal(streams_changed_count(fixture->streams), 2);
+	assert_int_equal(streams_changed_bytes(fixture->streams),
+		bytes + 10 * sizeof(struct counted_interval));
+	assert_int_equal(streams_freeze(fixture->streams, 1, put, &fixture->rows), 0);
+	assert_int_equal(streams_changed_count(fixture->streams), 0);
+	assert_int_equal(streams_changed_bytes(fixture->streams), 0);
+}
+
 static void test_what_the_store_has_is_forgotten_and_comes_back(void **state)
 {
 	struct fixture *fixture = *state;
@@ -212,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_stream_is_loaded_once_and_stays),
 		TEST(test_only_what_changed_is_frozen_and_only_once),
+		TEST(test_what_a_freeze_will_cost_is_known_before),
 		TEST(test_what_the_store_has_is_forgotten_and_comes_back),
 		TEST(test_nothing_is_forgotten_before_its_commit_is_on_disk),
 		TEST(test_many_streams_find_their_places),
