@@ -135,7 +135,7 @@ static int parse(int argc, char **argv, struct dlq_options *dlq, enum dlq_action
 			0},
 		{"--to", 0, OPTION_TEXT, &dlq->to, "ENDPOINT", "replay: the edge that gets them", 0,
 			0},
-		{"--set", 0, OPTION_LIST, &dlq->set, "FIELD=VALUE",
+		{"--set", 0, OPTION_LIST, &dlq->set_texts, "FIELD=VALUE",
 			"replay: put a field right; may be repeated", 0, 0},
 		{"--dry-run", 0, OPTION_FLAG, &dlq->dry_run, NULL,
 			"replay: show what would be sent, send nothing", 0, 0},
@@ -172,8 +172,10 @@ static int parse(int argc, char **argv, struct dlq_options *dlq, enum dlq_action
 	return -1;
 }
 
-static int check(const struct dlq_options *dlq, enum dlq_action action)
+static int check(struct dlq_options *dlq, enum dlq_action action)
 {
+	struct options_error error;
+
 	if (action == DLQ_SHOW && dlq->place.topic[0] == '\0') {
 		say(name, "show which? Its place is in the first column of \"till dlq list\"");
 		return EXIT_USAGE;
@@ -182,12 +184,9 @@ static int check(const struct dlq_options *dlq, enum dlq_action action)
 		say(name, "replay --to which edge? Or --dry-run");
 		return EXIT_USAGE;
 	}
-	for (size_t i = 0; i < dlq->set.count; i++) {
-		const char *equals = strchr(dlq->set.items[i], '=');
-		if (equals == NULL || equals == dlq->set.items[i]) {
-			say(name, "--set wants FIELD=VALUE, not \"%s\"", dlq->set.items[i]);
-			return EXIT_USAGE;
-		}
+	if (pairs_add_all(&dlq->set, "--set", &dlq->set_texts, &error) != 0) {
+		say(name, "%s", error.text);
+		return EXIT_USAGE;
 	}
 	return -1;
 }

@@ -10,7 +10,8 @@ struct dlq_options {
 	struct letter_filter filter;
 	struct letter_place place; /* of the one letter that is meant; topic "": all */
 	const char *to;
-	struct text_list set;
+	struct text_list set_texts; /* as typed */
+	struct pair_list set;
 	bool json, dry_run;
 	int64_t timeout_ms;
 };

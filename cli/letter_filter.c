@@ -36,26 +36,12 @@ bool letter_place_parse(const char *text, struct letter_place *ret_place)
 	return true;
 }
 
-/* "field=value" of the list, by its field. */
-static bool is_set(const struct text_list *set, struct slice field)
-{
-	for (size_t i = 0; i < set->count; i++) {
-		const char *equals = strchr(set->items[i], '=');
-		if (equals != NULL &&
-			slice_equal(
-				field, slice_of(set->items[i], (size_t)(equals - set->items[i])))) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* What the bridge refused bears a certificate already, and the edge will give it another. */
-static bool is_kept(const struct dead_letter *letter, const struct text_list *set, struct slice key)
+static bool is_kept(const struct dead_letter *letter, const struct pair_list *set, struct slice key)
 {
 	static const char *const certificate[] = {"edge", "run", "seq"};
 
-	if (slice_equals_text(key, "event_id") || is_set(set, key)) {
+	if (slice_equals_text(key, "event_id") || pairs_find_left(set, key) != NULL) {
 		return false;
 	}
 	for (size_t i = 0; slice_equals_text(letter->refused_by, "bridge") && i < 3; i++) {
@@ -67,7 +53,7 @@ static bool is_kept(const struct dead_letter *letter, const struct text_list *se
 }
 
 static uint32_t count_kept(
-	const struct dead_letter *letter, const struct text_list *set, const struct node *map)
+	const struct dead_letter *letter, const struct pair_list *set, const struct node *map)
 {
 	const struct node *key = node_first(map);
 	uint32_t count = 0;
@@ -78,17 +64,16 @@ static uint32_t count_kept(
 	return count;
 }
 
-static void write_set(struct writer *writer, const struct text_list *set)
+static void write_set(struct writer *writer, const struct pair_list *set)
 {
 	for (size_t i = 0; i < set->count; i++) {
-		const char *equals = strchr(set->items[i], '=');
-		write_text(writer, slice_of(set->items[i], (size_t)(equals - set->items[i])));
-		write_text(writer, slice_of_text(equals + 1));
+		write_text(writer, set->items[i].left);
+		write_text(writer, set->items[i].right);
 	}
 }
 
 int letter_replay(const struct dead_letter *letter, const struct letter_place *place,
-	const struct text_list *set, struct document *document, struct buffer *buffer)
+	const struct pair_list *set, struct document *document, struct buffer *buffer)
 {
 	char event_id[TOPIC_NAME_SIZE + 64];
 	struct complaint complaint;

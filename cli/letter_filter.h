@@ -1,7 +1,8 @@
 /* letter_filter.h - which dead letters are meant, and what is sent when one is replayed. Pure. */
 #pragma once
-#include "cli/mapping.h"
+#include "cli/pairs.h"
 #include "cli/topic_reader_kafka.h"
+#include "proto/buffer.h"
 #include "proto/dead_letter.h"
 
 struct letter_filter {
@@ -26,7 +27,7 @@ enum {
 };
 
 /* The letter's event again: its own encoding, event_id = "dlq:<topic>/<partition>/<offset>" in place of its own, what
- * `set` (field=value) says in place of what it had, and without the certificate that the bridge saw. 0, LETTER_E_*,
+ * `set` says in place of what it had, and without the certificate that the bridge saw. 0, LETTER_E_*,
  * -ENOMEM, -EMSGSIZE. `document` is scratch. */
 int letter_replay(const struct dead_letter *letter, const struct letter_place *place,
-	const struct text_list *set, struct document *document, struct buffer *buffer);
+	const struct pair_list *set, struct document *document, struct buffer *buffer);

@@ -6,19 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { PAIRS_MAX = 256 };
-
-/* "field=Column": both borrowed. */
-struct pair {
-	struct slice left;
-	struct slice right;
-};
-
-struct pair_list {
-	struct pair items[PAIRS_MAX];
-	size_t count;
-};
-
 /* A field of each event and the column that it comes from. */
 struct output {
 	struct slice name;
@@ -37,81 +24,25 @@ struct mapping {
 	uint32_t where_columns[PAIRS_MAX];
 };
 
-static int add_pair(
-	struct pair_list *list, const char *option, struct slice text, struct options_error *error)
-{
-	const uint8_t *equals = text.size > 0 ? memchr(text.bytes, '=', text.size) : NULL;
-
-	if (equals == NULL || equals == text.bytes) {
-		snprintf(error->text, sizeof error->text, "%s wants NAME=VALUE, not \"%.*s\"",
-			option, (int)text.size, (const char *)text.bytes);
-		return -EINVAL;
-	}
-	if (list->count == PAIRS_MAX) {
-		snprintf(error->text, sizeof error->text, "%s: more than %d", option, PAIRS_MAX);
-		return -EINVAL;
-	}
-	size_t left = (size_t)(equals - text.bytes);
-	list->items[list->count++] = (struct pair){
-		slice_of(text.bytes, left), slice_of(equals + 1, text.size - left - 1)};
-	return 0;
-}
-
-/* --map takes several pairs, separated by commas; a value of --set or --where may hold commas. */
-static int add_pairs(
-	struct pair_list *list, const char *option, const char *text, struct options_error *error)
-{
-	int r = 0;
-
-	while (r == 0 && text != NULL) {
-		const char *comma = strchr(text, ',');
-		size_t size = comma != NULL ? (size_t)(comma - text) : strlen(text);
-		r = add_pair(list, option, slice_of(text, size), error);
-		text = comma != NULL ? comma + 1 : NULL;
-	}
-	return r;
-}
-
 static int read_options(
 	struct mapping *mapping, const struct mapping_options *options, struct options_error *error)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < options->map->count; i++) {
-		r = add_pairs(&mapping->map, "--map", options->map->items[i], error);
+		r = pairs_add_several(&mapping->map, "--map", options->map->items[i], error);
 	}
-	for (size_t i = 0; r == 0 && i < options->set->count; i++) {
-		r = add_pair(&mapping->set, "--set", slice_of_text(options->set->items[i]), error);
+	if (r == 0) {
+		r = pairs_add_all(&mapping->set, "--set", options->set, error);
 	}
-	for (size_t i = 0; r == 0 && i < options->where->count; i++) {
-		r = add_pair(
-			&mapping->where, "--where", slice_of_text(options->where->items[i]), error);
+	if (r == 0) {
+		r = pairs_add_all(&mapping->where, "--where", options->where, error);
 	}
 	if (r == 0 && options->kind != NULL && mapping->set.count < PAIRS_MAX) {
 		mapping->set.items[mapping->set.count++] =
 			(struct pair){slice_of_text("kind"), slice_of_text(options->kind)};
 	}
 	return r;
-}
-
-static const struct pair *find_left(const struct pair_list *list, struct slice left)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (slice_equal(list->items[i].left, left)) {
-			return &list->items[i];
-		}
-	}
-	return NULL;
-}
-
-static const struct pair *find_right(const struct pair_list *list, struct slice right)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (slice_equal(list->items[i].right, right)) {
-			return &list->items[i];
-		}
-	}
-	return NULL;
 }
 
 /* A field that two options give would be refused by the edge in every event. */
@@ -121,8 +52,8 @@ static int check_fields(const struct mapping *mapping, struct options_error *err
 		bool is_map = i < mapping->map.count;
 		const struct pair *pair = is_map ? &mapping->map.items[i]
 						 : &mapping->set.items[i - mapping->map.count];
-		bool twice = find_left(&mapping->map, pair->left) != (is_map ? pair : NULL) ||
-			     (!is_map && find_left(&mapping->set, pair->left) != pair);
+		bool twice = pairs_find_left(&mapping->map, pair->left) != (is_map ? pair : NULL) ||
+			     (!is_map && pairs_find_left(&mapping->set, pair->left) != pair);
 		if (twice) {
 			snprintf(error->text, sizeof error->text, "field \"%.*s\" is given twice",
 				(int)pair->left.size, (const char *)pair->left.bytes);
@@ -251,8 +182,8 @@ static int bind_columns(struct mapping *mapping, struct options_error *error)
 	}
 	for (column = 0; r == 0 && column < mapping->column_count; column++) {
 		struct slice name = mapping->columns[column];
-		if (find_right(&mapping->map, name) == NULL &&
-			find_left(&mapping->set, name) == NULL) {
+		if (pairs_find_right(&mapping->map, name) == NULL &&
+			pairs_find_left(&mapping->set, name) == NULL) {
 			r = add_output(mapping, name, column, error);
 		}
 	}
@@ -340,7 +271,7 @@ int mapping_row(const struct mapping *mapping, const struct slice *cells, uint32
 /* A key that --set gives for all is left out. */
 static bool key_is_kept(const struct mapping *mapping, const struct node *key)
 {
-	return find_left(&mapping->set, key->text) == NULL;
+	return pairs_find_left(&mapping->set, key->text) == NULL;
 }
 
 /* Text by its characters, everything else (numbers) by its JSON; absent is not equal to anything. */
@@ -387,7 +318,7 @@ static void write_renamed(
 	key = node_first(map);
 	for (uint32_t i = 0; i < map->count; i++) {
 		const struct node *value = node_next(key);
-		const struct pair *pair = find_right(&mapping->map, key->text);
+		const struct pair *pair = pairs_find_right(&mapping->map, key->text);
 		if (key_is_kept(mapping, key)) {
 			write_text(writer, pair != NULL ? pair->left : key->text);
 			write_node(writer, value, document->encoding);

@@ -2,7 +2,7 @@
  * Columns that are not mapped keep their name; the edge knows its fields and their aliases by it and carries the
  * rest. An empty cell is absent. Pure. One thread. An int result is 0, a MAPPING_E_* or a negative errno. */
 #pragma once
-#include "cli/options.h"
+#include "cli/pairs.h"
 #include "proto/buffer.h"
 #include "proto/document.h"
 

@@ -257,6 +257,8 @@ static int open_simulation(
 		.rate = (double)options->rate,
 		.count_max = (uint64_t)options->count,
 		.timeout_ms = options->timeout_ms,
+		.command = "till simulate",
+		.progress = &simulate->progress,
 		.wall_ms = clock_wall_ms};
 	int r = session_open(&simulate->session);
 	if (r == 0) {

@@ -1,6 +1,7 @@
 #include "cli/simulation.h"
 
 #include "cli/batch.h"
+#include "cli/edge_watch.h"
 #include "cli/pace.h"
 #include "runtime/clock.h"
 #include <errno.h>
@@ -24,6 +25,7 @@ struct feed {
 	size_t store_count;
 	size_t store; /* whose turn it is */
 	struct pace pace;
+	struct edge_watch watch;
 	struct batch batch;
 	int64_t batch_ms;
 	struct flight *next; /* of the batch; NULL: all are in the air */
@@ -107,6 +109,9 @@ static int open_feed(struct simulation *simulation, size_t index)
 	feed->simulation = simulation;
 	feed->index = index;
 	feed->next = &feed->flights[0];
+	feed->watch = (struct edge_watch){.command = options->command,
+		.endpoint = options->endpoints[index],
+		.up_ms = clock_monotonic_ms()};
 	batch_init(&feed->batch, ENCODING_MSGPACK);
 	pace_init(
 		&feed->pace, options->rate / (double)options->endpoint_count, clock_monotonic_ms());
@@ -254,6 +259,18 @@ static int64_t next_wait_ms(const struct feed *feed, int64_t now_ms, int64_t wai
 	return wait_ms < 0 ? 0 : wait_ms;
 }
 
+static void watch_edge(struct feed *feed, int64_t now_ms)
+{
+	const struct simulation_options *options = &feed->simulation->options;
+
+	if (options->command != NULL && edge_watch_look(&feed->watch, feed->producer, now_ms)) {
+		if (options->progress != NULL) {
+			progress_clear(options->progress);
+		}
+		edge_watch_tell(&feed->watch, feed->producer);
+	}
+}
+
 static int step_feed(struct feed *feed, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	int64_t wait_ms = 0;
@@ -272,6 +289,7 @@ static int step_feed(struct feed *feed, int64_t now_ms, int64_t *ret_wait_ms)
 	if (r == 0) {
 		r = producer_step(feed->producer, now_ms, &wait_ms);
 	}
+	watch_edge(feed, now_ms);
 	if (r == PRODUCER_E_TIMEOUT) {
 		feed->simulation->silent_endpoint =
 			feed->simulation->options.endpoints[feed->index];

@@ -3,6 +3,7 @@
 #pragma once
 #include "cli/sales_ledger.h"
 #include "cli/session.h"
+#include "cli/terminal.h"
 #include "client/producer.h"
 
 struct simulation;
@@ -21,6 +22,9 @@ struct simulation_options {
 	double rate; /* events a second over all endpoints; 0: as fast as they are answered */
 	uint64_t count_max; /* events in all; 0: no limit */
 	int64_t timeout_ms; /* silence of an edge; 0: for ever */
+	/* Who says on stderr that an edge is away, and the progress line that must be cleared before; may be NULL. */
+	const char *command;
+	struct progress *progress;
 	/* Wall clock for the events' ts, so that time stays an argument. */
 	int64_t (*wall_ms)(void);
 	/* Asked before each event with its size; false stops producing for good. May be NULL. */

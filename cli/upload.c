@@ -3,6 +3,7 @@
 #include "cli/upload.h"
 
 #include "cli/batch.h"
+#include "cli/edge_watch.h"
 #include "cli/number_text.h"
 #include "cli/pace.h"
 #include "cli/position.h"
@@ -16,7 +17,6 @@ enum {
 	PIECE_SIZE = 256 * 1024,
 	/* Large rows make a frame of fewer. */
 	FRAME_BYTES_ENOUGH = 1024 * 1024,
-	QUIET_MS_MAX = 2000, /* then somebody who waits at no terminal is told why */
 };
 
 struct row {
@@ -49,9 +49,7 @@ struct upload {
 	struct progress progress;
 	int64_t started_ms;
 	int64_t ended_ms;
-	int64_t up_ms; /* when the edge was last connected */
-	bool was_up;
-	bool told_away;
+	struct edge_watch watch;
 	int result; /* why the loop was stopped */
 	struct options_error *error;
 	uint8_t piece[PIECE_SIZE];
@@ -266,22 +264,6 @@ static bool is_done(const struct upload *upload)
 	       producer_in_flight(upload->producer) == 0;
 }
 
-/* Once, for whoever waits at no terminal. */
-static void tell_away(struct upload *upload, bool up, int64_t now_ms)
-{
-	if (up) {
-		upload->was_up = true;
-		upload->up_ms = now_ms;
-	}
-	if (!upload->told_away && now_ms - upload->up_ms > QUIET_MS_MAX) {
-		upload->told_away = true;
-		progress_clear(&upload->progress);
-		say("till send", "%s %s; trying on",
-			upload->was_up ? "lost the edge at" : "no edge answers at",
-			upload->options.endpoint);
-	}
-}
-
 static void show_progress(struct upload *upload, int64_t now_ms)
 {
 	const struct upload_options *options = &upload->options;
@@ -290,7 +272,10 @@ static void show_progress(struct upload *upload, int64_t now_ms)
 	char rate[NUMBER_TEXT_SIZE];
 	bool up = producer_is_connected(upload->producer);
 
-	tell_away(upload, up, now_ms);
+	if (edge_watch_look(&upload->watch, upload->producer, now_ms)) {
+		progress_clear(&upload->progress);
+		edge_watch_tell(&upload->watch, upload->producer);
+	}
 	if (!progress_is_due(&upload->progress, now_ms)) {
 		return;
 	}
@@ -411,7 +396,9 @@ int upload_run(struct upload *upload, struct options_error *error)
 
 	upload->error = error;
 	upload->started_ms = clock_monotonic_ms();
-	upload->up_ms = upload->started_ms;
+	upload->watch = (struct edge_watch){.command = "till send",
+		.endpoint = upload->options.endpoint,
+		.up_ms = upload->started_ms};
 	pace_init(&upload->pace, upload->options.rate, upload->started_ms);
 	int r = loop_add_tick(loop, on_tick, upload);
 	if (r == 0) {

@@ -14,7 +14,7 @@ enum {
 };
 
 /* Without own numbers, so many frames are in flight, each under a producer's name of its own. */
-enum { UPLOAD_LANES = 8, UPLOAD_ROWS_MAX = 500, UPLOAD_AGE_MS_MAX = 50 };
+enum { UPLOAD_LANES = 4, UPLOAD_ROWS_MAX = 500, UPLOAD_AGE_MS_MAX = 50 };
 
 struct upload_options {
 	const struct session *session; /* borrowed */

@@ -26,7 +26,7 @@ static struct dead_letter letter_of(const char *bytes, const char *refused_by)
 		.bytes = slice_of_text(bytes)};
 }
 
-static void expect_replay(const char *bytes, const char *refused_by, const struct text_list *set,
+static void expect_replay(const char *bytes, const char *refused_by, const struct pair_list *set,
 	const char *expected)
 {
 	struct dead_letter letter = letter_of(bytes, refused_by);
@@ -45,9 +45,11 @@ static void expect_replay(const char *bytes, const char *refused_by, const struc
 static void test_a_letter_bears_its_place_when_it_is_sent_again(void **state)
 {
 	(void)state;
-	static const struct text_list none = {.count = 0};
-	static const struct text_list fix = {{"unit_price=2.55", NULL}, 1};
+	static const struct pair_list none = {.count = 0};
+	struct pair_list fix = {.count = 0};
+	struct options_error error;
 
+	assert_int_equal(pairs_add(&fix, "--set", slice_of_text("unit_price=2.55"), &error), 0);
 	expect_replay("{\"unit_price\":\"2,55\",\"event_id\":\"x\"}", "edge", &none,
 		"{\"event_id\":\"dlq:orders.dlq/3/1200\",\"unit_price\":\"2,55\"}");
 	expect_replay("{\"unit_price\":\"2,55\",\"a\":1.50}", "edge", &fix,
@@ -58,7 +60,7 @@ static void test_a_letter_bears_its_place_when_it_is_sent_again(void **state)
 static void test_what_the_bridge_refused_loses_its_certificate(void **state)
 {
 	(void)state;
-	static const struct text_list none = {.count = 0};
+	static const struct pair_list none = {.count = 0};
 
 	expect_replay("{\"kind\":\"order\",\"edge\":\"b\",\"run\":1,\"seq\":2,\"ts\":3}", "bridge",
 		&none, "{\"event_id\":\"dlq:orders.dlq/3/1200\",\"kind\":\"order\",\"ts\":3}");
@@ -69,7 +71,7 @@ static void test_what_the_bridge_refused_loses_its_certificate(void **state)
 static void test_what_is_no_map_is_not_sent(void **state)
 {
 	(void)state;
-	static const struct text_list none = {.count = 0};
+	static const struct pair_list none = {.count = 0};
 	static const char *const rubbish[] = {"", "{", "[1]", "17", "\xc1"};
 	struct document document;
 	struct buffer buffer;
