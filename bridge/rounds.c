@@ -1,10 +1,14 @@
 #include "bridge/rounds.h"
 
-/* A peer that is gone ends its session, one whose queue is full is tried in a later round. 0 or -errno. */
+/* A peer that is gone ends its session, and so does one that sends on and never reads; one whose queue is full is tried
+ * in a later round. 0 or -errno. */
 static int note_sent(struct rounds *rounds, struct session *session, int sent)
 {
 	if (sent == POST_E_GONE) {
 		reception_forget(rounds->reception, session);
+	} else if (outbox_is_overdue(&session->outbox)) {
+		reception_end(rounds->reception, session, BYE_BAD_FRAME,
+			"you do not read what you are told");
 	} else if (sent == POST_E_LATER && outbox_has_news(&session->outbox)) {
 		sessions_mark(rounds->sessions, session);
 	}

@@ -27,6 +27,15 @@ bool outbox_has_news(const struct outbox *outbox)
 	return false;
 }
 
+bool outbox_is_overdue(const struct outbox *outbox)
+{
+	size_t count = 0;
+	for (int code = 0; code < NACK_CODE_COUNT; code++) {
+		count += outbox->done[code].count;
+	}
+	return count > OUTBOX_RANGES_MAX;
+}
+
 /* Every sending in flight must find room, whichever way it ends. */
 static int outbox_reserve(struct outbox *outbox)
 {

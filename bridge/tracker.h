@@ -10,6 +10,10 @@
 #include "bridge/ranges.h"
 #include <sys/queue.h>
 
+enum {
+	/* Ranges that an outbox holds for a peer that takes nothing. An edge has some thousand sendings in flight. */
+	OUTBOX_RANGES_MAX = 16 * 1024,
+};
 enum { NACK_CODE_COUNT = 5 }; /* enum nack_code begins with 1; 0 stands for delivered */
 
 struct sending {
@@ -64,6 +68,8 @@ static inline uint64_t sending_ticket(const struct sending *sending)
 void outbox_init(struct outbox *outbox);
 void outbox_deinit(struct outbox *outbox); /* after tracker_abandon */
 bool outbox_has_news(const struct outbox *outbox);
+/* More than any edge can have open: it does not read what it is told. */
+bool outbox_is_overdue(const struct outbox *outbox);
 
 void tracker_init(struct tracker *tracker);
 void tracker_deinit(struct tracker *tracker);

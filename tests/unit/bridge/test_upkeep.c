@@ -397,6 +397,24 @@ static void test_nothing_is_acknowledged_until_somebody_looked_behind_a_new_conn
 	assert_int_equal(hurried_count, 1);
 }
 
+static void test_a_peer_that_never_reads_is_sent_away(void **state)
+{
+	(void)state;
+	struct session *session = begin("uk");
+	struct ranges *done = &session->outbox.done[0];
+	assert_int_equal(ranges_reserve(done, OUTBOX_RANGES_MAX + 1), 0);
+	for (uint64_t i = 0; i < OUTBOX_RANGES_MAX; i++) {
+		ranges_add(done, 1 + 2 * i);
+	}
+	sessions_mark(sessions, session);
+	send_result = SOCKET_E_AGAIN;
+	assert_int_equal(rounds_post_news(&rounds, pipeline.now_ms), 0);
+	assert_int_equal(sessions_count(sessions), 1);
+	ranges_add(done, 1 + 2 * OUTBOX_RANGES_MAX);
+	assert_int_equal(rounds_post_news(&rounds, pipeline.now_ms), 0);
+	assert_int_equal(sessions_count(sessions), 0);
+}
+
 static void test_an_error_of_the_socket_is_passed_up(void **state)
 {
 	(void)state;
@@ -422,6 +440,7 @@ int main(void)
 		CASE(test_a_session_that_was_idle_for_an_hour_is_forgotten),
 		CASE(test_news_that_can_not_go_now_are_tried_in_a_later_round),
 		CASE(test_nothing_is_acknowledged_until_somebody_looked_behind_a_new_connection),
+		CASE(test_a_peer_that_never_reads_is_sent_away),
 		CASE(test_an_error_of_the_socket_is_passed_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
