@@ -357,7 +357,7 @@ static int terminate(void *owner)
 		aggregator->shadow->is_stopping = true;
 	}
 	upkeep_hold(aggregator->upkeep, true);
-	return 0;
+	return server_stop(aggregator->server);
 }
 
 static int new_feed(struct aggregator *aggregator, bool is_shadow, struct feed **ret_feed,

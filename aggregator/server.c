@@ -29,6 +29,7 @@ struct server {
 	const char *endpoint_list[ENDPOINTS_MAX + 1];
 	int64_t now_ms;
 	int error; /* of a handler, while waiting queries are walked */
+	bool is_stopping;
 };
 
 /* Whom to answer: the frames before the request. */
@@ -136,8 +137,10 @@ static int give_up(struct server *server, const struct envelope *envelope, enum 
 	enum encoding encoding, const char *type)
 {
 	struct complaint complaint;
-	bool is_starting = verdict == VERDICT_NOT_READY;
-	if (is_starting) {
+	if (server->is_stopping) {
+		complaint_set(
+			&complaint, REASON_NOT_READY, "", "the aggregator is stopping; ask again");
+	} else if (verdict == VERDICT_NOT_READY) {
 		complaint_set(&complaint, REASON_NOT_READY, "",
 			"still catching up with what the log held at start; try again");
 	} else {
@@ -158,7 +161,7 @@ static int wait_or_give_up(struct server *server, const struct envelope *envelop
 		.wish = *wish,
 		.deadline_ms = server->now_ms + server->query.timeout_ms,
 	};
-	int r = server->query.timeout_ms == 0 || server->envelope.error != 0
+	int r = server->query.timeout_ms == 0 || server->envelope.error != 0 || server->is_stopping
 			? -ENOSPC
 			: waiting_add(server->waiting, &query);
 	return r == 0 ? 0
@@ -309,7 +312,8 @@ static int settle(void *owner, struct waiting_query *waiting)
 		return 0;
 	}
 	enum verdict verdict = server->options.judge(server->options.owner, &waiting->wish);
-	if (verdict != VERDICT_ANSWER && server->now_ms < waiting->deadline_ms) {
+	if (verdict != VERDICT_ANSWER && server->now_ms < waiting->deadline_ms &&
+		!server->is_stopping) {
 		return 0;
 	}
 	unpack_envelope(waiting->envelope, &envelope);
@@ -332,6 +336,12 @@ int server_wake(struct server *server)
 	server->error = 0;
 	waiting_each(server->waiting, settle, server);
 	return server->error < 0 ? server->error : 0;
+}
+
+int server_stop(struct server *server)
+{
+	server->is_stopping = true;
+	return server_wake(server);
 }
 
 int server_tick(struct server *server, int64_t now_ms, int64_t *ret_wait_ms)

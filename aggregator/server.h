@@ -34,5 +34,7 @@ const char *const *server_endpoints(const struct server *server); /* ends with N
 size_t server_waiting(const struct server *server);
 /* Looks at what waits: totals may have moved. */
 int server_wake(struct server *server);
+/* Before the end: whoever waits hears `not_ready`, and from now on nobody waits. 0 or -errno. */
+int server_stop(struct server *server);
 /* From the owner's tick: whose deadline is over hears `timeout` or `not_ready`. */
 int server_tick(struct server *server, int64_t now_ms, int64_t *ret_wait_ms);

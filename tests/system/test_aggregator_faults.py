@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness import DEADLINE, SANITIZED, Broker, Client, Sender, program, wait_until
@@ -282,3 +283,16 @@ def test_after_kill_it_answers_in_under_a_second_with_5_million_users(pipeline):
     print(f"first right answer {took_s:.3f} s after the start")
     assert answer["rows"][0]["order_count"] == 1
     assert took_s < 1.0
+
+
+def test_who_waits_is_told_when_the_aggregator_stops(pipeline):
+    pipe = pipeline(edges=())
+    pipe.start_aggregator()
+    caught_up(pipe)
+    never = [{"edge": "store-1", "run": 1, "kind": "order", "seq": 1}]
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(Client(pipe.aggregator.ready["listen"][0]).ask, "get", view="products", key=["tea"],
+                              after=never, timeout_ms=60000)
+        wait_until(lambda: pipe.aggregator.metric("till_aggregator_queries_waiting") == 1, "the query to wait")
+        assert pipe.aggregator.stop() == 0
+        assert waiting.result()["error"]["code"] == "not_ready"
