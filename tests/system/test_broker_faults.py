@@ -166,3 +166,18 @@ def test_a_bridge_asked_for_more_partitions_than_the_topic_has(pipeline, own_bro
     assert Sender(pipe.endpoint("store-1")).ask([order(1)])["ok"]
     wait_until(lambda: "partitions" in bridge.http("/readyz")[1] or "partitions" in bridge.log_text(), "the reason")
     assert pipe.edges["store-1"].metric("till_edge_spool_events") == 1
+
+
+def test_a_record_that_kafka_refuses_is_a_dead_letter_and_its_neighbours_count(pipeline, broker):
+    pipe = pipeline()
+    pipe.start_aggregator()
+    send_many(pipe, 0, 1)
+    pipe.wait_settled()
+    broker.tool("kafka.admin.ConfigCommand", "--bootstrap-server", broker.bootstrap, "--alter", "--entity-type", "topics",
+                "--entity-name", f"{pipe.prefix}orders", "--add-config", "max.message.bytes=5000")
+    sender = Sender(pipe.endpoint("store-1"))
+    large = {**order(1), "note": "x" * 20000}
+    assert sender.ask([*[order(number) for number in range(2, 52)], large, *[order(number) for number in range(52, 101)]])["ok"]
+    assert_counted(pipe, 100)
+    letters = pipe.client.rows("scan", view="dead_letters")
+    assert [(row["code"], row["count"]) for row in letters] == [("refused_by_kafka", 1)], letters
