@@ -59,6 +59,7 @@ bool ask_sleep(int64_t wait_ms)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
 	int number;
 	do {
 		number = sigtimedwait(&signals, NULL, &timeout);

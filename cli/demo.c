@@ -365,6 +365,7 @@ static int run(struct demo *demo)
 	fflush(stdout);
 	demo->started_ms = clock_monotonic_ms();
 	loop_on_terminate(demo->ask.session.loop, on_terminate, demo);
+	loop_on_hangup(demo->ask.session.loop, on_terminate, demo);
 	code = sell(demo);
 	return code < 0 ? compare(demo) : code;
 }

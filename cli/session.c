@@ -6,11 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The terminal is gone. A command that has more to end than its loop sets a handler of its own. */
+static int on_hangup(void *owner)
+{
+	struct session *session = owner;
+
+	loop_stop(session->loop);
+	return 0;
+}
+
 int session_open(struct session *session)
 {
 	*session = (struct session){.loop = NULL};
 	int r = loop_new(&session->loop);
-	return r == 0 ? context_new(&session->context) : r;
+	if (r < 0) {
+		return r;
+	}
+	loop_on_hangup(session->loop, on_hangup, session);
+	return context_new(&session->context);
 }
 
 void session_close(struct session *session)

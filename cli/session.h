@@ -10,7 +10,8 @@ struct session {
 	struct context *context;
 };
 
-int session_open(struct session *session); /* 0 or -errno; close it all the same */
+/* 0 or -errno; close it all the same. SIGHUP, when the terminal is closed, ends the loop. The session must not move. */
+int session_open(struct session *session);
 void session_close(struct session *session);
 
 /* "till send: message" on stderr. */

@@ -291,6 +291,7 @@ int command_simulate(int argc, char **argv)
 	} else {
 		simulate.started_ms = clock_monotonic_ms();
 		loop_on_terminate(simulate.session.loop, on_terminate, &simulate);
+		loop_on_hangup(simulate.session.loop, on_terminate, &simulate);
 		r = loop_run(simulate.session.loop);
 		code = conclude(&simulate, r);
 	}

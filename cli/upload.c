@@ -403,6 +403,7 @@ int upload_run(struct upload *upload, struct options_error *error)
 	int r = loop_add_tick(loop, on_tick, upload);
 	if (r == 0) {
 		loop_on_terminate(loop, on_terminate, upload);
+		loop_on_hangup(loop, on_terminate, upload);
 		r = loop_run(loop);
 	}
 	upload->ended_ms = clock_monotonic_ms();
