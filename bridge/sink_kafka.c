@@ -19,8 +19,16 @@ enum { EVENTS_PER_SERVE = 16, LEVEL_CRITICAL = 2 /* as in syslog */ };
 
 enum { MAIN, ALONE, PRODUCER_COUNT };
 
+/* What librdkafka's threads see of us. A dropped client may end long after the sink: whoever comes last frees it. */
+struct watcher {
+	atomic_int users; /* the sink and each client */
+	atomic_int_least64_t connected_ms;
+	void (*log)(int level, const char *text); /* may be NULL */
+};
+
 struct producer {
 	rd_kafka_t *client; /* NULL: not made */
+	struct watcher *watcher;
 	rd_kafka_queue_t *queue;
 	rd_kafka_topic_t
 		*topics[LANE_COUNT]; /* made at first use: asking for a topic may create it */
@@ -31,7 +39,7 @@ struct sink {
 	struct producer producers[PRODUCER_COUNT];
 	int fd; /* of both queues */
 	char cluster_id[CLUSTER_ID_SIZE]; /* expected */
-	atomic_int_least64_t connected_ms; /* written by librdkafka's threads */
+	struct watcher *watcher;
 	rd_kafka_resp_err_t error;
 };
 
@@ -62,12 +70,29 @@ static const struct kafka_setting alone_fixed[] = {
 	{NULL, NULL},
 };
 
+static struct watcher *watcher_new(const struct sink_options *options)
+{
+	struct watcher *watcher = calloc(1, sizeof *watcher);
+	if (watcher != NULL) {
+		atomic_init(&watcher->users, 1);
+		watcher->log = options->log;
+	}
+	return watcher;
+}
+
+static void watcher_release(struct watcher *watcher)
+{
+	if (watcher != NULL && atomic_fetch_sub(&watcher->users, 1) == 1) {
+		free(watcher);
+	}
+}
+
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
-	const struct sink *sink = rd_kafka_opaque(client);
+	const struct watcher *watcher = rd_kafka_opaque(client);
 	(void)facility;
-	if (sink != NULL && sink->options.log != NULL) {
-		sink->options.log(level, text);
+	if (watcher != NULL && watcher->log != NULL) {
+		watcher->log(level, text);
 	}
 }
 
@@ -75,16 +100,16 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
 static int on_connect(
 	int fd, const struct sockaddr *address, int address_size, const char *broker, void *opaque)
 {
-	struct sink *sink = opaque;
+	struct watcher *watcher = opaque;
 	(void)broker;
-	atomic_store(&sink->connected_ms, clock_monotonic_ms());
+	atomic_store(&watcher->connected_ms, clock_monotonic_ms());
 	int r = connect(fd, address, (socklen_t)address_size);
 	return r < 0 && errno != EINPROGRESS ? errno : 0;
 }
 
 int64_t sink_connected_ms(const struct sink *sink)
 {
-	return atomic_load(&sink->connected_ms);
+	return atomic_load(&sink->watcher->connected_ms);
 }
 
 static int producer_open(
@@ -102,7 +127,7 @@ static int producer_open(
 	if (r < 0) {
 		return r;
 	}
-	rd_kafka_conf_set_opaque(conf, sink);
+	rd_kafka_conf_set_opaque(conf, sink->watcher);
 	rd_kafka_conf_set_log_cb(conf, on_log);
 	rd_kafka_conf_set_connect_cb(conf, on_connect);
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
@@ -111,14 +136,20 @@ static int producer_open(
 		rd_kafka_conf_destroy(conf);
 		return -EINVAL;
 	}
+	producer->watcher = sink->watcher;
+	atomic_fetch_add(&sink->watcher->users, 1);
 	producer->queue = rd_kafka_queue_get_main(producer->client);
 	kafka_queue_watch_by(producer->queue, sink->fd);
 	return 0;
 }
 
-static void *destroy(void *client)
+/* `closing` is a copy of its own of the producer. */
+static void *destroy(void *closing)
 {
-	rd_kafka_destroy(client);
+	struct producer *producer = closing;
+	rd_kafka_destroy(producer->client);
+	watcher_release(producer->watcher);
+	free(producer);
 	return NULL;
 }
 
@@ -141,12 +172,19 @@ static void producer_close(struct producer *producer, bool in_background)
 			rd_kafka_topic_destroy(producer->topics[lane]);
 		}
 	}
-	*producer = (struct producer){0};
-	if (in_background && pthread_create(&thread, NULL, destroy, client) == 0) {
-		pthread_detach(thread);
-	} else {
-		rd_kafka_destroy(client);
+	struct watcher *watcher = producer->watcher;
+	struct producer *closing = in_background ? malloc(sizeof *closing) : NULL;
+	if (closing != NULL) {
+		*closing = *producer;
 	}
+	*producer = (struct producer){0};
+	if (closing != NULL && pthread_create(&thread, NULL, destroy, closing) == 0) {
+		pthread_detach(thread);
+		return;
+	}
+	free(closing);
+	rd_kafka_destroy(client);
+	watcher_release(watcher);
 }
 
 int sink_new(const struct sink_options *options, struct sink **ret_sink, struct config_error *error)
@@ -156,8 +194,15 @@ int sink_new(const struct sink_options *options, struct sink **ret_sink, struct 
 		return -ENOMEM;
 	}
 	sink->options = *options;
+	sink->watcher = watcher_new(options);
 	sink->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	int r = sink->fd < 0 ? -errno : producer_open(&sink->producers[MAIN], sink, MAIN, error);
+	int r = sink->fd < 0 ? -errno : 0;
+	if (sink->watcher == NULL) {
+		r = -ENOMEM;
+	}
+	if (r == 0) {
+		r = producer_open(&sink->producers[MAIN], sink, MAIN, error);
+	}
 	if (r < 0) {
 		sink_free(sink);
 		return r;
@@ -177,6 +222,7 @@ struct sink *sink_free(struct sink *sink)
 	if (sink->fd >= 0) {
 		close(sink->fd);
 	}
+	watcher_release(sink->watcher);
 	free(sink);
 	return NULL;
 }
