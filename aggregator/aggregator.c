@@ -49,26 +49,6 @@ static int moved(void *owner)
 	return aggregator->server == NULL ? 0 : server_wake(aggregator->server);
 }
 
-static int decide(void *owner, const struct pipeline *pipeline)
-{
-	struct aggregator *aggregator = owner;
-	bool is_shadow = aggregator->shadow != NULL && pipeline == aggregator->shadow->pipeline;
-	const char *const *text = text_set_list(&pipeline->missing);
-	for (; *text != NULL; text++) {
-		char quoted[1024];
-		log_line(LOG_ERROR,
-			is_shadow ? "the log no longer has what the rebuild needs"
-				  : "the log no longer has what the store needs",
-			"missing=%s", log_quote(*text, strlen(*text), quoted, sizeof quoted));
-		fprintf(stderr, "missing: %s (to go on without it: --accept-gap \"%s\")\n", *text,
-			*text);
-	}
-	aggregator->needs_decision = true;
-	aggregator->is_shadow_refused |= is_shadow;
-	loop_stop(aggregator->loop);
-	return 0;
-}
-
 static void notice(void *owner, const char *what, const char *topic, int32_t partition)
 {
 	(void)owner;
@@ -358,6 +338,29 @@ static int terminate(void *owner)
 	}
 	upkeep_hold(aggregator->upkeep, true);
 	return server_stop(aggregator->server);
+}
+
+/* What was read until now is written first: the log may not have it any more, and the next start must name the same gap. */
+static int decide(void *owner, const struct pipeline *pipeline)
+{
+	struct aggregator *aggregator = owner;
+	bool is_shadow = aggregator->shadow != NULL && pipeline == aggregator->shadow->pipeline;
+	const char *const *text = text_set_list(&pipeline->missing);
+	if (aggregator->needs_decision) {
+		return 0; /* said already */
+	}
+	for (; *text != NULL; text++) {
+		char quoted[1024];
+		log_line(LOG_ERROR,
+			is_shadow ? "the log no longer has what the rebuild needs"
+				  : "the log no longer has what the store needs",
+			"missing=%s", log_quote(*text, strlen(*text), quoted, sizeof quoted));
+		fprintf(stderr, "missing: %s (to go on without it: --accept-gap \"%s\")\n", *text,
+			*text);
+	}
+	aggregator->needs_decision = true;
+	aggregator->is_shadow_refused |= is_shadow;
+	return terminate(aggregator);
 }
 
 static int new_feed(struct aggregator *aggregator, bool is_shadow, struct feed **ret_feed,
