@@ -17,11 +17,11 @@ static int judge_member(const struct view *view, const struct layers *layers,
 	if (member->verdict != MEMBER_UNKNOWN) {
 		return 0;
 	}
-	if (below != NULL && overlay_has_member(below, view->id, member->hash)) {
+	if (below != NULL && overlay_has_member(below, view->id, member->key)) {
 		member->verdict = MEMBER_OLD;
 		return 0;
 	}
-	int r = snapshot_find_member(layers->snapshot, view->id, member->hash);
+	int r = snapshot_find_member(layers->snapshot, view->id, member->key);
 	if (r != 0 && r != STORE_E_ABSENT) {
 		return from_store(r);
 	}

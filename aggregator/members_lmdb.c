@@ -1,22 +1,26 @@
-/* The members of exact distinct counts: put into the flat set in key order, a page after the other, because hashes in the
- * order of rows would visit a large set's pages all over again for each row. */
+/* The members of exact distinct counts: put into the flat set in key order, a page after the other, because members in
+ * the order of rows would visit a large set's pages all over again for each row. */
 #include "aggregator/store_layout.h"
 #include <errno.h>
 #include <lmdb.h>
 #include <stdlib.h>
 
-enum { HASH_SIZE = 16 };
-
 /* A member, and whose it is. */
 struct place {
-	const uint8_t *hash;
+	uint64_t head; /* where it lies, as a number: most comparisons need no more */
+	const uint8_t *key;
 	uint32_t row; /* index in the overlay */
 	uint8_t measure;
 };
 
 static int compare_places(const void *a, const void *b)
 {
-	return memcmp(((const struct place *)a)->hash, ((const struct place *)b)->hash, HASH_SIZE);
+	const struct place *left = a, *right = b;
+
+	if (left->head != right->head) {
+		return left->head < right->head ? -1 : 1;
+	}
+	return memcmp(left->key, right->key, MEMBER_KEY_SIZE);
 }
 
 static size_t count_members(const struct overlay *overlay, uint32_t view_id)
@@ -34,8 +38,11 @@ static void list_members(const struct overlay *overlay, uint32_t view_id, struct
 	for (size_t i = 0; i < row_count; i++) {
 		const struct delta *delta = overlay_row_at(overlay, view_id, i);
 		for (size_t j = 0; j < delta_member_count(delta); j++) {
+			const uint8_t *key = delta_member_at(delta, j);
+			struct unpack head = unpack_of(slice_of(key, MEMBER_PLACE_SIZE));
 			*places++ = (struct place){
-				.hash = delta_member_at(delta, j),
+				.head = unpack_u64(&head),
+				.key = key,
 				.row = (uint32_t)i,
 				.measure = (uint8_t)delta_member_measure(delta, j),
 			};
@@ -44,11 +51,11 @@ static void list_members(const struct overlay *overlay, uint32_t view_id, struct
 }
 
 /* *ret_is_new: it was not there. */
-static int put_member(MDB_cursor *cursor, uint32_t view_id, const uint8_t *hash, bool *ret_is_new)
+static int put_member(MDB_cursor *cursor, uint32_t view_id, const uint8_t *member, bool *ret_is_new)
 {
 	uint8_t bytes[ROW_KEY_SIZE_MAX], seal[SEAL_SIZE];
 	struct slice key;
-	if (!row_key_of(view_id, slice_of(hash, HASH_SIZE), bytes, &key)) {
+	if (!row_key_of(view_id, slice_of(member, MEMBER_KEY_SIZE), bytes, &key)) {
 		return -EINVAL;
 	}
 	pack_big_endian(seal, seal_of(key, slice_of(NULL, 0)), SEAL_SIZE);
@@ -65,7 +72,7 @@ static int put_members(struct MDB_txn *txn, unsigned table, uint32_t view_id,
 	int r = store_from_lmdb(mdb_cursor_open(txn, table, &cursor));
 	for (size_t i = 0; i < count && r == 0; i++) {
 		bool is_new = false;
-		r = put_member(cursor, view_id, places[i].hash, &is_new);
+		r = put_member(cursor, view_id, places[i].key, &is_new);
 		members->counts[places[i].row][places[i].measure] += is_new;
 	}
 	if (cursor != NULL) {

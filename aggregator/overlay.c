@@ -148,9 +148,10 @@ size_t overlay_lower_bound(const struct overlay *overlay, uint32_t view_id, stru
 	return table_lower_bound(&overlay->tables[view_id], key);
 }
 
-bool overlay_has_member(const struct overlay *overlay, uint32_t view_id, const uint8_t hash[16])
+bool overlay_has_member(
+	const struct overlay *overlay, uint32_t view_id, const uint8_t key[MEMBER_KEY_SIZE])
 {
-	return table_has_member(&overlay->tables[view_id], hash);
+	return table_has_member(&overlay->tables[view_id], key);
 }
 
 const struct currencies *overlay_currencies(const struct overlay *overlay, uint32_t view_id)

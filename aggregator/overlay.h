@@ -5,6 +5,7 @@
  * Answers are base + frozen + active. A delta is a measure state like a stored row's, so the same merge serves the
  * commit and the answer. One thread changes it; a frozen overlay is read by the committing thread and by answers. */
 #pragma once
+#include "aggregator/member.h"
 #include "aggregator/view.h"
 
 struct overlay;
@@ -41,14 +42,15 @@ const struct delta *overlay_find(const struct overlay *overlay, uint32_t view_id
 size_t overlay_lower_bound(const struct overlay *overlay, uint32_t view_id, struct slice key);
 
 /* Did any row of this view see this member? */
-bool overlay_has_member(const struct overlay *overlay, uint32_t view_id, const uint8_t hash[16]);
+bool overlay_has_member(
+	const struct overlay *overlay, uint32_t view_id, const uint8_t key[MEMBER_KEY_SIZE]);
 
 struct slice delta_key(const struct delta *delta);
 uint64_t delta_event_count(const struct delta *delta);
-/* Exact distinct members that this delta saw: 128-bit hashes, each already mixed with row key and measure, so that the
- * store keeps one flat set (view id, hash). */
+/* Exact distinct members that this delta saw (member.h): each already knows row and measure, so that the store keeps
+ * one flat set (view id, member). */
 size_t delta_member_count(const struct delta *delta);
-const uint8_t *delta_member_at(const struct delta *delta, size_t index); /* 16 bytes */
+const uint8_t *delta_member_at(const struct delta *delta, size_t index); /* MEMBER_KEY_SIZE bytes */
 size_t delta_member_measure(const struct delta *delta, size_t index); /* whose distinct() it is */
 /* base (a stored row's value, {NULL, 0} when there is none) + delta. new_members[m]: how many of the delta's members
  * of measure m the store did not have. Appends the row's new value. Deterministic bytes: equal multisets of events,

@@ -1,6 +1,5 @@
 /* How one event changes the rows of all views of its kind: first every view plans, then every view counts. */
 #include "aggregator/overlay_plan.h"
-#include "proto/checksum.h"
 #include <errno.h>
 
 /* No number of an event is above 10^9 x 10^18 micros < 2^90, so 2^32 events stay below 2^122: the sums of one overlay
@@ -88,57 +87,14 @@ static void count_stamped(struct overlay *overlay, const struct measure *measure
 	}
 }
 
-/* What distinct() counts, as bytes: false when the event has no such field. */
-static bool member_append(const struct measure *measure, const struct event *event,
-	uint8_t bytes[TEXT_SIZE_MAX + EDGE_ID_SIZE_MAX + 1], size_t *ret_size)
-{
-	struct operand operand = measure->operand;
-	struct slice text = event->text[FIELD_ORDER_ID];
-	size_t size = 0;
-
-	if (operand_type_of(operand) != TYPE_TEXT) {
-		money number = 0;
-		bool is_present = operand_number(operand, event, &number);
-		store_money(bytes, number);
-		*ret_size = sizeof number;
-		return is_present;
-	}
-	if (operand.source == OPERAND_BASKET) {
-		struct slice edge = event->certificate.edge;
-		if (edge.size > EDGE_ID_SIZE_MAX) {
-			return false;
-		}
-		bytes[size++] = (uint8_t)edge.size;
-		memcpy(bytes + size, edge.bytes, edge.size);
-		size += edge.size;
-	} else {
-		operand_text(operand, event, &text);
-	}
-	if (text.size == 0 || text.size > TEXT_SIZE_MAX) {
-		return false;
-	}
-	memcpy(bytes + size, text.bytes, text.size);
-	*ret_size = size + text.size;
-	return true;
-}
-
 static void count_distinct(
 	const struct plan *plan, struct delta *delta, size_t measure, const struct event *event)
 {
-	uint8_t bytes[3 + ROW_KEY_CAPACITY + TEXT_SIZE_MAX + EDGE_ID_SIZE_MAX + 1];
 	struct member member = {.measure = (uint8_t)measure};
-	size_t head_size = 3 + plan->key.size;
-	size_t size = 0;
 
-	bytes[0] = (uint8_t)measure;
-	bytes[1] = (uint8_t)plan->key.size;
-	bytes[2] = (uint8_t)(plan->key.size >> 8);
-	memcpy(bytes + 3, plan->key.bytes, plan->key.size);
-	if (!member_append(&plan->view->measures[measure], event, bytes + head_size, &size)) {
-		return;
-	}
-	checksum_hash128(slice_of(bytes, head_size + size), member.hash);
-	if (table_add_member(plan->table, member.hash)) {
+	if (member_key(
+		    &plan->view->measures[measure], measure, delta_key(delta), event, member.key) &&
+		table_add_member(plan->table, member.key)) {
 		delta->members[delta->member_count++] = member;
 		delta->cells[measure].count++;
 	}

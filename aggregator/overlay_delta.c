@@ -18,7 +18,7 @@ size_t delta_member_count(const struct delta *delta)
 
 const uint8_t *delta_member_at(const struct delta *delta, size_t index)
 {
-	return delta->members[index].hash;
+	return delta->members[index].key;
 }
 
 size_t delta_member_measure(const struct delta *delta, size_t index)

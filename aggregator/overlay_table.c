@@ -191,8 +191,9 @@ int table_reserve_members(struct table *table, size_t count)
 	return 0;
 }
 
-bool table_add_member(struct table *table, const uint8_t hash[MEMBER_HASH_SIZE])
+bool table_add_member(struct table *table, const uint8_t key[MEMBER_KEY_SIZE])
 {
+	const uint8_t *hash = key + MEMBER_PLACE_SIZE;
 	uint8_t *place = table->members[find_member(table, hash)];
 
 	if (!is_free(place)) {
@@ -203,8 +204,10 @@ bool table_add_member(struct table *table, const uint8_t hash[MEMBER_HASH_SIZE])
 	return true;
 }
 
-bool table_has_member(const struct table *table, const uint8_t hash[MEMBER_HASH_SIZE])
+bool table_has_member(const struct table *table, const uint8_t key[MEMBER_KEY_SIZE])
 {
+	const uint8_t *hash = key + MEMBER_PLACE_SIZE;
+
 	return table->member_slot_count > 0 && !is_free(table->members[find_member(table, hash)]);
 }
 

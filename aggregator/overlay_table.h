@@ -5,13 +5,11 @@
 #include "aggregator/overlay.h"
 #include "aggregator/overlay_arena.h"
 
-enum { MEMBER_HASH_SIZE = 16 };
-
 /* Is a member new to the layers below its overlay? Found when an answer asks first. */
 enum verdict { MEMBER_UNKNOWN, MEMBER_NEW, MEMBER_OLD };
 
 struct member {
-	uint8_t hash[MEMBER_HASH_SIZE];
+	uint8_t key[MEMBER_KEY_SIZE];
 	uint8_t measure;
 	uint8_t verdict; /* only answers read and write it, on the loop's thread */
 };
@@ -67,7 +65,7 @@ struct table {
 	size_t place_capacity;
 	size_t row_count;
 	size_t sorted_count; /* places up to here are in key order, those behind in order of arrival */
-	uint8_t (*members)[MEMBER_HASH_SIZE]; /* a set; all zero: free */
+	uint8_t (*members)[MEMBER_HASH_SIZE]; /* the set of their hashes; all zero: free */
 	size_t member_slot_count;
 	size_t member_count;
 	uint64_t member_key[2]; /* secret odd factors: nobody can choose a member's place */
@@ -88,8 +86,8 @@ const struct currencies *overlay_currencies(const struct overlay *overlay, uint3
 /* Room for `count` more members. 0 or -ENOMEM. */
 int table_reserve_members(struct table *table, size_t count);
 /* false when it was there already. */
-bool table_add_member(struct table *table, const uint8_t hash[MEMBER_HASH_SIZE]);
-bool table_has_member(const struct table *table, const uint8_t hash[MEMBER_HASH_SIZE]);
+bool table_add_member(struct table *table, const uint8_t key[MEMBER_KEY_SIZE]);
+bool table_has_member(const struct table *table, const uint8_t key[MEMBER_KEY_SIZE]);
 
 /* Brings the places into key order. 0 or -ENOMEM. */
 int table_sort(struct table *table);

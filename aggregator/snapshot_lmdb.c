@@ -120,11 +120,12 @@ int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *re
 	return 0;
 }
 
-int snapshot_find_member(struct snapshot *snapshot, uint32_t view_id, const uint8_t hash[16])
+int snapshot_find_member(
+	struct snapshot *snapshot, uint32_t view_id, const uint8_t key[MEMBER_KEY_SIZE])
 {
 	uint8_t bytes[ROW_KEY_SIZE_MAX];
 	struct slice whole, value;
-	if (!row_key_of(view_id, slice_of(hash, 16), bytes, &whole)) {
+	if (!row_key_of(view_id, slice_of(key, MEMBER_KEY_SIZE), bytes, &whole)) {
 		return STORE_E_ABSENT;
 	}
 	return snapshot_get(snapshot, TABLE_MEMBERS, whole, &value);

@@ -20,7 +20,7 @@ enum {
 	STORE_E_FULL, /* nothing was written */
 };
 
-enum { STORE_ID_SIZE = 33, STORE_VERSION = 1 };
+enum { STORE_ID_SIZE = 33, STORE_VERSION = 2 };
 
 /* What the environment says about itself. Generations are numbered from 1; 0: none. */
 struct store_root {
@@ -73,7 +73,8 @@ int snapshot_row(
 /* Rows of one view, without walking. 0, STORE_E_CORRUPT, -errno. */
 int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count);
 /* Is this member counted? 0, STORE_E_ABSENT, STORE_E_CORRUPT, -errno. */
-int snapshot_find_member(struct snapshot *snapshot, uint32_t view_id, const uint8_t hash[16]);
+int snapshot_find_member(
+	struct snapshot *snapshot, uint32_t view_id, const uint8_t key[MEMBER_KEY_SIZE]);
 
 /* Rows of one view in key order, from the first key >= `from`. */
 struct row_cursor {
@@ -90,7 +91,7 @@ void row_cursor_close(struct row_cursor *cursor);
 /* What else a generation holds, each a flat table. */
 enum store_table {
 	TABLE_ROWS, /* view id, row key -> row */
-	TABLE_MEMBERS, /* view id, hash -> nothing */
+	TABLE_MEMBERS, /* view id, member_key -> nothing */
 	TABLE_STREAMS, /* stream_key -> stream_encode */
 	TABLE_OFFSETS, /* position_key -> position_encode */
 	TABLE_SUMMARY, /* SUMMARY_LEDGER -> ledger_encode; view id -> view_summary_encode */

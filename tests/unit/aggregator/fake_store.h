@@ -12,7 +12,7 @@ struct fake_row {
 
 struct fake_member {
 	uint32_t view_id;
-	uint8_t hash[16];
+	uint8_t key[MEMBER_KEY_SIZE];
 };
 
 /* A snapshot is the fake store itself: what changes it while it is read shows at once, as after a renewal. */
@@ -92,9 +92,9 @@ static inline void fake_put(
 	store->count++;
 }
 
-static inline bool fake_add_member(struct snapshot *store, uint32_t view_id, const uint8_t *hash)
+static inline bool fake_add_member(struct snapshot *store, uint32_t view_id, const uint8_t *key)
 {
-	if (snapshot_find_member(store, view_id, hash) == 0) {
+	if (snapshot_find_member(store, view_id, key) == 0) {
 		return false;
 	}
 	if (store->member_count == store->member_capacity) {
@@ -105,7 +105,7 @@ static inline bool fake_add_member(struct snapshot *store, uint32_t view_id, con
 	}
 	struct fake_member *member = &store->members[store->member_count++];
 	member->view_id = view_id;
-	memcpy(member->hash, hash, sizeof member->hash);
+	memcpy(member->key, key, sizeof member->key);
 	return true;
 }
 
@@ -164,12 +164,13 @@ int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *re
 	return 0;
 }
 
-int snapshot_find_member(struct snapshot *snapshot, uint32_t view_id, const uint8_t hash[16])
+int snapshot_find_member(
+	struct snapshot *snapshot, uint32_t view_id, const uint8_t key[MEMBER_KEY_SIZE])
 {
 	for (size_t i = 0; i < snapshot->member_count; i++) {
 		const struct fake_member *member = &snapshot->members[i];
 		if (member->view_id == view_id &&
-			memcmp(member->hash, hash, sizeof member->hash) == 0) {
+			memcmp(member->key, key, sizeof member->key) == 0) {
 			return 0;
 		}
 	}

@@ -300,8 +300,8 @@ static void test_members_belong_to_their_row_and_measure(void **state)
 	for (size_t i = 0; i < delta_member_count(other); i++) {
 		assert_true(overlay_has_member(overlay, 0, delta_member_at(other, i)));
 		for (size_t j = 0; j < delta_member_count(same); j++) {
-			assert_memory_not_equal(
-				delta_member_at(other, i), delta_member_at(same, j), 16);
+			assert_memory_not_equal(delta_member_at(other, i), delta_member_at(same, j),
+				MEMBER_KEY_SIZE);
 		}
 	}
 	overlay_free(overlay);
@@ -379,7 +379,7 @@ static void test_events_of_a_kind_without_views_are_taken(void **state)
 	assert_int_equal(overlay_event_count(overlay), 1);
 	for (uint32_t id = 0; id < view_set_count(views); id++) {
 		assert_int_equal(overlay_matched(overlay, id) + overlay_unmatched(overlay, id), 0);
-		assert_false(overlay_has_member(overlay, id, (const uint8_t[16]){1}));
+		assert_false(overlay_has_member(overlay, id, (const uint8_t[MEMBER_KEY_SIZE]){1}));
 		assert_null(overlay_find(overlay, id, slice_of("x", 1)));
 	}
 	assert_null(overlay_free(overlay));

@@ -173,8 +173,8 @@ static void test_members_are_counted_once(void **state)
 	assert_int_equal(row_read(stores, value, &row), 0);
 	assert_int_equal(row.event_count, 6);
 	assert_int_equal(row.cells[2].count, 1); /* basket_count */
-	assert_int_equal(
-		snapshot_find_member(snapshot, id_of(fixture, "stores"), (const uint8_t[16]){1}),
+	assert_int_equal(snapshot_find_member(snapshot, id_of(fixture, "stores"),
+				 (const uint8_t[MEMBER_KEY_SIZE]){1}),
 		STORE_E_ABSENT);
 	snapshot_end(snapshot);
 }
