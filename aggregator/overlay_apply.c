@@ -102,7 +102,10 @@ static void count_distinct(
 
 static void count_event(struct overlay *overlay, struct plan *plan, const struct event *event)
 {
-	struct delta *delta = plan->delta == NULL ? insert_row(overlay, plan) : plan->delta;
+	if (plan->delta == NULL) {
+		plan->delta = insert_row(overlay, plan);
+	}
+	struct delta *delta = plan->delta;
 
 	delta->event_count++;
 	plan->table->matched++;

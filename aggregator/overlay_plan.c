@@ -14,12 +14,23 @@ uint64_t overlay_hash(const struct overlay *overlay, struct slice key)
 	return hash;
 }
 
+/* Events that come one after the other are often of one row: then the last one is found without a look at the table. */
+static void find_row(const struct overlay *overlay, struct plan *plan)
+{
+	struct slice key = row_key_slice(&plan->key);
+
+	if (plan->delta != NULL && slice_equal(delta_key(plan->delta), key)) {
+		return;
+	}
+	plan->hash = overlay_hash(overlay, key);
+	plan->delta = table_find(plan->table, plan->hash, key);
+}
+
 void plan_row(struct overlay *overlay, struct plan *plan, const struct event *event,
 	struct slice letter_code)
 {
 	plan->key.size = 0;
 	plan->longs_size = 0;
-	plan->delta = NULL;
 	plan->is_admitted = view_admits(plan->view, event);
 	plan->is_matched = plan->is_admitted &&
 			   view_group_values(plan->view, event, letter_code, plan->values);
@@ -31,8 +42,7 @@ void plan_row(struct overlay *overlay, struct plan *plan, const struct event *ev
 		}
 	}
 	if (plan->is_matched) {
-		plan->hash = overlay_hash(overlay, row_key_slice(&plan->key));
-		plan->delta = table_find(plan->table, plan->hash, row_key_slice(&plan->key));
+		find_row(overlay, plan);
 	}
 }
 

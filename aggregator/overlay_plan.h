@@ -10,8 +10,8 @@ enum { MEMBERS_IN_ARENA = 2 };
 struct plan {
 	const struct view *view;
 	struct table *table;
-	struct delta *delta; /* NULL: a new row */
-	uint64_t hash;
+	struct delta *delta; /* the event's row, NULL: a new one; between events, the last one's */
+	uint64_t hash; /* of a new row's key */
 	bool is_admitted; /* by `where` */
 	bool is_matched; /* has every group field */
 	struct row_key key;
