@@ -206,6 +206,8 @@ static void collect(void *owner)
 		bytes += tracker->lane_bytes[lane];
 	}
 	metric_set(bridge->numbers.sessions, (double)sessions_count(bridge->sessions));
+	metric_set(bridge->numbers.edge_id_conflict,
+		(double)sessions_conflict_count(bridge->sessions));
 	metric_set(bridge->numbers.unacked_batches, (double)tracker->batch_count);
 	metric_set(bridge->numbers.unacked_records, (double)tracker->record_count);
 	metric_set(bridge->numbers.queue_bytes, (double)bytes);

@@ -65,6 +65,8 @@ static void add_traffic(struct bridge_metrics *set)
 		gauge(set, "till_bridge_queue_bytes", "bytes of events waiting for Kafka's report");
 	set->edge_id_conflicts = counter(set, "till_bridge_edge_id_conflicts_total", "",
 		"sessions opened while another run of the same edge id was alive");
+	set->edge_id_conflict = gauge(set, "till_edge_id_conflict",
+		"sessions beside which another run of the same edge id lives now");
 	set->frames_bad =
 		counter(set, "till_bridge_frames_bad_total", "", "frames that broke the protocol");
 	set->acks_deferred = counter(set, "till_bridge_acks_deferred_total", "",

@@ -137,6 +137,17 @@ size_t sessions_count(const struct sessions *sessions)
 	return sessions->count;
 }
 
+size_t sessions_conflict_count(const struct sessions *sessions)
+{
+	const struct session *session;
+	size_t count = 0;
+	TAILQ_FOREACH(session, &sessions->all, all)
+	{
+		count += find_run(sessions, session_edge(session), session->run, true) != NULL;
+	}
+	return count;
+}
+
 struct session *sessions_first(const struct sessions *sessions)
 {
 	return TAILQ_FIRST(&sessions->all);

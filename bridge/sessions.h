@@ -58,6 +58,8 @@ struct session *sessions_of_other_run(
 	const struct sessions *sessions, struct slice edge, uint64_t run);
 
 size_t sessions_count(const struct sessions *sessions);
+/* Sessions beside which another run of the same edge lives now. */
+size_t sessions_conflict_count(const struct sessions *sessions);
 /* For walks; a walk may close the session it is at if it took its successor before. */
 struct session *sessions_first(const struct sessions *sessions);
 struct session *sessions_next(const struct session *session);

@@ -93,6 +93,7 @@ def test_a_second_live_run_of_one_edge_id_raises_the_alarm_and_loses_nothing(pip
         assert Sender(twin.ready["listen"][0]).ask([order(2)])["ok"]
         assert Sender(pipe.endpoint("store-1")).ask([order(3)])["ok"]
         wait_until(lambda: pipe.bridges[0].metric("till_bridge_edge_id_conflicts_total") >= 1, "the alarm")
+        assert pipe.bridges[0].metric("till_edge_id_conflict") == 2, "both runs of the one edge"
         wait_until(lambda: twin.metric("till_edge_spool_events") == 0, "the twin's event delivered")
         pipe.wait_settled()
         assert pipe.client.rows("get", view="products", key=["tea", "XXX"])[0]["order_count"] == 3

@@ -58,7 +58,10 @@ static void test_another_run_of_an_edge_lives_beside_the_first(void **state)
 	struct session *first = begin("p1", "uk", 1);
 	assert_null(sessions_of_other_run(sessions, slice_of_text("uk"), 1));
 	assert_ptr_equal(sessions_of_other_run(sessions, slice_of_text("uk"), 2), first);
+	begin("p3", "fr", 2);
+	assert_int_equal(sessions_conflict_count(sessions), 0);
 	struct session *second = begin("p2", "uk", 2);
+	assert_int_equal(sessions_conflict_count(sessions), 2);
 	assert_ptr_equal(sessions_of_run(sessions, slice_of_text("uk"), 1), first);
 	assert_ptr_equal(sessions_of_run(sessions, slice_of_text("uk"), 2), second);
 	assert_ptr_equal(sessions_of_other_run(sessions, slice_of_text("uk"), 2), first);
