@@ -109,6 +109,11 @@ static int on_hello(struct reception *reception, const struct message *message,
 			"Kafka was not reached yet");
 		return 0;
 	}
+	if (reception->is_kafka_away) {
+		post_bye(reception->post, peer, hello->session, BYE_NOT_READY,
+			"Kafka can not be reached");
+		return 0;
+	}
 	return welcome(reception, &start);
 }
 

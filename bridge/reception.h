@@ -14,6 +14,7 @@ struct reception {
 	const struct topics *topics;
 	uint64_t topics_hash;
 	char cluster_id[CLUSTER_ID_SIZE]; /* "": not known yet, nobody is let in */
+	bool is_kafka_away; /* since the last look: who comes now may find another bridge that has it */
 	bool is_stopping;
 	struct wire_range ranges[WIRE_RANGES_MAX]; /* for the decoder */
 };

@@ -14,6 +14,7 @@ static void set_connected(struct upkeep *upkeep, bool is_connected, const char *
 {
 	char quoted[2 * LANE_WHY_SIZE];
 	snprintf(upkeep->why, sizeof upkeep->why, "%s", why);
+	upkeep->parts.reception->is_kafka_away = !is_connected;
 	if (upkeep->is_connected == is_connected) {
 		return;
 	}

@@ -205,6 +205,25 @@ static void test_nobody_is_let_in_before_the_cluster_is_known(void **state)
 	assert_int_equal(sessions_count(sessions), 0);
 }
 
+/* A WELCOME says that events can be delivered. Who is inside stays: its batches lie with the producer. */
+static void test_nobody_is_let_in_while_kafka_is_away(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	reception.is_kafka_away = true;
+	say_hello("p2", 8, 200);
+	hear_bye("p2", 200, BYE_NOT_READY);
+	say_hello("p3", 7, 300); /* the run of the first: that one is not replaced for nothing */
+	hear_bye("p3", 300, BYE_NOT_READY);
+	assert_int_equal(sessions_count(sessions), 1);
+	assert_int_equal(sent_count, read_count);
+	reception.is_kafka_away = false;
+	say_hello("p3", 7, 301);
+	hear_bye("p1", 100, BYE_REPLACED);
+	hear("p3", WIRE_WELCOME);
+}
+
 static void test_nobody_is_let_in_while_stopping(void **state)
 {
 	(void)state;
@@ -449,6 +468,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(test_hello_is_answered_by_welcome),
 		CASE(test_nobody_is_let_in_before_the_cluster_is_known),
+		CASE(test_nobody_is_let_in_while_kafka_is_away),
 		CASE(test_nobody_is_let_in_while_stopping),
 		CASE(test_another_version_is_told_so),
 		CASE(test_a_batch_is_acknowledged_after_its_delivery_with_the_credit),

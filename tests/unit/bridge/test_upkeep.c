@@ -213,8 +213,10 @@ static void test_a_broken_connection_is_said_with_its_start(void **state)
 {
 	(void)state;
 	upkeep_see(&upkeep, &sight);
+	assert_false(reception.is_kafka_away);
 	upkeep_disconnected(&upkeep, "_ALL_BROKERS_DOWN", "1/1 brokers are down");
 	assert_described(true, "since 2010-12-01T08:26:00.000Z: _ALL_BROKERS_DOWN");
+	assert_true(reception.is_kafka_away);
 	upkeep_work(&upkeep);
 	assert_int_equal(hurried_count, 1);
 	pipeline.wall_ms += 60000;
@@ -226,6 +228,7 @@ static void test_a_broken_connection_is_said_with_its_start(void **state)
 	sight.is_reached = true;
 	upkeep_see(&upkeep, &sight);
 	assert_described(true, "ok\n");
+	assert_false(reception.is_kafka_away);
 }
 
 static void test_the_watch_is_not_hurried_all_the_time(void **state)
