@@ -15,12 +15,21 @@ enum {
 	ORDERS_A_ROUND = 64,
 };
 
+/* A link, and whose events it brings. */
+struct line {
+	struct courier *courier;
+	struct link *link;
+};
+
 struct courier {
 	struct courier_options options;
 	char bridges[SENDER_BRIDGES_MAX][ENDPOINT_SIZE];
 	char program[WIRE_PROGRAM_SIZE_MAX + 1];
-	struct link *link;
+	struct line lines[2];
+	struct line *session_line; /* one of them: the sender's */
+	struct line *probe_line; /* the other */
 	struct sender sender;
+	struct probe probe;
 	struct buffer events; /* of the batch at hand */
 	struct buffer frame;
 	struct wire_range ranges[WIRE_RANGES_MAX];
@@ -110,15 +119,29 @@ static uint64_t new_session(void)
 
 static int on_connected(void *owner)
 {
-	struct courier *courier = owner;
-	sender_connected(&courier->sender, new_session(), loop_now_ms(courier->options.loop));
+	const struct line *line = owner;
+	struct courier *courier = line->courier;
+	int64_t now_ms = loop_now_ms(courier->options.loop);
+
+	if (line == courier->session_line) {
+		sender_connected(&courier->sender, new_session(), now_ms);
+	} else {
+		probe_connected(&courier->probe, new_session(), now_ms);
+	}
 	return 0;
 }
 
 static int on_disconnected(void *owner)
 {
-	struct courier *courier = owner;
-	sender_disconnected(&courier->sender, loop_now_ms(courier->options.loop));
+	const struct line *line = owner;
+	struct courier *courier = line->courier;
+	int64_t now_ms = loop_now_ms(courier->options.loop);
+
+	if (line == courier->session_line) {
+		sender_disconnected(&courier->sender, now_ms);
+	} else {
+		probe_disconnected(&courier->probe, now_ms);
+	}
 	return 0;
 }
 
@@ -140,15 +163,58 @@ static int keep_cluster(struct courier *courier)
 	return r == SPOOL_E_FULL ? 0 : r; /* full: at the next ACK */
 }
 
+/* The probe's link becomes the session's, and the other way round. */
+static void move(struct courier *courier, const struct wire_message *welcome, int64_t now_ms)
+{
+	struct line *old_line = courier->session_line;
+	uint64_t old_session = courier->sender.session;
+	const struct sender_move move = {
+		.bridge = courier->probe.bridge,
+		.session = courier->probe.session,
+		.welcome = welcome,
+	};
+
+	log_line(LOG_WARNING, "the bridge does not reach Kafka, another one does: moving there",
+		"from=%s to=%s", courier->bridges[courier->sender.bridge],
+		courier->bridges[move.bridge]);
+	courier->session_line = courier->probe_line;
+	courier->probe_line = old_line;
+	sender_move(&courier->sender, &move, now_ms);
+	probe_moved(&courier->probe, old_session, now_ms);
+}
+
+static void take_answer(struct courier *courier, const struct wire_message *message, int64_t now_ms)
+{
+	bool is_welcome = sender_could_move(&courier->sender, message);
+
+	if (probe_heard(&courier->probe, message, is_welcome, now_ms)) {
+		move(courier, message, now_ms);
+	}
+}
+
+static void take_garbage(struct courier *courier, const struct line *line, int64_t now_ms)
+{
+	if (line == courier->session_line) {
+		sender_heard_garbage(&courier->sender, now_ms);
+	} else {
+		probe_heard_garbage(&courier->probe, now_ms);
+	}
+}
+
 static int on_frame(void *owner, struct slice frame)
 {
-	struct courier *courier = owner;
+	const struct line *line = owner;
+	struct courier *courier = line->courier;
 	struct wire_message message;
 	struct complaint complaint;
 	int64_t now_ms = loop_now_ms(courier->options.loop);
 
 	if (wire_decode(frame, courier->ranges, &message, &complaint) != 0) {
-		sender_heard_garbage(&courier->sender, now_ms);
+		take_garbage(courier, line, now_ms);
+		return 0;
+	}
+	if (line == courier->probe_line) {
+		take_answer(courier, &message, now_ms);
 		return 0;
 	}
 	int r = sender_heard(
@@ -160,30 +226,41 @@ static int on_frame(void *owner, struct slice frame)
 
 static int open_link(struct courier *courier, const struct sender_order *order, int64_t now_ms)
 {
-	int r = link_open(courier->link, courier->bridges[order->bridge]);
+	int r = link_open(courier->session_line->link, courier->bridges[order->bridge]);
 	if (r < 0) {
 		sender_disconnected(&courier->sender, now_ms);
 	}
 	return r == -ENOMEM ? r : 0;
 }
 
-static int send_message(struct courier *courier, struct sender_order *order, int64_t now_ms)
+/* HELLO or BYE. A link that does not take it is `*ret_is_lost`. */
+static int send_message(
+	struct courier *courier, struct link *link, struct wire_message *message, bool *ret_is_lost)
 {
-	if (order->message.type == WIRE_HELLO) {
-		order->message.hello.edge = slice_of_text(courier->options.edge);
-		order->message.hello.run = desk_view(courier->options.desk).run;
-		order->message.hello.program = slice_of_text(courier->program);
+	if (message->type == WIRE_HELLO) {
+		message->hello.edge = slice_of_text(courier->options.edge);
+		message->hello.run = desk_view(courier->options.desk).run;
+		message->hello.program = slice_of_text(courier->program);
 	}
 	buffer_clear(&courier->frame);
-	wire_encode(&order->message, &courier->frame);
+	wire_encode(message, &courier->frame);
 	if (courier->frame.error != 0) {
 		return courier->frame.error;
 	}
 	struct iovec frame = {courier->frame.bytes, courier->frame.size};
-	if (link_send(courier->link, &frame) != 0) {
+	*ret_is_lost = link_send(link, &frame) != 0;
+	return 0;
+}
+
+static int send_for_session(struct courier *courier, struct sender_order *order, int64_t now_ms)
+{
+	bool is_lost = false;
+
+	int r = send_message(courier, courier->session_line->link, &order->message, &is_lost);
+	if (is_lost) {
 		sender_disconnected(&courier->sender, now_ms);
 	}
-	return 0;
+	return r;
 }
 
 static int set_aside(struct courier *courier, enum kind lane, uint64_t index)
@@ -223,7 +300,7 @@ static int send_batch(struct courier *courier, const struct sender_order *order,
 		return courier->frame.error;
 	}
 	struct iovec frame = {courier->frame.bytes, courier->frame.size};
-	int r = link_send(courier->link, &frame);
+	int r = link_send(courier->session_line->link, &frame);
 	if (r == LINK_E_AGAIN) {
 		sender_held(sender, now_ms);
 		return 0;
@@ -274,16 +351,70 @@ static int carry_out(struct courier *courier, struct sender_order *order, int64_
 	case SENDER_OPEN:
 		return open_link(courier, order, now_ms);
 	case SENDER_SEND:
-		return send_message(courier, order, now_ms);
+		return send_for_session(courier, order, now_ms);
 	case SENDER_READ:
 		return read_and_send(courier, order, now_ms);
 	case SENDER_CLOSE:
-		link_close(courier->link);
+		link_close(courier->session_line->link);
 		return 0;
 	case SENDER_WAIT:
 		break;
 	}
 	return 0;
+}
+
+/* ---- the probe's orders */
+
+static int open_probe(struct courier *courier, uint32_t bridge, int64_t now_ms)
+{
+	int r = link_open(courier->probe_line->link, courier->bridges[bridge]);
+	if (r < 0) {
+		probe_disconnected(&courier->probe, now_ms);
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+static int carry_out_probe(struct courier *courier, struct probe_order *order, int64_t now_ms)
+{
+	bool is_lost = false;
+	int r = 0;
+
+	switch (order->act) {
+	case PROBE_OPEN:
+		return open_probe(courier, order->bridge, now_ms);
+	case PROBE_SEND:
+		r = send_message(courier, courier->probe_line->link, &order->message, &is_lost);
+		if (is_lost) {
+			probe_disconnected(&courier->probe, now_ms);
+		}
+		return r;
+	case PROBE_CLOSE:
+		link_close(courier->probe_line->link);
+		return 0;
+	case PROBE_WAIT:
+		break;
+	}
+	return 0;
+}
+
+static int tick_probe(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	const struct sender *sender = &courier->sender;
+	const struct probe_sight sight = {
+		.stuck_since_ms = sender_stuck_since_ms(sender),
+		.acked = sender->counts.batches_acked,
+		.bridge = sender->bridge,
+		.bridge_count = sender->bridge_count,
+	};
+	struct probe_order order;
+	int r = 0;
+
+	do {
+		probe_step(&courier->probe, &sight, now_ms, &order);
+		r = carry_out_probe(courier, &order, now_ms);
+	} while (r == 0 && order.act != PROBE_WAIT);
+	*ret_wait_ms = order.wait_ms;
+	return r;
 }
 
 static void see_ends(struct courier *courier)
@@ -295,12 +426,11 @@ static void see_ends(struct courier *courier)
 	}
 }
 
-int courier_tick(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms)
+static int tick_sender(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	struct sender_order order = {.act = SENDER_WAIT};
 	int r = 0;
 
-	see_ends(courier);
 	for (int i = 0; r == 0 && i < ORDERS_A_ROUND; i++) {
 		sender_step(&courier->sender, now_ms, &order);
 		if (order.act == SENDER_WAIT) {
@@ -308,8 +438,22 @@ int courier_tick(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms)
 		}
 		r = carry_out(courier, &order, now_ms);
 	}
-	note_changes(courier);
 	*ret_wait_ms = order.act == SENDER_WAIT ? order.wait_ms : 0;
+	return r;
+}
+
+int courier_tick(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	int64_t sender_ms = 0;
+	int64_t probe_ms = 0;
+
+	see_ends(courier);
+	int r = tick_sender(courier, now_ms, &sender_ms);
+	if (r == 0) {
+		r = tick_probe(courier, now_ms, &probe_ms);
+	}
+	note_changes(courier);
+	*ret_wait_ms = sender_ms < probe_ms ? sender_ms : probe_ms;
 	return r;
 }
 
@@ -331,6 +475,21 @@ static uint32_t read_bridges(struct courier *courier, const char *list)
 	return count;
 }
 
+static int make_line(struct courier *courier, struct line *line)
+{
+	const struct link_options options = {
+		.context = courier->options.context,
+		.loop = courier->options.loop,
+		.owner = line,
+		.connected = on_connected,
+		.disconnected = on_disconnected,
+		.frame = on_frame,
+	};
+
+	line->courier = courier;
+	return link_new(&options, &line->link);
+}
+
 int courier_new(const struct courier_options *options, struct courier **ret_courier)
 {
 	struct courier *courier = calloc(1, sizeof *courier);
@@ -347,15 +506,12 @@ int courier_new(const struct courier_options *options, struct courier **ret_cour
 	const struct spool_identity *identity = spool_identity(options->spool);
 	sender_set_cluster(&courier->sender, identity->cluster, identity->topics_hash,
 		options->accept_cluster);
-	struct link_options link = {
-		.context = options->context,
-		.loop = options->loop,
-		.owner = courier,
-		.connected = on_connected,
-		.disconnected = on_disconnected,
-		.frame = on_frame,
-	};
-	int r = link_new(&link, &courier->link);
+	courier->session_line = &courier->lines[0];
+	courier->probe_line = &courier->lines[1];
+	int r = make_line(courier, courier->session_line);
+	if (r == 0) {
+		r = make_line(courier, courier->probe_line);
+	}
 	if (r < 0) {
 		courier_free(courier);
 		return r;
@@ -369,7 +525,8 @@ struct courier *courier_free(struct courier *courier)
 	if (courier == NULL) {
 		return NULL;
 	}
-	link_free(courier->link);
+	link_free(courier->lines[0].link);
+	link_free(courier->lines[1].link);
 	buffer_deinit(&courier->events);
 	buffer_deinit(&courier->frame);
 	free(courier);
@@ -379,6 +536,11 @@ struct courier *courier_free(struct courier *courier)
 const struct sender *courier_sender(const struct courier *courier)
 {
 	return &courier->sender;
+}
+
+const struct probe *courier_probe(const struct courier *courier)
+{
+	return &courier->probe;
 }
 
 const char *courier_bridge(const struct courier *courier)

@@ -2,6 +2,7 @@
  * hands acknowledged blocks to the desk for deletion. Wiring: it logs, and decides nothing. One thread. */
 #pragma once
 #include "edge/desk.h"
+#include "edge/probe.h"
 #include "edge/sender.h"
 #include "edge/spool.h"
 #include "runtime/socket.h"
@@ -27,6 +28,7 @@ int courier_tick(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms);
 void courier_stop(struct courier *courier, int64_t now_ms);
 
 const struct sender *courier_sender(const struct courier *courier);
+const struct probe *courier_probe(const struct courier *courier);
 /* The endpoint of the present bridge, or of the next one to try. */
 const char *courier_bridge(const struct courier *courier);
 /* Since when there is no session (wall clock); 0 while there is one. */

@@ -71,11 +71,13 @@ static void write_link_state(const struct edge *edge, FILE *out)
 {
 	const struct sender *sender = courier_sender(edge->courier);
 	char since[TIMESTAMP_TEXT_SIZE];
+	char words[4 * sizeof sender->end_words];
 
 	if (sender->state == SENDER_IN_SESSION) {
 		fputs("ready\n", out);
 		for (int i = 0; i < LANE_COUNT; i++) {
-			if (sender->lanes[i].waiting) {
+			const struct sender_lane *lane = &sender->lanes[i];
+			if (lane->waiting && !sender_lane_is_drained(lane)) {
 				fprintf(out, "lane %s: the bridge waits for Kafka\n",
 					kind_name((enum kind)i));
 			}
@@ -89,6 +91,12 @@ static void write_link_state(const struct edge *edge, FILE *out)
 			"belongs to (%s), "
 			"since %s; if that is meant: --accept-cluster %s\n",
 			sender->offered_cluster, sender->cluster, since, sender->offered_cluster);
+		return;
+	}
+	if (sender->end == SENDER_END_BYE && sender->bye_code == BYE_NOT_READY) {
+		fprintf(out, "buffering, the bridge is not ready since %s, it says: %s\n", since,
+			log_quote(
+				sender->end_words, strlen(sender->end_words), words, sizeof words));
 		return;
 	}
 	fprintf(out, "buffering, bridge unreachable since %s\n", since);

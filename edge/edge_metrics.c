@@ -16,7 +16,7 @@ struct edge_metrics {
 	struct metric *deleted_events[KIND_COUNT], *last_seq[KIND_COUNT];
 	struct metric *commits, *sent, *resent, *acked, *unacked_batches;
 	struct metric *nacked[NACK_BUSY + 1];
-	struct metric *sessions, *connected, *failovers, *conflicts, *stale;
+	struct metric *sessions, *connected, *failovers, *probes, *conflicts, *stale;
 };
 
 static const double commit_bounds[] = {
@@ -140,6 +140,8 @@ static void add_sender(struct edge_metrics *set)
 	set->connected = gauge(set, "till_edge_bridge_connected", "1 while there is a session");
 	set->failovers = counter(set, "till_edge_bridge_failovers_total",
 		"sessions with another bridge than the one before");
+	set->probes = counter(set, "till_edge_bridge_probes_total",
+		"times that another bridge was asked because the present one waits for Kafka");
 	set->conflicts = counter(set, "till_edge_id_conflicts_total",
 		"times that another process took over this edge's id and run");
 	set->stale = counter(set, "till_edge_stale_frames_total",
@@ -215,8 +217,11 @@ static void collect_spool(struct edge_metrics *set, struct spool *spool, int64_t
 	}
 }
 
-static void collect_sender(struct edge_metrics *set, const struct sender *sender)
+static void collect_sender(struct edge_metrics *set, const struct courier *courier)
 {
+	const struct sender *sender = courier_sender(courier);
+	const struct probe *probe = courier_probe(courier);
+
 	metric_set(set->sent, (double)sender->counts.batches_sent);
 	metric_set(set->resent, (double)sender->counts.batches_resent);
 	metric_set(set->acked, (double)sender->counts.batches_acked);
@@ -224,8 +229,9 @@ static void collect_sender(struct edge_metrics *set, const struct sender *sender
 	metric_set(set->sessions, (double)sender->counts.sessions);
 	metric_set(set->connected, sender->state == SENDER_IN_SESSION ? 1 : 0);
 	metric_set(set->failovers, (double)sender->counts.failovers);
+	metric_set(set->probes, (double)probe->asked);
 	metric_set(set->conflicts, (double)sender->counts.id_conflicts);
-	metric_set(set->stale, (double)sender->counts.stale_frames);
+	metric_set(set->stale, (double)(sender->counts.stale_frames + probe->stale_frames));
 	for (int i = NACK_DELIVERY_FAILED; i <= NACK_BUSY; i++) {
 		metric_set(set->nacked[i], (double)sender->counts.batches_nacked[i]);
 	}
@@ -240,5 +246,5 @@ void edge_metrics_collect(struct edge_metrics *set, const struct desk *desk, str
 {
 	collect_intake(set, desk);
 	collect_spool(set, spool, wall_ms);
-	collect_sender(set, courier_sender(courier));
+	collect_sender(set, courier);
 }

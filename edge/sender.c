@@ -22,6 +22,7 @@ void sender_init(struct sender *sender, uint32_t bridge_count, int64_t now_ms)
 	sender->bridge_count = bridge_count;
 	sender->retry_at_ms = now_ms;
 	sender->down_since_ms = now_ms;
+	sender->stuck_since_ms = -1;
 }
 
 void sender_set_cluster(
@@ -126,6 +127,17 @@ static int64_t retry_delay_ms(const struct sender *sender)
 	return delay_ms + (int64_t)(sender->session % (uint64_t)(delay_ms / 4 + 1));
 }
 
+static void leave_session(struct sender *sender)
+{
+	give_back_all(sender);
+	for (int i = 0; i < LANE_COUNT; i++) {
+		sender->lanes[i].waiting = false;
+		sender->lanes[i].starved = false;
+		sender->lanes[i].credit = 0;
+	}
+	sender->stuck_since_ms = -1;
+}
+
 static void end_session(
 	struct sender *sender, enum sender_end end, enum bye_code farewell, int64_t now_ms)
 {
@@ -135,12 +147,7 @@ static void end_session(
 	if (sender->state == SENDER_IN_SESSION) {
 		sender->down_since_ms = now_ms;
 	}
-	give_back_all(sender);
-	for (int i = 0; i < LANE_COUNT; i++) {
-		sender->lanes[i].waiting = false;
-		sender->lanes[i].starved = false;
-		sender->lanes[i].credit = 0;
-	}
+	leave_session(sender);
 	sender->end = end;
 	sender->ended++;
 	sender->failures = was_long ? 1 : sender->failures + 1;
@@ -179,17 +186,22 @@ static bool has_link(const struct sender *sender)
 	       sender->state == SENDER_IN_SESSION;
 }
 
+static void number_from_one(struct sender *sender, uint64_t session, int64_t now_ms)
+{
+	sender->session = session;
+	sender->next_number = 1;
+	sender->heard_ms = now_ms;
+	sender->owed_since_ms = now_ms;
+	sender->hold_until_ms = now_ms;
+}
+
 void sender_connected(struct sender *sender, uint64_t session, int64_t now_ms)
 {
 	if (sender->state != SENDER_CONNECTING) {
 		return; /* a second CONNECTED: the first one's DISCONNECTED ends it */
 	}
-	sender->session = session;
-	sender->next_number = 1;
+	number_from_one(sender, session, now_ms);
 	sender->greet = true;
-	sender->heard_ms = now_ms;
-	sender->owed_since_ms = now_ms;
-	sender->hold_until_ms = now_ms;
 	enter(sender, SENDER_GREETING, now_ms);
 }
 
@@ -230,6 +242,20 @@ static bool cluster_is_ours(const struct sender *sender)
 		       sender->offered_hash == sender->topics_hash);
 }
 
+static void begin_session(struct sender *sender, const struct wire_message *message, int64_t now_ms)
+{
+	sender->batch_size_max = message->welcome.batch_size_max < BATCH_SIZE_MAX
+					 ? message->welcome.batch_size_max
+					 : BATCH_SIZE_MAX;
+	take_credit(sender, message->welcome.credit);
+	if (sender->counts.sessions > 0 && sender->bridge != sender->last_bridge) {
+		sender->counts.failovers++;
+	}
+	sender->last_bridge = sender->bridge;
+	sender->counts.sessions++;
+	enter(sender, SENDER_IN_SESSION, now_ms);
+}
+
 static void hear_welcome(struct sender *sender, const struct wire_message *message, int64_t now_ms)
 {
 	if (message->welcome.version != WIRE_VERSION) {
@@ -244,16 +270,7 @@ static void hear_welcome(struct sender *sender, const struct wire_message *messa
 		end_plainly(sender, SENDER_END_CLUSTER, BYE_SHUTTING_DOWN, now_ms);
 		return;
 	}
-	sender->batch_size_max = message->welcome.batch_size_max < BATCH_SIZE_MAX
-					 ? message->welcome.batch_size_max
-					 : BATCH_SIZE_MAX;
-	take_credit(sender, message->welcome.credit);
-	if (sender->counts.sessions > 0 && sender->bridge != sender->last_bridge) {
-		sender->counts.failovers++;
-	}
-	sender->last_bridge = sender->bridge;
-	sender->counts.sessions++;
-	enter(sender, SENDER_IN_SESSION, now_ms);
+	begin_session(sender, message, now_ms);
 }
 
 /* Rule 8: what acknowledges is what this spool belongs to from now on. An accepted cluster is accepted once. */
@@ -287,11 +304,13 @@ static int hear_ack(
 			continue;
 		}
 		land(sender, &range);
+		sender->lanes[range.lane].waiting = false;
 		sender->counts.batches_acked++;
 		sender->counts.events_acked[range.lane] += range.count;
 	}
 	if (kept < sender->flight_count) {
 		sender->failures = 0;
+		sender->stuck_since_ms = -1;
 		adopt_cluster(sender);
 	}
 	sender->flight_count = kept;
@@ -323,6 +342,50 @@ static void hear_state(struct sender *sender, const struct wire_message *message
 	for (int i = 0; i < LANE_COUNT; i++) {
 		sender->lanes[i].waiting = message->state[i].waiting_ms >= 0;
 	}
+}
+
+/* ---- waiting for Kafka, and moving to a bridge that does not */
+
+static bool is_stuck(const struct sender *sender)
+{
+	for (int i = 0; i < LANE_COUNT; i++) {
+		if (sender->lanes[i].in_flight > 0 && !sender->lanes[i].waiting) {
+			return false;
+		}
+	}
+	return sender->state == SENDER_IN_SESSION && sender->flight_count > 0;
+}
+
+static void note_stuck(struct sender *sender, int64_t now_ms)
+{
+	if (!is_stuck(sender)) {
+		sender->stuck_since_ms = -1;
+	} else if (sender->stuck_since_ms < 0) {
+		sender->stuck_since_ms = now_ms;
+	}
+}
+
+int64_t sender_stuck_since_ms(const struct sender *sender)
+{
+	return sender->stuck_since_ms;
+}
+
+bool sender_could_move(const struct sender *sender, const struct wire_message *message)
+{
+	return sender->stuck_since_ms >= 0 && message->type == WIRE_WELCOME &&
+	       message->welcome.version == WIRE_VERSION &&
+	       slice_equals_text(message->welcome.cluster_id, sender->offered_cluster) &&
+	       message->welcome.topics_hash == sender->offered_hash;
+}
+
+void sender_move(struct sender *sender, const struct sender_move *move, int64_t now_ms)
+{
+	assert(sender_could_move(sender, move->welcome));
+
+	leave_session(sender);
+	sender->bridge = move->bridge;
+	number_from_one(sender, move->session, now_ms);
+	begin_session(sender, move->welcome, now_ms);
 }
 
 static void hear_bye(struct sender *sender, const struct wire_message *message, int64_t now_ms)
@@ -360,6 +423,7 @@ int sender_heard(struct sender *sender, const struct wire_message *message,
 	} else {
 		sender->counts.stale_frames++;
 	}
+	note_stuck(sender, now_ms);
 	return r;
 }
 
@@ -550,6 +614,7 @@ void sender_sent(struct sender *sender, const struct sender_order *order,
 	lane->unacked_bytes += sent->bytes;
 	lane->unacked_events += sent->count;
 	sender->counts.batches_sent++;
+	note_stuck(sender, now_ms);
 }
 
 void sender_skipped(struct sender *sender, const struct sender_order *order)
@@ -576,11 +641,11 @@ void sender_held(struct sender *sender, int64_t now_ms)
 bool sender_is_drained(const struct sender *sender)
 {
 	for (int i = 0; i < LANE_COUNT; i++) {
-		if (sender->lanes[i].next < sender->lanes[i].end) {
+		if (!sender_lane_is_drained(&sender->lanes[i])) {
 			return false;
 		}
 	}
-	return sender->flight_count == 0 && sender->returned_count == 0;
+	return true;
 }
 
 void sender_stop(struct sender *sender, int64_t now_ms)

@@ -101,6 +101,7 @@ struct sender {
 	int64_t heard_ms; /* the last frame of this session */
 	int64_t hold_until_ms; /* the link's queue is full */
 	int64_t down_since_ms; /* since when there is no session */
+	int64_t stuck_since_ms; /* -1: not */
 	uint64_t ended; /* sessions and attempts: changes when `end` is news */
 	enum sender_end end;
 	enum bye_code bye_code;
@@ -160,6 +161,20 @@ static inline uint64_t sender_number(const struct sender *sender)
 {
 	return sender->next_number;
 }
+/* Since when the session's bridge waits for Kafka in every lane that has something in flight, and acknowledged nothing;
+ * -1: it does not, or there is nothing in flight, or no session. One topic that is refused makes nobody stuck. */
+int64_t sender_stuck_since_ms(const struct sender *sender);
+/* While stuck: is this WELCOME, of another bridge, one that the session could go on with? */
+bool sender_could_move(const struct sender *sender, const struct wire_message *message);
+/* While stuck: `session` with `bridge`, which said `welcome`, takes its place at once; the caller changes links.
+ * What is unacknowledged is sent again. */
+struct sender_move {
+	uint32_t bridge;
+	uint64_t session;
+	const struct wire_message *welcome;
+};
+void sender_move(struct sender *sender, const struct sender_move *move, int64_t now_ms);
+
 /* The answers to SENDER_READ: `order` is the one just carried out. */
 void sender_sent(struct sender *sender, const struct sender_order *order,
 	const struct sender_range *sent, int64_t now_ms);
@@ -168,6 +183,10 @@ void sender_starved(struct sender *sender, const struct sender_order *order); /*
 void sender_held(struct sender *sender, int64_t now_ms); /* the link takes nothing now */
 
 /* Nothing sent is unacknowledged, and nothing is left to send. */
+static inline bool sender_lane_is_drained(const struct sender_lane *lane)
+{
+	return lane->in_flight == 0 && lane->returned == 0 && lane->next >= lane->end;
+}
 bool sender_is_drained(const struct sender *sender);
 /* BYE shutting_down where there is a session, then the link is closed. */
 void sender_stop(struct sender *sender, int64_t now_ms);
