@@ -5,7 +5,8 @@ import shutil
 import signal
 
 import pytest
-from harness import Broker, Sender, free_port, sum_metric, wait_until
+from harness import SANITIZED, Broker, Sender, free_port, sum_metric, wait_until
+from relay import relay_to
 from test_kill import assert_books_add_up
 from test_spine import order
 
@@ -22,8 +23,15 @@ def own_broker(tmp_path):
     kafka.down()
 
 
-def send_many(pipe, first, count):
-    sender = Sender(pipe.endpoint("store-1"))
+@pytest.fixture
+def relay(own_broker):
+    made = relay_to(own_broker)
+    yield made
+    made.close()
+
+
+def send_many(pipe, first, count, edge="store-1"):
+    sender = Sender(pipe.endpoint(edge))
     for number in range(first, first + count):
         assert sender.ask([order(number)])["ok"]
     sender.close()
@@ -129,6 +137,37 @@ def test_failover_to_the_other_bridge(pipeline):
         assert_counted(pipe, 40)
     finally:
         active.signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("break_off, mend", [("cut", "restore"), ("freeze", "thaw")])
+def test_an_edge_moves_to_the_bridge_that_still_reaches_kafka(pipeline, own_broker, relay, break_off, mend):
+    pipe = pipeline(bootstrap=relay.address, bridges=1, edges=())
+    pipe.bootstrap = own_broker.bootstrap
+    pipe.start_bridge(1)
+    cut_off, other = pipe.bridges
+    wait_until(lambda: cut_off.metric("till_bridge_kafka_connected") == 1, "a bridge that edges may come to")
+    edge = pipe.start_edge("store-1")
+    pipe.start_aggregator()
+    send_many(pipe, 0, 20)
+    pipe.wait_settled()
+    assert cut_off.metric("till_bridge_sessions") == 1
+    getattr(relay, break_off)()
+    send_many(pipe, 20, 50)
+    pipe.wait_drained(15 if not SANITIZED else 45)
+    assert edge.metric("till_edge_bridge_failovers_total") == 1, edge.log_tail()
+    assert other.metric("till_bridge_sessions") == 1 and cut_off.metric("till_bridge_sessions") == 0
+    send_many(pipe, 70, 30)
+    pipe.wait_settled()
+    # Who knows only the bridge without Kafka keeps what it has, and says why.
+    wait_until(lambda: "waiting for Kafka" in cut_off.http("/readyz")[1], "the bridge says what it waits for")
+    lone = pipe.start_edge("store-2", bridges=cut_off.ready["listen"][0])
+    send_many(pipe, 100, 30, "store-2")
+    wait_until(lambda: "the bridge is not ready since" in lone.http("/readyz")[1], "a word about the bridge")
+    assert lone.http("/readyz")[0] == 200 and lone.metric("till_edge_spool_events") == 30
+    getattr(relay, mend)()
+    assert_counted(pipe, 130)
+    wait_until(lambda: pipe.books("duplicates") > 0, "what the cut-off bridge still had, counted once")
+    assert_counted(pipe, 130)
 
 
 def test_one_refused_topic_never_stops_the_others(pipeline, own_broker):
