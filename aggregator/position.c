@@ -49,7 +49,7 @@ size_t position_key(const char *topic, int32_t partition, uint8_t ret_key[POSITI
 
 bool position_key_parse(struct slice key, struct slice *ret_topic, int32_t *ret_partition)
 {
-	if (key.size < 6 || key.bytes[key.size - 5] != 0) {
+	if (key.size < 6 || key.size > POSITION_KEY_SIZE_MAX || key.bytes[key.size - 5] != 0) {
 		return false;
 	}
 	struct unpack unpack = unpack_of(slice_of(key.bytes + key.size - 4, 4));
@@ -76,7 +76,7 @@ bool position_decode(struct slice bytes, struct position *ret_position)
 	position.anchor.timestamp_ms = (int64_t)unpack_u64(&unpack);
 	position.anchor.checksum = unpack_u32(&unpack);
 	books_decode(&unpack, &position.books);
-	if (!unpack_is_whole(&unpack) || position.next < 0 ||
+	if (!unpack_is_whole(&unpack) || position.next < 0 || position.anchor.offset < -1 ||
 		position.anchor.offset >= position.next) {
 		return false;
 	}

@@ -35,7 +35,8 @@ size_t stream_key(const struct stream_id *id, uint8_t ret_key[STREAM_KEY_SIZE_MA
 
 bool stream_key_parse(struct slice key, struct stream_id *ret_id)
 {
-	if (key.size < 11 || key.size > STREAM_KEY_SIZE_MAX || key.bytes[key.size - 10] != 0 ||
+	if (key.size < 11 || key.size > STREAM_KEY_SIZE_MAX ||
+		memchr(key.bytes, 0, key.size - 9) != key.bytes + key.size - 10 ||
 		key.bytes[key.size - 9] >= STREAM_KIND_COUNT) {
 		return false;
 	}

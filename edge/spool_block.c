@@ -69,7 +69,8 @@ static bool header_is_sane(const struct spool_block_header *header, struct slice
 {
 	return (int)header->lane < KIND_COUNT && header->count > 0 &&
 	       header->count <= header->size && header->run > 0 && header->run <= RUN_MAX &&
-	       header->first_seq > 0 && header->size <= SPOOL_BLOCK_SIZE_MAX &&
+	       header->first_seq > 0 && header->first_seq <= (uint64_t)INT64_MAX - header->count &&
+	       header->size <= SPOOL_BLOCK_SIZE_MAX &&
 	       header->size == block.size - SPOOL_BLOCK_HEADER_SIZE;
 }
 

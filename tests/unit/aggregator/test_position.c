@@ -123,6 +123,19 @@ static void test_an_anchor_behind_the_position_is_refused(void **state)
 	buffer_deinit(&buffer);
 }
 
+/* -1 says that there is none; no record lies further back. */
+static void test_an_anchor_before_any_record_is_refused(void **state)
+{
+	struct position position = {.next = 5, .anchor = {.offset = -2}};
+	struct buffer buffer;
+	(void)state;
+
+	buffer_init(&buffer, 1024);
+	position_encode(&position, &buffer);
+	assert_false(position_decode(buffer_slice(&buffer), &position));
+	buffer_deinit(&buffer);
+}
+
 static void test_topic_and_partition_are_the_key(void **state)
 {
 	uint8_t key[POSITION_KEY_SIZE_MAX];
@@ -136,6 +149,19 @@ static void test_topic_and_partition_are_the_key(void **state)
 	assert_int_equal(partition, 70000);
 	assert_false(position_key_parse(slice_of(key, size - 1), &topic, &partition));
 	assert_false(position_key_parse(slice_of(key, 5), &topic, &partition));
+}
+
+static void test_a_key_longer_than_any_topic_is_refused(void **state)
+{
+	uint8_t key[POSITION_KEY_SIZE_MAX + 1] = {0};
+	struct slice topic;
+	int32_t partition = 0;
+	(void)state;
+
+	memset(key, 'a', POSITION_KEY_SIZE_MAX - 5);
+	assert_true(position_key_parse(slice_of(key, sizeof key - 1), &topic, &partition));
+	key[POSITION_KEY_SIZE_MAX - 5] = 'a';
+	assert_false(position_key_parse(slice_of(key, sizeof key), &topic, &partition));
 }
 
 static void test_gaps_are_named_as_operators_give_them(void **state)
@@ -184,7 +210,9 @@ int main(void)
 		cmocka_unit_test(test_books_add_up_whatever_becomes_of_records),
 		cmocka_unit_test(test_a_position_survives_its_row),
 		cmocka_unit_test(test_an_anchor_behind_the_position_is_refused),
+		cmocka_unit_test(test_an_anchor_before_any_record_is_refused),
 		cmocka_unit_test(test_topic_and_partition_are_the_key),
+		cmocka_unit_test(test_a_key_longer_than_any_topic_is_refused),
 		cmocka_unit_test(test_gaps_are_named_as_operators_give_them),
 		cmocka_unit_test(test_a_set_of_texts_has_each_once),
 	};

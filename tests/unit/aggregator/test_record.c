@@ -165,6 +165,9 @@ static void test_a_stream_has_one_key(void **state)
 	assert_false(stream_key_parse(slice_of(key, 10), &again));
 	key[id.edge.size + 1] = STREAM_KIND_COUNT;
 	assert_false(stream_key_parse(slice_of(key, size), &again));
+	key[id.edge.size + 1] = KIND_VIEW;
+	key[6] = 0; /* an edge's name ends at the first NUL */
+	assert_false(stream_key_parse(slice_of(key, size), &again));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

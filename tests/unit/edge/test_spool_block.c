@@ -112,7 +112,7 @@ static void test_headers_that_no_edge_writes_are_refused(void **state)
 		.run = 1,
 		.first_seq = 1,
 		.size = (uint32_t)events.size};
-	struct spool_block_header bad[5] = {good, good, good, good, good};
+	struct spool_block_header bad[6] = {good, good, good, good, good, good};
 	uint8_t block[256];
 	struct spool_block_header header;
 
@@ -122,8 +122,9 @@ static void test_headers_that_no_edge_writes_are_refused(void **state)
 	bad[2].first_seq = 0;
 	bad[3].count = good.size + 1;
 	bad[4].run = RUN_MAX + 1;
+	bad[5].first_seq = (uint64_t)INT64_MAX; /* no certificate has the seqs behind it */
 	memcpy(block + SPOOL_BLOCK_HEADER_SIZE, events.bytes, events.size);
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 6; i++) {
 		spool_block_encode_header(&bad[i], events, block);
 		assert_int_equal(
 			spool_block_decode_header(
