@@ -53,6 +53,9 @@ static int set_kafka(void *target, const char *section, const char *key, const c
 	struct config_error *error)
 {
 	struct aggregator_config *config = target;
+	if (strncmp(key, "producer.", strlen("producer.")) == 0) {
+		return config_fail(error, "the aggregator has no producer; the bridge has one");
+	}
 	return kafka_properties_set(&config->kafka, section, key, value, error);
 }
 

@@ -176,8 +176,11 @@ void kafka_properties_print(const struct kafka_properties *properties, FILE *out
 				fprintf(out, "[%s]\n", sections[role]);
 				has_heading = true;
 			}
-			fprintf(out, "%s = %s\n", item->name,
-				item->is_secret ? "(hidden)" : item->value);
+			if (item->is_secret) { /* a comment: what is printed can be read again */
+				fprintf(out, "# %s is set and not shown\n", item->name);
+			} else {
+				fprintf(out, "%s = %s\n", item->name, item->value);
+			}
 		}
 	}
 }

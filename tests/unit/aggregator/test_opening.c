@@ -93,6 +93,17 @@ static int open_with(struct fixture *fixture, const char *text, bool wants_rebui
 	return opening_init(&options, &fixture->opening, fixture->error, sizeof fixture->error);
 }
 
+/* It would be taken in silence, and printed as a section that the aggregator does not know. */
+static void test_the_producers_properties_are_refused_under_any_name(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(configure(fixture, "[kafka]\nproducer.linger.ms = 5\n", NULL), -EINVAL);
+	assert_non_null(strstr(fixture->problem.text, "has no producer"));
+	assert_int_equal(configure(fixture, "[kafka.producer]\nlinger.ms = 5\n", NULL), -EINVAL);
+	assert_int_equal(configure(fixture, "", "kafka.producer.linger.ms=5"), -EINVAL);
+}
+
 static void test_without_declarations_the_shipped_views_hold(void **state)
 {
 	struct fixture *fixture = *state;
@@ -278,6 +289,7 @@ static void test_a_dump_of_nothing_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_the_producers_properties_are_refused_under_any_name),
 		TEST(test_without_declarations_the_shipped_views_hold),
 		TEST(test_own_declarations_replace_the_shipped_ones),
 		TEST(test_changed_declarations_fill_a_shadow_and_a_restart_goes_on),
