@@ -9,8 +9,6 @@
 #include <stdlib.h>
 
 enum { TIMEOUT_MS_DEFAULT = 10000, RETRY_AFTER_MS_DEFAULT = 3000 };
-/* The rows of an answer are at most ANSWER_SIZE_MAX; a node takes at least a byte. */
-enum { ANSWER_FRAME_SIZE_MAX = ANSWER_SIZE_MAX + 64 * 1024, ANSWER_DEPTH_MAX = NESTING_MAX + 4 };
 
 enum question_state { QUESTION_NONE, QUESTION_TO_SEND, QUESTION_SENT, QUESTION_ENDED };
 
@@ -25,6 +23,7 @@ struct query_client {
 	int64_t sent_ms;
 	struct buffer answer; /* owned copy: the document borrows from it */
 	struct document document;
+	struct answer_view view; /* of both, once the result is 0 */
 	bool ticking;
 	bool asking;
 };
@@ -123,7 +122,6 @@ static bool is_ours(const struct query_client *client, const struct message *mes
 static int on_received(void *owner, const struct message *message)
 {
 	struct query_client *client = owner;
-	struct complaint complaint;
 
 	if (!is_ours(client, message)) {
 		return 0;
@@ -133,14 +131,11 @@ static int on_received(void *owner, const struct message *message)
 	if (client->answer.error != 0) {
 		return client->answer.error;
 	}
-	struct slice bytes = buffer_slice(&client->answer);
-	int r = document_decode(
-		&client->document, encoding_of(bytes), bytes, ANSWER_DEPTH_MAX, &complaint);
+	int r = answer_view_read(&client->document, buffer_slice(&client->answer), &client->view);
 	if (r < 0) {
 		return r;
 	}
-	const struct node *ok = r == 0 ? node_find(client->document.nodes, "ok") : NULL;
-	end(client, ok != NULL && ok->type == NODE_BOOL ? 0 : QUERY_E_MALFORMED);
+	end(client, r == 0 ? 0 : QUERY_E_MALFORMED);
 	return 0;
 }
 
@@ -187,14 +182,6 @@ int query_client_step(struct query_client *client, int64_t now_ms, int64_t *ret_
 	return 0;
 }
 
-static struct slice error_text(const struct node *root, const char *key)
-{
-	const struct node *error = node_find(root, "error");
-	const struct node *text = error != NULL ? node_find(error, key) : NULL;
-
-	return text != NULL && text->type == NODE_TEXT ? text->text : (struct slice){NULL, 0};
-}
-
 int query_client_result(const struct query_client *client, struct answer_view *ret_answer)
 {
 	if (client->state != QUESTION_ENDED) {
@@ -203,12 +190,7 @@ int query_client_result(const struct query_client *client, struct answer_view *r
 	if (client->result != 0) {
 		return client->result;
 	}
-	const struct node *root = client->document.nodes;
-	*ret_answer = (struct answer_view){.bytes = buffer_slice(&client->answer),
-		.root = root,
-		.ok = node_find(root, "ok")->boolean,
-		.error_code = error_text(root, "code"),
-		.error_message = error_text(root, "message")};
+	*ret_answer = client->view;
 	return 0;
 }
 

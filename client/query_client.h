@@ -3,7 +3,7 @@
  * the loop until the answer is there, or query_client_start, _step (from the loop's tick) and _result.
  * One question at a time. One thread. An int result is 0, a QUERY_E_* to handle, or a negative errno to pass up. */
 #pragma once
-#include "proto/document.h"
+#include "client/answer_view.h"
 #include "runtime/socket.h"
 
 struct loop;
@@ -24,22 +24,13 @@ struct query_client_options {
 	int64_t retry_after_ms; /* of silence, above what the question allows by its own timeout_ms; 0: 3,000 */
 };
 
-/* Borrowed until the next question. */
-struct answer_view {
-	struct slice bytes; /* as received, in the question's encoding */
-	const struct node *root; /* a map */
-	bool ok;
-	struct slice error_code; /* when not ok; may be absent */
-	struct slice error_message;
-};
-
 int query_client_new(const struct query_client_options *options, struct query_client **ret_client);
 struct query_client *query_client_free(struct query_client *client);
 
 /* Forgets an earlier question. `request` (msgpack or JSON) is copied; -EMSGSIZE over QUERY_SIZE_MAX. */
 int query_client_start(struct query_client *client, struct slice request, int64_t now_ms);
 int query_client_step(struct query_client *client, int64_t now_ms, int64_t *ret_wait_ms);
-/* 0 with the answer, QUERY_E_PENDING, QUERY_E_TIMEOUT, QUERY_E_MALFORMED. */
+/* 0 with the answer, borrowed until the next question; QUERY_E_PENDING, QUERY_E_TIMEOUT, QUERY_E_MALFORMED. */
 int query_client_result(const struct query_client *client, struct answer_view *ret_answer);
 
 /* All of the above; must not be called from a handler of the loop. Its first call adds a tick: from then on the client
