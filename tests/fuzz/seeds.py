@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Makes seed corpora out of the conformance vectors: DIR/TARGET/… for the targets that read what vectors hold.
+"""Makes seed corpora out of the conformance vectors and the shipped configuration: DIR/TARGET/… for the targets that
+read them.
 
 usage: seeds.py VECTORS DIR
 """
@@ -18,7 +19,9 @@ TARGETS = {
     "query": [("queries", ["msgpack"], ["json"])],
     "producer": [("headers", ["in_hex", "msgpack"], ["json"]), ("replies", ["msgpack"], ["json", "in_json"])],
     "dead_letter": [("dead_letters", ["envelope"], [])],
+    "answer": [("queries", ["msgpack"], ["json"]), ("replies", ["msgpack"], ["json"])],
 }
+KINDS = ("order", "cart", "view")  # as the first byte of fuzz_record's inputs says; + 3: its dead letters
 
 
 def seeds(vectors, sources):
@@ -31,13 +34,34 @@ def seeds(vectors, sources):
                 yield "\0".join(vector["headers"].values()).encode()
 
 
+def record_seeds(vectors):
+    for line in (vectors / "events.ndjson").read_text(encoding="utf-8").splitlines():
+        vector = json.loads(line)
+        if vector.get("msgpack") and vector.get("kind") in KINDS:
+            yield bytes([KINDS.index(vector["kind"])]) + bytes.fromhex(vector["msgpack"])
+    for line in (vectors / "dead_letters.ndjson").read_text(encoding="utf-8").splitlines():
+        headers = json.loads(line).get("headers")
+        if headers:
+            letter = "\0".join(headers.values()).encode() + b"\0{}"
+            yield from (bytes([topic]) + letter for topic in (3, 4, 5))
+
+
+def config_seeds(root):
+    yield from (path.read_bytes() for path in sorted((root / "deploy").rglob("*.conf")))
+
+
+def write(folder, all_seeds):
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in all_seeds:
+        (folder / hashlib.sha1(seed).hexdigest()[:16]).write_bytes(seed)
+
+
 def main():
     vectors, out = Path(sys.argv[1]), Path(sys.argv[2])
     for target, sources in TARGETS.items():
-        folder = out / target
-        folder.mkdir(parents=True, exist_ok=True)
-        for seed in seeds(vectors, sources):
-            (folder / hashlib.sha1(seed).hexdigest()[:16]).write_bytes(seed)
+        write(out / target, seeds(vectors, sources))
+    write(out / "record", record_seeds(vectors))
+    write(out / "config", config_seeds(vectors.parents[1]))
 
 
 main()
