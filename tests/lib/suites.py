@@ -24,6 +24,10 @@ SANITIZER_ENV = {
     "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99:print_stacktrace=1",
     "LSAN_OPTIONS": f"suppressions={ROOT}/tests/lib/lsan.supp:print_suppressions=0",
 }
+THREAD_ENV = {
+    "TSAN_OPTIONS": f"halt_on_error=1:exitcode=99:allocator_may_return_null=1:suppressions={ROOT}/tests/lib/tsan.supp",
+    "LD_PRELOAD": str(ROOT / "build-thread" / "tests" / "lib" / "libthrd-preload.so"),
+}
 
 
 @dataclass
@@ -132,7 +136,7 @@ def unit_sanitize():
 
 
 def unit_thread():
-    return run_meson("thread", "unit", env={"TSAN_OPTIONS": "halt_on_error=1:exitcode=99"})
+    return run_meson("thread", "unit", env=THREAD_ENV)
 
 
 def unit_valgrind():
