@@ -9,6 +9,7 @@ enum {
 	SCRUB_ROWS = 3000, /* about 3 ms a second; five million rows take half an hour */
 	DROP_ROWS =
 		10000, /* in one transaction: some 100 ms, and far below LMDB's limit of changed pages */
+	NO_ROOM_MS = 1000, /* from a step that found none to the next */
 	ERROR_SIZE = 256,
 };
 
@@ -25,7 +26,8 @@ struct shard_upkeep {
 	bool is_emptied; /* the dropped generation: its tables can go */
 	const struct view_set *views; /* of the running job */
 	uint32_t generation;
-	int64_t check_ms, scrub_ms; /* when next */
+	bool found_no_room; /* the last step of dropping */
+	int64_t check_ms, scrub_ms, drop_ms; /* when next */
 	char found[ERROR_SIZE]; /* by the running job */
 	char check_error[ERROR_SIZE];
 	char scrub_error[ERROR_SIZE];
@@ -103,7 +105,9 @@ static void done(struct job *job)
 		shard->check_error[0] = '\0';
 	} else if (r < 0) {
 		shard->upkeep->error = r;
-	} /* STORE_E_FULL: dropping needs room, too; later */
+	} else if (r == STORE_E_FULL) {
+		shard->found_no_room = true; /* dropping needs some, too */
+	}
 }
 
 static void submit(struct shard_upkeep *shard, enum task task, const struct view_set *views)
@@ -140,6 +144,13 @@ static int tick(struct shard_upkeep *shard, const struct view_set *views, int64_
 		shard->scrub_ms = now_ms + SCRUB_EVERY_MS;
 		submit(shard, TASK_SCRUB, views);
 	} else if (store_root(shard->store)->dropping != 0) {
+		if (shard->found_no_room) {
+			shard->found_no_room = false;
+			shard->drop_ms = now_ms + NO_ROOM_MS;
+		}
+		if (now_ms < shard->drop_ms) {
+			return 0;
+		}
 		if (shard->is_emptied) {
 			return finish_drop(shard);
 		}
