@@ -402,6 +402,7 @@ static int tick_probe(struct courier *courier, int64_t now_ms, int64_t *ret_wait
 	const struct sender *sender = &courier->sender;
 	const struct probe_sight sight = {
 		.stuck_since_ms = sender_stuck_since_ms(sender),
+		.session = sender->session,
 		.acked = sender->counts.batches_acked,
 		.bridge = sender->bridge,
 		.bridge_count = sender->bridge_count,

@@ -119,6 +119,7 @@ static void step_idle(struct probe *probe, const struct probe_sight *sight, int6
 		probe->bridge = sight->bridge;
 		return;
 	}
+	due_ms += (int64_t)(sight->session % PROBE_SPREAD_MS);
 	due_ms = due_ms < probe->ask_at_ms ? probe->ask_at_ms : due_ms;
 	if (now_ms < due_ms) {
 		order->wait_ms = due_ms - now_ms;

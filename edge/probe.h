@@ -17,6 +17,8 @@ enum {
 	/* Doubled with each move that brought no ACK: where no bridge can deliver, edges must not wander about and leave
 	 * a copy of what they have at each. 5 s … 5 min. */
 	PROBE_VAIN_MOVES_MAX = 6,
+	/* A chain's stores get stuck in one moment, and must not all ask in one: each waits up to so much longer. */
+	PROBE_SPREAD_MS = 1000,
 	PROBE_RETRY_MS_MIN = 1000, /* after a no; doubled each time */
 	PROBE_RETRY_MS_MAX = 10000, /* a HELLO is cheap, and a store that waits is not */
 };
@@ -31,6 +33,7 @@ enum probe_state {
 /* How the session does. */
 struct probe_sight {
 	int64_t stuck_since_ms; /* of sender_stuck_since_ms */
+	uint64_t session; /* random bits */
 	uint64_t acked; /* batches, ever */
 	uint32_t bridge;
 	uint32_t bridge_count;

@@ -3,7 +3,12 @@
 #include "edge/sender.h"
 #include "fixture.h"
 
-enum { CREDIT = 1000000, SESSION = 77, ASKED = 990, SECOND_MS = 1000 };
+enum {
+	CREDIT = 1000000,
+	SESSION = 77 * PROBE_SPREAD_MS,
+	ASKED = 990 * PROBE_SPREAD_MS,
+	SECOND_MS = 1000
+};
 
 struct bench {
 	struct sender sender;
@@ -42,6 +47,7 @@ static enum probe_act step(struct bench *bench)
 {
 	const struct probe_sight sight = {
 		.stuck_since_ms = sender_stuck_since_ms(&bench->sender),
+		.session = bench->sender.session,
 		.acked = bench->sender.counts.batches_acked,
 		.bridge = bench->sender.bridge,
 		.bridge_count = bench->sender.bridge_count,
@@ -199,6 +205,16 @@ static void test_another_bridge_is_asked_after_five_seconds_of_waiting(void **st
 	assert_int_equal(wait_for_question(bench), PROBE_PATIENCE_MS);
 	assert_int_equal(bench->order.bridge, 1);
 	assert_int_equal(bench->sender.state, SENDER_IN_SESSION);
+}
+
+static void test_edges_that_get_stuck_together_do_not_ask_together(void **state)
+{
+	struct bench *bench = *state;
+
+	send_block(bench, KIND_ORDER);
+	bench->sender.session += 123;
+	hear_state(bench, ALL_LANES);
+	assert_int_equal(wait_for_question(bench), PROBE_PATIENCE_MS + 123);
 }
 
 static void test_an_edge_with_one_bridge_asks_nobody(void **state)
@@ -479,6 +495,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BENCH_TEST(test_another_bridge_is_asked_after_five_seconds_of_waiting),
+		BENCH_TEST(test_edges_that_get_stuck_together_do_not_ask_together),
 		cmocka_unit_test_setup_teardown(
 			test_an_edge_with_one_bridge_asks_nobody, begin_with_one, end),
 		BENCH_TEST(test_waiting_with_nothing_unacknowledged_is_no_reason),
