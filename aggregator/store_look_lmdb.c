@@ -36,6 +36,9 @@ static int look_at_table(MDB_txn *txn, const char *name)
 			r = STORE_E_CORRUPT;
 		}
 	}
+	if (cursor != NULL) {
+		mdb_cursor_close(cursor);
+	}
 	return r == STORE_E_ABSENT ? 0 : r; /* empty is fine */
 }
 
@@ -59,10 +62,14 @@ static int look_at_tables(MDB_txn *txn)
 			break;
 		}
 		if (count > TABLES_MAX || key.mv_size >= sizeof name) {
-			return STORE_E_FOREIGN;
+			r = STORE_E_FOREIGN;
+			break;
 		}
 		snprintf(name, sizeof name, "%.*s", (int)key.mv_size, (char *)key.mv_data);
 		r = look_at_table(txn, name);
+	}
+	if (cursor != NULL) {
+		mdb_cursor_close(cursor);
 	}
 	return r == STORE_E_ABSENT ? 0 : r;
 }
