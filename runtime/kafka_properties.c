@@ -149,6 +149,9 @@ int kafka_properties_set(struct kafka_properties *properties, const char *sectio
 			section);
 	}
 	size_t size = strlen(given);
+	if (size == 0) {
+		return config_fail(error, "a property's name follows \"%s\"", key);
+	}
 	bool from_file = size > 5 && strcmp(given + size - 5, "_file") == 0;
 	snprintf(name, sizeof name, "%.*s", (int)(from_file ? size - 5 : size), given);
 	const char *why = kafka_property_refusal(name);

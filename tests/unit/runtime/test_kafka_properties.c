@@ -69,6 +69,12 @@ static void test_a_dotted_role_is_the_same_place_as_its_section(void **state)
 	assert_int_equal(set("kafka", "producer.acks", "0"), -EINVAL);
 }
 
+static void test_a_role_without_a_property_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(set("kafka", "consumer.", "5"), -EINVAL);
+}
+
 static void test_setting_again_replaces(void **state)
 {
 	(void)state;
@@ -148,6 +154,7 @@ int main(void)
 		CASE(test_every_property_that_carries_a_guarantee_is_refused_by_name),
 		CASE(test_the_clients_own_section_wins_over_the_common_one),
 		CASE(test_a_dotted_role_is_the_same_place_as_its_section),
+		CASE(test_a_role_without_a_property_is_refused),
 		CASE(test_setting_again_replaces),
 		CASE(test_an_unknown_section_is_refused),
 		CASE(test_secrets_are_read_from_files_and_never_printed),
