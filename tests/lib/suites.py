@@ -57,18 +57,24 @@ BUILDS = {
 }
 
 
+def setup_command(folder, kind):
+    """deploy/quickstart may have configured the plain build before, without tests."""
+    if (folder / "build.ninja").exists():
+        return ["meson", "configure", folder, "-Dtests=true"]
+    return ["meson", "setup", folder, *BUILDS[kind]]
+
+
 def build(kind):
-    """Configures and builds once; the folder is build-KIND ("build" for plain)."""
+    """Configures and builds once, silently unless it fails; the folder is build-KIND ("build" for plain)."""
     folder = ROOT / ("build" if kind == "plain" else f"build-{kind}")
     env = dict(os.environ)
     if kind == "fuzz":
         env["CC"] = "clang"
-    if (folder / "build.ninja").exists():
-        setup = ["meson", "configure", folder, "-Dtests=true"]
-    else:
-        setup = ["meson", "setup", folder, *BUILDS[kind]]
-    subprocess.run(setup, cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["ninja", "-C", folder, "--quiet"], check=True)
+    for command in ([*setup_command(folder, kind)], ["ninja", "-C", folder, "--quiet"]):
+        done = subprocess.run(command, cwd=ROOT, env=env, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            print(done.stdout[-10000:] + done.stderr[-10000:], flush=True)
+            raise subprocess.CalledProcessError(done.returncode, command)
     return folder
 
 
