@@ -19,9 +19,10 @@ static const struct kafka_setting defaults[] = {
 	{"reconnect.backoff.max.ms", "1000"},
 	{"socket.keepalive.enable", "true"},
 	{"topic.metadata.refresh.interval.ms", "30000"},
-	/* What lies ready in memory when the loop is slower than Kafka: enough for 100 ms at full speed. */
-	{"queued.min.messages", "100000"},
-	{"queued.max.messages.kbytes", "32768"},
+	/* What lies ready in memory when the loop is slower than Kafka. Once a bound is met librdkafka 2.0 asks again
+	 * only up to a second later, so what is queued must last longer: 128 MiB do; the count never binds. */
+	{"queued.min.messages", "10000000"},
+	{"queued.max.messages.kbytes", "131072"},
 	{NULL, NULL},
 };
 
