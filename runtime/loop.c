@@ -1,4 +1,4 @@
-/* One round: sleep in zmq_poll, read the clock, run the handlers of what is readable, run the ticks.
+/* One round: sleep in zmq_poll, read the clock, run the handlers of what is ready, run the ticks.
  * Handlers may add and remove sources at will: a source is known by slot and generation, so that one that was removed in
  * this round is not called any more, and one that took its slot is not called for the other's event. */
 #include "runtime/loop.h"
@@ -17,11 +17,11 @@ enum { WAIT_MS_MAX = 60000 };
 
 struct source {
 	bool used;
-	bool paused;
 	unsigned generation;
 	const struct socket *socket; /* NULL: an fd */
 	int fd;
-	loop_ready_fn readable;
+	short events; /* what is watched: ZMQ_POLLIN, ZMQ_POLLOUT; 0: paused */
+	loop_ready_fn ready;
 	void *owner;
 };
 
@@ -137,14 +137,18 @@ static struct source *find_source(struct loop *loop, const struct socket *socket
 int loop_add_socket(struct loop *loop, struct socket *socket, loop_ready_fn readable, void *owner)
 {
 	assert(socket != NULL);
-	return add_source(loop,
-		&(struct source){.socket = socket, .fd = -1, .readable = readable, .owner = owner});
+	return add_source(loop, &(struct source){.socket = socket,
+					.fd = -1,
+					.events = ZMQ_POLLIN,
+					.ready = readable,
+					.owner = owner});
 }
 
-int loop_add_fd(struct loop *loop, int fd, loop_ready_fn readable, void *owner)
+int loop_add_fd(struct loop *loop, int fd, loop_ready_fn ready, void *owner)
 {
 	assert(fd >= 0);
-	return add_source(loop, &(struct source){.fd = fd, .readable = readable, .owner = owner});
+	return add_source(loop,
+		&(struct source){.fd = fd, .events = ZMQ_POLLIN, .ready = ready, .owner = owner});
 }
 
 void loop_remove_socket(struct loop *loop, const struct socket *socket)
@@ -167,7 +171,15 @@ void loop_pause_socket(struct loop *loop, const struct socket *socket, bool paus
 {
 	struct source *source = find_source(loop, socket, -1);
 	if (source != NULL) {
-		source->paused = paused;
+		source->events = paused ? 0 : ZMQ_POLLIN;
+	}
+}
+
+void loop_set_fd_interest(struct loop *loop, int fd, bool reads, bool writes)
+{
+	struct source *source = find_source(loop, NULL, fd);
+	if (source != NULL) {
+		source->events = (short)((reads ? ZMQ_POLLIN : 0) | (writes ? ZMQ_POLLOUT : 0));
 	}
 }
 
@@ -242,11 +254,12 @@ static void collect_items(const struct loop *loop, struct round *round)
 	round->count = 0;
 	for (int i = 0; i < LOOP_SOURCES_MAX; i++) {
 		const struct source *source = &loop->sources[i];
-		if (!source->used || source->paused) {
+		if (!source->used || source->events == 0) {
 			continue;
 		}
 		void *handle = source->socket != NULL ? source->socket->handle : NULL;
-		round->items[round->count] = (zmq_pollitem_t){handle, source->fd, ZMQ_POLLIN, 0};
+		round->items[round->count] =
+			(zmq_pollitem_t){handle, source->fd, source->events, 0};
 		round->slots[round->count] = i;
 		round->generations[round->count] = source->generation;
 		round->count++;
@@ -258,10 +271,12 @@ static int run_handlers(struct loop *loop, const struct round *round)
 	for (int i = 0; i < round->count && !loop->stopped; i++) {
 		const struct source *source = &loop->sources[round->slots[i]];
 		bool same = source->used && source->generation == round->generations[i];
-		if (round->items[i].revents == 0 || !same || source->paused) {
+		/* An error or a hang-up that poll reports unasked is for any handler that still watches. */
+		int wanted = source->events | ZMQ_POLLERR;
+		if (!same || source->events == 0 || (round->items[i].revents & wanted) == 0) {
 			continue;
 		}
-		int r = source->readable(source->owner);
+		int r = source->ready(source->owner);
 		if (r < 0) {
 			return r;
 		}

@@ -13,16 +13,19 @@ typedef int (*loop_ready_fn)(void *owner);
 /* Called after each round and whenever the shortest wait is over. Gives how long it may sleep at most, in ms. */
 typedef int (*loop_tick_fn)(void *owner, int64_t now_ms, int64_t *ret_wait_ms);
 
-enum { LOOP_SOURCES_MAX = 64, LOOP_TICKS_MAX = 16 };
+enum { LOOP_SOURCES_MAX = 64, LOOP_TICKS_MAX = 64 };
 
 /* Blocks SIGTERM, SIGINT, SIGHUP (for good, children inherit it) and ignores SIGPIPE: call it before any thread starts. */
 int loop_new(struct loop **ret_loop);
 struct loop *loop_free(struct loop *loop);
 int loop_add_socket(struct loop *loop, struct socket *socket, loop_ready_fn readable, void *owner);
-int loop_add_fd(struct loop *loop, int fd, loop_ready_fn readable, void *owner);
+/* Watches for what can be read; loop_set_fd_interest changes that. Errors and hang-ups call `ready` too. */
+int loop_add_fd(struct loop *loop, int fd, loop_ready_fn ready, void *owner);
 void loop_remove_socket(
 	struct loop *loop, const struct socket *socket); /* also from within a handler */
 void loop_remove_fd(struct loop *loop, int fd);
+/* What an fd is watched for from now on; neither: it is paused, errors included. One handler for both: it tries. */
+void loop_set_fd_interest(struct loop *loop, int fd, bool reads, bool writes);
 /* Stops or starts reading a source, without removing it: back-pressure. */
 void loop_pause_socket(struct loop *loop, const struct socket *socket, bool paused);
 int loop_add_tick(struct loop *loop, loop_tick_fn tick, void *owner);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -327,6 +328,73 @@ static void test_a_paused_socket_is_read_only_when_it_goes_on(void **state)
 	context_free(context);
 }
 
+static int fill_and_stop(void *owner)
+{
+	struct probe *probe = owner;
+
+	probe->calls++;
+	loop_stop(probe->loop);
+	return write(probe->fd[1], "x", 1) == 1 ? 0 : -errno;
+}
+
+static void test_a_file_is_watched_for_what_its_owner_wants(void **state)
+{
+	struct probe *probe = *state;
+
+	assert_int_equal(loop_add_fd(probe->loop, probe->fd[1], fill_and_stop, probe), 0);
+	assert_int_equal(
+		loop_add_fd(probe->loop, probe->fd_other[0], read_other_and_stop, probe), 0);
+
+	poke(probe->fd_other[1]); /* the pipe has room, but nobody asked */
+	assert_int_equal(loop_run(probe->loop), 0);
+	assert_int_equal(probe->calls, 0);
+	assert_int_equal(probe->calls_other, 1);
+
+	loop_set_fd_interest(probe->loop, probe->fd[1], false, true);
+	assert_int_equal(loop_run(probe->loop), 0);
+	assert_int_equal(probe->calls, 1);
+}
+
+/* poll reports a hang-up whether it is asked or not: a paused file would keep the loop busy with it. */
+static void test_a_paused_file_is_not_even_told_of_its_end(void **state)
+{
+	struct probe *probe = *state;
+
+	assert_int_equal(loop_add_fd(probe->loop, probe->fd[0], never_called, probe), 0);
+	assert_int_equal(
+		loop_add_fd(probe->loop, probe->fd_other[0], read_other_and_stop, probe), 0);
+	loop_set_fd_interest(probe->loop, probe->fd[0], false, false);
+	close(probe->fd[1]);
+	poke(probe->fd_other[1]);
+	assert_int_equal(loop_run(probe->loop), 0);
+	assert_int_equal(probe->calls_other, 1);
+	probe->fd[1] = -1;
+}
+
+static int stop_on_end(void *owner)
+{
+	struct probe *probe = owner;
+	probe->calls++;
+	loop_stop(probe->loop);
+	return 0;
+}
+
+/* A connection that nobody reads from right now, but that has something to write, must hear that its peer is gone. */
+static void test_a_file_watched_for_writing_hears_of_an_error(void **state)
+{
+	struct probe *probe = *state;
+
+	assert_int_equal(loop_add_fd(probe->loop, probe->fd[1], stop_on_end, probe), 0);
+	loop_set_fd_interest(probe->loop, probe->fd[1], false, true);
+	while (fcntl(probe->fd[1], F_SETFL, O_NONBLOCK) == 0 &&
+		write(probe->fd[1], probe, sizeof *probe) > 0) {
+	}
+	close(probe->fd[0]);
+	assert_int_equal(loop_run(probe->loop), 0);
+	assert_int_equal(probe->calls, 1);
+	probe->fd[0] = -1;
+}
+
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, open_probe, close_probe)
 
 int main(void)
@@ -343,6 +411,9 @@ int main(void)
 		LOOP_TEST(test_a_second_signal_ends_the_loop_at_once),
 		LOOP_TEST(test_without_a_handler_a_signal_ends_the_loop),
 		LOOP_TEST(test_a_paused_socket_is_read_only_when_it_goes_on),
+		LOOP_TEST(test_a_file_is_watched_for_what_its_owner_wants),
+		LOOP_TEST(test_a_paused_file_is_not_even_told_of_its_end),
+		LOOP_TEST(test_a_file_watched_for_writing_hears_of_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
