@@ -1,5 +1,6 @@
 #include "proto/document.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -95,10 +96,33 @@ int document_decode(struct document *document, enum encoding encoding, struct sl
 	return r != 0 ? r : document_check_keys(document, complaint);
 }
 
+int document_add_pair(struct document *document, struct slice key, struct slice value,
+	struct complaint *complaint)
+{
+	const struct slice texts[] = {key, value};
+
+	assert(document->count > 0 && document->nodes->type == NODE_MAP);
+	for (size_t i = 0; i < 2; i++) {
+		int r = 0;
+		struct node *node = document_add(document, NODE_TEXT, NULL, complaint, &r);
+		if (node == NULL) {
+			return r;
+		}
+		node->raw.size = 0;
+		node->text = texts[i];
+	}
+	document->nodes->count++;
+	document->nodes->span += 2;
+	return 0;
+}
+
 const struct node *node_find(const struct node *map, const char *key)
 {
-	struct slice wanted = slice_of_text(key);
+	return node_find_slice(map, slice_of_text(key));
+}
 
+const struct node *node_find_slice(const struct node *map, struct slice wanted)
+{
 	if (map->type != NODE_MAP) {
 		return NULL;
 	}

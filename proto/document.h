@@ -35,7 +35,8 @@ struct node {
 		double real;
 		struct slice text; /* NODE_TEXT, NODE_BIN, NODE_NUMBER */
 	};
-	struct slice raw; /* the value's encoding in the input */
+	struct slice
+		raw; /* the value's encoding in the input; {NULL, 0}: text that was added to it */
 };
 
 enum encoding { ENCODING_MSGPACK, ENCODING_JSON };
@@ -66,6 +67,7 @@ int document_decode(struct document *document, enum encoding encoding, struct sl
 
 /* The value of a key of a map; NULL when absent or `map` is no map. */
 const struct node *node_find(const struct node *map, const char *key);
+const struct node *node_find_slice(const struct node *map, struct slice key);
 static inline const struct node *node_next(const struct node *node)
 {
 	return node + node->span;

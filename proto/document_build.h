@@ -35,6 +35,10 @@ int msgpack_decode(struct document *document, struct slice bytes, uint32_t depth
 int json_decode(struct document *document, struct slice bytes, uint32_t depth_max,
 	struct complaint *complaint);
 
+/* One more pair of text at the end of the map that the document is. 0, -ENOMEM, or REASON_TOO_LARGE. */
+int document_add_pair(struct document *document, struct slice key, struct slice value,
+	struct complaint *complaint);
+
 /* Refuses maps that say a key twice. */
 int document_check_keys(const struct document *document, struct complaint *complaint);
 

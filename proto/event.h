@@ -97,11 +97,22 @@ static inline bool event_has(const struct event *event, enum field field)
 	return (event->present >> field & 1) != 0;
 }
 
+/* A field that comes from around the event: from the topic it was published to, from a setting of its source. The event
+ * itself must not have it, or have it with the same value. */
+struct event_addition {
+	struct slice name; /* any but the certificate's: event_addition_is_allowed */
+	struct slice value; /* text; empty counts as absent */
+};
+/* A field of till's, one of its aliases, or an extra: UTF-8 without NUL, and not for the edge alone to set. */
+bool event_addition_is_allowed(struct slice name);
+
 /* What the edge adds. */
 struct event_rules {
 	const char *default_currency; /* three letters; "XXX" unless configured */
 	const struct zone *zone; /* for texts without offset; NULL is UTC */
 	int64_t received_ms;
+	const struct event_addition *additions; /* borrowed as `bytes` are */
+	size_t addition_count;
 };
 
 /* Decodes and normalises one event as a producer sent it. 0, -ENOMEM, or a reason > 0 with the complaint.

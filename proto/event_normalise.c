@@ -1,6 +1,6 @@
 /* What a producer sent becomes an event: kind, reserved fields, known fields under any of their names, defaults,
  * required fields, size; in this order, which PROTOCOL.md promises. */
-#include "proto/event_value.h"
+#include "proto/event_addition.h"
 
 #include <assert.h>
 
@@ -10,20 +10,6 @@ struct intake {
 	struct event *event;
 	uint32_t used; /* pairs of the map that till knows */
 };
-
-/* Producers' names of kinds; "order" and the like are kind_from_name's. */
-static bool kind_from_alias(struct slice name, enum kind *ret_kind)
-{
-	if (slice_equals_text(name, "cart_event")) {
-		*ret_kind = KIND_CART;
-		return true;
-	}
-	if (slice_equals_text(name, "page_view") || slice_equals_text(name, "product_view")) {
-		*ret_kind = KIND_VIEW;
-		return true;
-	}
-	return kind_from_name(name, ret_kind) && !kind_is_dead_letter(*ret_kind);
-}
 
 static int read_kind_value(
 	const char *name, const struct node *node, enum kind *ret_kind, struct complaint *complaint)
@@ -44,12 +30,6 @@ static int read_kind_value(
 	}
 	*ret_kind = kind;
 	return 0;
-}
-
-static bool node_is_absent(const struct node *node)
-{
-	return node == NULL || node->type == NODE_NIL ||
-	       (node->type == NODE_TEXT && node->text.size == 0);
 }
 
 static int read_kind(struct intake *intake, enum kind *ret_kind)
@@ -93,22 +73,6 @@ static int refuse_reserved(const struct intake *intake)
 		}
 	}
 	return 0;
-}
-
-static bool value_is_kept(const struct event *event, enum field field, const struct value *value)
-{
-	enum field_type type = field_specs[field].type;
-
-	if (type == TYPE_TIME) {
-		return event->ts_ms == value->number;
-	}
-	if (type == TYPE_INTEGER) {
-		return event->quantity == value->number;
-	}
-	if (type == TYPE_MONEY) {
-		return event_money(event, field) == value->number;
-	}
-	return slice_equal(event->text[field], value->text);
 }
 
 /* One field under each of its names. */
@@ -242,10 +206,17 @@ int event_normalise(struct document *document, enum encoding encoding, struct sl
 	if (document->nodes->type != NODE_MAP) {
 		return event_refuse_shape(document->nodes, complaint);
 	}
+	r = event_additions_put(document, rules, complaint);
+	if (r != 0) {
+		return r;
+	}
 	*ret_event =
 		(struct event){.encoding = encoding, .has_aliases = true, .map = document->nodes};
 	field_values_collect(ret_event->map, &intake.values);
 	r = read_map(&intake, ret_event->map, ret_kind);
+	if (r == 0) {
+		r = event_additions_agree(ret_event, rules, &intake.value_rules);
+	}
 	if (r != 0) {
 		return r;
 	}

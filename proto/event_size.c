@@ -57,7 +57,7 @@ static size_t value_size(const struct node *value, enum encoding encoding)
 {
 	size_t size = 0;
 
-	if (encoding == ENCODING_MSGPACK) {
+	if (encoding == ENCODING_MSGPACK && value->raw.bytes != NULL) {
 		return value->raw.size;
 	}
 	for (const struct node *node = value; node != node_next(value); node++) {

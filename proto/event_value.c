@@ -355,3 +355,39 @@ void event_keep_value(struct event *event, enum field field, const struct value 
 		event->text[field] = value->text;
 	}
 }
+
+/* Producers' names of kinds; "order" and the like are kind_from_name's. */
+bool kind_from_alias(struct slice name, enum kind *ret_kind)
+{
+	if (slice_equals_text(name, "cart_event")) {
+		*ret_kind = KIND_CART;
+		return true;
+	}
+	if (slice_equals_text(name, "page_view") || slice_equals_text(name, "product_view")) {
+		*ret_kind = KIND_VIEW;
+		return true;
+	}
+	return kind_from_name(name, ret_kind) && !kind_is_dead_letter(*ret_kind);
+}
+
+bool value_is_kept(const struct event *event, enum field field, const struct value *value)
+{
+	enum field_type type = field_specs[field].type;
+
+	if (type == TYPE_TIME) {
+		return event->ts_ms == value->number;
+	}
+	if (type == TYPE_INTEGER) {
+		return event->quantity == value->number;
+	}
+	if (type == TYPE_MONEY) {
+		return event_money(event, field) == value->number;
+	}
+	return slice_equal(event->text[field], value->text);
+}
+
+bool node_is_absent(const struct node *node)
+{
+	return node == NULL || node->type == NODE_NIL ||
+	       (node->type == NODE_TEXT && node->text.size == 0);
+}

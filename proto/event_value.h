@@ -26,6 +26,13 @@ int value_read(const struct value_rules *rules, enum field field, const char *na
 /* Takes a value that is not absent into the event. */
 void event_keep_value(struct event *event, enum field field, const struct value *value);
 
+/* The event has this very value in the field. */
+bool value_is_kept(const struct event *event, enum field field, const struct value *value);
+/* NULL, nil or empty text. */
+bool node_is_absent(const struct node *node);
+/* Producers' names of kinds, aliases and canonical ones. */
+bool kind_from_alias(struct slice name, enum kind *ret_kind);
+
 /* The rules that span fields. 0 or REASON_MISSING_FIELD. */
 int event_check_required(const struct event *event, struct complaint *complaint);
 /* REASON_BAD_TYPE for what is no map. */

@@ -377,7 +377,7 @@ static void write_converted(struct writer *writer, const struct node *node)
 
 void write_node(struct writer *writer, const struct node *node, enum encoding encoding)
 {
-	if (encoding == writer->encoding) {
+	if (encoding == writer->encoding && node->raw.bytes != NULL) {
 		write_raw(writer, node->raw);
 		return;
 	}

@@ -102,7 +102,8 @@ static void check_size(struct event *event)
 
 void event_check_producer(enum encoding encoding, struct slice bytes)
 {
-	const struct event_rules rules = {"EUR", NULL, INT64_C(1291191960000)};
+	const struct event_rules rules = {
+		.default_currency = "EUR", .received_ms = INT64_C(1291191960000)};
 	struct document document;
 	struct complaint complaint;
 	struct event event;

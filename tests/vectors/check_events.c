@@ -49,7 +49,7 @@ void check_events(struct check *check, const struct node *vector)
 {
 	struct slice currency = vector_text(vector, "currency");
 	char default_currency[8] = "XXX";
-	struct event_rules rules = {default_currency, NULL, 0};
+	struct event_rules rules = {.default_currency = default_currency};
 	struct slice input = vector_input(check, vector);
 	struct complaint complaint;
 	struct event event;

@@ -13,7 +13,8 @@
 static struct document document;
 static struct document second;
 static struct buffer buffer;
-static const struct event_rules rules = {"EUR", NULL, INT64_C(1291191960000)};
+static const struct event_rules rules = {
+	.default_currency = "EUR", .received_ms = INT64_C(1291191960000)};
 
 static int set_up(void **state)
 {

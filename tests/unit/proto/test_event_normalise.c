@@ -10,7 +10,8 @@
 
 static struct document document;
 static struct buffer buffer;
-static const struct event_rules rules = {"XXX", NULL, INT64_C(1291191960000)};
+static const struct event_rules rules = {
+	.default_currency = "XXX", .received_ms = INT64_C(1291191960000)};
 
 static int set_up(void **state)
 {
