@@ -174,7 +174,7 @@ static int parse(int argc, char **argv, struct dlq_options *dlq, enum dlq_action
 
 static int check(struct dlq_options *dlq, enum dlq_action action)
 {
-	struct options_error error;
+	struct pairs_error error;
 
 	if (action == DLQ_SHOW && dlq->place.topic[0] == '\0') {
 		say(name, "show which? Its place is in the first column of \"till dlq list\"");
@@ -184,7 +184,7 @@ static int check(struct dlq_options *dlq, enum dlq_action action)
 		say(name, "replay --to which edge? Or --dry-run");
 		return EXIT_USAGE;
 	}
-	if (pairs_add_all(&dlq->set, "--set", &dlq->set_texts, &error) != 0) {
+	if (pairs_add_all(&dlq->set, "--set", dlq->set_texts.items, &error) != 0) {
 		say(name, "%s", error.text);
 		return EXIT_USAGE;
 	}

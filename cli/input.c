@@ -1,10 +1,12 @@
 #include "cli/input.h"
 
-#include "cli/csv.h"
+#include "proto/csv.h"
 #include "proto/event.h"
 #include "proto/limits.h"
+#include "runtime/suggest.h"
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -149,7 +151,34 @@ static int read_row(struct input *input, const struct csv_record *row, struct in
 	return judge(input, r, record);
 }
 
-static int next_csv(struct input *input, struct input_record *record, struct options_error *error)
+/* "no column "Quantty"": the nearest one that is there stands behind it. */
+static void suggest_column(const struct mapping *mapping, struct pairs_error *error)
+{
+	char word[128];
+	char candidate[128];
+	char best[128];
+	struct slice missing = mapping_missing(mapping);
+	struct suggestion suggestion = {.word = word};
+
+	snprintf(word, sizeof word, "%.*s", (int)missing.size, (const char *)missing.bytes);
+	for (uint32_t i = 0; i < mapping_columns(mapping); i++) {
+		struct slice column = mapping_column(mapping, i);
+		snprintf(candidate, sizeof candidate, "%.*s", (int)column.size,
+			(const char *)column.bytes);
+		suggestion_offer(&suggestion, candidate);
+		if (suggestion.best == candidate) {
+			snprintf(best, sizeof best, "%s", candidate);
+			suggestion.best = best;
+		}
+	}
+	if (missing.size > 0 && suggestion.best != NULL) {
+		size_t size = strlen(error->text);
+		snprintf(error->text + size, sizeof error->text - size, "; did you mean \"%s\"?",
+			best);
+	}
+}
+
+static int next_csv(struct input *input, struct input_record *record, struct pairs_error *error)
 {
 	struct slice rest = rest_of(input);
 	struct csv_record row;
@@ -170,6 +199,9 @@ static int next_csv(struct input *input, struct input_record *record, struct opt
 			return -EINVAL;
 		}
 		int r = mapping_bind(input->mapping, row.cells, row.count, error);
+		if (r == -EINVAL) {
+			suggest_column(input->mapping, error);
+		}
 		if (r != 0) {
 			return r;
 		}
@@ -261,8 +293,7 @@ static int next_json(struct input *input, struct input_record *record)
 	}
 }
 
-static int next_msgpack(
-	struct input *input, struct input_record *record, struct options_error *error)
+static int next_msgpack(struct input *input, struct input_record *record, struct pairs_error *error)
 {
 	struct slice rest = rest_of(input);
 	struct slice event;
@@ -289,7 +320,7 @@ static int next_msgpack(
 	return decode_and_map(input, event, record);
 }
 
-int input_next(struct input *input, struct input_record *ret_record, struct options_error *error)
+int input_next(struct input *input, struct input_record *ret_record, struct pairs_error *error)
 {
 	switch (input->format) {
 	case INPUT_CSV:

@@ -5,7 +5,7 @@
  *	while ((r = input_next(input, &record, &error)) == 0) { … }       then INPUT_E_MORE: feed again, or input_end
  */
 #pragma once
-#include "cli/mapping.h"
+#include "proto/mapping.h"
 
 enum input_format { INPUT_CSV, INPUT_NDJSON, INPUT_MSGPACK };
 
@@ -40,4 +40,4 @@ enum encoding input_encoding(const struct input *input);
 int input_feed(struct input *input, struct slice bytes); /* copies; 0 or -ENOMEM */
 void input_end(struct input *input);
 /* -EINVAL with the error set when the input as a whole can't be used (its columns, broken msgpack). */
-int input_next(struct input *input, struct input_record *ret_record, struct options_error *error);
+int input_next(struct input *input, struct input_record *ret_record, struct pairs_error *error);

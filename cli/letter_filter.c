@@ -2,6 +2,7 @@
 
 #include "proto/writer.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { DEPTH_MAX = 64 };

@@ -1,9 +1,9 @@
 /* letter_filter.h - which dead letters are meant, and what is sent when one is replayed. Pure. */
 #pragma once
-#include "cli/pairs.h"
 #include "cli/topic_reader_kafka.h"
 #include "proto/buffer.h"
 #include "proto/dead_letter.h"
+#include "proto/pairs.h"
 
 struct letter_filter {
 	const char *code; /* NULL: any */

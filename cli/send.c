@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/upload.h"
 #include "runtime/clock.h"
 #include "runtime/program.h"
@@ -123,8 +124,9 @@ static bool choose_delimiter(const struct send_options *send, char *ret_delimite
 
 static int open_input(const struct send_options *send, struct input **ret_input)
 {
-	struct mapping_options mapping_options = {&send->map, &send->set, &send->where, send->kind};
-	struct options_error error = {.text = "out of memory"};
+	struct mapping_options mapping_options = {
+		send->map.items, send->set.items, send->where.items, send->kind, "--"};
+	struct pairs_error error = {.text = "out of memory"};
 	struct mapping *mapping = NULL;
 	enum input_format format;
 	char delimiter;
@@ -146,7 +148,7 @@ static int open_input(const struct send_options *send, struct input **ret_input)
 
 /* Says how it ended, where that is not plain from the totals, and returns the exit code. */
 static int conclude(
-	const struct upload *upload, int r, const char *endpoint, const struct options_error *error)
+	const struct upload *upload, int r, const char *endpoint, const struct pairs_error *error)
 {
 	const struct send_totals *totals = upload_totals(upload);
 
@@ -174,7 +176,7 @@ static int conclude(
 
 static int send_all(const struct send_options *send, const struct upload_options *options)
 {
-	struct options_error error = {.text = ""};
+	struct pairs_error error = {.text = ""};
 	struct upload *upload = NULL;
 
 	int r = upload_new_take(options, &upload);

@@ -51,7 +51,7 @@ struct upload {
 	int64_t ended_ms;
 	struct edge_watch watch;
 	int result; /* why the loop was stopped */
-	struct options_error *error;
+	struct pairs_error *error;
 	uint8_t piece[PIECE_SIZE];
 };
 
@@ -390,7 +390,7 @@ static void count_unanswered(struct upload *upload)
 	}
 }
 
-int upload_run(struct upload *upload, struct options_error *error)
+int upload_run(struct upload *upload, struct pairs_error *error)
 {
 	struct loop *loop = upload->options.session->loop;
 

@@ -31,6 +31,6 @@ struct upload_options {
 int upload_new_take(const struct upload_options *options, struct upload **ret_sender);
 struct upload *upload_free(struct upload *upload);
 /* 0, UPLOAD_E_*, -errno. Call it once. */
-int upload_run(struct upload *upload, struct options_error *error);
+int upload_run(struct upload *upload, struct pairs_error *error);
 const struct send_totals *upload_totals(const struct upload *upload);
 int64_t upload_elapsed_ms(const struct upload *upload);

@@ -1,7 +1,7 @@
 /* Any bytes as CSV: the same records whether they come whole or in pieces, and never more bytes than came. The first
  * byte is the delimiter, the second the pieces' size. */
-#include "cli/csv.h"
 #include "proto/checksum.h"
+#include "proto/csv.h"
 #include "tests/fuzz/fuzz.h"
 
 /* What was read, so that two readings can be held against each other. */

@@ -8,14 +8,14 @@
 
 #include "cli/input.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static struct input *open_input(enum input_format format)
 {
-	static const struct text_list none = {.count = 0};
-	struct mapping_options options = {&none, &none, &none, NULL};
-	struct options_error error;
+	struct mapping_options options = {.prefix = "--"};
+	struct pairs_error error;
 	struct mapping *mapping = NULL;
 	struct input *input = NULL;
 
@@ -29,7 +29,7 @@ static int read_all(
 	struct input *input, struct slice bytes, size_t piece, bool lines, char *ret_rendered)
 {
 	struct input_record record;
-	struct options_error error;
+	struct pairs_error error;
 	size_t at = 0;
 	int r = INPUT_E_MORE;
 
@@ -149,6 +149,24 @@ static void test_a_csv_without_readable_names_is_unusable(void **state)
 	input_free(input);
 }
 
+static void test_the_nearest_column_is_suggested(void **state)
+{
+	(void)state;
+	static const char *const map[] = {"quantity=Quantty", NULL};
+	struct mapping_options options = {.map = map, .prefix = "--"};
+	struct pairs_error error;
+	struct mapping *mapping = NULL;
+	struct input *input = NULL;
+	struct input_record record;
+
+	assert_int_equal(mapping_new(&options, &mapping, &error), 0);
+	assert_int_equal(input_new_take(INPUT_CSV, ',', mapping, &input), 0);
+	assert_int_equal(input_feed(input, slice_of_text("Invoice,Quantity\n")), 0);
+	assert_int_equal(input_next(input, &record, &error), -EINVAL);
+	assert_string_equal(error.text, "no column \"Quantty\"; did you mean \"Quantity\"?");
+	input_free(input);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +177,7 @@ int main(void)
 		cmocka_unit_test(test_nesting_that_no_frame_survives_is_one_invalid_record),
 		cmocka_unit_test(test_a_line_without_end_takes_no_memory),
 		cmocka_unit_test(test_a_csv_without_readable_names_is_unusable),
+		cmocka_unit_test(test_the_nearest_column_is_suggested),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,7 +47,7 @@ static void test_a_letter_bears_its_place_when_it_is_sent_again(void **state)
 	(void)state;
 	static const struct pair_list none = {.count = 0};
 	struct pair_list fix = {.count = 0};
-	struct options_error error;
+	struct pairs_error error;
 
 	assert_int_equal(pairs_add(&fix, "--set", slice_of_text("unit_price=2.55"), &error), 0);
 	expect_replay("{\"unit_price\":\"2,55\",\"event_id\":\"x\"}", "edge", &none,

@@ -1,4 +1,4 @@
-#include "cli/csv.h"
+#include "proto/csv.h"
 
 #include <errno.h>
 #include <stdlib.h>

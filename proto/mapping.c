@@ -1,10 +1,12 @@
-#include "cli/mapping.h"
+#include "proto/mapping.h"
 
 #include "proto/utf8.h"
 #include "proto/writer.h"
-#include "runtime/suggest.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+enum { COLUMN_SHOWN_MAX = 80 };
 
 /* A field of each event and the column that it comes from. */
 struct output {
@@ -22,21 +24,43 @@ struct mapping {
 	struct output *outputs; /* owned */
 	uint32_t output_count;
 	uint32_t where_columns[PAIRS_MAX];
+	struct slice missing; /* of the options, among the columns */
 };
 
+/* An option's name as the reader of an error knows it. */
+struct option_name {
+	char text[16];
+};
+
+static struct option_name name_option(const struct mapping_options *options, const char *word)
+{
+	struct option_name name;
+
+	snprintf(name.text, sizeof name.text, "%s%s",
+		options->prefix != NULL ? options->prefix : "", word);
+	return name;
+}
+
+static int read_pairs(struct pair_list *list, struct option_name name, const char *const *texts,
+	struct pairs_error *error)
+{
+	return texts != NULL ? pairs_add_all(list, name.text, texts, error) : 0;
+}
+
 static int read_options(
-	struct mapping *mapping, const struct mapping_options *options, struct options_error *error)
+	struct mapping *mapping, const struct mapping_options *options, struct pairs_error *error)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < options->map->count; i++) {
-		r = pairs_add_several(&mapping->map, "--map", options->map->items[i], error);
+	for (const char *const *map = options->map; r == 0 && map != NULL && *map != NULL; map++) {
+		r = pairs_add_several(&mapping->map, name_option(options, "map").text, *map, error);
 	}
 	if (r == 0) {
-		r = pairs_add_all(&mapping->set, "--set", options->set, error);
+		r = read_pairs(&mapping->set, name_option(options, "set"), options->set, error);
 	}
 	if (r == 0) {
-		r = pairs_add_all(&mapping->where, "--where", options->where, error);
+		r = read_pairs(
+			&mapping->where, name_option(options, "where"), options->where, error);
 	}
 	if (r == 0 && options->kind != NULL && mapping->set.count < PAIRS_MAX) {
 		mapping->set.items[mapping->set.count++] =
@@ -46,7 +70,7 @@ static int read_options(
 }
 
 /* A field that two options give would be refused by the edge in every event. */
-static int check_fields(const struct mapping *mapping, struct options_error *error)
+static int check_fields(const struct mapping *mapping, struct pairs_error *error)
 {
 	for (size_t i = 0; i < mapping->map.count + mapping->set.count; i++) {
 		bool is_map = i < mapping->map.count;
@@ -64,7 +88,7 @@ static int check_fields(const struct mapping *mapping, struct options_error *err
 }
 
 int mapping_new(const struct mapping_options *options, struct mapping **ret_mapping,
-	struct options_error *error)
+	struct pairs_error *error)
 {
 	struct mapping *mapping = calloc(1, sizeof *mapping);
 	if (mapping == NULL) {
@@ -122,36 +146,24 @@ static int copy_names(struct mapping *mapping, const struct slice *names, uint32
 	return 0;
 }
 
-static int find_column(const struct mapping *mapping, struct slice name, uint32_t *ret_column,
-	struct options_error *error)
+static int find_column(
+	struct mapping *mapping, struct slice name, uint32_t *ret_column, struct pairs_error *error)
 {
-	char word[128];
-	char candidate[128];
-	char best[128] = "";
-	struct suggestion suggestion = {.word = word};
-
-	snprintf(word, sizeof word, "%.*s", (int)name.size, (const char *)name.bytes);
 	for (uint32_t i = 0; i < mapping->column_count; i++) {
-		struct slice column = mapping->columns[i];
-		if (slice_equal(column, name)) {
+		if (slice_equal(mapping->columns[i], name)) {
 			*ret_column = i;
 			return 0;
 		}
-		snprintf(candidate, sizeof candidate, "%.*s", (int)column.size,
-			(const char *)column.bytes);
-		suggestion_offer(&suggestion, candidate);
-		if (suggestion.best == candidate) {
-			snprintf(best, sizeof best, "%s", candidate);
-			suggestion.best = best;
-		}
 	}
-	snprintf(error->text, sizeof error->text, "no column \"%.80s\"%s%.80s%s", word,
-		best[0] != '\0' ? "; did you mean \"" : "", best, best[0] != '\0' ? "\"?" : "");
+	mapping->missing = name;
+	snprintf(error->text, sizeof error->text, "no column \"%.*s\"",
+		name.size < COLUMN_SHOWN_MAX ? (int)name.size : COLUMN_SHOWN_MAX,
+		(const char *)name.bytes);
 	return -EINVAL;
 }
 
 static int add_output(
-	struct mapping *mapping, struct slice name, uint32_t column, struct options_error *error)
+	struct mapping *mapping, struct slice name, uint32_t column, struct pairs_error *error)
 {
 	for (uint32_t i = 0; i < mapping->output_count; i++) {
 		if (slice_equal(mapping->outputs[i].name, name)) {
@@ -165,7 +177,7 @@ static int add_output(
 	return 0;
 }
 
-static int bind_columns(struct mapping *mapping, struct options_error *error)
+static int bind_columns(struct mapping *mapping, struct pairs_error *error)
 {
 	uint32_t column = 0;
 	int r = 0;
@@ -191,7 +203,7 @@ static int bind_columns(struct mapping *mapping, struct options_error *error)
 }
 
 int mapping_bind(struct mapping *mapping, const struct slice *names, uint32_t count,
-	struct options_error *error)
+	struct pairs_error *error)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		if (!utf8_is_valid(names[i])) {
@@ -202,6 +214,16 @@ int mapping_bind(struct mapping *mapping, const struct slice *names, uint32_t co
 	}
 	int r = copy_names(mapping, names, count);
 	return r == 0 ? bind_columns(mapping, error) : r;
+}
+
+struct slice mapping_missing(const struct mapping *mapping)
+{
+	return mapping->missing;
+}
+
+struct slice mapping_column(const struct mapping *mapping, uint32_t index)
+{
+	return mapping->columns[index];
 }
 
 uint32_t mapping_columns(const struct mapping *mapping)
@@ -268,7 +290,7 @@ int mapping_row(const struct mapping *mapping, const struct slice *cells, uint32
 	return buffer->error;
 }
 
-/* A key that --set gives for all is left out. */
+/* A key that `set` gives for all is left out. */
 static bool key_is_kept(const struct mapping *mapping, const struct node *key)
 {
 	return pairs_find_left(&mapping->set, key->text) == NULL;

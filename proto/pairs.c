@@ -1,10 +1,11 @@
-#include "cli/pairs.h"
+#include "proto/pairs.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 int pairs_add(
-	struct pair_list *list, const char *option, struct slice text, struct options_error *error)
+	struct pair_list *list, const char *option, struct slice text, struct pairs_error *error)
 {
 	const uint8_t *equals = text.size > 0 ? memchr(text.bytes, '=', text.size) : NULL;
 
@@ -24,7 +25,7 @@ int pairs_add(
 }
 
 int pairs_add_several(
-	struct pair_list *list, const char *option, const char *text, struct options_error *error)
+	struct pair_list *list, const char *option, const char *text, struct pairs_error *error)
 {
 	int r = 0;
 
@@ -37,13 +38,13 @@ int pairs_add_several(
 	return r;
 }
 
-int pairs_add_all(struct pair_list *list, const char *option, const struct text_list *texts,
-	struct options_error *error)
+int pairs_add_all(struct pair_list *list, const char *option, const char *const *texts,
+	struct pairs_error *error)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < texts->count; i++) {
-		r = pairs_add(list, option, slice_of_text(texts->items[i]), error);
+	for (; r == 0 && *texts != NULL; texts++) {
+		r = pairs_add(list, option, slice_of_text(*texts), error);
 	}
 	return r;
 }

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "cli/csv.h"
+#include "proto/csv.h"
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,9 +1,12 @@
-/* pairs.h - NAME=VALUE as --map, --set and --where have it. Pure. Texts are borrowed. */
+/* pairs.h - NAME=VALUE, as settings and options have it. Pure. Texts are borrowed. */
 #pragma once
-#include "cli/options.h"
 #include "proto/slice.h"
 
 enum { PAIRS_MAX = 256 };
+
+struct pairs_error {
+	char text[256];
+};
 
 struct pair {
 	struct slice left; /* never empty */
@@ -18,13 +21,13 @@ struct pair_list {
 /* One pair; what stands behind the first '=' is its value, whatever it holds. `option` names it in the error. 0 or
  * -EINVAL with the error set. */
 int pairs_add(
-	struct pair_list *list, const char *option, struct slice text, struct options_error *error);
+	struct pair_list *list, const char *option, struct slice text, struct pairs_error *error);
 /* Several, separated by commas. */
 int pairs_add_several(
-	struct pair_list *list, const char *option, const char *text, struct options_error *error);
-/* Every item of a list of options is one pair. */
-int pairs_add_all(struct pair_list *list, const char *option, const struct text_list *texts,
-	struct options_error *error);
+	struct pair_list *list, const char *option, const char *text, struct pairs_error *error);
+/* Every one of the texts is one pair; they end with NULL. */
+int pairs_add_all(struct pair_list *list, const char *option, const char *const *texts,
+	struct pairs_error *error);
 /* NULL when there is none. */
 const struct pair *pairs_find_left(const struct pair_list *list, struct slice left);
 const struct pair *pairs_find_right(const struct pair_list *list, struct slice right);
