@@ -35,6 +35,7 @@ FOREIGN = {
     "lmdb.h": re.compile(r"_lmdb\.c$"),
     "zmq.h": re.compile(r"^(runtime|client)/"),
     "msgpack": re.compile(r"^proto/\w+\.[ch]$"),
+    "openssl/": re.compile(r"_ssl\.c$"),
     "microhttpd.h": re.compile(r"^runtime/http\w*\.c$"),
 }
 # XXX in quotes is ISO 4217's "no currency".
