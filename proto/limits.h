@@ -66,6 +66,25 @@ enum {
 	VIEW_MEASURES_MAX = 16,
 	VIEW_NAME_SIZE_MAX = 40,
 
+	/* MQTT. A PUBLISH holds what a producer's frame does, its topic (65,535 bytes) and its properties. The least still
+	 * holds one event as received. */
+	MQTT_PACKET_SIZE_MAX = FRAME_SIZE_MAX + 256 * 1024,
+	MQTT_PACKET_SIZE_LEAST = EVENT_RAW_SIZE_MAX + 256 * 1024,
+	/* Properties of one packet. User properties are fields of one event; with more, they are cut off and the PUBLISH
+	 * becomes a dead letter. */
+	MQTT_PROPERTIES_SIZE_MAX = 64 * 1024,
+	/* What is kept of a PUBLISH that is too large: its topic and properties, and as much payload as a dead letter holds. */
+	MQTT_KEPT_SIZE = 256 * 1024,
+	/* A configured pattern: levels and names. Topics of stores have a handful. */
+	MQTT_FILTER_SIZE_MAX = 1024,
+	MQTT_LEVELS_MAX = 32,
+	MQTT_NAMES_MAX = 8,
+	MQTT_GROUP_SIZE_MAX = 64,
+	/* Filters of one source: all are in one SUBSCRIBE. */
+	MQTT_FILTERS_MAX = 32,
+	/* Client ids: brokers need take no more than 23 characters, and all take 64 bytes. */
+	MQTT_CLIENT_ID_SIZE_MAX = 128,
+
 	/* A complaint's sentence, with the offending value cut to fit. */
 	COMPLAINT_SIZE_MAX = 240,
 };
