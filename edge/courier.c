@@ -286,16 +286,21 @@ static int set_aside(struct courier *courier, enum kind lane, uint64_t index)
 	return 0;
 }
 
-/* One frame: the head of a BATCH, then the events as they lie in the spool. */
 static int send_batch(struct courier *courier, const struct sender_order *order,
 	const struct spool_batch *batch, int64_t now_ms)
 {
 	struct sender *sender = &courier->sender;
+	const struct wire_message message = {
+		.type = WIRE_BATCH,
+		.session = sender->session,
+		.batch = {.number = sender_number(sender),
+			.lane = order->lane,
+			.count = batch->count,
+			.events = buffer_slice(&courier->events)},
+	};
 
 	buffer_clear(&courier->frame);
-	wire_encode_batch_header(sender->session, sender_number(sender), order->lane, batch->count,
-		batch->size, &courier->frame);
-	buffer_append(&courier->frame, courier->events.bytes, courier->events.size);
+	wire_encode(&message, &courier->frame);
 	if (courier->frame.error != 0) {
 		return courier->frame.error;
 	}

@@ -43,6 +43,9 @@ enum {
 
 	/* Edge to bridge: the largest run of events in one BATCH, and so in one spool block. */
 	BATCH_SIZE_MAX = 256 * 1024,
+	/* A compressed batch: what comes of it is at most so many times as long. Sales become 5 to 15 times shorter; a
+	 * few bytes must not cost the receiver a quarter of a MiB of work. */
+	BATCH_RATIO_MAX = 1024,
 	/* A BATCH frame: the events and at most 64 bytes of message around them. */
 	WIRE_FRAME_SIZE_MAX = BATCH_SIZE_MAX + 1024,
 	/* Ranges in one ACK or NACK; more go into the next one. */

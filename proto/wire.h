@@ -7,6 +7,8 @@ enum {
 	WIRE_VERSION = 1,
 	WIRE_PROGRAM_SIZE_MAX = 64,
 	WIRE_CLUSTER_SIZE_MAX = 128, /* Kafka's own have 22 */
+	WIRE_CODECS_MAX = 8, /* in one HELLO, unknown ones included */
+	WIRE_CODEC_NAME_SIZE_MAX = 16,
 	/* No bridge may ask for smaller batches: the largest dead letter must fit. */
 	WIRE_BATCH_SIZE_LEAST = 128 * 1024,
 	/* A peer may not silence an edge for longer. */
@@ -29,6 +31,13 @@ enum { LANE_COUNT = KIND_COUNT };
 /* Inclusive numbers of sendings. Ranges of one message rise and don't overlap. */
 struct wire_range {
 	uint64_t first, last;
+};
+
+/* How the events of a BATCH may be compressed. Sets of them are bits: 1 << codec. */
+enum wire_codec {
+	CODEC_NONE,
+	CODEC_ZSTD,
+	CODEC_COUNT,
 };
 
 enum nack_code {
@@ -64,6 +73,8 @@ struct wire_message {
 			struct slice edge;
 			uint64_t run;
 			struct slice program; /* "till-edge 0.1.0": for logs */
+			uint32_t
+				codecs; /* the set that the edge can send; decode: those known here */
 		} hello;
 		struct {
 			uint32_t version;
@@ -71,12 +82,15 @@ struct wire_message {
 			uint64_t topics_hash;
 			uint64_t credit[LANE_COUNT]; /* bytes that may be unacknowledged */
 			uint32_t batch_size_max;
+			enum wire_codec codec; /* chosen from the edge's, or CODEC_NONE */
 		} welcome;
 		struct {
 			uint64_t number;
 			enum kind lane;
 			uint32_t count;
 			struct slice events; /* back to back */
+			uint32_t
+				plain_size; /* of the events uncompressed; 0: they are not compressed */
 		} batch;
 		struct {
 			const struct wire_range
@@ -95,12 +109,10 @@ struct wire_message {
 };
 
 void wire_encode(const struct wire_message *message, struct buffer *buffer);
-/* The BATCH header alone, so that the events need no copy before they are sent as one frame: append them after. */
-void wire_encode_batch_header(uint64_t session, uint64_t number, enum kind lane, uint32_t count,
-	size_t events_size, struct buffer *buffer);
 /* 0 or REASON_BAD_FRAME with the complaint. Another version of HELLO or WELCOME decodes as far as `version`: the
  * caller checks it. */
 int wire_decode(struct slice frame, struct wire_range ranges[WIRE_RANGES_MAX],
 	struct wire_message *ret_message, struct complaint *complaint);
+const char *wire_codec_name(enum wire_codec codec);
 const char *bye_code_name(enum bye_code code);
 const char *nack_code_name(enum nack_code code);

@@ -6,6 +6,7 @@
 struct frame {
 	struct pull pull;
 	const char *wrong; /* NULL while all is well */
+	uint32_t count; /* of elements, the type's number included */
 };
 
 static bool frame_check(struct frame *frame, bool is_right, const char *what)
@@ -63,6 +64,31 @@ static uint32_t take_ranges(struct frame *frame, struct wire_range ranges[WIRE_R
 	return count / 2;
 }
 
+/* CODEC_NONE when it is none that we know. */
+static enum wire_codec codec_of(struct slice name)
+{
+	for (int codec = CODEC_NONE + 1; codec < CODEC_COUNT; codec++) {
+		if (slice_equals_text(name, wire_codec_name((enum wire_codec)codec))) {
+			return (enum wire_codec)codec;
+		}
+	}
+	return CODEC_NONE;
+}
+
+static uint32_t take_codecs(struct frame *frame)
+{
+	uint32_t count = pull_array(&frame->pull);
+	uint32_t codecs = 0;
+
+	if (!frame_check(frame, count <= WIRE_CODECS_MAX, "codecs")) {
+		return 0;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		codecs |= 1u << codec_of(take_text(frame, WIRE_CODEC_NAME_SIZE_MAX, "codecs"));
+	}
+	return codecs & ~(1u << CODEC_NONE);
+}
+
 static void decode_hello(struct frame *frame, struct wire_message *message)
 {
 	message->hello.version = (uint32_t)take_number(frame, 1, UINT32_MAX, "version");
@@ -75,6 +101,9 @@ static void decode_hello(struct frame *frame, struct wire_message *message)
 	message->hello.run = take_number(frame, 1, RUN_MAX, "run");
 	message->session = take_session(frame);
 	message->hello.program = take_text(frame, WIRE_PROGRAM_SIZE_MAX, "program");
+	if (frame->count == 7) {
+		message->hello.codecs = take_codecs(frame);
+	}
 }
 
 static void decode_welcome(struct frame *frame, struct wire_message *message)
@@ -91,6 +120,11 @@ static void decode_welcome(struct frame *frame, struct wire_message *message)
 	take_credit(frame, message->welcome.credit);
 	message->welcome.batch_size_max = (uint32_t)take_number(
 		frame, WIRE_BATCH_SIZE_LEAST, BATCH_SIZE_MAX, "batch_size_max");
+	if (frame->count == 8) {
+		message->welcome.codec =
+			codec_of(take_text(frame, WIRE_CODEC_NAME_SIZE_MAX, "codec"));
+		frame_check(frame, message->welcome.codec != CODEC_NONE, "codec");
+	}
 }
 
 static void decode_batch(struct frame *frame, struct wire_message *message)
@@ -100,10 +134,19 @@ static void decode_batch(struct frame *frame, struct wire_message *message)
 	message->batch.lane = (enum kind)take_number(frame, 0, LANE_COUNT - 1, "lane");
 	message->batch.count = (uint32_t)take_number(frame, 1, BATCH_SIZE_MAX, "count");
 	message->batch.events = pull_bin(&frame->pull);
-	frame_check(frame,
-		message->batch.events.size <= BATCH_SIZE_MAX &&
-			message->batch.events.size >= message->batch.count,
+	size_t size = message->batch.events.size;
+	bool is_plain = frame->count != 7;
+	frame_check(frame, size <= BATCH_SIZE_MAX && size >= (is_plain ? message->batch.count : 1),
 		"events");
+	if (is_plain) {
+		return;
+	}
+	message->batch.plain_size =
+		(uint32_t)take_number(frame, message->batch.count, BATCH_SIZE_MAX, "plain_size");
+	frame_check(frame,
+		message->batch.plain_size > size &&
+			message->batch.plain_size <= size * BATCH_RATIO_MAX,
+		"plain_size");
 }
 
 static void decode_ack(
@@ -185,15 +228,17 @@ static void decode_body(
 	}
 }
 
-/* Elements of the array, the type's number included. */
-static const uint8_t element_counts[] = {
-	[WIRE_HELLO] = 6,
-	[WIRE_WELCOME] = 7,
-	[WIRE_BATCH] = 6,
-	[WIRE_ACK] = 4,
-	[WIRE_NACK] = 5,
-	[WIRE_STATE] = 3,
-	[WIRE_BYE] = 4,
+/* Elements of the array, the type's number included; the last may be left out where `least` is smaller. */
+static const struct {
+	uint8_t least, most;
+} element_counts[] = {
+	[WIRE_HELLO] = {6, 7},
+	[WIRE_WELCOME] = {7, 8},
+	[WIRE_BATCH] = {6, 7},
+	[WIRE_ACK] = {4, 4},
+	[WIRE_NACK] = {5, 5},
+	[WIRE_STATE] = {3, 3},
+	[WIRE_BYE] = {4, 4},
 };
 
 /* Later versions may have more elements, behind their version. */
@@ -205,7 +250,8 @@ static bool count_is_right(const struct wire_message *message, uint32_t count)
 	if (message->type == WIRE_WELCOME && message->welcome.version != WIRE_VERSION) {
 		return true;
 	}
-	return count == element_counts[message->type];
+	return count >= element_counts[message->type].least &&
+	       count <= element_counts[message->type].most;
 }
 
 int wire_decode(struct slice frame_bytes, struct wire_range ranges[WIRE_RANGES_MAX],
@@ -214,12 +260,12 @@ int wire_decode(struct slice frame_bytes, struct wire_range ranges[WIRE_RANGES_M
 	static const struct wire_message none;
 	struct frame frame = {.pull = pull_of(frame_bytes)};
 	struct wire_message message = none;
-	uint32_t count = pull_array(&frame.pull);
 
+	frame.count = pull_array(&frame.pull);
 	message.type = (enum wire_type)take_number(&frame, WIRE_HELLO, WIRE_BYE, "type");
 	if (frame.wrong == NULL) {
 		decode_body(&frame, ranges, &message);
-		frame_check(&frame, count_is_right(&message, count), "length");
+		frame_check(&frame, count_is_right(&message, frame.count), "length");
 		frame_check(&frame, pull_is_done(&frame.pull), "end");
 	}
 	if (frame.wrong != NULL) {
@@ -230,6 +276,16 @@ int wire_decode(struct slice frame_bytes, struct wire_range ranges[WIRE_RANGES_M
 	}
 	*ret_message = message;
 	return 0;
+}
+
+const char *wire_codec_name(enum wire_codec codec)
+{
+	static const char *const names[] = {
+		[CODEC_NONE] = "none",
+		[CODEC_ZSTD] = "zstd",
+	};
+
+	return names[codec];
 }
 
 const char *bye_code_name(enum bye_code code)

@@ -31,29 +31,51 @@ static void write_ranges(
 	}
 }
 
+static void write_codecs(struct writer *writer, uint32_t codecs)
+{
+	uint32_t count = 0;
+
+	for (int codec = CODEC_NONE + 1; codec < CODEC_COUNT; codec++) {
+		count += codecs >> codec & 1;
+	}
+	write_array(writer, count);
+	for (int codec = CODEC_NONE + 1; codec < CODEC_COUNT; codec++) {
+		if ((codecs >> codec & 1) != 0) {
+			write_text(writer, slice_of_text(wire_codec_name((enum wire_codec)codec)));
+		}
+	}
+}
+
+/* What is optional is left out where there is nothing to say: peers that do not know of it count the elements. */
 static void encode_hello(const struct wire_message *message, struct buffer *buffer)
 {
 	struct writer writer;
 
-	begin(&writer, buffer, 6, WIRE_HELLO);
+	begin(&writer, buffer, message->hello.codecs == 0 ? 6 : 7, WIRE_HELLO);
 	write_unsigned(&writer, message->hello.version);
 	write_text(&writer, message->hello.edge);
 	write_unsigned(&writer, message->hello.run);
 	write_unsigned(&writer, message->session);
 	write_text(&writer, message->hello.program);
+	if (message->hello.codecs != 0) {
+		write_codecs(&writer, message->hello.codecs);
+	}
 }
 
 static void encode_welcome(const struct wire_message *message, struct buffer *buffer)
 {
 	struct writer writer;
 
-	begin(&writer, buffer, 7, WIRE_WELCOME);
+	begin(&writer, buffer, message->welcome.codec == CODEC_NONE ? 7 : 8, WIRE_WELCOME);
 	write_unsigned(&writer, message->welcome.version);
 	write_unsigned(&writer, message->session);
 	write_text(&writer, message->welcome.cluster_id);
 	write_unsigned(&writer, message->welcome.topics_hash);
 	write_credit(&writer, message->welcome.credit);
 	write_unsigned(&writer, message->welcome.batch_size_max);
+	if (message->welcome.codec != CODEC_NONE) {
+		write_text(&writer, slice_of_text(wire_codec_name(message->welcome.codec)));
+	}
 }
 
 /* msgpack's bin of a size that follows: bin 8, 16 or 32. */
@@ -67,25 +89,24 @@ static void append_bin_header(struct buffer *buffer, size_t size)
 	}
 }
 
-void wire_encode_batch_header(uint64_t session, uint64_t number, enum kind lane, uint32_t count,
-	size_t events_size, struct buffer *buffer)
-{
-	struct writer writer;
-
-	assert(events_size >= 1 && events_size <= BATCH_SIZE_MAX);
-	begin(&writer, buffer, 6, WIRE_BATCH);
-	write_unsigned(&writer, session);
-	write_unsigned(&writer, number);
-	write_unsigned(&writer, (uint64_t)lane);
-	write_unsigned(&writer, count);
-	append_bin_header(buffer, events_size);
-}
-
 static void encode_batch(const struct wire_message *message, struct buffer *buffer)
 {
-	wire_encode_batch_header(message->session, message->batch.number, message->batch.lane,
-		message->batch.count, message->batch.events.size, buffer);
-	buffer_append(buffer, message->batch.events.bytes, message->batch.events.size);
+	struct slice events = message->batch.events;
+	uint32_t plain_size = message->batch.plain_size;
+	struct writer writer;
+
+	assert(events.size >= 1 && events.size <= BATCH_SIZE_MAX);
+	assert(plain_size == 0 || plain_size > events.size);
+	begin(&writer, buffer, plain_size == 0 ? 6 : 7, WIRE_BATCH);
+	write_unsigned(&writer, message->session);
+	write_unsigned(&writer, message->batch.number);
+	write_unsigned(&writer, (uint64_t)message->batch.lane);
+	write_unsigned(&writer, message->batch.count);
+	append_bin_header(buffer, events.size);
+	buffer_append(buffer, events.bytes, events.size);
+	if (plain_size != 0) {
+		write_unsigned(&writer, plain_size);
+	}
 }
 
 static void encode_ack(const struct wire_message *message, struct buffer *buffer)

@@ -46,6 +46,13 @@ def record_seeds(vectors):
             yield from (bytes([topic]) + letter for topic in (3, 4, 5))
 
 
+def compression_seeds(vectors):
+    for line in (vectors / "wire.ndjson").read_text(encoding="utf-8").splitlines():
+        message = json.loads(line).get("message", {})
+        if "plain_size" in message:
+            yield message["plain_size"].to_bytes(3, "little") + bytes.fromhex(message["events"])
+
+
 def config_seeds(root):
     yield from (path.read_bytes() for path in sorted((root / "deploy").rglob("*.conf")))
 
@@ -61,6 +68,7 @@ def main():
     for target, sources in TARGETS.items():
         write(out / target, seeds(vectors, sources))
     write(out / "record", record_seeds(vectors))
+    write(out / "compression", compression_seeds(vectors))
     write(out / "config", config_seeds(vectors.parents[1]))
 
 

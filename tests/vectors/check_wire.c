@@ -1,6 +1,7 @@
 /* edge to bridge */
 #include "vectors.h"
 
+#include "proto/compression.h"
 #include "proto/wire.h"
 
 static const char *const type_names[] = {
@@ -97,6 +98,8 @@ static void check_hello(
 	check_text(check, wanted, "edge", message->hello.edge);
 	check_number(check, wanted, "run", message->hello.run);
 	check_text(check, wanted, "program", message->hello.program);
+	check_equal_number(check, "codecs", vector_has(wanted, "codecs") ? 1u << CODEC_ZSTD : 0,
+		message->hello.codecs);
 }
 
 static void check_welcome(
@@ -110,6 +113,8 @@ static void check_welcome(
 	}
 	check_credit(check, wanted, message->welcome.credit);
 	check_number(check, wanted, "batch_size_max", message->welcome.batch_size_max);
+	check_equal_number(check, "codec", vector_has(wanted, "codec") ? CODEC_ZSTD : CODEC_NONE,
+		message->welcome.codec);
 }
 
 static void check_batch(
@@ -122,6 +127,49 @@ static void check_batch(
 	check_number(check, wanted, "lane", message->batch.lane);
 	check_equal_number(check, "size of events", (int64_t)vector_text(wanted, "events").size / 2,
 		(int64_t)message->batch.events.size);
+	if (vector_has(wanted, "plain_size")) {
+		check_number(check, wanted, "plain_size", message->batch.plain_size);
+	} else {
+		check_equal_number(check, "plain_size", 0, message->batch.plain_size);
+	}
+}
+
+static void check_equal_hex(
+	struct check *check, const char *what, struct slice wanted, struct slice got)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	buffer_clear(&check->output);
+	for (size_t i = 0; i < got.size; i++) {
+		buffer_append_byte(&check->output, (uint8_t)digits[got.bytes[i] >> 4]);
+		buffer_append_byte(&check->output, (uint8_t)digits[got.bytes[i] & 15]);
+	}
+	check_equal_text(check, what, wanted, buffer_slice(&check->output));
+}
+
+/* What was compressed must come out, and if it does not, the frame is as bad as any other. */
+static int decode(struct check *check, const struct node *vector, struct wire_message *message,
+	struct complaint *complaint)
+{
+	static struct wire_range ranges[WIRE_RANGES_MAX];
+	struct decompressor *decompressor = NULL;
+	struct slice plain;
+
+	int r = wire_decode(buffer_slice(&check->bytes), ranges, message, complaint);
+	if (r != 0 || message->type != WIRE_BATCH || message->batch.plain_size == 0) {
+		return r;
+	}
+	if (decompressor_new(&decompressor) != 0) {
+		check_fail(check, "out of memory");
+		return 0;
+	}
+	r = decompressor_unpack(
+		decompressor, message->batch.events, message->batch.plain_size, &plain, complaint);
+	if (r == 0 && vector_has(vector, "plain")) {
+		check_equal_hex(check, "plain", vector_text(vector, "plain"), plain);
+	}
+	decompressor_free(decompressor);
+	return r;
 }
 
 static void check_meaning(
@@ -159,14 +207,13 @@ static void check_meaning(
 
 void check_wire(struct check *check, const struct node *vector)
 {
-	static struct wire_range ranges[WIRE_RANGES_MAX];
 	const struct node *wanted = node_find(vector, "message");
 	struct complaint complaint;
 	struct wire_message message;
 	int r;
 
 	vector_hex(check, vector, "hex");
-	r = wire_decode(buffer_slice(&check->bytes), ranges, &message, &complaint);
+	r = decode(check, vector, &message, &complaint);
 	if (wanted == NULL) {
 		check_refused(check, vector, r, &complaint);
 		return;

@@ -545,6 +545,53 @@ def header_vectors():
 LANES = 6
 
 
+def zstd_frame(*blocks, size=None, window=None):
+    """A frame of RFC 8878 without any compression in it: blocks are bytes as they are, or (byte, count) to be repeated."""
+    size = sum(len(block) if isinstance(block, bytes) else block[1] for block in blocks) if size is None else size
+    head = bytes([0x80, window]) + size.to_bytes(4, "little") if window is not None else b"\xa0" + size.to_bytes(4, "little")
+    body = b""
+    for number, block in enumerate(blocks):
+        raw = isinstance(block, bytes)
+        header = (len(block) if raw else block[1]) << 3 | (0 if raw else 2) | (number == len(blocks) - 1)
+        body += header.to_bytes(3, "little") + (block if raw else bytes([block[0]]))
+    return bytes.fromhex("28b52ffd") + head + body
+
+
+def compression_vectors(session):
+    """Compressed batches. Whoever sends is free in how it compresses; whoever receives must get `plain` (left out where it is long)."""
+    event = pack({"kind": "order", "note": "x" * 400})
+    tail = event[-400:]
+    head = event[:-400]
+
+    def batch(frame, size, count=1):
+        return [3, session, 1, 0, count, Bin(frame), size]
+
+    def good(name, frame, plain):
+        return {"name": name, "hex": pack(batch(frame, len(plain))).hex(), **({"plain": plain.hex()} if len(plain) < 1000 else {}),
+                "message": {"type": "batch", "session": hex(session), "number": 1, "lane": 0, "count": 1, "events": frame.hex(), "plain_size": len(plain)}}
+
+    frame = zstd_frame(head, (ord("x"), 400))
+    yield good("one segment", frame, event)
+    yield good("three blocks", zstd_frame(head + tail[:7], (ord("x"), 300), (ord("x"), 93)), event)
+    yield good("a window of 256 KiB", zstd_frame(head, (ord("x"), 400), window=8 << 3), event)
+    yield good("a window of 1 KiB", zstd_frame(head, (ord("x"), 400), window=0), event)
+    yield good("the largest batch", zstd_frame(head + bytes(300), *[(ord("x"), 131072)], (ord("y"), 131072 - 300 - len(head))),
+               head + bytes(300) + b"x" * 131072 + b"y" * (131072 - 300 - len(head)))
+    bomb = zstd_frame((0, 131072), (0, 131072))
+    for name, frame, size in [("plain size of one more", frame, len(event) + 1), ("plain size of one less", frame, len(event) - 1),
+                              ("a frame that says more than it holds", zstd_frame(head, (ord("x"), 399), size=len(event)), len(event)),
+                              ("a frame that says less than it holds", zstd_frame(head, (ord("x"), 401), size=len(event)), len(event)),
+                              ("a size of 4 GiB", zstd_frame(head, (ord("x"), 400), size=2 ** 32 - 1), len(event)),
+                              ("a window of 288 KiB", zstd_frame(head, (ord("x"), 400), window=8 << 3 | 1), len(event)),
+                              ("a byte behind the frame", frame + b"\x00", len(event)), ("two frames", frame + zstd_frame(b""), len(event)),
+                              ("a frame to be skipped before it", bytes.fromhex("502a4d1800000000") + frame, len(event)),
+                              ("a frame without its last byte", frame[:-1], len(event)), ("a frame without its last block", frame[:-4], len(event)),
+                              ("a dictionary", frame[:4] + b"\xa1\x01" + frame[5:], len(event)), ("no frame", b"garbage" * 3, len(event)),
+                              ("not smaller than plain", zstd_frame(b"\x80"), len(zstd_frame(b"\x80"))), ("more events than plain bytes", frame, len(event)),
+                              ("too small for what it holds", bomb, 262144), ("a batch too large", bomb + bytes(500), 262145), ("a plain size of 0", frame, 0)]:
+        yield {"name": name, "hex": pack(batch(frame, size, len(event) + 1 if name.startswith("more events") else 1)).hex(), "code": "bad_frame"}
+
+
 def wire_vectors():
     session = 0xfedcba9876543210
     credit = [1 << 20, 0, 1, 2 ** 31, 5, 2 ** 63 - 1]
@@ -555,6 +602,12 @@ def wire_vectors():
 
     yield good([1, 1, "United Kingdom", 2 ** 53 - 1, session, "till-edge 0.1.0"], type="hello", version=1, edge="United Kingdom",
                run=2 ** 53 - 1, session=hex(session), program="till-edge 0.1.0")
+    yield good([1, 1, "e", 1, session, "", ["zstd"]], type="hello", version=1, edge="e", run=1, session=hex(session), program="", codecs=["zstd"])
+    yield {**good([1, 1, "e", 1, session, "", ["lz9", "zstd", "eclipse"]], type="hello", version=1, edge="e", run=1, session=hex(session), program="",
+                  codecs=["zstd"]), "only_decodes": True}
+    yield {**good([1, 1, "e", 1, session, "", []], type="hello", version=1, edge="e", run=1, session=hex(session), program=""), "only_decodes": True}
+    yield good([2, 1, session, "c", 1, credit, 262144, "zstd"], type="welcome", version=1, session=hex(session), cluster="c", topics_hash="0x1", credit=credit,
+               batch_size_max=262144, codec="zstd")
     yield good([2, 1, session, "5L6g3nShT-eMCtK--X86sw", 2 ** 64 - 1, credit, 262144], type="welcome", version=1, session=hex(session),
                cluster="5L6g3nShT-eMCtK--X86sw", topics_hash=hex(2 ** 64 - 1), credit=credit, batch_size_max=262144)
     yield good([3, session, 1, 0, 2, Bin(b"\x80\x80")], type="batch", session=hex(session), number=1, lane=0, count=2, events="8080")
@@ -566,6 +619,7 @@ def wire_vectors():
     yield good([6, session, lanes], type="state", session=hex(session), lanes=lanes)
     yield good([7, 0, 2, "say HELLO first"], type="bye", session="0x0", code="no_session", words="say HELLO first")
     yield {"hex": pack([1, 2, "of tomorrow"]).hex(), "message": {"type": "hello", "version": 2}, "only_decodes": True}
+    yield from compression_vectors(session)
     batch = [3, 1, 1, 0, 1, Bin(b"\x80")]
     for name, frame in [("no array", {}), ("empty", []), ("type 0", [0]), ("type 8", [8]), ("an element too many", batch + [1]),
                         ("an element too few", batch[:-1]), ("bytes after it", Raw(pack(batch) + b"\x00")), ("session 0", [3, 0, 1, 0, 1, Bin(b"\x80")]),
@@ -575,6 +629,9 @@ def wire_vectors():
                         ("half a range", [4, 1, [1], [0] * LANES]), ("five lanes of credit", [4, 1, [], [0] * 5]), ("a NACK of nothing", [5, 1, [], 1, 0]),
                         ("a NACK code that is none", [5, 1, [1, 1], 5, 0]), ("retry after more than an hour", [5, 1, [1, 1], 1, 3600001]),
                         ("an edge id with a control character", [1, 1, "a\nb", 1, 1, ""]), ("run 0", [1, 1, "e", 0, 1, ""]),
+                        ("codecs that are no array", [1, 1, "e", 1, 1, "", "zstd"]), ("nine codecs", [1, 1, "e", 1, 1, "", ["a"] * 9]),
+                        ("a codec of 17 bytes", [1, 1, "e", 1, 1, "", ["x" * 17]]), ("an element behind the codecs", [1, 1, "e", 1, 1, "", [], 0]),
+                        ("a codec that nobody knows", [2, 1, 1, "c", 1, [0] * LANES, 262144, "eclipse"]),
                         ("batches smaller than a dead letter", [2, 1, 1, "c", 1, [0] * LANES, 131071]), ("no cluster", [2, 1, 1, "", 1, [0] * LANES, 262144])]:
         yield {"name": name, "hex": pack(frame).hex(), "code": "bad_frame"}
 

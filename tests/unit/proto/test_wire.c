@@ -86,6 +86,36 @@ static void test_hello(void **state)
 	assert_true(slice_equals_text(again.hello.program, "till-edge 0.1.0"));
 }
 
+static void test_what_an_older_peer_does_not_know_is_left_out(void **state)
+{
+	struct wire_message message = hello();
+	struct wire_message again = encode_and_decode(&message);
+
+	(void)state;
+	assert_int_equal(again.hello.codecs, 0);
+	message.hello.codecs = 1u << CODEC_ZSTD;
+	again = encode_and_decode(&message);
+	assert_int_equal(again.hello.codecs, 1u << CODEC_ZSTD);
+}
+
+/* Frames written by hand. */
+static void test_unknown_codecs_mean_nothing(void **state)
+{
+	static const char none[] = "\x97\x01\x01\xa1x\x01\x01\xa0\x90";
+	static const char several[] = "\x97\x01\x01\xa1x\x01\x01\xa0\x93\xa3lz4\xa4zstd\xa4none";
+	struct complaint complaint;
+	struct wire_message message;
+
+	(void)state;
+	assert_int_equal(
+		wire_decode(slice_of(none, sizeof none - 1), ranges, &message, &complaint), 0);
+	assert_int_equal(message.hello.codecs, 0);
+	assert_int_equal(
+		wire_decode(slice_of(several, sizeof several - 1), ranges, &message, &complaint),
+		0);
+	assert_int_equal(message.hello.codecs, 1u << CODEC_ZSTD);
+}
+
 static void test_another_version_is_read_as_far_as_its_number(void **state)
 {
 	static const uint8_t longer_hello[] = {0x93, 1, 2, 0xc0};
@@ -126,6 +156,38 @@ static void test_welcome(void **state)
 	assert_int_equal(again.welcome.batch_size_max, BATCH_SIZE_MAX);
 	assert_memory_equal(
 		again.welcome.credit, message.welcome.credit, sizeof message.welcome.credit);
+}
+
+static void test_a_welcome_may_choose_a_codec(void **state)
+{
+	struct wire_message message = welcome();
+	struct wire_message again = encode_and_decode(&message);
+
+	(void)state;
+	assert_int_equal(again.welcome.codec, CODEC_NONE);
+	message.welcome.codec = CODEC_ZSTD;
+	again = encode_and_decode(&message);
+	assert_int_equal(again.welcome.codec, CODEC_ZSTD);
+}
+
+static void test_a_compressed_batch_bears_its_plain_size(void **state)
+{
+	static const uint8_t frame[256] = {0x28, 0xb5, 0x2f, 0xfd};
+	struct wire_message message = {.type = WIRE_BATCH, .session = 1};
+	struct wire_message again;
+
+	(void)state;
+	message.batch.number = 1;
+	message.batch.count = 1000; /* more events than bytes that came */
+	message.batch.events = slice_of(frame, sizeof frame);
+	message.batch.plain_size = BATCH_SIZE_MAX;
+	again = encode_and_decode(&message);
+	assert_int_equal(again.batch.plain_size, BATCH_SIZE_MAX);
+	assert_int_equal(again.batch.events.size, sizeof frame);
+	message.batch.plain_size = 0;
+	message.batch.count = 1;
+	again = encode_and_decode(&message);
+	assert_int_equal(again.batch.plain_size, 0);
 }
 
 static void test_batch(void **state)
@@ -271,6 +333,17 @@ static void test_what_breaks_a_rule_is_a_bad_frame(void **state)
 		FRAME("\x96\x03\x01\x01\x00\x01\xc4\x00"), /* no bytes */
 		FRAME("\x96\x03\x01\x01\x00\x01\xa1x"), /* text, not bin */
 		FRAME("\x96\x03\x01\x01\x00\x01\xc6\xff\xff\xff\xffx"),
+		FRAME("\x97\x03\x01\x01\x00\x01\xc4\x02xy\x02"), /* not smaller than plain */
+		FRAME("\x97\x03\x01\x01\x00\x04\xc4\x02xy\x03"), /* more events than plain bytes */
+		FRAME("\x97\x03\x01\x01\x00\x01\xc4\x00\x03"), /* compressed to nothing */
+		FRAME("\x97\x03\x01\x01\x00\x01\xc4\x02xy\xcd\x08\x01"), /* 2 bytes of 2,049 */
+		FRAME("\x97\x03\x01\x01\x00\x01\xc4\x02xy\xc0"), /* a size that is nil */
+		FRAME("\x98\x03\x01\x01\x00\x01\xc4\x02xy\x03\x00"), /* an element too many */
+		FRAME("\x97\x01\x01\xa1x\x01\x01\xa0\xa4zstd"), /* codecs: no array */
+		FRAME("\x97\x01\x01\xa1x\x01\x01\xa0\x91\x01"), /* a codec that is a number */
+		FRAME("\x97\x01\x01\xa1x\x01\x01\xa0\x91\xb1"
+		      "0123456789abcdefg"),
+		FRAME("\x97\x01\x01\xa1x\x01\x01\xa0\x99\xa0\xa0\xa0\xa0\xa0\xa0\xa0\xa0\xa0"), /* nine */
 		FRAME("\x94\x04\x01\x91\x01\x96\x00\x00\x00\x00\x00\x00"), /* half a range */
 		FRAME("\x94\x04\x01\x92\x02\x01\x96\x00\x00\x00\x00\x00\x00"), /* backwards */
 		FRAME("\x94\x04\x01\x94\x01\x03\x03\x04\x96\x00\x00\x00\x00\x00\x00"), /* overlap */
@@ -315,9 +388,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_what_an_older_peer_does_not_know_is_left_out),
+		cmocka_unit_test(test_unknown_codecs_mean_nothing),
 		cmocka_unit_test(test_another_version_is_read_as_far_as_its_number),
 		cmocka_unit_test(test_welcome),
+		cmocka_unit_test(test_a_welcome_may_choose_a_codec),
 		cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_a_compressed_batch_bears_its_plain_size),
 		cmocka_unit_test(test_ack_and_nack),
 		cmocka_unit_test(test_the_most_ranges_fit_into_a_frame),
 		cmocka_unit_test(test_state),
