@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from harness import ROOT, Broker, Pipeline
+from mosquitto import Mosquitto
+from mqtt_ledger import Publisher
 
 DATA = Path(os.environ.get("TILL_DATA", ROOT.parent / "shared" / "data")) / "online-retail"
 _numbers = itertools.count(1)
@@ -40,6 +42,34 @@ def pipeline(broker, prefix, tmp_path):
     yield make
     for each in made:
         each.stop()
+
+
+@pytest.fixture
+def mosquitto(tmp_path):
+    """mosquitto(**Mosquitto's arguments): each in a folder of its own, ended with the test."""
+    made = []
+
+    def make(**arguments):
+        made.append(Mosquitto(tmp_path / f"mosquitto-{len(made)}", **arguments))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
+
+
+@pytest.fixture
+def publisher(tmp_path):
+    """publisher(port, name, **plan): ended with the test."""
+    made = []
+
+    def make(port, name, **plan):
+        made.append(Publisher(tmp_path, port, name, **plan))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,146 @@
+"""A real mosquitto as a fixture: on a port and in a folder of its own, configured as docs/SOURCES.md demands. It can be
+killed and started again over what it had saved, and its log says what it sent to whom."""
+import contextlib
+import getpass
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from harness import free_port, wait_until
+
+PROGRAM = shutil.which("mosquitto") or "/usr/sbin/mosquitto"  # not in the path of everybody but root
+# What a store's broker must be told, for what it acknowledged to outlive it: docs/SOURCES.md says why, line by line.
+DEMANDED = ("persistence true", "autosave_interval 1", "autosave_on_changes true", "max_queued_messages 0",
+            "max_queued_bytes 268435456", "max_inflight_messages 200")
+
+
+class Mosquitto:
+    """`settings` replace what DEMANDED says of the same name; `tls` adds a listener with certificates."""
+
+    def __init__(self, folder, settings=(), tls=None, start=True):
+        self.folder = Path(folder)
+        self.saved = self.folder / "saved"
+        self.saved.mkdir(parents=True, exist_ok=True)
+        self.log = self.folder / "mosquitto.log"
+        self.output = self.folder / "mosquitto.out"  # what it says before it has its log
+        self.port = free_port()
+        self.tls_port = free_port() if tls else None
+        self.config = self.folder / "mosquitto.conf"
+        self.config.write_text("\n".join(self.lines(settings, tls)) + "\n")
+        self.process = None
+        if start:
+            self.start()
+
+    def lines(self, settings, tls):
+        chosen = {line.split()[0]: line for line in (*DEMANDED, *settings)}
+        yield from chosen.values()
+        yield f"persistence_location {self.saved}/"
+        yield f"user {getpass.getuser()}"  # else root becomes another, who may not write here
+        yield f"log_dest file {self.log}"
+        yield "log_type all"
+        yield "connection_messages true"
+        yield "log_timestamp_format %Y-%m-%dT%H:%M:%S"
+        yield f"listener {self.port} 127.0.0.1"
+        yield "allow_anonymous true"
+        if tls:
+            yield f"listener {self.tls_port} 127.0.0.1"
+            yield f"cafile {tls.authority}"
+            yield f"certfile {tls.certificate}"
+            yield f"keyfile {tls.key}"
+            yield "allow_anonymous true"
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def start(self):
+        with open(self.output, "ab") as out:
+            self.process = subprocess.Popen([PROGRAM, "-c", str(self.config)], stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=out)
+        wait_until(self.answers, f"mosquitto on port {self.port}", every=0.005)
+        return self
+
+    def answers(self):
+        assert self.running(), f"mosquitto ended with {self.process.returncode}: {self.output.read_text()}{self.log_text()}"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        """kill -9."""
+        if self.running():
+            self.process.kill()
+        self.process.wait(30)
+
+    def stop(self):
+        """SIGTERM: it saves what it holds."""
+        if self.running():
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def restart(self):
+        self.kill()
+        return self.start()
+
+    def forget(self):
+        """Sessions and queued messages are gone; not while it runs."""
+        assert not self.running()
+        shutil.rmtree(self.saved)
+        self.saved.mkdir()
+
+    def log_text(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def sendings(self, client):
+        """[(dup, qos, retain, packet id, topic)]: every PUBLISH that it ever sent to a client."""
+        found = re.findall(rf"Sending PUBLISH to {re.escape(client)} \(d(\d), q(\d), r(\d), m(\d+), '([^']*)',", self.log_text())
+        return [(int(dup), int(qos), int(retain), int(packet), topic) for dup, qos, retain, packet, topic in found]
+
+    def count(self, pattern):
+        """Lines of its log in which a pattern occurs."""
+        return len(re.findall(pattern, self.log_text()))
+
+    def publish(self, topic, payload, *options):
+        """One message by mosquitto_pub, QoS 1; returns when the broker acknowledged it."""
+        done = subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.port), "-t", topic, "-s",
+                               *(() if "-q" in options else ("-q", "1")), *options],
+                              input=payload, capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+class Certificates:
+    """An authority, and a server's certificate for 127.0.0.1 and localhost, made by openssl in `folder`. `names` is the
+    subjectAltName; `days` < 0: it has expired."""
+
+    def __init__(self, folder, names="IP:127.0.0.1,DNS:localhost", days=2):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.authority, self.authority_key = self.folder / "ca.pem", self.folder / "ca.key"
+        self.certificate, self.key = self.folder / "server.pem", self.folder / "server.key"
+        self.openssl("req", "-x509", *NEW_KEY, "-keyout", self.authority_key, "-out", self.authority, "-days", "2",
+                     "-subj", "/CN=till test authority", "-addext", "basicConstraints=critical,CA:TRUE")
+        self.issue(names, days)
+
+    def issue(self, names, days=2):
+        """Another certificate for the same key's place: what a reload or restart of the broker then shows."""
+        request, extensions = self.folder / "server.csr", self.folder / "server.ext"
+        extensions.write_text(f"subjectAltName={names}\n")
+        self.openssl("req", *NEW_KEY, "-keyout", self.key, "-out", request, "-subj", "/CN=till test broker")
+        self.openssl("x509", "-req", "-in", request, "-CA", self.authority, "-CAkey", self.authority_key,
+                     "-CAcreateserial", "-days", str(days), "-extfile", extensions, "-out", self.certificate)
+
+    @staticmethod
+    def openssl(*arguments):
+        done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False,
+                              stdin=subprocess.DEVNULL, env={**os.environ, "OPENSSL_CONF": os.devnull})
+        assert done.returncode == 0, done.stderr
+
+
+NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
