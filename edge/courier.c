@@ -329,7 +329,8 @@ static int read_and_send(struct courier *courier, const struct sender_order *ord
 	struct spool_query query = {.lane = order->lane,
 		.first = order->first,
 		.last = order->last,
-		.size_max = order->size_max};
+		.size_max = order->size_max,
+		.size_enough = order->size_enough};
 
 	buffer_clear(&courier->events);
 	int r = spool_read(courier->options.spool, &query, &courier->events, &batch);
@@ -428,7 +429,8 @@ static void see_ends(struct courier *courier)
 	const struct spool_index *index = spool_index(courier->options.spool);
 
 	for (int i = 0; i < KIND_COUNT; i++) {
-		sender_set_end(&courier->sender, (enum kind)i, index->lanes[i].end);
+		sender_set_end(&courier->sender, (enum kind)i, index->lanes[i].end,
+			index->lanes[i].events);
 	}
 }
 
@@ -496,6 +498,17 @@ static int make_line(struct courier *courier, struct line *line)
 	return link_new(&options, &line->link);
 }
 
+/* What an earlier process left in the spool. */
+static void inherit(struct courier *courier)
+{
+	const struct spool_index *index = spool_index(courier->options.spool);
+
+	for (int i = 0; i < KIND_COUNT; i++) {
+		sender_inherit(&courier->sender, (enum kind)i, index->lanes[i].end,
+			index->lanes[i].events);
+	}
+}
+
 int courier_new(const struct courier_options *options, struct courier **ret_courier)
 {
 	struct courier *courier = calloc(1, sizeof *courier);
@@ -512,6 +525,9 @@ int courier_new(const struct courier_options *options, struct courier **ret_cour
 	const struct spool_identity *identity = spool_identity(options->spool);
 	sender_set_cluster(&courier->sender, identity->cluster, identity->topics_hash,
 		options->accept_cluster);
+	sender_set_manners(&courier->sender, options->live_first, options->drain_rate,
+		loop_now_ms(options->loop));
+	inherit(courier);
 	courier->session_line = &courier->lines[0];
 	courier->probe_line = &courier->lines[1];
 	int r = make_line(courier, courier->session_line);

@@ -18,6 +18,8 @@ struct courier_options {
 	const char *edge;
 	const char *bridges; /* a list */
 	const char *accept_cluster; /* the operator's decision, or NULL */
+	bool live_first;
+	int64_t drain_rate; /* bytes of events a second; 0: no bound */
 };
 
 int courier_new(const struct courier_options *options, struct courier **ret_courier);

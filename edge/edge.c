@@ -377,6 +377,8 @@ static int make_courier(struct edge *edge, const char *accept_cluster, struct sp
 		.edge = edge->config->id,
 		.bridges = edge->config->bridges,
 		.accept_cluster = accept_cluster,
+		.live_first = edge->config->live_first,
+		.drain_rate = edge->config->drain_rate,
 	};
 
 	int r = courier_new(&options, &edge->courier);

@@ -13,6 +13,7 @@ struct edge_metrics {
 	struct metric *refused[REASON_COUNT];
 	struct metric *spool_bytes, *spool_quota, *corrupt_blocks, *corrupt_events, *oldest;
 	struct metric *spool_events[KIND_COUNT], *unacked_events[KIND_COUNT];
+	struct metric *backlog_events[KIND_COUNT], *lane_oldest[KIND_COUNT];
 	struct metric *deleted_events[KIND_COUNT], *last_seq[KIND_COUNT];
 	struct metric *commits, *sent, *resent, *acked, *unacked_batches;
 	struct metric *nacked[NACK_BUSY + 1];
@@ -56,6 +57,13 @@ static void add_lanes(struct edge_metrics *set)
 		set->spool_events[i] =
 			labelled(set, &(struct series){METRIC_GAUGE, "till_edge_spool_events",
 					      "lane", lane, "events on disk, not acknowledged"});
+		set->backlog_events[i] = labelled(set,
+			&(struct series){METRIC_GAUGE, "till_edge_backlog_events", "lane", lane,
+				"of the events on disk, those that have waited: not live any "
+				"more"});
+		set->lane_oldest[i] = labelled(
+			set, &(struct series){METRIC_GAUGE, "till_edge_lane_oldest_spooled_seconds",
+				     "lane", lane, "age of the oldest event on disk, by lane"});
 		set->unacked_events[i] = labelled(
 			set, &(struct series){METRIC_GAUGE, "till_edge_unacked_events", "lane",
 				     lane, "events sent and not yet acknowledged"});
@@ -204,17 +212,20 @@ static void collect_spool(struct edge_metrics *set, struct spool *spool, int64_t
 {
 	const struct spool_index *index = spool_index(spool);
 	struct spool_corrupt corrupt = spool_corrupt(spool);
-	int64_t oldest_ms = spool_oldest_ms(spool);
-	int64_t age_ms = oldest_ms == 0 || oldest_ms > wall_ms ? 0 : wall_ms - oldest_ms;
+	int64_t age_ms_max = 0;
 
 	metric_set(set->spool_bytes, (double)index->bytes);
 	metric_set(set->spool_quota, (double)index->quota_bytes);
 	metric_set(set->corrupt_blocks, (double)corrupt.blocks);
 	metric_set(set->corrupt_events, (double)corrupt.events);
-	metric_set(set->oldest, (double)age_ms / 1000);
 	for (int i = 0; i < KIND_COUNT; i++) {
+		int64_t oldest_ms = spool_oldest_ms(spool, (enum kind)i);
+		int64_t age_ms = oldest_ms == 0 || oldest_ms > wall_ms ? 0 : wall_ms - oldest_ms;
+		age_ms_max = age_ms > age_ms_max ? age_ms : age_ms_max;
+		metric_set(set->lane_oldest[i], (double)age_ms / 1000);
 		metric_set(set->spool_events[i], (double)index->lanes[i].events);
 	}
+	metric_set(set->oldest, (double)age_ms_max / 1000);
 }
 
 static void collect_sender(struct edge_metrics *set, const struct courier *courier)
@@ -238,6 +249,7 @@ static void collect_sender(struct edge_metrics *set, const struct courier *couri
 	for (int i = 0; i < LANE_COUNT; i++) {
 		metric_set(set->unacked_events[i], (double)sender->lanes[i].unacked_events);
 		metric_set(set->deleted_events[i], (double)sender->counts.events_acked[i]);
+		metric_set(set->backlog_events[i], (double)sender_old_events(sender, (enum kind)i));
 	}
 }
 

@@ -5,6 +5,7 @@
  *	source_router.c, source_push.c -> desk.c (group commit) -> intake.c (one frame) -> draft.c (blocks)
  *	spool_*.c         what is on disk; spool_reader_lmdb.c for tools
  *	courier.c         carries out sender.c (sessions with bridges) over link.c (one connection)
+ *	backlog.c         which blocks of a lane go next: live ones, and old ones within throttle.c
  */
 #include "edge/edge.h"
 #include "runtime/log.h"

@@ -2,7 +2,7 @@
  *
  *	DOWN -> CONNECTING -> GREETING -> IN_SESSION -> ENDING -> DOWN (next bridge) …     or STOPPED
  *
- * A range of blocks is in exactly one place: not sent (at or past lane.next), in flight, returned, or acknowledged. */
+ * A block is in exactly one place: it waits (lane.backlog), is in flight, or is acknowledged. */
 #include "edge/sender.h"
 #include <assert.h>
 #include <stdio.h>
@@ -12,6 +12,8 @@ enum {
 	HOLD_MS = 10,
 	/* Between BYE and closing: with linger 0 a socket that is closed at once sends nothing any more. */
 	FAREWELL_MS = 50,
+	/* Of credit and places: what old blocks may take when live ones go first. */
+	OLD_SHARE_PERCENT = 75,
 };
 
 void sender_init(struct sender *sender, uint32_t bridge_count, int64_t now_ms)
@@ -23,6 +25,15 @@ void sender_init(struct sender *sender, uint32_t bridge_count, int64_t now_ms)
 	sender->retry_at_ms = now_ms;
 	sender->down_since_ms = now_ms;
 	sender->stuck_since_ms = -1;
+	for (int i = 0; i < LANE_COUNT; i++) {
+		backlog_init(&sender->lanes[i].backlog, now_ms);
+	}
+}
+
+void sender_set_manners(struct sender *sender, bool live_first, int64_t drain_rate, int64_t now_ms)
+{
+	sender->live_first = live_first;
+	throttle_init(&sender->throttle, drain_rate, now_ms);
 }
 
 void sender_set_cluster(
@@ -34,10 +45,14 @@ void sender_set_cluster(
 		accept == NULL ? "" : accept);
 }
 
-void sender_set_end(struct sender *sender, enum kind lane, uint64_t end)
+void sender_inherit(struct sender *sender, enum kind lane, uint64_t end, uint64_t events)
 {
-	assert(end >= sender->lanes[lane].end);
-	sender->lanes[lane].end = end;
+	backlog_inherit(&sender->lanes[lane].backlog, end, events);
+}
+
+void sender_set_end(struct sender *sender, enum kind lane, uint64_t end, uint64_t events)
+{
+	backlog_grow(&sender->lanes[lane].backlog, end, events);
 }
 
 static void enter(struct sender *sender, enum sender_state state, int64_t now_ms)
@@ -46,7 +61,12 @@ static void enter(struct sender *sender, enum sender_state state, int64_t now_ms
 	sender->began_ms = now_ms;
 }
 
-/* ---- ranges: in flight, returned, acknowledged */
+/* ---- ranges: in flight, waiting again, acknowledged */
+
+static void feed_starved(struct sender_lane *lane)
+{
+	memset(lane->starved, 0, sizeof lane->starved);
+}
 
 static void land(struct sender *sender, const struct sender_range *range)
 {
@@ -55,15 +75,13 @@ static void land(struct sender *sender, const struct sender_range *range)
 	lane->in_flight--;
 	lane->unacked_bytes -= range->bytes;
 	lane->unacked_events -= range->count;
-	lane->starved = false;
+	feed_starved(lane);
 }
 
 static void give_back(struct sender *sender, const struct sender_range *range)
 {
 	land(sender, range);
-	assert(sender->returned_count < LANE_COUNT * SENDER_RANGES_MAX);
-	sender->returned[sender->returned_count++] = *range;
-	sender->lanes[range->lane].returned++;
+	backlog_return(&sender->lanes[range->lane].backlog, range->first, range->last);
 }
 
 static void give_back_all(struct sender *sender)
@@ -83,25 +101,6 @@ static bool in_ranges(const struct wire_message *message, uint64_t number)
 		}
 	}
 	return false;
-}
-
-static uint32_t find_returned(const struct sender *sender, enum kind lane)
-{
-	for (uint32_t i = 0; i < sender->returned_count; i++) {
-		if (sender->returned[i].lane == lane) {
-			return i;
-		}
-	}
-	assert(!"lane.returned does not agree with returned[]");
-	return 0;
-}
-
-static void drop_returned(struct sender *sender, uint32_t at)
-{
-	sender->lanes[sender->returned[at].lane].returned--;
-	sender->returned_count--;
-	memmove(&sender->returned[at], &sender->returned[at + 1],
-		(sender->returned_count - at) * sizeof sender->returned[0]);
 }
 
 /* ---- the end of a session, and the next attempt */
@@ -132,7 +131,7 @@ static void leave_session(struct sender *sender)
 	give_back_all(sender);
 	for (int i = 0; i < LANE_COUNT; i++) {
 		sender->lanes[i].waiting = false;
-		sender->lanes[i].starved = false;
+		feed_starved(&sender->lanes[i]);
 		sender->lanes[i].credit = 0;
 	}
 	sender->stuck_since_ms = -1;
@@ -228,7 +227,7 @@ static void take_credit(struct sender *sender, const uint64_t credit[LANE_COUNT]
 {
 	for (int i = 0; i < LANE_COUNT; i++) {
 		sender->lanes[i].credit = credit[i];
-		sender->lanes[i].starved = false;
+		feed_starved(&sender->lanes[i]);
 	}
 }
 
@@ -304,6 +303,7 @@ static int hear_ack(
 			continue;
 		}
 		land(sender, &range);
+		backlog_forget(&sender->lanes[range.lane].backlog, range.last, range.count);
 		sender->lanes[range.lane].waiting = false;
 		sender->counts.batches_acked++;
 		sender->counts.events_acked[range.lane] += range.count;
@@ -446,43 +446,108 @@ static bool is_silent(const struct sender *sender, int64_t now_ms, int64_t *ret_
 	return left_ms <= 0;
 }
 
-/* Each piece that a returned range leaves in is one range more. With one in flight at a time they become fewer again. */
-static bool has_place(const struct sender_lane *lane)
+/* Where live blocks go first, old ones leave some for them. */
+static uint64_t share_of(const struct sender *sender, enum backlog_age age, uint64_t whole)
+{
+	return sender->live_first && age == BACKLOG_OLD ? whole / 100 * OLD_SHARE_PERCENT : whole;
+}
+
+/* Each piece that a range leaves in is one range more. With one in flight at a time they become fewer again. */
+static bool has_place(
+	const struct sender *sender, const struct sender_lane *lane, enum backlog_age age)
 {
 	return lane->in_flight == 0 ||
-	       (lane->in_flight < SENDER_FLIGHT_MAX &&
-		       lane->in_flight + lane->returned < SENDER_RANGES_MAX - 1);
+	       (lane->in_flight < share_of(sender, age, SENDER_FLIGHT_MAX) &&
+		       lane->in_flight + lane->backlog.count < SENDER_RANGES_MAX - 1);
 }
 
 /* Rule 9: with nothing in flight a lane may send whatever the credit says. */
-static bool lane_may_send(const struct sender_lane *lane, int64_t now_ms)
+static bool lane_may_send(
+	const struct sender *sender, const struct sender_lane *lane, enum backlog_age age)
 {
-	bool has_work = lane->returned > 0 || lane->next < lane->end;
 	bool has_credit =
-		lane->in_flight == 0 || (lane->unacked_bytes < lane->credit && !lane->starved);
+		lane->in_flight == 0 ||
+		(lane->unacked_bytes < share_of(sender, age, lane->credit) && !lane->starved[age]);
 
-	return has_work && has_credit && has_place(lane) && now_ms >= lane->resume_at_ms;
+	return has_credit && has_place(sender, lane, age);
 }
 
-static void order_read(const struct sender *sender, enum kind lane_id, struct sender_order *order)
+/* Every block fits, whatever the share. */
+static uint64_t room_of(
+	const struct sender *sender, const struct sender_lane *lane, enum backlog_age age)
 {
-	const struct sender_lane *lane = &sender->lanes[lane_id];
+	uint64_t share = share_of(sender, age, lane->credit);
 	uint64_t room = sender->batch_size_max;
 
-	if (lane->in_flight > 0 && lane->credit - lane->unacked_bytes < room) {
-		room = lane->credit - lane->unacked_bytes;
+	if (lane->in_flight > 0) {
+		uint64_t left = share - lane->unacked_bytes;
+		return left < room ? left : room;
+	}
+	if (sender->live_first && age == BACKLOG_OLD && share < room) {
+		room = share > WIRE_BATCH_SIZE_LEAST ? share : WIRE_BATCH_SIZE_LEAST;
+	}
+	return room;
+}
+
+static void shorten(int64_t *wait_ms, int64_t other_ms)
+{
+	if (other_ms > 0 && other_ms < *wait_ms) {
+		*wait_ms = other_ms;
+	}
+}
+
+/* What this lane sends next, if it may; else how long it waits for that, where time decides it. */
+static bool order_read(const struct sender *sender, enum backlog_age age, int64_t now_ms,
+	struct sender_order *order)
+{
+	const struct sender_lane *lane = &sender->lanes[order->lane];
+	struct backlog_range range;
+
+	if (!backlog_next(&lane->backlog, age, &range)) {
+		return false;
+	}
+	int64_t pause_ms = lane->resume_at_ms - now_ms;
+	int64_t throttle_ms = age == BACKLOG_OLD ? throttle_wait_ms(&sender->throttle, now_ms) : 0;
+	pause_ms = throttle_ms > pause_ms ? throttle_ms : pause_ms;
+	shorten(&order->wait_ms, pause_ms);
+	if (pause_ms > 0 || !lane_may_send(sender, lane, age)) {
+		return false;
 	}
 	order->act = SENDER_READ;
-	order->lane = lane_id;
-	order->size_max = (uint32_t)room;
-	order->first = lane->next;
-	order->last = UINT64_MAX;
-	if (lane->returned > 0) {
-		const struct sender_range *range =
-			&sender->returned[find_returned(sender, lane_id)];
-		order->first = range->first;
-		order->last = range->last;
+	order->age = age;
+	order->first = range.first;
+	order->last = range.last;
+	order->again = range.sent;
+	order->size_max = (uint32_t)room_of(sender, lane, age);
+	order->size_enough = age == BACKLOG_OLD ? throttle_portion(&sender->throttle) : 0;
+	return true;
+}
+
+/* In its order a lane sends what is old before what is live. */
+static bool ask_lane(const struct sender *sender, enum backlog_age age, int64_t now_ms,
+	struct sender_order *order)
+{
+	struct backlog_range range;
+
+	if (!sender->live_first) {
+		bool has_old =
+			backlog_next(&sender->lanes[order->lane].backlog, BACKLOG_OLD, &range);
+		age = has_old ? BACKLOG_OLD : BACKLOG_LIVE;
 	}
+	return order_read(sender, age, now_ms, order);
+}
+
+static bool ask_lanes(
+	struct sender *sender, enum backlog_age age, int64_t now_ms, struct sender_order *order)
+{
+	for (uint32_t i = 0; i < LANE_COUNT; i++) {
+		order->lane = (enum kind)((sender->turn + i) % LANE_COUNT);
+		if (ask_lane(sender, age, now_ms, order)) {
+			sender->turn = (uint32_t)order->lane + 1;
+			return true;
+		}
+	}
+	return false;
 }
 
 static void step_session(struct sender *sender, int64_t now_ms, struct sender_order *order)
@@ -491,18 +556,11 @@ static void step_session(struct sender *sender, int64_t now_ms, struct sender_or
 		order->wait_ms = sender->hold_until_ms - now_ms;
 		return;
 	}
-	for (uint32_t i = 0; i < LANE_COUNT; i++) {
-		enum kind id = (enum kind)((sender->turn + i) % LANE_COUNT);
-		const struct sender_lane *lane = &sender->lanes[id];
-		if (lane_may_send(lane, now_ms)) {
-			sender->turn = (uint32_t)id + 1;
-			order_read(sender, id, order);
-			return;
-		}
-		int64_t pause_ms = lane->resume_at_ms - now_ms;
-		if (pause_ms > 0 && pause_ms < order->wait_ms) {
-			order->wait_ms = pause_ms;
-		}
+	if (sender->live_run >= SENDER_LIVE_RUN && ask_lanes(sender, BACKLOG_OLD, now_ms, order)) {
+		return;
+	}
+	if (!ask_lanes(sender, BACKLOG_LIVE, now_ms, order)) {
+		ask_lanes(sender, BACKLOG_OLD, now_ms, order);
 	}
 }
 
@@ -564,6 +622,9 @@ static void check_deadlines(struct sender *sender, int64_t now_ms, struct sender
 void sender_step(struct sender *sender, int64_t now_ms, struct sender_order *ret_order)
 {
 	*ret_order = (struct sender_order){.act = SENDER_WAIT, .wait_ms = FOREVER_MS};
+	for (int i = 0; i < LANE_COUNT; i++) {
+		backlog_look(&sender->lanes[i].backlog, now_ms);
+	}
 	check_deadlines(sender, now_ms, ret_order);
 	switch (sender->state) {
 	case SENDER_DOWN:
@@ -591,17 +652,13 @@ void sender_sent(struct sender *sender, const struct sender_order *order,
 {
 	struct sender_lane *lane = &sender->lanes[order->lane];
 
-	if (lane->returned > 0) {
-		uint32_t at = find_returned(sender, order->lane);
-		if (sent->last < sender->returned[at].last) {
-			sender->returned[at].first = sent->last + 1;
-		} else {
-			drop_returned(sender, at);
-		}
-		sender->counts.batches_resent++;
+	backlog_take(&lane->backlog, order->first, sent->last);
+	sender->counts.batches_resent += order->again ? 1 : 0;
+	if (order->age == BACKLOG_OLD) {
+		sender->live_run = 0;
+		throttle_take(&sender->throttle, sent->bytes, now_ms);
 	} else {
-		assert(sent->last < lane->end);
-		lane->next = sent->last + 1;
+		sender->live_run++;
 	}
 	if (sender->flight_count == 0) {
 		sender->owed_since_ms = now_ms;
@@ -619,18 +676,12 @@ void sender_sent(struct sender *sender, const struct sender_order *order,
 
 void sender_skipped(struct sender *sender, const struct sender_order *order)
 {
-	struct sender_lane *lane = &sender->lanes[order->lane];
-
-	if (lane->returned > 0) {
-		drop_returned(sender, find_returned(sender, order->lane));
-	} else {
-		lane->next = lane->end;
-	}
+	backlog_skip(&sender->lanes[order->lane].backlog, order->first);
 }
 
 void sender_starved(struct sender *sender, const struct sender_order *order)
 {
-	sender->lanes[order->lane].starved = true;
+	sender->lanes[order->lane].starved[order->age] = true;
 }
 
 void sender_held(struct sender *sender, int64_t now_ms)
@@ -646,6 +697,16 @@ bool sender_is_drained(const struct sender *sender)
 		}
 	}
 	return true;
+}
+
+uint64_t sender_old_events(const struct sender *sender, enum kind lane_id)
+{
+	const struct sender_lane *lane = &sender->lanes[lane_id];
+	struct backlog_range range;
+
+	/* What was deleted late is still counted where a lane grew old: nothing left is nothing. */
+	bool none = lane->in_flight == 0 && !backlog_next(&lane->backlog, BACKLOG_OLD, &range);
+	return none ? 0 : lane->backlog.old_events;
 }
 
 void sender_stop(struct sender *sender, int64_t now_ms)

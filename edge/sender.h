@@ -9,9 +9,15 @@
  *	SENDER_CLOSE   close the link
  *	SENDER_WAIT    nothing to do for wait_ms, unless something comes in
  *
- * The rules are PROTOCOL.md, "Sessions". Pure; one thread; times are monotonic ms. */
+ * The rules are PROTOCOL.md, "Sessions". Pure; one thread; times are monotonic ms.
+ *
+ * live_first: what came lately (backlog.h says what that is) leaves before what waited, of all lanes; else each lane
+ * keeps its order. Old blocks leave a quarter of the credit alone, and at most drain_rate bytes a second. One sending in
+ * SENDER_LIVE_RUN + 1 is theirs, however much is live, so that nothing waits for ever. */
 #pragma once
+#include "edge/backlog.h"
 #include "edge/removals.h"
+#include "edge/throttle.h"
 #include "proto/wire.h"
 
 enum {
@@ -19,8 +25,9 @@ enum {
 	/* Sendings of one lane in flight. Credit is what bounds the bytes; this bounds the bookkeeping when each
 	 * block is tiny: past it, blocks gather and go out as full batches. */
 	SENDER_FLIGHT_MAX = 256,
-	/* Sendings of one lane in flight and returned: what comes back may leave again in smaller pieces. */
-	SENDER_RANGES_MAX = 4 * SENDER_FLIGHT_MAX,
+	/* Sendings of one lane in flight, and ranges that wait: what comes back may leave again in smaller pieces. */
+	SENDER_RANGES_MAX = BACKLOG_RANGES_MAX - 2 * BACKLOG_GAPS_MAX,
+	SENDER_LIVE_RUN = 7, /* sendings of live blocks before one of old ones has its turn */
 	SENDER_SILENCE_MS = 5000, /* rule 3 */
 	SENDER_CONNECT_MS =
 		3000, /* a bridge that does not answer to TCP within this is passed over */
@@ -53,7 +60,7 @@ enum sender_end {
 };
 
 struct sender_range {
-	uint64_t number; /* of the sending; meaningless once returned */
+	uint64_t number; /* of the sending */
 	enum kind lane;
 	uint64_t first, last; /* indexes of blocks */
 	uint32_t bytes;
@@ -61,15 +68,13 @@ struct sender_range {
 };
 
 struct sender_lane {
-	uint64_t end; /* blocks below it are in the spool, or were */
-	uint64_t next; /* blocks below it have been sent at least once */
+	struct backlog backlog; /* what waits to be sent */
 	uint64_t credit;
 	uint64_t unacked_bytes;
 	uint64_t unacked_events;
 	uint32_t in_flight;
-	uint32_t returned;
 	int64_t resume_at_ms; /* a NACK's back-off */
-	bool starved; /* the next block is larger than the credit left */
+	bool starved[BACKLOG_AGES]; /* the next block is larger than the credit left */
 	bool waiting; /* STATE: the bridge waits for Kafka */
 };
 
@@ -109,12 +114,13 @@ struct sender {
 	bool greet; /* HELLO is to be sent */
 	bool farewell; /* BYE is to be sent, with bye_code */
 	bool stopping;
+	bool live_first;
+	struct throttle throttle; /* of old blocks */
+	uint32_t live_run; /* sendings of live blocks since one of old ones */
 	uint32_t turn; /* lane that is asked first: no lane starves another */
 	struct sender_lane lanes[LANE_COUNT];
-	struct sender_range flight[LANE_COUNT * SENDER_RANGES_MAX]; /* by number */
+	struct sender_range flight[LANE_COUNT * SENDER_FLIGHT_MAX]; /* by number */
 	uint32_t flight_count;
-	struct sender_range returned[LANE_COUNT * SENDER_RANGES_MAX]; /* to be sent again */
-	uint32_t returned_count;
 	/* Rule 8. */
 	char cluster[SENDER_CLUSTER_SIZE]; /* that the spool belongs to; "" until the first ACK */
 	uint64_t topics_hash;
@@ -134,8 +140,11 @@ struct sender_order {
 	uint32_t bridge;
 	struct wire_message message; /* HELLO: edge, run and program are the caller's to fill in */
 	enum kind lane;
+	enum backlog_age age;
 	uint64_t first, last;
+	bool again; /* it was sent before */
 	uint32_t size_max;
+	uint32_t size_enough; /* no further block is wanted from this size on; 0: as many as fit */
 };
 
 /* A sender is large: embed it in something on the heap. bridge_count > 0. */
@@ -143,8 +152,12 @@ void sender_init(struct sender *sender, uint32_t bridge_count, int64_t now_ms);
 /* What the spool keeps; cluster "" for none. accept: the operator's, or NULL. */
 void sender_set_cluster(
 	struct sender *sender, const char *cluster, uint64_t topics_hash, const char *accept);
-/* Blocks below `end` have been committed. */
-void sender_set_end(struct sender *sender, enum kind lane, uint64_t end);
+/* drain_rate: bytes of events a second; 0: no bound. live_first is off until this is called. */
+void sender_set_manners(struct sender *sender, bool live_first, int64_t drain_rate, int64_t now_ms);
+/* What an earlier process left: before the first step. */
+void sender_inherit(struct sender *sender, enum kind lane, uint64_t end, uint64_t events);
+/* Blocks below `end` have been committed; `events` of the lane are on disk. */
+void sender_set_end(struct sender *sender, enum kind lane, uint64_t end, uint64_t events);
 
 void sender_step(struct sender *sender, int64_t now_ms, struct sender_order *ret_order);
 
@@ -185,8 +198,10 @@ void sender_held(struct sender *sender, int64_t now_ms); /* the link takes nothi
 /* Nothing sent is unacknowledged, and nothing is left to send. */
 static inline bool sender_lane_is_drained(const struct sender_lane *lane)
 {
-	return lane->in_flight == 0 && lane->returned == 0 && lane->next >= lane->end;
+	return lane->in_flight == 0 && backlog_is_empty(&lane->backlog);
 }
+/* Events that wait for an acknowledgement and are not live any more. */
+uint64_t sender_old_events(const struct sender *sender, enum kind lane);
 bool sender_is_drained(const struct sender *sender);
 /* BYE shutting_down where there is a session, then the link is closed. */
 void sender_stop(struct sender *sender, int64_t now_ms);

@@ -52,6 +52,7 @@ struct spool_query {
 	enum kind lane;
 	uint64_t first, last;
 	uint32_t size_max;
+	uint32_t size_enough; /* no further block once there is so much; 0: as many as fit */
 };
 /* Appends the events of the blocks from `first` on, as many as fit, to `events`. SPOOL_E_END: none there.
  * SPOOL_E_FULL: the next one is larger than size_max. SPOOL_E_CORRUPT: the next one is damaged; ret_batch->first is it. */
@@ -78,5 +79,5 @@ int spool_keep_cluster(struct spool *spool, const char *cluster, uint64_t topics
 int spool_measure(struct spool *spool);
 /* The last SPOOL_E_FULL came from the map, not from the disk: only a new start, with a larger map, gets out. */
 bool spool_is_map_full(const struct spool *spool);
-/* When the oldest event on disk was received (wall clock); 0 when the spool is empty. */
-int64_t spool_oldest_ms(struct spool *spool);
+/* When the lane's oldest event on disk was received (wall clock); 0 when there is none. */
+int64_t spool_oldest_ms(struct spool *spool, enum kind lane);

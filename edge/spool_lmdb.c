@@ -10,6 +10,7 @@ enum {
 	/* Kept free on the file system: a transaction that deletes needs room too. */
 	DISK_RESERVE_MAX = 64 * 1024 * 1024,
 	DISK_RESERVE_SHARE = 8, /* of a small file system: an eighth */
+	OLDEST_LOOKS_MAX = 16, /* damaged blocks at the head of a lane are passed over, so many */
 };
 
 static MDB_val key_val(uint8_t key[SPOOL_KEY_SIZE])
@@ -450,6 +451,9 @@ static int read_blocks(MDB_cursor *cursor, const struct spool_query *query, stru
 			break;
 		}
 		batch->last = at;
+		if (query->size_enough > 0 && batch->size >= query->size_enough) {
+			break;
+		}
 		op = MDB_NEXT;
 	}
 	return r > 0 && batch->count > 0 ? 0 : r;
@@ -477,38 +481,35 @@ int spool_read(struct spool *spool, const struct spool_query *query, struct buff
 	return r;
 }
 
-static int oldest_of_lane(
-	struct spool *spool, MDB_cursor *cursor, enum kind lane, int64_t *oldest_ms)
+/* Blocks lie in the order of their coming, whatever was deleted between them: the first one that can be read. */
+static int64_t received_first(MDB_cursor *cursor, enum kind lane)
 {
 	uint8_t bytes[SPOOL_KEY_SIZE];
 	MDB_val key = key_val(bytes);
 	MDB_val value;
 	struct spool_block_header header;
 
-	if (spool->index.lanes[lane].blocks == 0) {
-		return 0;
-	}
 	spool_key_encode(lane, 0, bytes);
 	int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-	if (rc == 0 && spool_block_decode_header(slice_of_val(value), &header) == 0 &&
-		(*oldest_ms == 0 || header.received_first_ms < *oldest_ms)) {
-		*oldest_ms = header.received_first_ms;
+	for (int i = 0; rc == 0 && i < OLDEST_LOOKS_MAX; i++) {
+		if (spool_block_decode_header(slice_of_val(value), &header) == 0) {
+			return header.lane == lane ? header.received_first_ms : 0;
+		}
+		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
 	}
-	return spool_from_mdb(rc);
+	return 0;
 }
 
-int64_t spool_oldest_ms(struct spool *spool)
+int64_t spool_oldest_ms(struct spool *spool, enum kind lane)
 {
 	MDB_cursor *cursor = NULL;
 	int64_t oldest_ms = 0;
 
-	if (read_begin(spool) != 0) {
+	if (spool->index.lanes[lane].blocks == 0 || read_begin(spool) != 0) {
 		return 0;
 	}
 	if (mdb_cursor_open(spool->reader, spool->blocks, &cursor) == 0) {
-		for (int i = 0; i < KIND_COUNT; i++) {
-			(void)oldest_of_lane(spool, cursor, (enum kind)i, &oldest_ms);
-		}
+		oldest_ms = received_first(cursor, lane);
 		mdb_cursor_close(cursor);
 	}
 	read_end(spool);

@@ -92,10 +92,10 @@ static int end(void **state)
 /* One more block of a lane goes out. */
 static void send_block(struct bench *bench, enum kind lane)
 {
-	uint64_t index = bench->sender.lanes[lane].end;
+	uint64_t index = bench->sender.lanes[lane].backlog.end;
 	struct sender_range range = {.first = index, .last = index, .bytes = 1000, .count = 10};
 
-	sender_set_end(&bench->sender, lane, index + 1);
+	sender_set_end(&bench->sender, lane, index + 1, 10 * (index + 1));
 	assert_int_equal(step_sender(bench), SENDER_READ);
 	assert_int_equal(bench->sent.lane, lane);
 	sender_sent(&bench->sender, &bench->sent, &range, bench->now_ms);

@@ -1,139 +1,5 @@
-/* The sender in virtual time: every millisecond here is a number, nothing waits. */
-#include "edge/sender.h"
-#include "fixture.h"
-
-enum { CREDIT = 1000000, BATCH = 1000, SESSION = 77 };
-
-struct bench {
-	struct sender sender;
-	struct removals removals;
-	struct sender_order order;
-	int64_t now_ms;
-	uint64_t next_session;
-};
-
-static int make_bench(void **state)
-{
-	struct bench *bench = calloc(1, sizeof *bench);
-	bench->now_ms = 1000000;
-	bench->next_session = SESSION;
-	sender_init(&bench->sender, 3, bench->now_ms);
-	*state = bench;
-	return 0;
-}
-
-static int drop_bench(void **state)
-{
-	struct bench *bench = *state;
-	removals_deinit(&bench->removals);
-	free(bench);
-	return 0;
-}
-
-static enum sender_act step(struct bench *bench)
-{
-	sender_step(&bench->sender, bench->now_ms, &bench->order);
-	return bench->order.act;
-}
-
-static void hear(struct bench *bench, const struct wire_message *message)
-{
-	assert_int_equal(sender_heard(&bench->sender, message, &bench->removals, bench->now_ms), 0);
-}
-
-static struct wire_message welcome(const struct bench *bench)
-{
-	struct wire_message message = {.type = WIRE_WELCOME, .session = bench->sender.session};
-	message.welcome.version = WIRE_VERSION;
-	message.welcome.cluster_id = slice_of_text("C1");
-	message.welcome.topics_hash = 5;
-	message.welcome.batch_size_max = BATCH_SIZE_MAX;
-	for (int i = 0; i < LANE_COUNT; i++) {
-		message.welcome.credit[i] = CREDIT;
-	}
-	return message;
-}
-
-static struct wire_message ack(
-	const struct bench *bench, const struct wire_range *ranges, uint32_t count)
-{
-	struct wire_message message = {.type = WIRE_ACK, .session = bench->sender.session};
-	message.ack.ranges = ranges;
-	message.ack.range_count = count;
-	for (int i = 0; i < LANE_COUNT; i++) {
-		message.ack.credit[i] = CREDIT;
-	}
-	return message;
-}
-
-static void hear_ack(struct bench *bench, uint64_t first, uint64_t last)
-{
-	struct wire_range range = {first, last};
-	struct wire_message message = ack(bench, &range, 1);
-	hear(bench, &message);
-}
-
-static void hear_nack(
-	struct bench *bench, uint64_t first, uint64_t last, enum nack_code code, uint32_t pause_ms)
-{
-	struct wire_range range = {first, last};
-	struct wire_message message = ack(bench, &range, 1);
-	message.type = WIRE_NACK;
-	message.ack.code = code;
-	message.ack.retry_after_ms = pause_ms;
-	hear(bench, &message);
-}
-
-static void hear_bye(struct bench *bench, enum bye_code code)
-{
-	struct wire_message message = {.type = WIRE_BYE, .session = bench->sender.session};
-	message.bye.code = code;
-	message.bye.words = slice_of_text("words");
-	hear(bench, &message);
-}
-
-static void greet(struct bench *bench)
-{
-	assert_int_equal(step(bench), SENDER_OPEN);
-	assert_int_equal(step(bench), SENDER_WAIT);
-	sender_connected(&bench->sender, bench->next_session++, bench->now_ms);
-	assert_int_equal(step(bench), SENDER_SEND);
-	assert_int_equal(bench->order.message.type, WIRE_HELLO);
-	assert_int_equal(bench->order.message.session, bench->sender.session);
-	assert_int_equal(step(bench), SENDER_WAIT);
-}
-
-static void open_session(struct bench *bench)
-{
-	greet(bench);
-	struct wire_message message = welcome(bench);
-	hear(bench, &message);
-	assert_int_equal(bench->sender.state, SENDER_IN_SESSION);
-}
-
-/* Carries out a read of one block of 10 events; returns the sending's number. */
-static uint64_t send_block(struct bench *bench, uint64_t index, uint32_t bytes)
-{
-	uint64_t number = sender_number(&bench->sender);
-	struct sender_range sent = {.first = index, .last = index, .bytes = bytes, .count = 10};
-	sender_sent(&bench->sender, &bench->order, &sent, bench->now_ms);
-	return number;
-}
-
-static uint64_t expect_block(struct bench *bench, enum kind lane, uint64_t index)
-{
-	assert_int_equal(step(bench), SENDER_READ);
-	assert_int_equal(bench->order.lane, lane);
-	assert_int_equal(bench->order.first, index);
-	return send_block(bench, index, BATCH);
-}
-
-static void close_link(struct bench *bench)
-{
-	assert_int_equal(bench->sender.state, SENDER_ENDING);
-	assert_int_equal(step(bench), SENDER_CLOSE);
-	assert_int_equal(bench->sender.state, SENDER_DOWN);
-}
+/* The sender in virtual time. */
+#include "sender_bench.h"
 
 /* ---- sessions */
 
@@ -141,7 +7,7 @@ static void test_nothing_is_sent_before_welcome(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 3);
+	sender_set_end(&bench->sender, KIND_ORDER, 3, 30);
 	greet(bench);
 	bench->now_ms += 4000;
 	assert_int_equal(step(bench), SENDER_WAIT);
@@ -152,7 +18,7 @@ static void test_blocks_are_sent_in_order_and_removed_when_acknowledged(void **s
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 3);
+	sender_set_end(&bench->sender, KIND_ORDER, 3, 30);
 	open_session(bench);
 	assert_int_equal(expect_block(bench, KIND_ORDER, 0), 1);
 	assert_int_equal(expect_block(bench, KIND_ORDER, 1), 2);
@@ -177,7 +43,7 @@ static void test_one_message_may_acknowledge_many_ranges(void **state)
 	struct bench *bench = *state;
 	struct wire_range ranges[] = {{1, 1}, {3, 4}, {9, UINT64_MAX}};
 
-	sender_set_end(&bench->sender, KIND_ORDER, 5);
+	sender_set_end(&bench->sender, KIND_ORDER, 5, 50);
 	open_session(bench);
 	for (uint64_t i = 0; i < 5; i++) {
 		expect_block(bench, KIND_ORDER, i);
@@ -191,7 +57,7 @@ static void test_frames_of_another_session_are_ignored(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 1);
+	sender_set_end(&bench->sender, KIND_ORDER, 1, 10);
 	open_session(bench);
 	expect_block(bench, KIND_ORDER, 0);
 	struct wire_range range = {1, 1};
@@ -226,7 +92,7 @@ static void test_what_a_session_left_is_sent_again_in_the_next(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 4);
+	sender_set_end(&bench->sender, KIND_ORDER, 4, 40);
 	open_session(bench);
 	for (uint64_t i = 0; i < 3; i++) {
 		expect_block(bench, KIND_ORDER, i);
@@ -249,7 +115,7 @@ static void test_a_returned_range_may_leave_in_pieces(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 4);
+	sender_set_end(&bench->sender, KIND_ORDER, 4, 40);
 	open_session(bench);
 	assert_int_equal(step(bench), SENDER_READ);
 	struct sender_range all = {.first = 0, .last = 3, .bytes = 4000, .count = 40};
@@ -274,7 +140,7 @@ static void test_blocks_that_are_gone_are_passed_over(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 2);
+	sender_set_end(&bench->sender, KIND_ORDER, 2, 20);
 	open_session(bench);
 	expect_block(bench, KIND_ORDER, 0);
 	assert_int_equal(step(bench), SENDER_READ);
@@ -295,7 +161,7 @@ static void test_five_seconds_of_silence_end_a_session_that_is_owed_something(vo
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 1);
+	sender_set_end(&bench->sender, KIND_ORDER, 1, 10);
 	open_session(bench);
 	bench->now_ms += 3600000; /* nothing is owed: an idle session lasts */
 	expect_block(bench, KIND_ORDER, 0);
@@ -373,7 +239,7 @@ static void test_attempts_become_rarer_until_something_is_acknowledged(void **st
 	assert_true(last_ms <= SENDER_RETRY_MS_MAX * 5 / 4);
 
 	bench->now_ms += 10000;
-	sender_set_end(&bench->sender, KIND_ORDER, 1);
+	sender_set_end(&bench->sender, KIND_ORDER, 1, 10);
 	open_session(bench);
 	uint64_t number = expect_block(bench, KIND_ORDER, 0);
 	hear_ack(bench, number, number);
@@ -398,7 +264,7 @@ static void test_a_bye_ends_the_session_and_the_next_bridge_is_tried(void **stat
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 1);
+	sender_set_end(&bench->sender, KIND_ORDER, 1, 10);
 	open_session(bench);
 	expect_block(bench, KIND_ORDER, 0);
 	hear_bye(bench, BYE_NO_SESSION);
@@ -489,8 +355,8 @@ static void test_a_nack_pauses_its_lane_and_no_other(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 2);
-	sender_set_end(&bench->sender, KIND_VIEW, 1);
+	sender_set_end(&bench->sender, KIND_ORDER, 2, 20);
+	sender_set_end(&bench->sender, KIND_VIEW, 1, 10);
 	open_session(bench);
 	assert_int_equal(expect_block(bench, KIND_ORDER, 0), 1);
 	hear_nack(bench, 1, 1, NACK_TOPIC_REFUSED, 3000);
@@ -507,7 +373,7 @@ static void test_a_nack_without_pause_does_not_spin(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 1);
+	sender_set_end(&bench->sender, KIND_ORDER, 1, 10);
 	open_session(bench);
 	expect_block(bench, KIND_ORDER, 0);
 	hear_nack(bench, 1, 1, NACK_DELIVERY_FAILED, 0);
@@ -519,8 +385,8 @@ static void test_lanes_take_turns(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 2);
-	sender_set_end(&bench->sender, KIND_CART, 2);
+	sender_set_end(&bench->sender, KIND_ORDER, 2, 20);
+	sender_set_end(&bench->sender, KIND_CART, 2, 20);
 	open_session(bench);
 	expect_block(bench, KIND_ORDER, 0);
 	expect_block(bench, KIND_CART, 0);
@@ -535,7 +401,7 @@ static void test_one_batch_may_fly_whatever_the_credit(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 3);
+	sender_set_end(&bench->sender, KIND_ORDER, 3, 30);
 	greet(bench);
 	struct wire_message message = welcome(bench);
 	message.welcome.credit[KIND_ORDER] = 0;
@@ -556,7 +422,7 @@ static void test_credit_bounds_what_is_unacknowledged(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 9);
+	sender_set_end(&bench->sender, KIND_ORDER, 9, 90);
 	greet(bench);
 	struct wire_message message = welcome(bench);
 	message.welcome.credit[KIND_ORDER] = 2500;
@@ -575,7 +441,7 @@ static void test_a_smaller_batch_is_asked_for_where_the_bridge_wants_it(void **s
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 1);
+	sender_set_end(&bench->sender, KIND_ORDER, 1, 10);
 	greet(bench);
 	struct wire_message message = welcome(bench);
 	message.welcome.batch_size_max = WIRE_BATCH_SIZE_LEAST;
@@ -588,7 +454,7 @@ static void test_bookkeeping_is_bounded_when_blocks_are_tiny(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 10 * SENDER_FLIGHT_MAX);
+	sender_set_end(&bench->sender, KIND_ORDER, 10 * SENDER_FLIGHT_MAX, 100 * SENDER_FLIGHT_MAX);
 	open_session(bench);
 	for (uint64_t i = 0; i < SENDER_FLIGHT_MAX; i++) {
 		assert_int_equal(step(bench), SENDER_READ);
@@ -608,7 +474,7 @@ static void test_bookkeeping_is_bounded_when_what_came_back_leaves_in_pieces(voi
 	struct bench *bench = *state;
 	struct sender_range many = {.last = 99999, .bytes = 100000, .count = 100000};
 
-	sender_set_end(&bench->sender, KIND_ORDER, 100000);
+	sender_set_end(&bench->sender, KIND_ORDER, 100000, 1000000);
 	open_session(bench);
 	assert_int_equal(step(bench), SENDER_READ);
 	sender_sent(&bench->sender, &bench->order, &many, bench->now_ms);
@@ -625,7 +491,7 @@ static void test_a_full_link_is_tried_again_in_a_moment(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 1);
+	sender_set_end(&bench->sender, KIND_ORDER, 1, 10);
 	open_session(bench);
 	assert_int_equal(step(bench), SENDER_READ);
 	sender_held(&bench->sender, bench->now_ms);
@@ -641,7 +507,7 @@ static void test_the_cluster_is_kept_at_the_first_ack(void **state)
 {
 	struct bench *bench = *state;
 
-	sender_set_end(&bench->sender, KIND_ORDER, 2);
+	sender_set_end(&bench->sender, KIND_ORDER, 2, 20);
 	open_session(bench);
 	assert_false(bench->sender.keep_cluster);
 	expect_block(bench, KIND_ORDER, 0);
@@ -670,7 +536,7 @@ static void test_a_bridge_of_another_cluster_gets_nothing(void **state)
 	struct bench *bench = *state;
 
 	sender_set_cluster(&bench->sender, "C0", 5, NULL);
-	sender_set_end(&bench->sender, KIND_ORDER, 1);
+	sender_set_end(&bench->sender, KIND_ORDER, 1, 10);
 	expect_refused_cluster(bench);
 	assert_int_equal(bench->sender.counts.batches_sent, 0);
 }
@@ -690,7 +556,7 @@ static void test_the_operator_may_accept_exactly_one_cluster(void **state)
 	expect_refused_cluster(bench);
 	sender_init(&bench->sender, 3, bench->now_ms);
 	sender_set_cluster(&bench->sender, "C0", 6, "C1");
-	sender_set_end(&bench->sender, KIND_ORDER, 1);
+	sender_set_end(&bench->sender, KIND_ORDER, 1, 10);
 	open_session(bench);
 	expect_block(bench, KIND_ORDER, 0);
 	hear_ack(bench, 1, 1);
@@ -738,8 +604,6 @@ static void test_every_end_has_a_name(void **state)
 		assert_true(strlen(sender_end_name((enum sender_end)end)) > 0);
 	}
 }
-
-#define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, make_bench, drop_bench)
 
 int main(void)
 {

@@ -20,7 +20,7 @@ static void test_blocks_survive_a_restart(void **state)
 	assert_int_equal(read_from(bench, KIND_ORDER, 0, 1000, &batch), 0);
 	assert_int_equal(batch.count, 2);
 	assert_memory_equal(bench->events.bytes, "aaaaaaaaaabbbbbbbbbb", 20);
-	assert_int_equal(spool_oldest_ms(bench->spool), WALL_MS);
+	assert_int_equal(spool_oldest_ms(bench->spool, KIND_ORDER), WALL_MS);
 }
 
 static void test_what_was_not_committed_is_not_there(void **state)
@@ -30,7 +30,48 @@ static void test_what_was_not_committed_is_not_there(void **state)
 	add(bench, KIND_ORDER, 10, 'a');
 	reopen(bench);
 	assert_int_equal(lane_of(bench, KIND_ORDER)->events, 0);
-	assert_int_equal(spool_oldest_ms(bench->spool), 0);
+	assert_int_equal(spool_oldest_ms(bench->spool, KIND_ORDER), 0);
+}
+
+/* Live-first deletes what came last while the first block stays; NACKs leave holes anywhere. */
+static void test_the_oldest_is_found_whatever_was_deleted_before_it(void **state)
+{
+	struct bench *bench = *state;
+
+	for (int i = 0; i < 6; i++) {
+		uint64_t seq;
+		uint8_t *room = buffer_extend(draft_begin(&bench->draft, KIND_ORDER, &seq), 10);
+		memset(room, 'a', 10);
+		assert_int_equal(draft_end(&bench->draft, KIND_ORDER, WALL_MS + i), 0);
+		assert_int_equal(commit(bench), 0);
+	}
+	static const uint64_t deleted[] = {5, 4, 1, 0, 2, 3};
+	static const int64_t oldest_ms[] = {WALL_MS, WALL_MS, WALL_MS, WALL_MS + 2, WALL_MS + 3, 0};
+	for (size_t i = 0; i < 6; i++) {
+		assert_int_equal(
+			removals_add(&bench->removals, KIND_ORDER, deleted[i], deleted[i]), 0);
+		assert_int_equal(commit(bench), 0);
+		assert_int_equal(spool_oldest_ms(bench->spool, KIND_ORDER), oldest_ms[i]);
+		assert_int_equal(spool_oldest_ms(bench->spool, KIND_VIEW), 0);
+		assert_int_equal(lane_of(bench, KIND_ORDER)->blocks, 5 - i);
+	}
+}
+
+static void test_a_reading_ends_when_there_is_enough(void **state)
+{
+	struct bench *bench = *state;
+	struct spool_batch batch;
+	struct spool_query query = {
+		.lane = KIND_ORDER, .last = UINT64_MAX, .size_max = 1000, .size_enough = 15};
+
+	for (int i = 0; i < 4; i++) {
+		add_block(bench, KIND_ORDER, 10, 'a');
+	}
+	assert_int_equal(spool_read(bench->spool, &query, &bench->events, &batch), 0);
+	assert_int_equal(batch.last, 1);
+	query.size_enough = 1; /* a whole block all the same */
+	assert_int_equal(spool_read(bench->spool, &query, &bench->events, &batch), 0);
+	assert_int_equal(batch.count, 1);
 }
 
 static void copy_file(const char *from_dir, const char *to_dir, const char *name)
@@ -307,6 +348,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BENCH_TEST(test_blocks_survive_a_restart),
 		BENCH_TEST(test_what_was_not_committed_is_not_there),
+		BENCH_TEST(test_the_oldest_is_found_whatever_was_deleted_before_it),
+		BENCH_TEST(test_a_reading_ends_when_there_is_enough),
 		BENCH_TEST(test_a_killed_edge_left_everything_that_it_committed),
 		BENCH_TEST(test_small_blocks_leave_together_up_to_the_size_asked_for),
 		BENCH_TEST(test_acknowledged_blocks_are_deleted_and_no_others),

@@ -165,7 +165,10 @@ static int read_and_delete(const char *dir)
 	}
 	buffer_init(&events, 1 << 20);
 	for (uint64_t next = 0; r != SPOOL_E_END;) {
-		struct spool_query query = {KIND_ORDER, next, UINT64_MAX, BATCH_SIZE_MAX};
+		struct spool_query query = {.lane = KIND_ORDER,
+			.first = next,
+			.last = UINT64_MAX,
+			.size_max = BATCH_SIZE_MAX};
 		struct spool_batch batch;
 		struct spool_block_header header;
 		buffer_clear(&events);
