@@ -1,5 +1,4 @@
-/* http.h - the small HTTP server of every daemon, on the loop (libmicrohttpd, no thread of its own): /metrics, /livez,
- * /readyz, and what a program adds. GET and HEAD unless a route says otherwise. Time and size limits inside. */
+/* http.h - what every daemon answers over HTTP (http_server.h): /metrics, /livez, /readyz. GET and HEAD. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -44,6 +44,7 @@ struct loop {
 	int64_t now_ms;
 	bool stopped;
 	bool terminating;
+	bool awake; /* the next round does not sleep */
 };
 
 /* What zmq_poll was asked, and whose answer it is. */
@@ -204,6 +205,11 @@ void loop_remove_tick(struct loop *loop, loop_tick_fn tick, const void *owner)
 	}
 }
 
+void loop_wake(struct loop *loop)
+{
+	loop->awake = true;
+}
+
 void loop_on_terminate(struct loop *loop, loop_ready_fn terminate, void *owner)
 {
 	loop->terminate = (struct handler){terminate, owner};
@@ -288,6 +294,7 @@ static int run_ticks(struct loop *loop, int64_t *ret_wait_ms)
 {
 	int64_t shortest_ms = WAIT_MS_MAX;
 
+	loop->awake = false;
 	for (int i = 0; i < LOOP_TICKS_MAX; i++) {
 		if (loop->ticks[i].run == NULL) {
 			continue;
@@ -299,7 +306,7 @@ static int run_ticks(struct loop *loop, int64_t *ret_wait_ms)
 		}
 		shortest_ms = wait_ms < shortest_ms ? wait_ms : shortest_ms;
 	}
-	*ret_wait_ms = shortest_ms > 0 ? shortest_ms : 0;
+	*ret_wait_ms = shortest_ms > 0 && !loop->awake ? shortest_ms : 0;
 	return 0;
 }
 

@@ -30,6 +30,8 @@ void loop_set_fd_interest(struct loop *loop, int fd, bool reads, bool writes);
 void loop_pause_socket(struct loop *loop, const struct socket *socket, bool paused);
 int loop_add_tick(struct loop *loop, loop_tick_fn tick, void *owner);
 void loop_remove_tick(struct loop *loop, loop_tick_fn tick, const void *owner);
+/* Every tick runs once more before the loop sleeps: for work that one of them leaves to another. */
+void loop_wake(struct loop *loop);
 /* SIGTERM or SIGINT call this instead of ending the loop at once; it drains, then loop_stop ends it. A second such
  * signal ends the loop at once: whoever asks twice will not wait. */
 void loop_on_terminate(struct loop *loop, loop_ready_fn terminate, void *owner);

@@ -37,6 +37,7 @@ FOREIGN = {
     "msgpack": re.compile(r"^proto/\w+\.[ch]$"),
     "openssl/": re.compile(r"_ssl\.c$"),
     "microhttpd.h": re.compile(r"^runtime/http\w*\.c$"),
+    "gnutls/": re.compile(r"^runtime/http_tls\.c$"),
     "zstd": re.compile(r"_zstd\.c$"),
 }
 # XXX in quotes is ISO 4217's "no currency".

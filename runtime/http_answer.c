@@ -1,0 +1,115 @@
+#include "runtime/http_internal.h"
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool answer_is_set(const struct answer *answer)
+{
+	return answer->response != NULL;
+}
+
+void answer_set(struct answer *answer, const struct http_response *response)
+{
+	char *body = malloc(response->body_size + 1);
+	if (body == NULL) {
+		return;
+	}
+	if (response->body_size > 0) {
+		memcpy(body, response->body, response->body_size);
+	}
+	answer->response =
+		MHD_create_response_from_buffer(response->body_size, body, MHD_RESPMEM_MUST_FREE);
+	if (answer->response == NULL) {
+		free(body);
+		return;
+	}
+	answer->status = response->status;
+	answer->body = body;
+	answer->body_size = response->body_size;
+	(void)MHD_add_response_header(
+		answer->response, MHD_HTTP_HEADER_CONTENT_TYPE, response->type);
+	(void)MHD_add_response_header(answer->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	for (size_t i = 0; i < response->header_count; i++) {
+		(void)MHD_add_response_header(
+			answer->response, response->headers[i].name, response->headers[i].value);
+	}
+}
+
+static char *write_refusal(const struct http_server_options *options, unsigned status,
+	const char *words, size_t *ret_size)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, ret_size);
+	if (out == NULL) {
+		return NULL;
+	}
+	if (options->write_refusal != NULL) {
+		options->write_refusal(options->owner, status, words, out);
+	} else {
+		fprintf(out, "%s\n", words);
+	}
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+void answer_refuse(struct answer *answer, const struct http_server_options *options,
+	unsigned status, const char *words, const char *allow)
+{
+	struct http_header headers[2];
+	struct http_response response = {.status = status, .headers = headers};
+	char *text = write_refusal(options, status, words, &response.body_size);
+	if (text == NULL) {
+		return;
+	}
+	response.body = text;
+	response.type =
+		options->refusal_type != NULL ? options->refusal_type : "text/plain; charset=utf-8";
+	if (*allow != '\0') {
+		headers[response.header_count++] =
+			(struct http_header){MHD_HTTP_HEADER_ALLOW, allow};
+	}
+	if (status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+		headers[response.header_count++] =
+			(struct http_header){MHD_HTTP_HEADER_RETRY_AFTER, "1"};
+	}
+	answer_set(answer, &response);
+	free(text);
+}
+
+void answer_clear(struct answer *answer)
+{
+	if (answer->response != NULL) {
+		MHD_destroy_response(answer->response);
+	}
+	*answer = (struct answer){0};
+}
+
+static enum MHD_Result write_header(
+	void *out, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	(void)kind;
+	fprintf(out, "%s: %s\r\n", name, value);
+	return MHD_YES;
+}
+
+char *answer_text(const struct answer *answer, size_t *ret_size)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, ret_size);
+	if (out == NULL) {
+		return NULL;
+	}
+	fprintf(out, "HTTP/1.1 %u %s\r\n", answer->status,
+		MHD_get_reason_phrase_for(answer->status));
+	(void)MHD_get_response_headers(answer->response, write_header, out);
+	fprintf(out, "Content-Length: %zu\r\nConnection: close\r\n\r\n", answer->body_size);
+	fwrite(answer->body, 1, answer->body_size, out);
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
