@@ -309,6 +309,7 @@ static void open_counter(struct bridge *bridge)
 	bridge->reception.post = &bridge->post;
 	bridge->reception.metrics = &bridge->numbers;
 	bridge->reception.topics_hash = topics_hash(&bridge->config->topics);
+	bridge->reception.may_compress = bridge->config->compress;
 	bridge->rounds.reception = &bridge->reception;
 	bridge->rounds.sessions = bridge->sessions;
 	bridge->rounds.post = &bridge->post;

@@ -20,6 +20,8 @@ static const struct config_option options[] = {
 		"partitions of each topic that till uses; never change it while a topic lives"},
 	{"bridge", "create_topics", CONFIG_BOOL, AT(create_topics), "yes", 0, 0,
 		"create topics that are missing"},
+	{"bridge", "compress", CONFIG_BOOL, AT(compress), "yes", 0, 0,
+		"let edges send compressed batches"},
 	{"bridge", "topic.order", CONFIG_TEXT, AT(topic_names[KIND_ORDER]), "orders", 0, 0,
 		"topic of orders; its dead letters go to the same name with .dlq"},
 	{"bridge", "topic.cart", CONFIG_TEXT, AT(topic_names[KIND_CART]), "cart_events", 0, 0,

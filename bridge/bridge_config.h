@@ -12,6 +12,7 @@ struct bridge_config {
 	bool headers;
 	int64_t partitions;
 	bool create_topics;
+	bool compress;
 	char *topic_names[KIND_EVENT_COUNT];
 	int64_t drain_ms;
 	/* [http] */

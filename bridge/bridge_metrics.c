@@ -56,6 +56,14 @@ static void add_traffic(struct bridge_metrics *set)
 		counter(set, "till_bridge_sessions_total", "", "sessions that were opened");
 	set->batches_received = counter(
 		set, "till_bridge_batches_received_total", "", "batches that came in a session");
+	set->batches_compressed = counter(set, "till_bridge_batches_compressed_total", "",
+		"of the batches that were taken, the compressed ones");
+	set->compressed_bad = counter(set, "till_bridge_compressed_bad_total", "",
+		"compressed batches that broke a rule; each ended its session");
+	set->event_bytes = counter(set, "till_bridge_received_event_bytes_total", "",
+		"bytes of events in batches that were taken, uncompressed");
+	set->wire_bytes = counter(set, "till_bridge_received_wire_bytes_total", "",
+		"what these bytes were on the link: less, where they were compressed");
 	set->batches_acked = counter(set, "till_bridge_batches_acked_total", "",
 		"batches whose every record Kafka confirmed");
 	set->unacked_batches = gauge(set, "till_bridge_unacked_batches", "batches in flight");

@@ -20,6 +20,7 @@ struct bridge_metrics {
 	const struct topics *topics;
 	struct metric *sessions, *sessions_total;
 	struct metric *batches_received, *batches_acked, *batches_nacked[NACK_CODE_COUNT];
+	struct metric *batches_compressed, *compressed_bad, *event_bytes, *wire_bytes;
 	struct metric *events_received[LANE_COUNT];
 	struct metric *records_produced[LANE_COUNT], *records_delivered[LANE_COUNT];
 	struct metric *records_retried;

@@ -24,12 +24,14 @@ int pipeline_init(struct pipeline *pipeline, const struct pipeline_parts *parts)
 		.value = slice_of_text(parts->encoding == ENCODING_JSON ? "application/json"
 									: "application/msgpack"),
 	};
-	return checker_init(&pipeline->checker);
+	int r = decompressor_new(&pipeline->decompressor);
+	return r == 0 ? checker_init(&pipeline->checker) : r;
 }
 
 void pipeline_deinit(struct pipeline *pipeline)
 {
 	checker_deinit(&pipeline->checker);
+	pipeline->decompressor = decompressor_free(pipeline->decompressor);
 	buffer_deinit(&pipeline->json);
 	buffer_deinit(&pipeline->marker);
 }
@@ -278,16 +280,46 @@ static bool admits(
 }
 
 static void begin_check(struct pipeline *pipeline, const struct session *session,
-	const struct pipeline_batch *batch)
+	const struct pipeline_batch *batch, struct slice events)
 {
 	const struct checker_batch subject = {
 		.edge = session_edge(session),
 		.lane = batch->lane,
 		.count = batch->count,
-		.events = batch->events,
+		.events = events,
 		.now_ms = pipeline->wall_ms,
 	};
 	checker_begin(&pipeline->checker, &subject);
+}
+
+static size_t event_bytes(const struct pipeline_batch *batch)
+{
+	return batch->plain_size > 0 ? batch->plain_size : batch->events.size;
+}
+
+static void count_batch(struct pipeline *pipeline, const struct pipeline_batch *batch)
+{
+	struct bridge_metrics *metrics = pipeline->parts.metrics;
+	metric_add(metrics->events_received[batch->lane], batch->count);
+	metric_add(metrics->event_bytes, (double)event_bytes(batch));
+	metric_add(metrics->wire_bytes, (double)batch->events.size);
+	metric_add(metrics->batches_compressed, batch->plain_size > 0 ? 1 : 0);
+}
+
+/* 0, PIPELINE_E_COUNT or PIPELINE_E_COMPRESSION. Only a batch within the credit is worth decompressing. */
+static int put_batch(struct pipeline *pipeline, const struct session *session,
+	struct sending *sending, const struct pipeline_batch *batch)
+{
+	struct slice events = batch->events;
+	if (batch->plain_size > 0 &&
+		decompressor_unpack(pipeline->decompressor, batch->events, batch->plain_size,
+			&events, &pipeline->complaint) != 0) {
+		tracker_fail(sending, NACK_DELIVERY_FAILED, 0);
+		return PIPELINE_E_COMPRESSION;
+	}
+	count_batch(pipeline, batch);
+	begin_check(pipeline, session, batch, events);
+	return put_events(pipeline, sending);
 }
 
 int pipeline_take(
@@ -296,7 +328,7 @@ int pipeline_take(
 	const struct sending_start start = {
 		.number = batch->number,
 		.lane = batch->lane,
-		.bytes = batch->events.size,
+		.bytes = event_bytes(batch),
 		.received_us = pipeline->now_us,
 	};
 	struct sending_end end;
@@ -308,9 +340,7 @@ int pipeline_take(
 		return r;
 	}
 	if (admits(pipeline, session, sending)) {
-		metric_add(pipeline->parts.metrics->events_received[batch->lane], batch->count);
-		begin_check(pipeline, session, batch);
-		r = put_events(pipeline, sending);
+		r = put_batch(pipeline, session, sending, batch);
 	}
 	if (tracker_release(pipeline->parts.tracker, sending, &end)) {
 		note_end(pipeline, &end);

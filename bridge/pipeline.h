@@ -9,6 +9,7 @@
 #include "bridge/lane.h"
 #include "bridge/sessions.h"
 #include "bridge/sink.h"
+#include "proto/compression.h"
 
 struct pipeline_parts {
 	const struct topics *topics; /* all borrowed */
@@ -24,6 +25,8 @@ struct pipeline_parts {
 struct pipeline {
 	struct pipeline_parts parts;
 	struct checker checker;
+	struct decompressor *decompressor;
+	struct complaint complaint; /* after PIPELINE_E_COMPRESSION */
 	struct letter_headers headers;
 	struct letter_header content_type;
 	struct buffer json, marker; /* records that are not just what came */
@@ -41,16 +44,20 @@ struct pipeline {
 int pipeline_init(struct pipeline *pipeline, const struct pipeline_parts *parts);
 void pipeline_deinit(struct pipeline *pipeline);
 
-/* The batch has not as many events as it says: it ends as NACK, and the frame's sender can not be trusted. */
-enum { PIPELINE_E_COUNT = 1 };
+/* The batch ends as NACK, and the frame's sender can not be trusted. */
+enum {
+	PIPELINE_E_COUNT = 1, /* it has not as many events as it says */
+	PIPELINE_E_COMPRESSION, /* what it was compressed to is no such thing */
+};
 
 struct pipeline_batch {
 	uint64_t number;
 	enum kind lane;
 	uint32_t count;
 	struct slice events;
+	uint32_t plain_size; /* of the events uncompressed; 0: they are not compressed */
 };
-/* 0, PIPELINE_E_COUNT or -ENOMEM (then nothing was taken, and the session can not go on). */
+/* 0, PIPELINE_E_COUNT, PIPELINE_E_COMPRESSION or -ENOMEM (then nothing was taken, and the session can not go on). */
 int pipeline_take(
 	struct pipeline *pipeline, struct session *session, const struct pipeline_batch *batch);
 /* For sink_listener. */

@@ -55,7 +55,8 @@ int post_welcome(
 		.welcome = {.version = WIRE_VERSION,
 			.cluster_id = slice_of_text(cluster_id),
 			.topics_hash = topics_hash,
-			.batch_size_max = BATCH_SIZE_MAX},
+			.batch_size_max = BATCH_SIZE_MAX,
+			.codec = session->codec},
 	};
 	fill_credit(post, message.welcome.credit);
 	return send_frame(post, session_peer(session), &message);

@@ -79,6 +79,12 @@ static int welcome(struct reception *reception, const struct session_start *star
 	return r < 0 ? r : 0;
 }
 
+static enum wire_codec choose_codec(const struct reception *reception, uint32_t codecs)
+{
+	bool has_zstd = (codecs >> CODEC_ZSTD & 1) != 0;
+	return reception->may_compress && has_zstd ? CODEC_ZSTD : CODEC_NONE;
+}
+
 static int on_hello(struct reception *reception, const struct message *message,
 	const struct wire_message *hello)
 {
@@ -88,6 +94,7 @@ static int on_hello(struct reception *reception, const struct message *message,
 		.edge = hello->hello.edge,
 		.run = hello->hello.run,
 		.id = hello->session,
+		.codec = choose_codec(reception, hello->hello.codecs),
 		.now_ms = reception->pipeline->now_ms,
 	};
 	if (hello->hello.version != WIRE_VERSION) {
@@ -131,6 +138,14 @@ static void on_bad_frame(struct reception *reception, struct slice peer, const c
 	}
 }
 
+/* The edge sends it again, uncompressed. */
+static void on_bad_compression(
+	struct reception *reception, struct session *session, const char *words)
+{
+	metric_add(reception->metrics->compressed_bad, 1);
+	on_bad_frame(reception, session_peer(session), words);
+}
+
 static int on_batch(
 	struct reception *reception, struct session *session, const struct wire_message *message)
 {
@@ -139,9 +154,14 @@ static int on_batch(
 		.lane = message->batch.lane,
 		.count = message->batch.count,
 		.events = message->batch.events,
+		.plain_size = message->batch.plain_size,
 	};
 	if (batch.number != session->last_number + 1) {
 		on_bad_frame(reception, session_peer(session), "the number is not the next one");
+		return 0;
+	}
+	if (batch.plain_size > 0 && session->codec == CODEC_NONE) {
+		on_bad_compression(reception, session, "it is compressed, and no codec was chosen");
 		return 0;
 	}
 	session->last_number = batch.number;
@@ -150,6 +170,10 @@ static int on_batch(
 	if (r == PIPELINE_E_COUNT) {
 		on_bad_frame(reception, session_peer(session),
 			"the batch has not as many events as it says");
+		return 0;
+	}
+	if (r == PIPELINE_E_COMPRESSION) {
+		on_bad_compression(reception, session, reception->pipeline->complaint.message);
 		return 0;
 	}
 	if (r == -ENOMEM) {

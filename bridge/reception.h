@@ -15,6 +15,7 @@ struct reception {
 	uint64_t topics_hash;
 	char cluster_id[CLUSTER_ID_SIZE]; /* "": not known yet, nobody is let in */
 	bool is_kafka_away; /* since the last look: who comes now may find another bridge that has it */
+	bool may_compress; /* edges may send compressed batches */
 	bool is_stopping;
 	struct wire_range ranges[WIRE_RANGES_MAX]; /* for the decoder */
 };

@@ -53,6 +53,7 @@ struct sessions *sessions_free(struct sessions *sessions)
 static void fill(struct session *session, const struct session_start *start)
 {
 	session->id = start->id;
+	session->codec = start->codec;
 	session->run = start->run;
 	session->heard_ms = start->now_ms;
 	session->told_ms = start->now_ms;

@@ -19,6 +19,7 @@ struct session {
 	size_t edge_size;
 	uint8_t peer[ROUTING_ID_SIZE_MAX];
 	size_t peer_size;
+	enum wire_codec codec; /* its batches may be compressed so */
 	uint64_t last_number; /* of the last sending */
 	int64_t heard_ms; /* last frame from it */
 	int64_t told_ms; /* last frame to it that was sent */
@@ -36,6 +37,7 @@ struct session_start {
 	struct slice edge;
 	uint64_t run;
 	uint64_t id;
+	enum wire_codec codec;
 	int64_t now_ms;
 };
 

@@ -1,5 +1,6 @@
 #include "edge/courier.h"
 #include "edge/link.h"
+#include "proto/compression.h"
 #include "runtime/clock.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
@@ -13,6 +14,8 @@
 enum {
 	/* Orders carried out in one round: 16 MiB of full batches, then producers get their turn. */
 	ORDERS_A_ROUND = 64,
+	/* To compress one takes a few ms. */
+	COMPRESSED_ORDERS_A_ROUND = 4,
 };
 
 /* A link, and whose events it brings. */
@@ -30,6 +33,8 @@ struct courier {
 	struct line *probe_line; /* the other */
 	struct sender sender;
 	struct probe probe;
+	struct compressor *compressor; /* NULL: not configured */
+	struct courier_traffic traffic;
 	struct buffer events; /* of the batch at hand */
 	struct buffer frame;
 	struct wire_range ranges[WIRE_RANGES_MAX];
@@ -93,9 +98,9 @@ static void note_changes(struct courier *courier)
 	if (sender->counts.sessions != courier->sessions) {
 		courier->sessions = sender->counts.sessions;
 		courier->down_since_ms = 0;
-		log_line(LOG_INFO, "session with a bridge", "bridge=%s cluster=%s",
+		log_line(LOG_INFO, "session with a bridge", "bridge=%s cluster=%s codec=%s",
 			courier->bridges[sender->last_bridge],
-			quote(sender->offered_cluster, &cluster));
+			quote(sender->offered_cluster, &cluster), wire_codec_name(sender->codec));
 	}
 	if (sender->ended != courier->ended) {
 		courier->ended = sender->ended;
@@ -185,8 +190,14 @@ static void move(struct courier *courier, const struct wire_message *welcome, in
 
 static void take_answer(struct courier *courier, const struct wire_message *message, int64_t now_ms)
 {
-	bool is_welcome = sender_could_move(&courier->sender, message);
+	struct offer *offer = &courier->sender.offer;
+	uint32_t bridge = courier->probe.bridge;
+	bool is_welcome = sender_could_move(&courier->sender, message) &&
+			  offer_has(offer, bridge, message->welcome.codec, now_ms);
 
+	if (message->type == WIRE_BYE && courier->probe.state == PROBE_GREETING) {
+		offer_heard_bye(offer, bridge, message->bye.code, now_ms);
+	}
 	if (probe_heard(&courier->probe, message, is_welcome, now_ms)) {
 		move(courier, message, now_ms);
 	}
@@ -231,6 +242,26 @@ static int open_link(struct courier *courier, const struct sender_order *order, 
 		sender_disconnected(&courier->sender, now_ms);
 	}
 	return r == -ENOMEM ? r : 0;
+}
+
+/* Smaller where the bridge takes it so, and where that pays. */
+static void compress_events(struct courier *courier, struct wire_message *message)
+{
+	struct slice plain = message->batch.events;
+
+	if (courier->sender.codec == CODEC_ZSTD &&
+		compressor_pack(courier->compressor, plain, &message->batch.events)) {
+		message->batch.plain_size = (uint32_t)plain.size;
+	}
+}
+
+static void count_traffic(struct courier *courier, const struct wire_message *message)
+{
+	struct courier_traffic *traffic = &courier->traffic;
+
+	traffic->event_bytes += courier->events.size;
+	traffic->wire_bytes += message->batch.events.size;
+	traffic->compressed += message->batch.plain_size != 0;
 }
 
 /* HELLO or BYE. A link that does not take it is `*ret_is_lost`. */
@@ -290,7 +321,7 @@ static int send_batch(struct courier *courier, const struct sender_order *order,
 	const struct spool_batch *batch, int64_t now_ms)
 {
 	struct sender *sender = &courier->sender;
-	const struct wire_message message = {
+	struct wire_message message = {
 		.type = WIRE_BATCH,
 		.session = sender->session,
 		.batch = {.number = sender_number(sender),
@@ -299,6 +330,7 @@ static int send_batch(struct courier *courier, const struct sender_order *order,
 			.events = buffer_slice(&courier->events)},
 	};
 
+	compress_events(courier, &message);
 	buffer_clear(&courier->frame);
 	wire_encode(&message, &courier->frame);
 	if (courier->frame.error != 0) {
@@ -314,6 +346,7 @@ static int send_batch(struct courier *courier, const struct sender_order *order,
 		sender_disconnected(sender, now_ms);
 		return 0;
 	}
+	count_traffic(courier, &message);
 	struct sender_range range = {.lane = order->lane,
 		.first = batch->first,
 		.last = batch->last,
@@ -389,6 +422,10 @@ static int carry_out_probe(struct courier *courier, struct probe_order *order, i
 	case PROBE_OPEN:
 		return open_probe(courier, order->bridge, now_ms);
 	case PROBE_SEND:
+		if (order->message.type == WIRE_HELLO) {
+			order->message.hello.codecs =
+				offer_codecs(&courier->sender.offer, courier->probe.bridge, now_ms);
+		}
 		r = send_message(courier, courier->probe_line->link, &order->message, &is_lost);
 		if (is_lost) {
 			probe_disconnected(&courier->probe, now_ms);
@@ -437,9 +474,11 @@ static void see_ends(struct courier *courier)
 static int tick_sender(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	struct sender_order order = {.act = SENDER_WAIT};
+	bool compresses = courier->sender.codec != CODEC_NONE;
+	int orders = compresses ? COMPRESSED_ORDERS_A_ROUND : ORDERS_A_ROUND;
 	int r = 0;
 
-	for (int i = 0; r == 0 && i < ORDERS_A_ROUND; i++) {
+	for (int i = 0; r == 0 && i < orders; i++) {
 		sender_step(&courier->sender, now_ms, &order);
 		if (order.act == SENDER_WAIT) {
 			break;
@@ -481,6 +520,18 @@ static uint32_t read_bridges(struct courier *courier, const char *list)
 		count++;
 	}
 	return count;
+}
+
+/* Where it is configured. */
+static int make_compressor(struct courier *courier)
+{
+	int level = courier->options.compression_level;
+
+	if (level == 0) {
+		return 0;
+	}
+	sender_set_codecs(&courier->sender, 1u << CODEC_ZSTD);
+	return compressor_new(level, &courier->compressor);
 }
 
 static int make_line(struct courier *courier, struct line *line)
@@ -530,7 +581,10 @@ int courier_new(const struct courier_options *options, struct courier **ret_cour
 	inherit(courier);
 	courier->session_line = &courier->lines[0];
 	courier->probe_line = &courier->lines[1];
-	int r = make_line(courier, courier->session_line);
+	int r = make_compressor(courier);
+	if (r == 0) {
+		r = make_line(courier, courier->session_line);
+	}
 	if (r == 0) {
 		r = make_line(courier, courier->probe_line);
 	}
@@ -549,6 +603,7 @@ struct courier *courier_free(struct courier *courier)
 	}
 	link_free(courier->lines[0].link);
 	link_free(courier->lines[1].link);
+	compressor_free(courier->compressor);
 	buffer_deinit(&courier->events);
 	buffer_deinit(&courier->frame);
 	free(courier);
@@ -563,6 +618,11 @@ const struct sender *courier_sender(const struct courier *courier)
 const struct probe *courier_probe(const struct courier *courier)
 {
 	return &courier->probe;
+}
+
+struct courier_traffic courier_traffic(const struct courier *courier)
+{
+	return courier->traffic;
 }
 
 const char *courier_bridge(const struct courier *courier)

@@ -20,6 +20,14 @@ struct courier_options {
 	const char *accept_cluster; /* the operator's decision, or NULL */
 	bool live_first;
 	int64_t drain_rate; /* bytes of events a second; 0: no bound */
+	int compression_level; /* of what is sent to bridges that take it; 0: nothing is compressed */
+};
+
+/* Of the batches sent, again or not. */
+struct courier_traffic {
+	uint64_t event_bytes; /* as the events lie in the spool */
+	uint64_t wire_bytes; /* as they went */
+	uint64_t compressed; /* batches */
 };
 
 int courier_new(const struct courier_options *options, struct courier **ret_courier);
@@ -31,6 +39,7 @@ void courier_stop(struct courier *courier, int64_t now_ms);
 
 const struct sender *courier_sender(const struct courier *courier);
 const struct probe *courier_probe(const struct courier *courier);
+struct courier_traffic courier_traffic(const struct courier *courier);
 /* The endpoint of the present bridge, or of the next one to try. */
 const char *courier_bridge(const struct courier *courier);
 /* Since when there is no session (wall clock); 0 while there is one. */

@@ -379,6 +379,7 @@ static int make_courier(struct edge *edge, const char *accept_cluster, struct sp
 		.accept_cluster = accept_cluster,
 		.live_first = edge->config->live_first,
 		.drain_rate = edge->config->drain_rate,
+		.compression_level = edge->config->compression_level,
 	};
 
 	int r = courier_new(&options, &edge->courier);

@@ -1,5 +1,6 @@
 #include "edge/edge_config.h"
 #include "edge/sender.h"
+#include "proto/compression.h"
 #include "proto/utf8.h"
 #include "proto/zone.h"
 #include "runtime/program.h"
@@ -61,6 +62,8 @@ static const struct config_option options[] = {
 		"send what comes in before what has waited; no: in the order of its coming"},
 	{"edge", "drain_rate", CONFIG_SIZE, AT(drain_rate), "0", 0, THROTTLE_RATE_MAX,
 		"bytes a second of what has waited, such as 64KiB; 0: as fast as it goes"},
+	{"edge", "compress", CONFIG_TEXT, AT(compress), "no", 0, 0,
+		"for thin links: batches to bridges that take it so: no, zstd, zstd:LEVEL (1-12)"},
 	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9170", 0, 0,
 		"where /metrics, /livez and /readyz are served; empty: nowhere"},
 	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,
@@ -124,6 +127,36 @@ int edge_config_zone(const char *name, struct zone **ret_zone)
 	}
 	free(bytes);
 	return r;
+}
+
+/* "zstd:6": 6; 0 where it is no level. */
+static int read_level(const char *text)
+{
+	static const char prefix[] = "zstd:";
+	char *end = NULL;
+
+	if (strcmp(text, "zstd") == 0) {
+		return COMPRESSION_LEVEL_DEFAULT;
+	}
+	if (strncmp(text, prefix, sizeof prefix - 1) != 0 ||
+		!isdigit((unsigned char)text[sizeof prefix - 1])) {
+		return 0;
+	}
+	long level = strtol(text + sizeof prefix - 1, &end, 10);
+	bool good =
+		*end == '\0' && level >= COMPRESSION_LEVEL_MIN && level <= COMPRESSION_LEVEL_MAX;
+	return good ? (int)level : 0;
+}
+
+static int check_compress(struct edge_config *config, struct config_error *error)
+{
+	config->compression_level = read_level(config->compress);
+	if (config->compression_level > 0 || strcmp(config->compress, "no") == 0) {
+		return 0;
+	}
+	return config_fail(error,
+		"[edge] compress: \"%s\" is none of no, zstd, zstd:LEVEL (%d to %d)",
+		config->compress, COMPRESSION_LEVEL_MIN, COMPRESSION_LEVEL_MAX);
 }
 
 static int check_timezone(const struct edge_config *config, struct config_error *error)
@@ -192,6 +225,9 @@ int edge_config_check(void *target, struct config_error *error)
 	int r = check_id(config, error);
 	if (r == 0) {
 		r = check_sync(config, error);
+	}
+	if (r == 0) {
+		r = check_compress(config, error);
 	}
 	if (r == 0) {
 		r = check_timezone(config, error);

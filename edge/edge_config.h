@@ -22,6 +22,7 @@ struct edge_config {
 	int64_t drain_ms;
 	bool live_first;
 	int64_t drain_rate; /* bytes a second; 0: no bound */
+	char *compress; /* "no", "zstd", "zstd:LEVEL" */
 	/* [http] */
 	char *http_listen;
 	/* [security] */
@@ -29,6 +30,7 @@ struct edge_config {
 
 	/* Filled by edge_config_check. */
 	int64_t sync_interval_ms; /* 0: always */
+	int compression_level; /* 0: no */
 };
 
 extern const struct config_schema edge_config_schema;

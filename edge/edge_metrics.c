@@ -17,6 +17,7 @@ struct edge_metrics {
 	struct metric *deleted_events[KIND_COUNT], *last_seq[KIND_COUNT];
 	struct metric *commits, *sent, *resent, *acked, *unacked_batches;
 	struct metric *nacked[NACK_BUSY + 1];
+	struct metric *event_bytes, *wire_bytes, *compressed, *compressing, *codec_refusals;
 	struct metric *sessions, *connected, *failovers, *probes, *conflicts, *stale;
 };
 
@@ -141,6 +142,17 @@ static void add_sender(struct edge_metrics *set)
 	set->sent = counter(set, "till_edge_batches_sent_total", "batches sent, again or not");
 	set->resent =
 		counter(set, "till_edge_batches_resent_total", "batches that were sent again");
+	set->compressed = counter(set, "till_edge_batches_compressed_total",
+		"of the batches sent, the compressed ones");
+	set->event_bytes = counter(set, "till_edge_sent_event_bytes_total",
+		"bytes of events in the batches sent, uncompressed");
+	set->wire_bytes = counter(set, "till_edge_sent_wire_bytes_total",
+		"what these bytes were on the link: less, where they were compressed");
+	set->compressing = gauge(set, "till_edge_bridge_compression",
+		"1 while there is a session whose batches are compressed");
+	set->codec_refusals = counter(set, "till_edge_codec_refusals_total",
+		"times that a bridge refused a frame of a session with compression: it gets "
+		"uncompressed batches for an hour");
 	set->acked =
 		counter(set, "till_edge_batches_acked_total", "batches that a bridge acknowledged");
 	set->unacked_batches = gauge(set, "till_edge_unacked_batches", "batches in flight");
@@ -232,13 +244,20 @@ static void collect_sender(struct edge_metrics *set, const struct courier *couri
 {
 	const struct sender *sender = courier_sender(courier);
 	const struct probe *probe = courier_probe(courier);
+	const struct courier_traffic traffic = courier_traffic(courier);
+	bool in_session = sender->state == SENDER_IN_SESSION;
 
+	metric_set(set->event_bytes, (double)traffic.event_bytes);
+	metric_set(set->wire_bytes, (double)traffic.wire_bytes);
+	metric_set(set->compressed, (double)traffic.compressed);
+	metric_set(set->compressing, in_session && sender->codec != CODEC_NONE ? 1 : 0);
+	metric_set(set->codec_refusals, (double)sender->offer.refusals);
 	metric_set(set->sent, (double)sender->counts.batches_sent);
 	metric_set(set->resent, (double)sender->counts.batches_resent);
 	metric_set(set->acked, (double)sender->counts.batches_acked);
 	metric_set(set->unacked_batches, sender_unacked_batches(sender));
 	metric_set(set->sessions, (double)sender->counts.sessions);
-	metric_set(set->connected, sender->state == SENDER_IN_SESSION ? 1 : 0);
+	metric_set(set->connected, in_session ? 1 : 0);
 	metric_set(set->failovers, (double)sender->counts.failovers);
 	metric_set(set->probes, (double)probe->asked);
 	metric_set(set->conflicts, (double)sender->counts.id_conflicts);

@@ -45,6 +45,11 @@ void sender_set_cluster(
 		accept == NULL ? "" : accept);
 }
 
+void sender_set_codecs(struct sender *sender, uint32_t codecs)
+{
+	sender->offer.codecs = codecs;
+}
+
 void sender_inherit(struct sender *sender, enum kind lane, uint64_t end, uint64_t events)
 {
 	backlog_inherit(&sender->lanes[lane].backlog, end, events);
@@ -73,6 +78,7 @@ static void land(struct sender *sender, const struct sender_range *range)
 	struct sender_lane *lane = &sender->lanes[range->lane];
 
 	lane->in_flight--;
+	lane->small_in_flight -= range->is_small;
 	lane->unacked_bytes -= range->bytes;
 	lane->unacked_events -= range->count;
 	feed_starved(lane);
@@ -246,6 +252,7 @@ static void begin_session(struct sender *sender, const struct wire_message *mess
 	sender->batch_size_max = message->welcome.batch_size_max < BATCH_SIZE_MAX
 					 ? message->welcome.batch_size_max
 					 : BATCH_SIZE_MAX;
+	sender->codec = message->welcome.codec;
 	take_credit(sender, message->welcome.credit);
 	if (sender->counts.sessions > 0 && sender->bridge != sender->last_bridge) {
 		sender->counts.failovers++;
@@ -259,6 +266,10 @@ static void hear_welcome(struct sender *sender, const struct wire_message *messa
 {
 	if (message->welcome.version != WIRE_VERSION) {
 		end_plainly(sender, SENDER_END_VERSION, BYE_WRONG_VERSION, now_ms);
+		return;
+	}
+	if (!offer_has(&sender->offer, sender->bridge, message->welcome.codec, now_ms)) {
+		end_plainly(sender, SENDER_END_BAD_FRAME, BYE_BAD_FRAME, now_ms);
 		return;
 	}
 	snprintf(sender->offered_cluster, sizeof sender->offered_cluster, "%.*s",
@@ -391,6 +402,7 @@ void sender_move(struct sender *sender, const struct sender_move *move, int64_t 
 static void hear_bye(struct sender *sender, const struct wire_message *message, int64_t now_ms)
 {
 	sender->bye_code = message->bye.code;
+	offer_heard_bye(&sender->offer, sender->bridge, message->bye.code, now_ms);
 	if (message->bye.code == BYE_REPLACED) {
 		sender->counts.id_conflicts++;
 	}
@@ -472,6 +484,14 @@ static bool lane_may_send(
 	return has_credit && has_place(sender, lane, age);
 }
 
+/* A session with a codec has a thin link, where a batch of one event costs several times what it costs among others:
+ * while a small one is on its way, what comes gathers, as Nagle's rule has it for TCP. Alone, nothing waits. */
+static bool gathers(const struct sender *sender, const struct sender_lane *lane,
+	const struct backlog_range *next)
+{
+	return sender->codec != CODEC_NONE && lane->small_in_flight > 0 && !next->sent;
+}
+
 /* Every block fits, whatever the share. */
 static uint64_t room_of(
 	const struct sender *sender, const struct sender_lane *lane, enum backlog_age age)
@@ -510,7 +530,8 @@ static bool order_read(const struct sender *sender, enum backlog_age age, int64_
 	int64_t throttle_ms = age == BACKLOG_OLD ? throttle_wait_ms(&sender->throttle, now_ms) : 0;
 	pause_ms = throttle_ms > pause_ms ? throttle_ms : pause_ms;
 	shorten(&order->wait_ms, pause_ms);
-	if (pause_ms > 0 || !lane_may_send(sender, lane, age)) {
+	if (pause_ms > 0 || (age == BACKLOG_LIVE && gathers(sender, lane, &range)) ||
+		!lane_may_send(sender, lane, age)) {
 		return false;
 	}
 	order->act = SENDER_READ;
@@ -595,7 +616,7 @@ static void step_ending(struct sender *sender, int64_t now_ms, struct sender_ord
 	enter(sender, sender->stopping ? SENDER_STOPPED : SENDER_DOWN, now_ms);
 }
 
-static void step_greeting(struct sender *sender, struct sender_order *order)
+static void step_greeting(struct sender *sender, int64_t now_ms, struct sender_order *order)
 {
 	if (sender->greet) {
 		sender->greet = false;
@@ -603,6 +624,7 @@ static void step_greeting(struct sender *sender, struct sender_order *order)
 		order->message =
 			(struct wire_message){.type = WIRE_HELLO, .session = sender->session};
 		order->message.hello.version = WIRE_VERSION;
+		order->message.hello.codecs = offer_codecs(&sender->offer, sender->bridge, now_ms);
 	}
 }
 
@@ -631,7 +653,7 @@ void sender_step(struct sender *sender, int64_t now_ms, struct sender_order *ret
 		step_down(sender, now_ms, ret_order);
 		break;
 	case SENDER_GREETING:
-		step_greeting(sender, ret_order);
+		step_greeting(sender, now_ms, ret_order);
 		break;
 	case SENDER_IN_SESSION:
 		step_session(sender, now_ms, ret_order);
@@ -668,6 +690,8 @@ void sender_sent(struct sender *sender, const struct sender_order *order,
 	range->lane = order->lane;
 	range->number = sender->next_number++;
 	lane->in_flight++;
+	range->is_small = order->age == BACKLOG_LIVE && sent->bytes < sender->batch_size_max / 2;
+	lane->small_in_flight += range->is_small;
 	lane->unacked_bytes += sent->bytes;
 	lane->unacked_events += sent->count;
 	sender->counts.batches_sent++;

@@ -16,12 +16,13 @@
  * SENDER_LIVE_RUN + 1 is theirs, however much is live, so that nothing waits for ever. */
 #pragma once
 #include "edge/backlog.h"
+#include "edge/offer.h"
 #include "edge/removals.h"
 #include "edge/throttle.h"
 #include "proto/wire.h"
 
 enum {
-	SENDER_BRIDGES_MAX = 16,
+	SENDER_BRIDGES_MAX = OFFER_BRIDGES_MAX,
 	/* Sendings of one lane in flight. Credit is what bounds the bytes; this bounds the bookkeeping when each
 	 * block is tiny: past it, blocks gather and go out as full batches. */
 	SENDER_FLIGHT_MAX = 256,
@@ -65,6 +66,7 @@ struct sender_range {
 	uint64_t first, last; /* indexes of blocks */
 	uint32_t bytes;
 	uint32_t count; /* events */
+	bool is_small; /* live, and less than half full; the sender's to say */
 };
 
 struct sender_lane {
@@ -73,6 +75,7 @@ struct sender_lane {
 	uint64_t unacked_bytes;
 	uint64_t unacked_events;
 	uint32_t in_flight;
+	uint32_t small_in_flight; /* of these, the live ones that were less than half full */
 	int64_t resume_at_ms; /* a NACK's back-off */
 	bool starved[BACKLOG_AGES]; /* the next block is larger than the credit left */
 	bool waiting; /* STATE: the bridge waits for Kafka */
@@ -98,6 +101,7 @@ struct sender {
 	uint64_t session;
 	uint64_t next_number;
 	uint32_t batch_size_max;
+	enum wire_codec codec; /* of the present session: batches may be compressed with it */
 	uint32_t failures; /* attempts and sessions since something was acknowledged */
 	int64_t retry_at_ms;
 	int64_t close_at_ms; /* SENDER_ENDING: BYE needs a moment to leave */
@@ -121,6 +125,7 @@ struct sender {
 	struct sender_lane lanes[LANE_COUNT];
 	struct sender_range flight[LANE_COUNT * SENDER_FLIGHT_MAX]; /* by number */
 	uint32_t flight_count;
+	struct offer offer;
 	/* Rule 8. */
 	char cluster[SENDER_CLUSTER_SIZE]; /* that the spool belongs to; "" until the first ACK */
 	uint64_t topics_hash;
@@ -152,6 +157,8 @@ void sender_init(struct sender *sender, uint32_t bridge_count, int64_t now_ms);
 /* What the spool keeps; cluster "" for none. accept: the operator's, or NULL. */
 void sender_set_cluster(
 	struct sender *sender, const char *cluster, uint64_t topics_hash, const char *accept);
+/* What each HELLO offers; nothing unless this is called. */
+void sender_set_codecs(struct sender *sender, uint32_t codecs);
 /* drain_rate: bytes of events a second; 0: no bound. live_first is off until this is called. */
 void sender_set_manners(struct sender *sender, bool live_first, int64_t drain_rate, int64_t now_ms);
 /* What an earlier process left: before the first step. */

@@ -103,6 +103,7 @@ static int set_up(void **state)
 		.topics_hash = 42,
 		.cluster_id = "cluster",
 	};
+	reception.may_compress = true;
 	return r | pipeline_init(&pipeline, &parts);
 }
 
@@ -194,6 +195,147 @@ static void test_hello_is_answered_by_welcome(void **state)
 	assert_int_equal(welcome.welcome.batch_size_max, BATCH_SIZE_MAX);
 	assert_true(welcome.welcome.credit[KIND_VIEW_DLQ] >= BATCH_SIZE_MAX);
 	assert_int_equal(sessions_count(sessions), 1);
+}
+
+static void offer_zstd(const char *peer, uint64_t run, uint64_t session)
+{
+	struct wire_message hello = {
+		.type = WIRE_HELLO,
+		.session = session,
+		.hello = {WIRE_VERSION, slice_of_text("uk"), run, slice_of_text("test")},
+	};
+	hello.hello.codecs = 1u << CODEC_ZSTD;
+	say(peer, &hello);
+}
+
+static void test_a_codec_is_chosen_where_it_is_offered_and_allowed(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	assert_int_equal(hear("p1", WIRE_WELCOME).welcome.codec, CODEC_NONE);
+	offer_zstd("p1", 7, 101);
+	assert_int_equal(hear("p1", WIRE_WELCOME).welcome.codec, CODEC_ZSTD);
+	reception.may_compress = false;
+	offer_zstd("p1", 7, 102);
+	assert_int_equal(hear("p1", WIRE_WELCOME).welcome.codec, CODEC_NONE);
+	/* [1, version, edge, run, session, program, [codecs of tomorrow]] */
+	reception.may_compress = true;
+	say_bytes("p1",
+		"\x97\x01\x01\xa1x\x0a\x05\xa0\x91\xa7"
+		"eclipse",
+		17);
+	assert_int_equal(hear("p1", WIRE_WELCOME).welcome.codec, CODEC_NONE);
+}
+
+static void add_20_orders(void)
+{
+	for (unsigned seq = 1; seq <= 20; seq++) {
+		samples_add_order(&samples, seq);
+	}
+}
+
+/* The samples, compressed; `lie` is added to what the batch says of its size. */
+static void say_compressed(uint64_t session, uint64_t number, uint32_t count, uint32_t lie)
+{
+	struct compressor *compressor = NULL;
+	struct slice frame;
+	struct wire_message batch = {
+		.type = WIRE_BATCH,
+		.session = session,
+		.batch = {.number = number, .lane = KIND_ORDER, .count = count},
+	};
+	assert_int_equal(compressor_new(COMPRESSION_LEVEL_DEFAULT, &compressor), 0);
+	assert_true(compressor_pack(compressor, buffer_slice(&samples.batch), &frame));
+	batch.batch.events = frame;
+	batch.batch.plain_size = (uint32_t)samples.batch.size + lie;
+	say("p1", &batch);
+	compressor_free(compressor);
+}
+
+/* Credit, and all that is counted, is in bytes of events uncompressed. */
+static void test_a_compressed_batch_goes_the_way_of_any(void **state)
+{
+	(void)state;
+	offer_zstd("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	add_20_orders();
+	say_compressed(100, 1, 20, 0);
+	say_batch("p1", 100, 2, 20); /* plain ones may come between */
+	assert_int_equal(sent_count, read_count);
+	assert_int_equal(metric_value(numbers.records_produced[KIND_ORDER]), 40);
+	assert_int_equal(metric_value(numbers.batches_received), 2);
+	assert_int_equal(metric_value(numbers.batches_compressed), 1);
+	assert_int_equal(metric_value(numbers.event_bytes), 2 * samples.batch.size);
+	assert_true(metric_value(numbers.wire_bytes) < 1.5 * (double)samples.batch.size);
+	assert_int_equal(tracker.lane_bytes[KIND_ORDER], 2 * samples.batch.size);
+}
+
+static void expect_end_for_compression(void)
+{
+	hear_bye("p1", 100, BYE_BAD_FRAME);
+	assert_int_equal(metric_value(numbers.compressed_bad), 1);
+	assert_int_equal(metric_value(numbers.frames_bad), 1);
+	assert_int_equal(metric_value(numbers.records_produced[KIND_ORDER]), 0);
+	assert_int_equal(sessions_count(sessions), 0);
+	assert_int_equal(tracker.lane_bytes[KIND_ORDER], 0);
+}
+
+static void test_a_batch_that_can_not_be_decompressed_ends_the_session(void **state)
+{
+	(void)state;
+	offer_zstd("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	add_20_orders();
+	say_compressed(100, 1, 20, 1);
+	assert_non_null(strstr(reception.pipeline->complaint.message, "another size"));
+	expect_end_for_compression();
+}
+
+static void test_a_compressed_batch_where_no_codec_was_chosen_ends_the_session(void **state)
+{
+	(void)state;
+	say_hello("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	add_20_orders();
+	say_compressed(100, 1, 20, 0);
+	expect_end_for_compression();
+}
+
+/* [3, session, number, lane, count, 12 bytes, 300]: a frame that promises 2^63 bytes, and one of 300 that wants a window
+ * of 3.75 TiB. */
+static void test_a_bomb_costs_its_sender_the_session(void **state)
+{
+	static const char bomb[] =
+		"\x97\x03\x64\x01\x00\x01\xc4\x11\x28\xb5\x2f\xfd\xe0\x00\x00\x00\x00"
+		"\x00\x00\x00\x80\x02\x00\x10z\xcd\x01\x2c";
+	static const char window[] =
+		"\x97\x03\x65\x01\x00\x01\xc4\x0e\x28\xb5\x2f\xfd\x80\xff\x2c\x01\x00"
+		"\x00\x63\x09\x00z\xcd\x01\x2c";
+	(void)state;
+	offer_zstd("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	say_bytes("p1", bomb, sizeof bomb - 1);
+	expect_end_for_compression();
+	offer_zstd("p1", 7, 101);
+	hear("p1", WIRE_WELCOME);
+	say_bytes("p1", window, sizeof window - 1);
+	hear_bye("p1", 101, BYE_BAD_FRAME);
+	assert_non_null(strstr(reception.pipeline->complaint.message, "window"));
+	assert_int_equal(metric_value(numbers.compressed_bad), 2);
+}
+
+/* The lane is closed: what is in the batch is nobody's business yet. */
+static void test_what_is_not_admitted_is_not_decompressed(void **state)
+{
+	(void)state;
+	offer_zstd("p1", 7, 100);
+	hear("p1", WIRE_WELCOME);
+	add_20_orders();
+	lane_refuse(&lanes[KIND_ORDER], "no", 0);
+	say_compressed(100, 1, 20, 1);
+	assert_int_equal(sessions_count(sessions), 1);
+	assert_int_equal(metric_value(numbers.batches_nacked[NACK_TOPIC_REFUSED]), 1);
+	assert_int_equal(metric_value(numbers.compressed_bad), 0);
 }
 
 static void test_nobody_is_let_in_before_the_cluster_is_known(void **state)
@@ -467,6 +609,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(test_hello_is_answered_by_welcome),
+		CASE(test_a_codec_is_chosen_where_it_is_offered_and_allowed),
+		CASE(test_a_compressed_batch_goes_the_way_of_any),
+		CASE(test_a_batch_that_can_not_be_decompressed_ends_the_session),
+		CASE(test_a_compressed_batch_where_no_codec_was_chosen_ends_the_session),
+		CASE(test_a_bomb_costs_its_sender_the_session),
+		CASE(test_what_is_not_admitted_is_not_decompressed),
 		CASE(test_nobody_is_let_in_before_the_cluster_is_known),
 		CASE(test_nobody_is_let_in_while_kafka_is_away),
 		CASE(test_nobody_is_let_in_while_stopping),

@@ -3,6 +3,7 @@
 #include "edge/edge.h"
 #include "edge/spool.h"
 #include "fixture.h"
+#include "proto/compression.h"
 #include "proto/wire.h"
 #include "runtime/clock.h"
 #include "runtime/log.h"
@@ -18,6 +19,7 @@ struct bench {
 	char dir[FIXTURE_PATH_SIZE];
 	char bridge_endpoint[ENDPOINT_SIZE];
 	char bridges[FIXTURE_PATH_SIZE + 16];
+	int compression_level;
 	char listen[128];
 	char listen_push[128];
 	pid_t child;
@@ -49,6 +51,7 @@ static void run_edge(const struct bench *bench, int ready_fd)
 		.producer_ttl_ms = 3600000,
 		.event_id_window = 1000,
 		.drain_ms = 5000,
+		.compression_level = bench->compression_level,
 		.http_listen = "127.0.0.1:0"};
 	struct program program = {.ready_fd = ready_fd};
 	struct edge *edge = NULL;
@@ -171,7 +174,7 @@ static void say(struct bench *bench, const struct wire_message *message)
 	buffer_deinit(&buffer);
 }
 
-static void welcome(struct bench *bench)
+static void welcome_with(struct bench *bench, enum wire_codec codec)
 {
 	hear(bench, WIRE_HELLO);
 	assert_true(slice_equals_text(bench->heard.hello.edge, "berlin-1"));
@@ -180,9 +183,22 @@ static void welcome(struct bench *bench)
 	message.welcome.version = WIRE_VERSION;
 	message.welcome.cluster_id = slice_of_text("C1");
 	message.welcome.batch_size_max = BATCH_SIZE_MAX;
+	message.welcome.codec = codec;
 	for (int i = 0; i < LANE_COUNT; i++) {
 		message.welcome.credit[i] = CREDIT;
 	}
+	say(bench, &message);
+}
+
+static void welcome(struct bench *bench)
+{
+	welcome_with(bench, CODEC_NONE);
+}
+
+static void say_bye(struct bench *bench, enum bye_code code)
+{
+	struct wire_message message = {.type = WIRE_BYE, .session = bench->session};
+	message.bye.code = code;
 	say(bench, &message);
 }
 
@@ -202,10 +218,11 @@ static void answer_batch(struct bench *bench, enum wire_type type)
 	say(bench, &message);
 }
 
-static int make_bench(void **state)
+static int make(void **state, int compression_level)
 {
 	struct bench *bench = calloc(1, sizeof *bench);
 
+	bench->compression_level = compression_level;
 	make_temp_dir(bench->dir);
 	/* The bridge's port must be known before the fork, and libzmq may only be started after it. */
 	snprintf(bench->bridges, sizeof bench->bridges, "ipc://%s/bridge", bench->dir);
@@ -219,6 +236,16 @@ static int make_bench(void **state)
 	assert_int_equal(socket_connect(bench->producer, bench->listen), 0);
 	*state = bench;
 	return 0;
+}
+
+static int make_bench(void **state)
+{
+	return make(state, 0);
+}
+
+static int make_compressing_bench(void **state)
+{
+	return make(state, COMPRESSION_LEVEL_DEFAULT);
 }
 
 static int drop_bench(void **state)
@@ -413,6 +440,35 @@ static void test_a_stopping_edge_waits_for_what_is_unacknowledged(void **state)
 
 #define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, make_bench, drop_bench)
 
+/* A bridge that can't decompress what it said it can: the same events come as they lie in the spool. */
+static void test_what_comes_compressed_comes_plain_after_a_refusal(void **state)
+{
+	struct bench *bench = *state;
+	struct decompressor *decompressor = NULL;
+	struct complaint complaint;
+	struct slice plain;
+
+	assert_int_equal(decompressor_new(&decompressor), 0);
+	send_texts(bench->producer, "[" ORDER_JSON "," ORDER_JSON "," ORDER_JSON "]", NULL);
+	expect_reply(bench, "\"accepted\":3");
+	welcome_with(bench, CODEC_ZSTD);
+	assert_int_equal(bench->heard.hello.codecs, 1u << CODEC_ZSTD);
+	hear(bench, WIRE_BATCH);
+	assert_int_equal(bench->heard.batch.count, 3);
+	assert_true(bench->heard.batch.plain_size > bench->heard.batch.events.size);
+	assert_int_equal(decompressor_unpack(decompressor, bench->heard.batch.events,
+				 bench->heard.batch.plain_size, &plain, &complaint),
+		0);
+	say_bye(bench, BYE_BAD_FRAME);
+	welcome(bench);
+	assert_int_equal(bench->heard.hello.codecs, 0);
+	hear(bench, WIRE_BATCH);
+	assert_int_equal(bench->heard.batch.plain_size, 0);
+	assert_true(slice_equal(bench->heard.batch.events, plain));
+	answer_batch(bench, WIRE_ACK);
+	decompressor_free(decompressor);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +478,9 @@ int main(void)
 		BENCH_TEST(test_a_nack_and_a_broken_bridge_lose_nothing),
 		BENCH_TEST(test_pushed_frames_arrive_and_garbage_is_a_dead_letter),
 		BENCH_TEST(test_envelopes_are_echoed),
+		cmocka_unit_test_setup_teardown(
+			test_what_comes_compressed_comes_plain_after_a_refusal,
+			make_compressing_bench, drop_bench),
 		BENCH_TEST(test_a_stopping_edge_waits_for_what_is_unacknowledged),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

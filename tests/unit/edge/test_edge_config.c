@@ -47,6 +47,7 @@ static void test_the_defaults_are_the_contracts(void **state)
 	assert_int_equal(config.producer_ttl_ms, INT64_C(30) * 86400000);
 	assert_int_equal(config.event_id_window, 1000000);
 	assert_string_equal(config.currency, "XXX");
+	assert_int_equal(config.compression_level, 0);
 	config_deinit(&edge_config_schema, &config);
 }
 
@@ -68,6 +69,33 @@ static void test_sync_has_three_forms(void **state)
 	expect_refused("edge.sync=sometimes", "sync");
 	expect_refused("edge.sync=interval:", "sync");
 	expect_refused("edge.sync=interval:2h", "sync");
+}
+
+static void test_compress_is_off_or_a_level(void **state)
+{
+	static const struct {
+		const char *assignment;
+		int level;
+	} cases[] = {{"edge.compress=no", 0}, {"edge.compress=zstd", 3},
+		{"edge.compress=zstd:1", 1}, {"edge.compress=zstd:12", 12}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *const assignments[] = {
+			"edge.id=a", "edge.data=/d", cases[i].assignment, NULL};
+		struct edge_config config;
+		struct config_error error = {""};
+		assert_int_equal(check(assignments, &config, &error), 0);
+		assert_int_equal(config.compression_level, cases[i].level);
+		config_deinit(&edge_config_schema, &config);
+	}
+	expect_refused("edge.compress=yes", "compress");
+	expect_refused("edge.compress=zstd:", "compress");
+	expect_refused("edge.compress=zstd:0", "compress");
+	expect_refused("edge.compress=zstd:13", "compress");
+	expect_refused("edge.compress=zstd:-1", "compress");
+	expect_refused("edge.compress=zstd:3x", "compress");
+	expect_refused("edge.compress=lz4", "compress");
 }
 
 static void test_what_makes_no_sense_is_refused_by_name(void **state)
@@ -103,6 +131,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_defaults_are_the_contracts),
 		cmocka_unit_test(test_sync_has_three_forms),
+		cmocka_unit_test(test_compress_is_off_or_a_level),
 		cmocka_unit_test(test_what_makes_no_sense_is_refused_by_name),
 		cmocka_unit_test(test_endpoints_that_others_reach_need_keys),
 	};
