@@ -69,8 +69,7 @@ def measure_chain(kafka, folder, count, frame, shape):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="bench/run")
-    parser.add_argument("what", choices=["chain"])
+    parser = argparse.ArgumentParser(prog="bench/run chain")
     parser.add_argument("--count", type=int, default=1_000_000, help="orders")
     parser.add_argument("--frame", type=int, default=100, help="orders in a producer's frame")
     parser.add_argument("--users", type=int, default=100_000)

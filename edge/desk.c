@@ -374,7 +374,10 @@ static int64_t removals_due_ms(const struct desk *desk)
 	if (desk->removals.count == 0) {
 		return INT64_MAX;
 	}
-	int64_t due_ms = desk->removals_since_ms + DESK_REMOVAL_MS;
+	const struct spool_index *index = spool_index(desk->spool);
+	bool is_half_full = index->bytes > index->quota_bytes / 2;
+	int64_t due_ms =
+		desk->removals_since_ms + (is_half_full ? DESK_REMOVAL_SHORT_MS : DESK_REMOVAL_MS);
 	return desk->retry_at_ms > due_ms ? desk->retry_at_ms : due_ms;
 }
 

@@ -22,8 +22,10 @@ enum {
 	/* Each event_id touches pages all over two trees, and so does the oldest one that it pushes out: a transaction
 	 * of LMDB holds 131,072 dirty pages. */
 	DESK_ROUND_EVENT_IDS = 10000,
-	/* Acknowledged blocks wait so long for a commit to ride on. */
-	DESK_REMOVAL_MS = 50,
+	/* Acknowledged blocks wait so long for a commit to ride on: at a till's pace a commit of their own would be a
+	 * third more wear of an SD card. Shorter where half of spool_max is in use: there room matters more. */
+	DESK_REMOVAL_MS = 1000,
+	DESK_REMOVAL_SHORT_MS = 50,
 	DESK_RETRY_MS = 1000, /* after a commit that found no room */
 	/* When all deletions don't fit: the pages of so many of the largest blocks make a list of one page. */
 	DESK_PIECE_BLOCKS = 15,

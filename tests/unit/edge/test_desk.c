@@ -195,6 +195,23 @@ static void test_acknowledged_blocks_do_not_wait_long_for_one(void **state)
 	assert_int_equal(bench->wait_ms, 60000);
 }
 
+static void test_acknowledged_blocks_wait_less_in_a_spool_that_is_half_full(void **state)
+{
+	struct bench *bench = *state;
+
+	open_desk(bench, 0);
+	uint64_t half = spool_index(bench->spool)->quota_bytes / 2;
+	for (uint64_t i = 1; spool_index(bench->spool)->bytes <= half; i++) {
+		for (int j = 0; j < 1000; j++) {
+			submit(bench, 1000 * i + (uint64_t)j, ORDER_JSON, false);
+		}
+		round_of(bench);
+	}
+	removals_add(desk_removals(bench->desk), KIND_ORDER, 0, 0);
+	round_of(bench);
+	assert_int_equal(bench->wait_ms, DESK_REMOVAL_SHORT_MS);
+}
+
 static void test_a_closed_desk_refuses_and_keeps_what_it_has(void **state)
 {
 	struct bench *bench = *state;
@@ -477,6 +494,7 @@ int main(void)
 		BENCH_TEST(test_a_message_of_too_many_frames_is_refused),
 		BENCH_TEST(test_acknowledged_blocks_ride_on_the_next_commit),
 		BENCH_TEST(test_acknowledged_blocks_do_not_wait_long_for_one),
+		BENCH_TEST(test_acknowledged_blocks_wait_less_in_a_spool_that_is_half_full),
 		BENCH_TEST(test_a_closed_desk_refuses_and_keeps_what_it_has),
 		BENCH_TEST(test_an_interval_answers_at_once_and_writes_later),
 		BENCH_TEST(test_the_end_writes_what_an_interval_still_held),
