@@ -142,11 +142,17 @@ static void print_views(const void *target, FILE *out)
 }
 
 static const struct config_section sections[] = {
-	{"kafka", set_kafka, print_kafka,
-		"any property of librdkafka that leaves the guarantees alone; X_file = PATH for "
-		"secrets"},
-	{"kafka.consumer", set_kafka, NULL, "the same, wins over [kafka]"},
-	{"view.", set_view, print_views, "a view's declaration; without any, the shipped ones"},
+	{.prefix = "kafka",
+		.set = set_kafka,
+		.print = print_kafka,
+		.help = "any property of librdkafka that leaves the guarantees alone; X_file = "
+			"PATH for "
+			"secrets"},
+	{.prefix = "kafka.consumer", .set = set_kafka, .help = "the same, wins over [kafka]"},
+	{.prefix = "view.",
+		.set = set_view,
+		.print = print_views,
+		.help = "a view's declaration; without any, the shipped ones"},
 	{0},
 };
 

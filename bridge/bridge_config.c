@@ -51,10 +51,13 @@ static void print_kafka(const void *target, FILE *out)
 }
 
 static const struct config_section sections[] = {
-	{"kafka", set_kafka, print_kafka,
-		"any property of librdkafka that leaves the guarantees alone; X_file = PATH for "
-		"secrets"},
-	{"kafka.producer", set_kafka, NULL, "the same, wins over [kafka]"},
+	{.prefix = "kafka",
+		.set = set_kafka,
+		.print = print_kafka,
+		.help = "any property of librdkafka that leaves the guarantees alone; X_file = "
+			"PATH for "
+			"secrets"},
+	{.prefix = "kafka.producer", .set = set_kafka, .help = "the same, wins over [kafka]"},
 	{0},
 };
 

@@ -9,13 +9,27 @@
 /* Replies of a round, and the refusals that take their place when the commit finds no room. The last resort. */
 #define REPLIES_SIZE_MAX ((size_t)64 * 1024 * 1024)
 
-struct pending {
-	submission_done_fn done;
+struct port {
+	struct desk *desk;
+	char label[SOURCE_LABEL_SIZE];
 	void *owner;
+	void (*acknowledge)(void *owner, uint64_t ticket, const struct submission_result *result);
+	struct intake_counts counts; /* of what was told */
+	struct intake_counts group; /* of what waits for its commit */
+	int64_t wanted_ms; /* when it last had something */
+	/* of this round */
+	size_t bytes;
+	uint64_t events;
+	uint32_t frames;
+};
+
+struct pending {
+	struct port *port;
 	uint64_t ticket;
+	struct submission_result result; /* its reply lies in `replies` */
 	size_t reply_offset;
 	size_t reply_size;
-	enum encoding encoding;
+	enum submission_reply encoding;
 	bool unattended;
 };
 
@@ -38,8 +52,10 @@ struct desk {
 	bool full;
 	bool closed;
 	uint64_t commits;
-	struct intake_counts counts; /* of what was told */
-	struct intake_counts group; /* of what waits for its commit */
+	struct port *ports[DESK_PORTS_MAX];
+	size_t port_count;
+	size_t busy_ports; /* in the last DESK_IDLE_MS */
+	int64_t now_ms; /* of the last round */
 	struct metric *commit_seconds;
 };
 
@@ -84,12 +100,56 @@ struct desk *desk_free(struct desk *desk)
 	if (desk == NULL) {
 		return NULL;
 	}
+	for (size_t i = 0; i < desk->port_count; i++) {
+		free(desk->ports[i]);
+	}
 	intake_free(desk->intake);
 	draft_deinit(&desk->draft);
 	removals_deinit(&desk->removals);
 	buffer_deinit(&desk->replies);
 	free(desk);
 	return NULL;
+}
+
+/* ---- ports */
+
+int desk_open_port(struct desk *desk, const struct port_options *options, struct port **ret_port)
+{
+	assert(strlen(options->label) < SOURCE_LABEL_SIZE);
+
+	if (desk->port_count == DESK_PORTS_MAX) {
+		return -ENOSPC;
+	}
+	struct port *port = calloc(1, sizeof *port);
+	if (port == NULL) {
+		return -ENOMEM;
+	}
+	port->desk = desk;
+	strcpy(port->label, options->label);
+	port->owner = options->owner;
+	port->acknowledge = options->acknowledge;
+	port->wanted_ms = INT64_MIN / 2;
+	desk->ports[desk->port_count++] = port;
+	*ret_port = port;
+	return 0;
+}
+
+void port_set_owner(struct port *port, void *owner)
+{
+	port->owner = owner;
+}
+
+void port_count(const struct port *port, struct intake_counts *ret_counts)
+{
+	*ret_counts = port->counts;
+}
+
+int port_each_mark(struct port *port, void *owner,
+	int (*take)(void *owner, struct slice key, struct slice value))
+{
+	const struct spool_mark_walk walk = {.label = port->label, .owner = owner, .take = take};
+
+	return spool_each_mark(port->desk->spool, &walk);
 }
 
 /* ---- taking */
@@ -108,7 +168,8 @@ static bool draft_is_large(const struct desk *desk)
 		bytes += desk->draft.lanes[i].events.size;
 	}
 	return bytes >= DESK_ROUND_BYTES || desk->draft.event_count >= DESK_ROUND_EVENTS ||
-	       desk->draft.event_ids.count >= DESK_ROUND_EVENT_IDS;
+	       desk->draft.event_ids.count >= DESK_ROUND_EVENT_IDS ||
+	       desk->draft.marks.count >= DESK_ROUND_MARKS;
 }
 
 /* Refused before anybody looks at it. */
@@ -121,7 +182,7 @@ static enum reason standing_refusal(const struct desk *desk)
 	return desk->full && !waits_for_commit(desk) ? REASON_SPOOL_FULL : REASON_NONE;
 }
 
-bool desk_takes_more(const struct desk *desk)
+static bool desk_takes_more(const struct desk *desk)
 {
 	if (desk->pending_count >= DESK_ROUND_FRAMES || desk->round_bytes >= DESK_ROUND_BYTES ||
 		desk->replies.size >= DESK_ROUND_REPLY_BYTES) {
@@ -130,88 +191,123 @@ bool desk_takes_more(const struct desk *desk)
 	return standing_refusal(desk) != REASON_NONE || !draft_is_large(desk);
 }
 
-static struct intake_counts *counts_of_group(struct desk *desk)
+bool port_takes_more(struct port *port)
 {
-	return waits_for_commit(desk) ? &desk->group : &desk->counts;
+	const struct desk *desk = port->desk;
+	size_t busy = desk->busy_ports;
+
+	port->wanted_ms = desk->now_ms;
+	if (busy > 1 && (port->bytes >= DESK_SHARED_BYTES / busy ||
+				port->events >= DESK_SHARED_EVENTS / busy ||
+				port->frames >= DESK_SHARED_FRAMES / busy)) {
+		return false;
+	}
+	return desk_takes_more(desk);
 }
 
-static void add_pending(struct desk *desk, const struct submission *submission, size_t reply_offset)
+static struct intake_counts *counts_of_group(struct port *port)
 {
+	return waits_for_commit(port->desk) ? &port->group : &port->counts;
+}
+
+static size_t submission_size(const struct submission *submission)
+{
+	size_t size = submission->events.size;
+
+	for (size_t i = 0; i < submission->item_count; i++) {
+		size += submission->items[i].raw.size;
+	}
+	return size;
+}
+
+static void add_pending(struct port *port, const struct submission *submission,
+	const struct submission_result *result, size_t reply_offset)
+{
+	struct desk *desk = port->desk;
+	size_t size = submission_size(submission);
 	assert(desk->pending_count < DESK_ROUND_FRAMES);
 
 	desk->pending[desk->pending_count++] = (struct pending){
-		.done = submission->done,
-		.owner = submission->owner,
+		.port = port,
 		.ticket = submission->ticket,
+		.result = *result,
 		.reply_offset = reply_offset,
 		.reply_size = desk->replies.size - reply_offset,
-		.encoding = encoding_of(submission->events),
+		.encoding = submission->reply,
 		.unattended = submission->unattended,
 	};
-	desk->round_bytes += submission->events.size;
+	desk->round_bytes += size;
+	port->wanted_ms = desk->now_ms;
+	port->bytes += size;
+	port->frames++;
 }
 
-static struct intake_frame frame_of(const struct submission *submission, int64_t wall_ms)
+static struct intake_frame frame_of(
+	const struct port *port, const struct submission *submission, int64_t wall_ms)
 {
 	return (struct intake_frame){
-		.header = submission->header,
-		.events = submission->events,
-		.source = submission->source,
-		.unattended = submission->unattended,
-		.received_ms = wall_ms,
-	};
+		.submission = submission, .source = port->label, .received_ms = wall_ms};
 }
 
-int desk_submit(struct desk *desk, const struct submission *submission, int64_t wall_ms)
+static int refuse_submission(
+	struct port *port, const struct submission *submission, enum reason reason, int64_t wall_ms)
 {
-	struct intake_frame frame = frame_of(submission, wall_ms);
+	const struct submission_result result = {.outcome = SUBMISSION_REFUSED, .refusal = reason};
+	struct desk *desk = port->desk;
+	struct intake_frame frame = frame_of(port, submission, wall_ms);
 	size_t reply_offset = desk->replies.size;
+
+	intake_refuse(&frame, reason, &desk->replies, &port->counts);
+	add_pending(port, submission, &result, reply_offset);
+	return desk->replies.error;
+}
+
+int port_submit(struct port *port, const struct submission *submission, int64_t wall_ms)
+{
+	struct desk *desk = port->desk;
+	struct intake_frame frame = frame_of(port, submission, wall_ms);
+	struct intake_sink sink = {&desk->draft, &desk->replies, counts_of_group(port)};
+	struct submission_result result;
+	size_t reply_offset = desk->replies.size;
+	uint64_t events = desk->draft.event_count;
 	enum reason refusal = standing_refusal(desk);
 
 	if (refusal != REASON_NONE && submission->unattended) {
-		return DESK_E_FULL;
+		return PORT_E_FULL;
 	}
 	if (refusal != REASON_NONE) {
-		intake_refuse(&frame, refusal, &desk->replies, &desk->counts);
-		add_pending(desk, submission, reply_offset);
-		return desk->replies.error;
+		return refuse_submission(port, submission, refusal, wall_ms);
 	}
-	int r = intake_take(
-		desk->intake, &frame, &desk->draft, &desk->replies, counts_of_group(desk));
+	int r = intake_take(desk->intake, &frame, &sink, &result);
 	if (r == INTAKE_E_FULL) {
-		return DESK_E_FULL;
+		return PORT_E_FULL;
 	}
 	if (r == 0) {
-		add_pending(desk, submission, reply_offset);
+		add_pending(port, submission, &result, reply_offset);
+		port->events += desk->draft.event_count - events;
 	}
 	return r;
 }
 
-int desk_refuse(struct desk *desk, const struct submission *submission)
+int port_refuse(struct port *port, const struct submission *submission)
 {
 	static const struct submission nobody = {0};
-	struct intake_frame frame = frame_of(submission == NULL ? &nobody : submission, 0);
-	size_t reply_offset = desk->replies.size;
+	struct intake_frame frame = frame_of(port, &nobody, 0);
 
-	intake_refuse(&frame, REASON_BAD_FRAME, &desk->replies, &desk->counts);
-	if (submission == NULL) {
-		buffer_truncate(&desk->replies, reply_offset);
-	} else {
-		add_pending(desk, submission, reply_offset);
+	if (submission != NULL) {
+		return refuse_submission(port, submission, REASON_BAD_FRAME, 0);
 	}
-	return desk->replies.error;
+	intake_refuse(&frame, REASON_BAD_FRAME, &port->desk->replies, &port->counts);
+	return port->desk->replies.error;
 }
 
 /* ---- telling */
 
-static void tell(struct desk *desk, const struct pending *pending, enum submission_outcome outcome)
+static void tell(struct desk *desk, struct pending *pending)
 {
-	struct slice reply = {NULL, 0};
-
-	if (!pending->unattended) {
-		reply = slice_of(desk->replies.bytes + pending->reply_offset, pending->reply_size);
-	}
-	pending->done(pending->owner, pending->ticket, outcome, reply);
+	pending->result.reply =
+		slice_of(desk->replies.bytes + pending->reply_offset, pending->reply_size);
+	pending->port->acknowledge(pending->port->owner, pending->ticket, &pending->result);
 }
 
 static void begin_round(struct desk *desk)
@@ -219,34 +315,50 @@ static void begin_round(struct desk *desk)
 	desk->pending_count = 0;
 	desk->round_bytes = 0;
 	buffer_clear(&desk->replies);
+	for (size_t i = 0; i < desk->port_count; i++) {
+		struct port *port = desk->ports[i];
+		port->bytes = 0;
+		port->events = 0;
+		port->frames = 0;
+	}
 }
 
 static void tell_all(struct desk *desk)
 {
 	for (size_t i = 0; i < desk->pending_count; i++) {
-		tell(desk, &desk->pending[i], SUBMISSION_ANSWERED);
+		tell(desk, &desk->pending[i]);
 	}
 	begin_round(desk);
+}
+
+static int turn_away(struct desk *desk, struct pending *pending)
+{
+	pending->result = (struct submission_result){.outcome = SUBMISSION_NOT_KEPT};
+	if (!pending->unattended) {
+		pending->result.outcome = SUBMISSION_REFUSED;
+		pending->result.refusal = REASON_SPOOL_FULL;
+		pending->reply_offset = desk->replies.size;
+		intake_encode_refusal(REASON_SPOOL_FULL, pending->encoding, &desk->replies);
+		pending->reply_size = desk->replies.size - pending->reply_offset;
+	}
+	if (desk->replies.error == 0) {
+		tell(desk, pending);
+	}
+	return desk->replies.error;
 }
 
 /* The group's commit found no room: all of it is taken back, and everybody hears spool_full. */
 static int refuse_group(struct desk *desk)
 {
 	draft_rewind(&desk->draft, &desk->empty);
-	intake_counts_refuse(&desk->group, REASON_SPOOL_FULL);
+	for (size_t i = 0; i < desk->port_count; i++) {
+		intake_counts_refuse(&desk->ports[i]->group, REASON_SPOOL_FULL);
+	}
 	for (size_t i = 0; i < desk->pending_count; i++) {
-		struct pending *pending = &desk->pending[i];
-		if (pending->unattended) {
-			tell(desk, pending, SUBMISSION_NOT_KEPT);
-			continue;
+		int r = turn_away(desk, &desk->pending[i]);
+		if (r < 0) {
+			return r;
 		}
-		pending->reply_offset = desk->replies.size;
-		intake_encode_refusal(REASON_SPOOL_FULL, pending->encoding, &desk->replies);
-		pending->reply_size = desk->replies.size - pending->reply_offset;
-		if (desk->replies.error != 0) {
-			return desk->replies.error;
-		}
-		tell(desk, pending, SUBMISSION_ANSWERED);
 	}
 	begin_round(desk);
 	return 0;
@@ -327,6 +439,16 @@ static int make_room(struct desk *desk, int64_t now_ms, int64_t wall_ms)
 	return desk->removals.count > 0 ? commit_removals(desk, now_ms, wall_ms) : 0;
 }
 
+/* The group's outcome is known: it is in the books. */
+static void settle_counts(struct desk *desk)
+{
+	for (size_t i = 0; i < desk->port_count; i++) {
+		struct port *port = desk->ports[i];
+		intake_counts_add(&port->counts, &port->group);
+		port->group = (struct intake_counts){0};
+	}
+}
+
 static int commit_draft(struct desk *desk, int64_t now_ms, int64_t wall_ms)
 {
 	int r = commit_all(desk, wall_ms);
@@ -345,8 +467,7 @@ static int commit_draft(struct desk *desk, int64_t now_ms, int64_t wall_ms)
 	} else {
 		tell_all(desk);
 	}
-	intake_counts_add(&desk->counts, &desk->group);
-	desk->group = (struct intake_counts){0};
+	settle_counts(desk);
 	return r;
 }
 
@@ -395,8 +516,7 @@ static void note_beginnings(struct desk *desk, int64_t now_ms)
 static void tell_without_commit(struct desk *desk)
 {
 	tell_all(desk);
-	intake_counts_add(&desk->counts, &desk->group);
-	desk->group = (struct intake_counts){0};
+	settle_counts(desk);
 }
 
 /* What producers are forgotten by. A clock that leaps ahead (a host without one of its own, set by the network long
@@ -410,10 +530,20 @@ static int64_t steady_wall_ms(struct desk *desk, int64_t now_ms, int64_t wall_ms
 	return earliest(wall_ms, now_ms + desk->wall_offset_ms);
 }
 
+static void count_busy_ports(struct desk *desk, int64_t now_ms)
+{
+	desk->now_ms = now_ms;
+	desk->busy_ports = 0;
+	for (size_t i = 0; i < desk->port_count; i++) {
+		desk->busy_ports += now_ms - desk->ports[i]->wanted_ms < DESK_IDLE_MS ? 1 : 0;
+	}
+}
+
 int desk_round(struct desk *desk, int64_t now_ms, int64_t wall_ms, int64_t *ret_wait_ms)
 {
 	int r = 0;
 
+	count_busy_ports(desk, now_ms);
 	wall_ms = steady_wall_ms(desk, now_ms, wall_ms);
 	note_beginnings(desk, now_ms);
 	if (!waits_for_commit(desk) || draft_is_empty(&desk->draft)) {
@@ -477,7 +607,10 @@ struct desk_view desk_view(const struct desk *desk)
 	return view;
 }
 
-const struct intake_counts *desk_counts(const struct desk *desk)
+void desk_count(const struct desk *desk, struct intake_counts *ret_counts)
 {
-	return &desk->counts;
+	*ret_counts = (struct intake_counts){0};
+	for (size_t i = 0; i < desk->port_count; i++) {
+		intake_counts_add(ret_counts, &desk->ports[i]->counts);
+	}
 }

@@ -1,12 +1,15 @@
 /* desk.h - takes frames from all sources, commits them in groups, and then tells each its outcome. One round of the loop
  * is one group: what came in while the last commit ran. Acknowledged blocks are deleted by the same commits.
  *
+ * When several ports want it, a round is short and divided among them, so that one that is flooded adds little to the
+ * others' latency.
+ *
  * sync = always: an outcome is told after its commit. Otherwise at once, with "durable":false, and the draft is
  * committed each interval. One thread. */
 #pragma once
 #include "edge/intake.h"
+#include "edge/port.h"
 #include "edge/removals.h"
-#include "edge/source.h"
 
 struct desk;
 struct metric;
@@ -26,14 +29,18 @@ enum {
 	 * third more wear of an SD card. Shorter where half of spool_max is in use: there room matters more. */
 	DESK_REMOVAL_MS = 1000,
 	DESK_REMOVAL_SHORT_MS = 50,
+	DESK_ROUND_MARKS = 10000, /* the same, in one tree */
+	/* While several ports are at work, all of them together: some milliseconds of checking. */
+	DESK_SHARED_BYTES = 1024 * 1024,
+	DESK_SHARED_EVENTS = 6000,
+	DESK_SHARED_FRAMES = 1600,
+	/* A port that has handed in nothing for so long gives its share to the others. */
+	DESK_IDLE_MS = 1000,
+	DESK_PORTS_MAX = 40,
 	DESK_RETRY_MS = 1000, /* after a commit that found no room */
 	/* When all deletions don't fit: the pages of so many of the largest blocks make a list of one page. */
 	DESK_PIECE_BLOCKS = 15,
 	DESK_PIECES_A_ROUND = 100,
-};
-
-enum {
-	DESK_E_FULL = 1, /* an unattended frame found no room: hold it; `done` is not called */
 };
 
 struct desk_options {
@@ -50,13 +57,21 @@ struct desk_options {
 int desk_new(const struct desk_options *options, struct desk **ret_desk);
 struct desk *desk_free(struct desk *desk);
 
-/* The group has room: a source that reads on beyond it would let the others wait. */
-bool desk_takes_more(const struct desk *desk);
-/* 0, DESK_E_FULL, or a negative errno that ends the program. */
-int desk_submit(struct desk *desk, const struct submission *submission, int64_t wall_ms);
-/* A message that is none: refused as bad_frame (NULL: nobody can be told). */
-int desk_refuse(struct desk *desk, const struct submission *submission);
-/* Commits if it is time, then calls `done` for all whose outcome is known. 0 or a negative errno: then nobody knows
+struct port_options {
+	const char *
+		label; /* in dead letters, in front of keys: "zmq", "mqtt:shop"; below SOURCE_LABEL_SIZE; copied */
+	void *owner;
+	void (*acknowledge)(void *owner, uint64_t ticket, const struct submission_result *result);
+};
+
+/* Ports live as long as the desk. 0, -ENOMEM, or -ENOSPC past DESK_PORTS_MAX. */
+int desk_open_port(struct desk *desk, const struct port_options *options, struct port **ret_port);
+/* Where acknowledgements go from now on: a source is made after its port. */
+void port_set_owner(struct port *port, void *owner);
+/* What became of all that the port took: told or not. */
+void port_count(const struct port *port, struct intake_counts *ret_counts);
+
+/* Commits if it is time, then acknowledges all whose outcome is known. 0 or a negative errno: then nobody knows
  * what is on disk, and the program must end. */
 int desk_round(struct desk *desk, int64_t now_ms, int64_t wall_ms, int64_t *ret_wait_ms);
 /* Everything now, whatever the interval: before the end. */
@@ -76,4 +91,5 @@ struct desk_view {
 	bool full; /* the last commit found no room */
 };
 struct desk_view desk_view(const struct desk *desk);
-const struct intake_counts *desk_counts(const struct desk *desk);
+/* Of all ports. */
+void desk_count(const struct desk *desk, struct intake_counts *ret_counts);

@@ -1,4 +1,5 @@
 #include "edge/draft.h"
+#include "edge/submission.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +18,9 @@ int draft_init(struct draft *draft, uint64_t run, const uint8_t seed[16])
 	if (r == 0) {
 		r = idmap_init(&draft->event_ids, seed);
 	}
+	if (r == 0) {
+		r = idmap_init(&draft->marks, seed);
+	}
 	if (r < 0) {
 		draft_deinit(draft);
 	}
@@ -31,6 +35,7 @@ void draft_deinit(struct draft *draft)
 	}
 	idmap_deinit(&draft->producers);
 	idmap_deinit(&draft->event_ids);
+	idmap_deinit(&draft->marks);
 	*draft = (struct draft){0};
 }
 
@@ -53,12 +58,13 @@ void draft_clear(struct draft *draft)
 	}
 	idmap_truncate(&draft->producers, 0);
 	idmap_truncate(&draft->event_ids, 0);
+	idmap_truncate(&draft->marks, 0);
 	draft->event_count = 0;
 }
 
 bool draft_is_empty(const struct draft *draft)
 {
-	return draft->event_count == 0 && draft->producers.count == 0;
+	return draft->event_count == 0 && draft->producers.count == 0 && draft->marks.count == 0;
 }
 
 struct buffer *draft_begin(struct draft *draft, enum kind kind, uint64_t *ret_seq)
@@ -129,6 +135,18 @@ int draft_end(struct draft *draft, enum kind kind, int64_t received_ms)
 	return 0;
 }
 
+int draft_add_mark(struct draft *draft, struct slice key, struct slice value)
+{
+	uint8_t bytes[1 + SOURCE_MARK_VALUE_SIZE_MAX];
+
+	assert(value.size <= SOURCE_MARK_VALUE_SIZE_MAX);
+	bytes[0] = value.bytes == NULL ? DRAFT_MARK_DELETE : DRAFT_MARK_PUT;
+	if (value.size > 0) {
+		memcpy(bytes + 1, value.bytes, value.size);
+	}
+	return idmap_add(&draft->marks, key, slice_of(bytes, 1 + value.size));
+}
+
 void draft_mark(const struct draft *draft, struct draft_mark *ret_mark)
 {
 	for (int i = 0; i < KIND_COUNT; i++) {
@@ -143,6 +161,7 @@ void draft_mark(const struct draft *draft, struct draft_mark *ret_mark)
 	}
 	ret_mark->producer_count = draft->producers.count;
 	ret_mark->event_id_count = draft->event_ids.count;
+	ret_mark->mark_count = draft->marks.count;
 	ret_mark->event_count = draft->event_count;
 }
 
@@ -160,5 +179,6 @@ void draft_rewind(struct draft *draft, const struct draft_mark *mark)
 	}
 	idmap_truncate(&draft->producers, mark->producer_count);
 	idmap_truncate(&draft->event_ids, mark->event_id_count);
+	idmap_truncate(&draft->marks, mark->mark_count);
 	draft->event_count = mark->event_count;
 }

@@ -6,6 +6,9 @@
 #include "edge/idmap.h"
 #include "edge/spool_block.h"
 
+/* The first byte of a mark's value. */
+enum draft_mark_act { DRAFT_MARK_DELETE, DRAFT_MARK_PUT };
+
 struct draft_block {
 	size_t offset; /* of its events in the lane's bytes */
 	uint32_t size;
@@ -27,7 +30,10 @@ struct draft {
 	uint64_t run;
 	struct draft_lane lanes[KIND_COUNT];
 	struct idmap producers; /* id -> row, as producer_row_encode made it */
-	struct idmap event_ids; /* id -> nothing */
+	struct idmap
+		event_ids; /* id -> nothing; a request's key -> row, as producer_row_encode made it */
+	struct idmap
+		marks; /* what sources want to find again: key -> value behind an enum draft_mark_act */
 	uint64_t event_count;
 	/* of the lane that draft_begin opened */
 	size_t begun_at;
@@ -45,6 +51,7 @@ struct draft_mark {
 	struct draft_lane_mark lanes[KIND_COUNT];
 	uint32_t producer_count;
 	uint32_t event_id_count;
+	uint32_t mark_count;
 	uint64_t event_count;
 };
 
@@ -60,6 +67,9 @@ bool draft_is_empty(const struct draft *draft);
 struct buffer *draft_begin(struct draft *draft, enum kind lane, uint64_t *ret_seq);
 /* 0; -ENOMEM, or -EMSGSIZE for more than a block holds: then the event is taken back, its seq is free again. */
 int draft_end(struct draft *draft, enum kind lane, int64_t received_ms);
+
+/* `key` belongs to one source; a value of {NULL, 0} deletes it. 0 or -ENOMEM. */
+int draft_add_mark(struct draft *draft, struct slice key, struct slice value);
 
 void draft_mark(const struct draft *draft, struct draft_mark *ret_mark);
 /* As if nothing had come since the mark. */

@@ -3,6 +3,7 @@
 #include "edge/edge_metrics.h"
 #include "edge/source_push.h"
 #include "edge/source_router.h"
+#include "edge/sources.h"
 #include "proto/timestamp.h"
 #include "proto/zone.h"
 #include "runtime/clock.h"
@@ -19,6 +20,7 @@ enum {
 		 1000, /* a run is never older: a clone of the machine is told apart within a day */
 	/* Between the last reply and the end: with linger 0 a socket that is closed at once sends nothing any more. */
 	LAST_WORDS_MS = 50,
+	STOPPING_MS_MAX = 1000, /* for sources that say good-bye to a peer */
 	QUOTED_ID_SIZE = 4 * EDGE_ID_SIZE_MAX + 3,
 };
 
@@ -38,8 +40,7 @@ struct edge {
 	struct http *http;
 	struct spool *spool;
 	struct desk *desk;
-	struct source_router *router;
-	struct source_push *push; /* NULL without listen_push */
+	struct sources *sources;
 	struct courier *courier;
 	enum edge_phase phase;
 	int64_t phase_until_ms;
@@ -112,6 +113,7 @@ static int on_ready_asked(void *owner, FILE *out)
 		return 0;
 	}
 	write_link_state(edge, out);
+	sources_describe(edge->sources, out);
 	return 1;
 }
 
@@ -119,6 +121,7 @@ static void on_collect(void *owner)
 {
 	struct edge *edge = owner;
 	edge_metrics_collect(edge->set, edge->desk, edge->spool, edge->courier, clock_wall_ms());
+	sources_collect(edge->sources);
 }
 
 /* ---- one round of the loop */
@@ -182,9 +185,7 @@ static int on_terminate(void *owner)
 	log_line(LOG_INFO, "asked to stop: producers are refused, acknowledgements waited for",
 		"drain_ms=%lld", (long long)edge->config->drain_ms);
 	desk_close(edge->desk);
-	if (edge->push != NULL) {
-		source_push_close(edge->push);
-	}
+	sources_stop(edge->sources);
 	edge->phase = EDGE_DRAINING;
 	edge->phase_until_ms = loop_now_ms(edge->loop) + edge->config->drain_ms;
 	return 0;
@@ -214,7 +215,9 @@ static int advance_end(struct edge *edge, int64_t now_ms, int64_t *wait_ms)
 		edge->phase_until_ms = now_ms + LAST_WORDS_MS;
 	}
 	bool parted = edge->phase == EDGE_PARTING && now_ms >= edge->phase_until_ms &&
-		      courier_sender(edge->courier)->state == SENDER_STOPPED;
+		      courier_sender(edge->courier)->state == SENDER_STOPPED &&
+		      (sources_are_stopped(edge->sources) ||
+			      now_ms >= edge->phase_until_ms + STOPPING_MS_MAX);
 	if (parted) {
 		loop_stop(edge->loop);
 	}
@@ -249,8 +252,8 @@ static int on_tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 
 	int r = desk_round(edge->desk, now_ms, wall_ms, &other_ms);
 	shorten(&wait_ms, other_ms);
-	if (r == 0 && edge->push != NULL) {
-		r = source_push_tick(edge->push, wall_ms);
+	if (r == 0) {
+		r = sources_poll(edge->sources, now_ms, wall_ms, &wait_ms);
 	}
 	if (r == 0) {
 		r = measure(edge, now_ms);
@@ -334,37 +337,46 @@ static int make_desk(struct edge *edge, struct spool_error *error)
 	return r < 0 ? fail(error, r, "can't set up the intake", "") : 0;
 }
 
-static int make_router(struct edge *edge, struct spool_error *error)
+static int open_sources(struct edge *edge, struct source_error *error)
 {
-	char failed[ENDPOINT_SIZE] = "";
-	struct source_router_options options = {
-		.context = edge->context,
-		.loop = edge->loop,
-		.desk = edge->desk,
-		.listen = edge->config->listen,
-		.replies_dropped = edge_metrics_counters(edge->set)->replies_dropped,
-	};
+	const struct edge_config *config = edge->config;
+	const struct source_router_config router = {.listen = config->listen};
+	const struct source_push_config push = {.listen = config->listen_push};
+	struct source_error why = {0};
 
-	int r = source_router_new(&options, &edge->router, failed);
-	return r < 0 ? fail(error, r, "[edge] listen: can't bind", failed) : 0;
+	const char *key = "listen";
+
+	int r = sources_open(edge->sources, &source_router_type, "zmq", &router, &why);
+	if (r == 0 && push.listen != NULL && push.listen[0] != '\0') {
+		key = "listen_push";
+		r = sources_open(edge->sources, &source_push_type, "push", &push, &why);
+	}
+	if (r < 0) {
+		snprintf(error->text, sizeof error->text, "[edge] %s: %.200s", key, why.text);
+	}
+	return r == 0 ? sources_open_declared(edge->sources, &config->sources, error) : r;
 }
 
-static int make_push(struct edge *edge, struct spool_error *error)
+static int make_sources(struct edge *edge, struct spool_error *error)
 {
-	char failed[ENDPOINT_SIZE] = "";
-	struct source_push_options options = {
-		.context = edge->context,
-		.loop = edge->loop,
+	struct source_error why = {0};
+	const struct sources_options options = {
+		.edge = edge->config->id,
 		.desk = edge->desk,
-		.listen = edge->config->listen_push,
-		.received = edge_metrics_counters(edge->set)->received_by_push,
+		.loop = edge->loop,
+		.context = edge->context,
+		.metrics = edge->metrics,
 	};
 
-	if (options.listen == NULL || options.listen[0] == '\0') {
-		return 0;
+	int r = sources_new(&options, &edge->sources);
+	if (r == 0) {
+		r = open_sources(edge, &why);
 	}
-	int r = source_push_new(&options, &edge->push, failed);
-	return r < 0 ? fail(error, r, "[edge] listen_push: can't bind", failed) : 0;
+	if (r < 0) {
+		snprintf(error->text, sizeof error->text, "%s",
+			why.text[0] != '\0' ? why.text : strerror(-r));
+	}
+	return r;
 }
 
 static int make_courier(struct edge *edge, const char *accept_cluster, struct spool_error *error)
@@ -430,10 +442,7 @@ int edge_new(const struct edge_config *config, const char *accept_cluster, struc
 		r = make_desk(edge, error);
 	}
 	if (r == 0) {
-		r = make_router(edge, error);
-	}
-	if (r == 0) {
-		r = make_push(edge, error);
+		r = make_sources(edge, error);
 	}
 	if (r == 0) {
 		r = make_courier(edge, accept_cluster, error);
@@ -459,8 +468,7 @@ struct edge *edge_free(struct edge *edge)
 	}
 	http_free(edge->http);
 	courier_free(edge->courier);
-	source_push_free(edge->push);
-	source_router_free(edge->router);
+	sources_free(edge->sources);
 	desk_free(edge->desk);
 	edge_metrics_free(edge->set);
 	metrics_free(edge->metrics);
@@ -484,7 +492,7 @@ static void log_start(const struct edge *edge)
 	}
 	log_line(LOG_INFO, "ready", "edge=%s listen=%s http=%s run=%llu spool_events=%llu",
 		log_quote(edge->config->id, strlen(edge->config->id), id, sizeof id),
-		source_router_endpoints(edge->router)[0], http_address(edge->http),
+		sources_endpoints(edge->sources, &source_router_type)[0], http_address(edge->http),
 		(unsigned long long)desk_view(edge->desk).run, (unsigned long long)events);
 	if (corrupt.blocks > 0) {
 		log_line(LOG_ERROR, "damaged blocks lie set aside in the spool",
@@ -497,10 +505,9 @@ static void log_start(const struct edge *edge)
 
 int edge_run(struct edge *edge, struct program *program)
 {
-	static const char *const none[] = {NULL};
 	struct program_endpoints endpoints = {
-		.listen = source_router_endpoints(edge->router),
-		.listen_push = edge->push == NULL ? none : source_push_endpoints(edge->push),
+		.listen = sources_endpoints(edge->sources, &source_router_type),
+		.listen_push = sources_endpoints(edge->sources, &source_push_type),
 		.http = http_address(edge->http),
 	};
 

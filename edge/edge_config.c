@@ -71,8 +71,31 @@ static const struct config_option options[] = {
 	{0},
 };
 
+static int set_source(void *target, const char *section, const char *key, const char *value,
+	struct config_error *error)
+{
+	struct edge_config *config = target;
+	return source_declare(&config->sources, section, key, value, error);
+}
+
+static void print_sources(const void *target, FILE *out)
+{
+	const struct edge_config *config = target;
+	source_declarations_print(&config->sources, out);
+}
+
+static const struct config_section sections[] = {
+	{.prefix = "source.",
+		.set = set_source,
+		.print = print_sources,
+		.help = "another way in beside ZeroMQ; its first key is `type`",
+		.print_help = source_types_print_help},
+	{0},
+};
+
 const struct config_schema edge_config_schema = {
 	.options = options,
+	.sections = sections,
 	.target_size = sizeof(struct edge_config),
 };
 
@@ -238,5 +261,14 @@ int edge_config_check(void *target, struct config_error *error)
 	if (r == 0) {
 		r = check_bridges(config, error);
 	}
-	return r == 0 ? check_endpoints(config, error) : r;
+	if (r == 0) {
+		r = check_endpoints(config, error);
+	}
+	return r == 0 ? source_declarations_check(&config->sources, config->insecure, error) : r;
+}
+
+void edge_config_deinit(struct edge_config *config)
+{
+	source_declarations_deinit(&config->sources);
+	config_deinit(&edge_config_schema, config);
 }

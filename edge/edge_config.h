@@ -1,6 +1,6 @@
 /* edge_config.h - what an operator sets for till-edge, and the checks across keys. */
 #pragma once
-#include "proto/event.h"
+#include "edge/sources.h"
 #include "runtime/config.h"
 
 struct zone;
@@ -27,6 +27,8 @@ struct edge_config {
 	char *http_listen;
 	/* [security] */
 	bool insecure;
+	/* [source.NAME] */
+	struct source_declarations sources;
 
 	/* Filled by edge_config_check. */
 	int64_t sync_interval_ms; /* 0: always */
@@ -34,6 +36,7 @@ struct edge_config {
 };
 
 extern const struct config_schema edge_config_schema;
+void edge_config_deinit(struct edge_config *config);
 
 /* The zone of that name; NULL for UTC. 0, or -errno: -ENOENT where the system knows none of that name. */
 int edge_config_zone(const char *name, struct zone **ret_zone);

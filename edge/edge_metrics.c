@@ -114,10 +114,6 @@ static void add_intake(struct edge_metrics *set)
 	set->repeated = counter(set, "till_edge_events_repeated_total",
 		"events that were counted before: frames sent again, and known event_ids");
 	set->frames = counter(set, "till_edge_frames_total", "frames that producers sent");
-	set->counters.replies_dropped = counter(set, "till_edge_replies_dropped_total",
-		"replies to producers that were gone or did not read");
-	set->counters.received_by_push =
-		counter(set, "till_edge_received_by_push_total", "frames read from listen_push");
 }
 
 static void add_spool(struct edge_metrics *set)
@@ -201,19 +197,20 @@ const struct edge_counters *edge_metrics_counters(const struct edge_metrics *set
 
 static void collect_intake(struct edge_metrics *set, const struct desk *desk)
 {
-	const struct intake_counts *counts = desk_counts(desk);
+	struct intake_counts counts;
 	struct desk_view view = desk_view(desk);
 
-	metric_set(set->received, (double)counts->received);
-	metric_set(set->frames, (double)counts->frames);
-	metric_set(set->repeated, (double)counts->repeated);
+	desk_count(desk, &counts);
+	metric_set(set->received, (double)counts.received);
+	metric_set(set->frames, (double)counts.frames);
+	metric_set(set->repeated, (double)counts.repeated);
 	metric_set(set->commits, (double)view.commits);
 	for (int i = 0; i < KIND_EVENT_COUNT; i++) {
-		metric_set(set->accepted[i], (double)counts->accepted[i]);
+		metric_set(set->accepted[i], (double)counts.accepted[i]);
 	}
 	for (int i = 0; i < REASON_COUNT; i++) {
-		metric_set(set->invalid[i], (double)counts->invalid[i]);
-		metric_set(set->refused[i], (double)counts->refused[i]);
+		metric_set(set->invalid[i], (double)counts.invalid[i]);
+		metric_set(set->refused[i], (double)counts.refused[i]);
 	}
 	for (int i = 0; i < KIND_COUNT; i++) {
 		metric_set(set->last_seq[i], (double)(view.next_seq[i] - 1));

@@ -7,10 +7,8 @@
 struct metric;
 struct metrics;
 
-/* What is counted where it happens, and handed to the parts that do. */
+/* What is counted where it happens, and handed to the part that does. */
 struct edge_counters {
-	struct metric *replies_dropped;
-	struct metric *received_by_push;
 	struct metric *commit_seconds;
 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 int endpoints_bind(struct endpoints *endpoints, struct socket *socket, const char *list,
-	char failed[ENDPOINT_SIZE])
+	struct source_error *error)
 {
 	char endpoint[ENDPOINT_SIZE];
 	size_t count = 0;
@@ -14,7 +14,8 @@ int endpoints_bind(struct endpoints *endpoints, struct socket *socket, const cha
 				? -E2BIG
 				: socket_bind(socket, endpoint, endpoints->bound[count]);
 		if (r < 0) {
-			memcpy(failed, endpoint, sizeof endpoint);
+			snprintf(error->text, sizeof error->text, "can't bind %.150s: %s", endpoint,
+				strerror(-r));
 			return r;
 		}
 		endpoints->names[count] = endpoints->bound[count];

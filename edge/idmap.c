@@ -1,6 +1,5 @@
 #include "edge/idmap.h"
 #include "proto/checksum.h"
-#include "proto/limits.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -8,8 +7,7 @@
 enum {
 	/* A round holds at most some ten thousand ids: chains stay short. */
 	BUCKET_COUNT = 16384,
-	ID_SIZE =
-		EVENT_ID_SIZE_MAX > PRODUCER_ID_SIZE_MAX ? EVENT_ID_SIZE_MAX : PRODUCER_ID_SIZE_MAX,
+	ID_SIZE = 511, /* ids become LMDB's keys */
 };
 
 /* Ids of a round's events and replies of its producers: bounded by the round, this is the last resort. */

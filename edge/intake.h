@@ -1,10 +1,11 @@
-/* intake.h - one frame of a producer in; numbered events in the draft and a reply out. A frame is taken whole or not at
- * all. Looks up what was counted before through `intake_memory`; reads no clock and writes no file.
+/* intake.h - one submission of a source in; numbered events and marks in the draft, and a reply out. It is taken whole or
+ * not at all. Looks up what was counted before through `intake_memory`; reads no clock and writes no file.
  * Rules: PROTOCOL.md, "Producer to edge". One thread. */
 #pragma once
 #include "edge/draft.h"
 #include "edge/producers.h"
 #include "edge/spool_index.h"
+#include "edge/submission.h"
 #include "proto/producer.h"
 
 struct zone;
@@ -15,8 +16,9 @@ struct intake_memory {
 	/* 0 with the row (borrowed until the next call), SPOOL_E_UNKNOWN, SPOOL_E_CORRUPT, SPOOL_E_FULL when no more
 	 * producers can be remembered, or -errno. */
 	int (*producer)(void *owner, struct slice producer, struct producer_row *ret_row);
-	/* 0: it was counted; SPOOL_E_UNKNOWN, SPOOL_E_FULL when no more of its sort can be remembered, or -errno. */
-	int (*event_id)(void *owner, struct slice event_id);
+	/* 0: it was counted, and what was kept with it (borrowed until the next call); SPOOL_E_UNKNOWN, SPOOL_E_FULL
+	 * when no more of its sort can be remembered, or -errno. */
+	int (*event_id)(void *owner, struct slice event_id, struct slice *ret_value);
 };
 
 struct intake_options {
@@ -29,16 +31,13 @@ struct intake_options {
 };
 
 struct intake_frame {
-	struct slice header; /* {NULL, 0}: none */
-	struct slice events;
-	const char *source; /* "zmq", "push", …: literal */
-	/* Nobody hears the reply: a frame that can't be cut into events is kept whole, as one dead letter. */
-	bool unattended;
+	const struct submission *submission;
+	const char *source; /* its label: "zmq", "mqtt:shop" */
 	int64_t received_ms;
 };
 
-/* What became of a frame's events. received = Σaccepted + Σinvalid + Σrefused + repeated, always. A frame that could
- * not be cut into events counts as one. */
+/* What became of events. received = Σaccepted + Σinvalid + Σrefused + repeated, always. A frame that could not be cut
+ * into events counts as one. */
 struct intake_counts {
 	uint64_t frames;
 	uint64_t received;
@@ -46,6 +45,13 @@ struct intake_counts {
 	uint64_t invalid[REASON_COUNT];
 	uint64_t refused[REASON_COUNT];
 	uint64_t repeated;
+};
+
+/* Where a submission's events, reply and counts go. */
+struct intake_sink {
+	struct draft *draft;
+	struct buffer *reply;
+	struct intake_counts *counts;
 };
 
 struct intake;
@@ -57,15 +63,17 @@ enum {
 
 int intake_new(const struct intake_options *options, struct intake **ret_intake);
 struct intake *intake_free(struct intake *intake);
-/* Appends to the draft, and the encoded reply to `reply`; adds to the counts. From here on an invalid frame is no
- * failure: 0, INTAKE_E_FULL (unattended frames only), or a negative errno that ends the program. */
-int intake_take(struct intake *intake, const struct intake_frame *frame, struct draft *draft,
-	struct buffer *reply, struct intake_counts *counts);
+/* Appends to the draft, and the encoded reply to `reply` where one was asked for; adds to the counts. From here on an
+ * invalid frame is no failure: 0 with the result (its `reply` is left empty), INTAKE_E_FULL (unattended frames only), or
+ * a negative errno that ends the program. */
+int intake_take(struct intake *intake, const struct intake_frame *frame,
+	const struct intake_sink *sink, struct submission_result *ret_result);
 /* Refuses without looking further: shutting down, or the commit found no room. */
 void intake_refuse(const struct intake_frame *frame, enum reason reason, struct buffer *reply,
 	struct intake_counts *counts);
 /* A refusal's reply alone. */
-void intake_encode_refusal(enum reason reason, enum encoding encoding, struct buffer *reply);
+void intake_encode_refusal(
+	enum reason reason, enum submission_reply encoding, struct buffer *reply);
 
 void intake_counts_add(struct intake_counts *to, const struct intake_counts *from);
 /* A group's commit found no room: what was accepted, invalid or repeated in it becomes refused. */

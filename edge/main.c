@@ -2,7 +2,8 @@
  * acknowledged them.
  *
  *	edge.c            wiring; edge_config.c options; edge_metrics.c series
- *	source_router.c, source_push.c -> desk.c (group commit) -> intake.c (one frame) -> draft.c (blocks)
+ *	sources.c         the ways in, each a source_*.c: ZeroMQ's two, and what [source.NAME] declares
+ *	desk.c            commits what they hand in by groups -> intake*.c (one submission) -> draft.c (blocks)
  *	spool_*.c         what is on disk; spool_reader_lmdb.c for tools
  *	courier.c         carries out sender.c (sessions with bridges) over link.c (one connection)
  *	backlog.c         which blocks of a lane go next: live ones, and old ones within throttle.c
@@ -59,6 +60,6 @@ int main(int argc, char **argv)
 	if (code < 0) {
 		code = run(&config, accept_cluster, &program);
 	}
-	config_deinit(&edge_config_schema, &config);
+	edge_config_deinit(&config);
 	return code;
 }

@@ -1,4 +1,5 @@
 #include "edge/source_push.h"
+#include "edge/desk.h"
 #include "edge/endpoints.h"
 #include "runtime/clock.h"
 #include "runtime/loop.h"
@@ -24,7 +25,9 @@ struct held {
 };
 
 struct source_push {
-	struct source_push_options options;
+	struct port *port; /* borrowed */
+	struct loop *loop;
+	struct metric *received;
 	struct socket *socket;
 	struct message message;
 	struct endpoints endpoints;
@@ -35,15 +38,13 @@ struct source_push {
 	bool closed;
 };
 
-static void on_done(
-	void *owner, uint64_t ticket, enum submission_outcome outcome, struct slice reply)
+static void acknowledge(void *owner, uint64_t ticket, const struct submission_result *result)
 {
 	struct source_push *source = owner;
 	struct held *held = &source->held[ticket];
 
-	(void)reply;
 	assert(held->state == HELD_IN_DRAFT);
-	if (outcome == SUBMISSION_NOT_KEPT) {
+	if (result->outcome == SUBMISSION_NOT_KEPT) {
 		held->state = HELD_WAITING;
 		return;
 	}
@@ -62,14 +63,11 @@ static int submit(struct source_push *source, size_t index, int64_t wall_ms)
 	struct submission submission = {
 		.header = slice_of(at, held->header_size),
 		.events = slice_of(at + held->header_size, held->events_size),
-		.source = "push",
 		.unattended = true,
-		.done = on_done,
-		.owner = source,
 		.ticket = index,
 	};
 
-	int r = desk_submit(source->options.desk, &submission, wall_ms);
+	int r = port_submit(source->port, &submission, wall_ms);
 	if (r == 0) {
 		held->state = HELD_IN_DRAFT;
 	}
@@ -84,8 +82,7 @@ static int submit_waiting(struct source_push *source, int64_t wall_ms, bool *ret
 		if (source->held[i].state != HELD_WAITING) {
 			continue;
 		}
-		int r = desk_takes_more(source->options.desk) ? submit(source, i, wall_ms)
-							      : DESK_E_FULL;
+		int r = port_takes_more(source->port) ? submit(source, i, wall_ms) : PORT_E_FULL;
 		if (r != 0) {
 			*ret_any_waits = true;
 			return r < 0 ? r : 0;
@@ -94,19 +91,25 @@ static int submit_waiting(struct source_push *source, int64_t wall_ms, bool *ret
 	return 0;
 }
 
-int source_push_tick(struct source_push *source, int64_t wall_ms)
+static int poll_push(void *owner, int64_t now_ms, int64_t wall_ms, int64_t *ret_wait_ms)
 {
+	struct source_push *source = owner;
 	bool any_waits = false;
+	(void)now_ms;
+	(void)ret_wait_ms; /* what waits, waits for the desk, which says itself when it is due */
 
 	int r = submit_waiting(source, wall_ms, &any_waits);
-	loop_pause_socket(source->options.loop, source->socket, any_waits || source->closed);
+	loop_pause_socket(source->loop, source->socket, any_waits || source->closed);
 	return r;
 }
 
-void source_push_close(struct source_push *source)
+/* What is held is still brought in. */
+static void stop_push(void *owner)
 {
+	struct source_push *source = owner;
+
 	source->closed = true;
-	loop_pause_socket(source->options.loop, source->socket, true);
+	loop_pause_socket(source->loop, source->socket, true);
 }
 
 static int hold(struct source_push *source, size_t *ret_index)
@@ -132,16 +135,16 @@ static int take_message(struct source_push *source)
 {
 	size_t index;
 
-	metric_add(source->options.received, 1);
+	metric_add(source->received, 1);
 	if (source->message.frame_count > 2) {
-		return desk_refuse(source->options.desk, NULL);
+		return port_refuse(source->port, NULL);
 	}
 	int r = hold(source, &index);
 	if (r == 0) {
 		r = submit(source, index, clock_wall_ms());
 	}
-	if (r == DESK_E_FULL) { /* the tick tries again */
-		loop_pause_socket(source->options.loop, source->socket, true);
+	if (r == PORT_E_FULL) { /* the tick tries again */
+		loop_pause_socket(source->loop, source->socket, true);
 	}
 	return r;
 }
@@ -155,14 +158,14 @@ static int on_readable(void *owner)
 {
 	struct source_push *source = owner;
 
-	for (int i = 0; i < DESK_ROUND_FRAMES && !holds_enough(source) &&
-			desk_takes_more(source->options.desk);
+	for (int i = 0;
+		i < DESK_ROUND_FRAMES && !holds_enough(source) && port_takes_more(source->port);
 		i++) {
 		int r = socket_receive(source->socket, &source->message);
 		if (r == 0) {
 			r = take_message(source);
 		} else if (r == SOCKET_E_TOO_MANY_FRAMES) {
-			r = desk_refuse(source->options.desk, NULL);
+			r = port_refuse(source->port, NULL);
 		}
 		if (r != 0) { /* nothing more to read, no room, or an error */
 			return r < 0 ? r : 0;
@@ -171,38 +174,15 @@ static int on_readable(void *owner)
 	return 0;
 }
 
-int source_push_new(const struct source_push_options *options, struct source_push **ret_source,
-	char failed[ENDPOINT_SIZE])
+static void *close_push(void *owner)
 {
-	struct socket_options socket = {.frame_size_max = TRANSPORT_FRAME_SIZE_MAX};
-	struct source_push *source = calloc(1, sizeof *source);
-	if (source == NULL) {
-		return -ENOMEM;
-	}
-	source->options = *options;
-	buffer_init(&source->bytes, HELD_SIZE_MAX);
-	int r = socket_new(options->context, SOCKET_PULL, &socket, &source->socket);
-	if (r == 0) {
-		r = endpoints_bind(&source->endpoints, source->socket, options->listen, failed);
-	}
-	if (r == 0) {
-		r = loop_add_socket(options->loop, source->socket, on_readable, source);
-	}
-	if (r < 0) {
-		source_push_free(source);
-		return r;
-	}
-	*ret_source = source;
-	return 0;
-}
+	struct source_push *source = owner;
 
-struct source_push *source_push_free(struct source_push *source)
-{
 	if (source == NULL) {
 		return NULL;
 	}
 	if (source->socket != NULL) {
-		loop_remove_socket(source->options.loop, source->socket);
+		loop_remove_socket(source->loop, source->socket);
 	}
 	message_clear(&source->message);
 	socket_free(source->socket);
@@ -211,7 +191,48 @@ struct source_push *source_push_free(struct source_push *source)
 	return NULL;
 }
 
-const char *const *source_push_endpoints(const struct source_push *source)
+static int open_push(
+	const struct source_options *options, void **ret_source, struct source_error *error)
 {
+	const struct source_push_config *config = options->config;
+	const struct socket_options socket = {.frame_size_max = TRANSPORT_FRAME_SIZE_MAX};
+	struct source_push *source = calloc(1, sizeof *source);
+	if (source == NULL) {
+		return -ENOMEM;
+	}
+	source->port = options->port;
+	source->loop = options->loop;
+	source->received = metrics_add(options->metrics, METRIC_COUNTER,
+		"till_edge_received_by_push_total", "", "frames read from listen_push");
+	buffer_init(&source->bytes, HELD_SIZE_MAX);
+	int r = socket_new(options->context, SOCKET_PULL, &socket, &source->socket);
+	if (r == 0) {
+		r = endpoints_bind(&source->endpoints, source->socket, config->listen, error);
+	}
+	if (r == 0) {
+		r = loop_add_socket(options->loop, source->socket, on_readable, source);
+	}
+	if (r < 0) {
+		close_push(source);
+		return r;
+	}
+	*ret_source = source;
+	return 0;
+}
+
+static const char *const *push_endpoints(const void *owner)
+{
+	const struct source_push *source = owner;
+
 	return source->endpoints.names;
 }
+
+const struct source_type source_push_type = {
+	.name = "push",
+	.open = open_push,
+	.poll = poll_push,
+	.acknowledge = acknowledge,
+	.stop = stop_push,
+	.close = close_push,
+	.endpoints = push_endpoints,
+};

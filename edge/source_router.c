@@ -1,4 +1,5 @@
 #include "edge/source_router.h"
+#include "edge/desk.h"
 #include "edge/endpoints.h"
 #include "runtime/clock.h"
 #include "runtime/loop.h"
@@ -22,7 +23,9 @@ struct envelope {
 };
 
 struct source_router {
-	struct source_router_options options;
+	struct port *port; /* borrowed */
+	struct loop *loop;
+	struct metric *replies_dropped;
 	struct socket *socket;
 	struct message message;
 	struct endpoints endpoints;
@@ -34,22 +37,21 @@ struct source_router {
 
 /* ---- answering */
 
-static void on_done(
-	void *owner, uint64_t ticket, enum submission_outcome outcome, struct slice reply)
+static void acknowledge(void *owner, uint64_t ticket, const struct submission_result *result)
 {
 	struct source_router *source = owner;
 	const struct envelope *envelope = &source->envelopes[ticket];
 	struct iovec frames[SOCKET_FRAMES_MAX + 1];
 	uint8_t *at = source->envelope_bytes.bytes + envelope->offset;
 
-	(void)outcome;
 	for (size_t i = 0; i < envelope->frame_count; i++) {
 		frames[i] = (struct iovec){at, envelope->sizes[i]};
 		at += envelope->sizes[i];
 	}
-	frames[envelope->frame_count] = (struct iovec){(void *)(uintptr_t)reply.bytes, reply.size};
+	frames[envelope->frame_count] =
+		(struct iovec){(void *)(uintptr_t)result->reply.bytes, result->reply.size};
 	if (socket_send(source->socket, frames, envelope->frame_count + 1) != 0) {
-		metric_add(source->options.replies_dropped, 1);
+		metric_add(source->replies_dropped, 1);
 	}
 	if (--source->open_count == 0) {
 		source->envelope_count = 0;
@@ -104,10 +106,10 @@ static int take_message(struct source_router *source)
 	const struct message *message = &source->message;
 	size_t first = message->frame_count > 1 ? envelope_size(message) : 1;
 	size_t body = message->frame_count - first;
-	struct submission submission = {.source = "zmq", .done = on_done, .owner = source};
+	struct submission submission = {0};
 
 	if (is_too_long(message, first)) {
-		return desk_refuse(source->options.desk, NULL);
+		return port_refuse(source->port, NULL);
 	}
 	int r = keep_envelope(source, first);
 	if (r < 0) {
@@ -115,14 +117,18 @@ static int take_message(struct source_router *source)
 	}
 	submission.ticket = source->envelope_count++;
 	source->open_count++;
+	submission.reply = SUBMISSION_REPLY_MSGPACK;
 	if (body != 1 && body != 2) {
-		return desk_refuse(source->options.desk, &submission);
+		return port_refuse(source->port, &submission);
 	}
 	submission.events = slice_of_frame(&message->frames[message->frame_count - 1]);
+	if (encoding_of(submission.events) == ENCODING_JSON) {
+		submission.reply = SUBMISSION_REPLY_JSON;
+	}
 	if (body == 2) {
 		submission.header = slice_of_frame(&message->frames[first]);
 	}
-	return desk_submit(source->options.desk, &submission, clock_wall_ms());
+	return port_submit(source->port, &submission, clock_wall_ms());
 }
 
 static int on_readable(void *owner)
@@ -130,7 +136,7 @@ static int on_readable(void *owner)
 	struct source_router *source = owner;
 
 	/* Some messages leave no trace in the round (too many frames): they are counted too. */
-	for (int i = 0; i < DESK_ROUND_FRAMES && desk_takes_more(source->options.desk); i++) {
+	for (int i = 0; i < DESK_ROUND_FRAMES && port_takes_more(source->port); i++) {
 		int r = socket_receive(source->socket, &source->message);
 		if (r == SOCKET_E_AGAIN) {
 			return 0;
@@ -138,7 +144,7 @@ static int on_readable(void *owner)
 		if (r == 0) {
 			r = take_message(source);
 		} else if (r == SOCKET_E_TOO_MANY_FRAMES) {
-			r = desk_refuse(source->options.desk, NULL);
+			r = port_refuse(source->port, NULL);
 		}
 		if (r < 0) {
 			return r;
@@ -149,41 +155,15 @@ static int on_readable(void *owner)
 
 /* ---- making */
 
-int source_router_new(const struct source_router_options *options,
-	struct source_router **ret_source, char failed[ENDPOINT_SIZE])
+static void *close_router(void *owner)
 {
-	struct socket_options socket = {
-		.send_queue_messages = QUEUE_MESSAGES,
-		.frame_size_max = TRANSPORT_FRAME_SIZE_MAX,
-	};
-	struct source_router *source = calloc(1, sizeof *source);
-	if (source == NULL) {
-		return -ENOMEM;
-	}
-	source->options = *options;
-	buffer_init(&source->envelope_bytes, (size_t)DESK_ROUND_FRAMES * ENVELOPE_SIZE_MAX);
-	int r = socket_new(options->context, SOCKET_ROUTER, &socket, &source->socket);
-	if (r == 0) {
-		r = endpoints_bind(&source->endpoints, source->socket, options->listen, failed);
-	}
-	if (r == 0) {
-		r = loop_add_socket(options->loop, source->socket, on_readable, source);
-	}
-	if (r < 0) {
-		source_router_free(source);
-		return r;
-	}
-	*ret_source = source;
-	return 0;
-}
+	struct source_router *source = owner;
 
-struct source_router *source_router_free(struct source_router *source)
-{
 	if (source == NULL) {
 		return NULL;
 	}
 	if (source->socket != NULL) {
-		loop_remove_socket(source->options.loop, source->socket);
+		loop_remove_socket(source->loop, source->socket);
 	}
 	message_clear(&source->message);
 	socket_free(source->socket);
@@ -192,7 +172,51 @@ struct source_router *source_router_free(struct source_router *source)
 	return NULL;
 }
 
-const char *const *source_router_endpoints(const struct source_router *source)
+static int open_router(
+	const struct source_options *options, void **ret_source, struct source_error *error)
 {
+	const struct source_router_config *config = options->config;
+	const struct socket_options socket = {
+		.send_queue_messages = QUEUE_MESSAGES,
+		.frame_size_max = TRANSPORT_FRAME_SIZE_MAX,
+	};
+	struct source_router *source = calloc(1, sizeof *source);
+	if (source == NULL) {
+		return -ENOMEM;
+	}
+	source->port = options->port;
+	source->loop = options->loop;
+	source->replies_dropped =
+		metrics_add(options->metrics, METRIC_COUNTER, "till_edge_replies_dropped_total", "",
+			"replies to producers that were gone or did not read");
+	buffer_init(&source->envelope_bytes, (size_t)DESK_ROUND_FRAMES * ENVELOPE_SIZE_MAX);
+	int r = socket_new(options->context, SOCKET_ROUTER, &socket, &source->socket);
+	if (r == 0) {
+		r = endpoints_bind(&source->endpoints, source->socket, config->listen, error);
+	}
+	if (r == 0) {
+		r = loop_add_socket(options->loop, source->socket, on_readable, source);
+	}
+	if (r < 0) {
+		close_router(source);
+		return r;
+	}
+	*ret_source = source;
+	return 0;
+}
+
+static const char *const *router_endpoints(const void *owner)
+{
+	const struct source_router *source = owner;
+
 	return source->endpoints.names;
 }
+
+/* While the edge ends, frames are still answered: shutting_down. */
+const struct source_type source_router_type = {
+	.name = "zmq",
+	.open = open_router,
+	.acknowledge = acknowledge,
+	.close = close_router,
+	.endpoints = router_endpoints,
+};

@@ -38,6 +38,15 @@ const struct spool_index *spool_index(const struct spool *spool);
 /* For intake_options: looks up producers and event ids. */
 struct intake_memory spool_memory(struct spool *spool);
 
+/* What a source has marked: those of `label`, in the order of their keys. A value of {NULL, 0}: that mark is damaged.
+ * `take` returns 0 or a negative errno that ends the walk. */
+struct spool_mark_walk {
+	const char *label;
+	void *owner;
+	int (*take)(void *owner, struct slice key, struct slice value);
+};
+int spool_each_mark(struct spool *spool, const struct spool_mark_walk *walk);
+
 /* Writes the draft and deletes the removals in one transaction; either may be NULL. 0, SPOOL_E_FULL: nothing was
  * written, or -errno. */
 int spool_commit(struct spool *spool, const struct draft *draft, const struct removals *removals,

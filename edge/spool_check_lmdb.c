@@ -293,7 +293,7 @@ static int check_identity(MDB_txn *txn)
 static int walk_all(MDB_txn *txn, const struct limits *limits)
 {
 	static const char *const names[] = {SPOOL_DB_META, SPOOL_DB_BLOCKS, SPOOL_DB_CORRUPT,
-		SPOOL_DB_PRODUCERS, SPOOL_DB_EVENT_IDS, SPOOL_DB_EVENT_ID_ORDER};
+		SPOOL_DB_PRODUCERS, SPOOL_DB_EVENT_IDS, SPOOL_DB_EVENT_ID_ORDER, SPOOL_DB_MARKS};
 
 	int r = walk_free_list(txn, limits);
 	if (r == CHECK_OK) {
@@ -301,8 +301,12 @@ static int walk_all(MDB_txn *txn, const struct limits *limits)
 	}
 	for (size_t i = 0; r == CHECK_OK && i < sizeof names / sizeof names[0]; i++) {
 		MDB_dbi dbi;
-		r = mdb_dbi_open(txn, names[i], 0, &dbi) == 0 ? walk(txn, dbi, limits)
-							      : CHECK_DAMAGED;
+		int rc = mdb_dbi_open(txn, names[i], 0, &dbi);
+		if (rc == 0) {
+			r = walk(txn, dbi, limits);
+		} else if (rc != MDB_NOTFOUND || strcmp(names[i], SPOOL_DB_MARKS) != 0) {
+			r = CHECK_DAMAGED;
+		}
 	}
 	return r;
 }

@@ -1,6 +1,7 @@
 /* The spool on LMDB. Reading happens in transactions that end before the function returns; the one read transaction is
  * reset and renewed, never held, so that pages are free for re-use at once. */
 #include "edge/spool_lmdb.h"
+#include "edge/spool_marks_lmdb.h"
 #include <errno.h>
 #include <lmdb.h>
 #include <stdio.h>
@@ -80,16 +81,34 @@ static int look_up_producer(void *owner, struct slice producer, struct producer_
 	return is_new_one_too_many ? SPOOL_E_FULL : r;
 }
 
-static int look_up_event_id(void *owner, struct slice event_id)
+static int look_up_event_id(void *owner, struct slice event_id, struct slice *ret_value)
 {
 	struct spool *spool = owner;
+
+	struct slice value;
 
 	int r = read_begin(spool);
 	if (r != 0) {
 		return r;
 	}
-	r = spool_memory_event_id(&spool->memory, spool->reader, event_id);
+	r = spool_memory_event_id(&spool->memory, spool->reader, event_id, &value);
+	if (r == 0) { /* as above */
+		buffer_clear(&spool->row);
+		buffer_append(&spool->row, value.bytes, value.size);
+		r = spool->row.error;
+		*ret_value = buffer_slice(&spool->row);
+	}
 	read_end(spool);
+	return r;
+}
+
+int spool_each_mark(struct spool *spool, const struct spool_mark_walk *walk)
+{
+	int r = read_begin(spool);
+	if (r == 0) {
+		r = spool_marks_each(spool->marks, spool->reader, walk);
+		read_end(spool);
+	}
 	return r;
 }
 
@@ -138,6 +157,9 @@ static int write_draft(struct spool *spool, MDB_txn *txn, const struct draft *dr
 		for (size_t j = 0; r == 0 && j < lane->block_count; j++) {
 			r = write_block(spool, txn, draft, &lane->blocks[j], (enum kind)i, end + j);
 		}
+	}
+	if (r == 0) {
+		r = spool_marks_write(spool->marks, txn, &draft->marks);
 	}
 	return r == 0 ? spool_memory_write(&spool->memory, txn, draft) : r;
 }

@@ -13,6 +13,8 @@ struct MDB_env;
 #define SPOOL_DB_PRODUCERS "producers" /* name -> producer_row_encode */
 #define SPOOL_DB_EVENT_IDS "event_ids" /* id -> u64 order, 0: for good */
 #define SPOOL_DB_EVENT_ID_ORDER "event_id_order" /* u64 order -> id */
+#define SPOOL_DB_MARKS                                                                             \
+	"marks" /* a source's label, NUL, its key -> spool_marks_lmdb.h; absent in older spools */
 #define SPOOL_KEY_IDENTITY "identity"
 enum { SPOOL_DBS_MAX = 8 };
 
@@ -24,6 +26,7 @@ struct spool {
 	unsigned meta; /* LMDB's handles */
 	unsigned blocks;
 	unsigned corrupt_blocks;
+	unsigned marks;
 	struct spool_memory_db memory;
 	struct spool_index index;
 	struct spool_identity identity;

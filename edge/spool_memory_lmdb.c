@@ -105,15 +105,18 @@ static int put_order(MDB_txn *txn, MDB_dbi dbi, uint64_t order, struct slice id)
 	return mdb_put(txn, dbi, &key, &value, MDB_APPEND);
 }
 
-static int write_event_id(
-	const struct spool_memory_db *db, MDB_txn *txn, struct slice id, uint64_t order)
+/* `kept` lies with it: a request's row. */
+static int write_event_id(const struct spool_memory_db *db, MDB_txn *txn, struct slice id,
+	struct slice kept, uint64_t order)
 {
-	uint8_t bytes[ORDER_SIZE];
 	MDB_val key = val_of(id);
-	MDB_val value = {sizeof bytes, bytes};
+	MDB_val value = {ORDER_SIZE + kept.size, NULL};
 
-	spool_put_u64(bytes, order);
-	int rc = mdb_put(txn, db->event_ids, &key, &value, MDB_NOOVERWRITE);
+	int rc = mdb_put(txn, db->event_ids, &key, &value, MDB_RESERVE | MDB_NOOVERWRITE);
+	if (rc == 0) {
+		spool_put_u64(value.mv_data, order);
+		memcpy((uint8_t *)value.mv_data + ORDER_SIZE, kept.bytes, kept.size);
+	}
 	if (rc == 0 && order != 0) {
 		rc = put_order(txn, db->event_id_order, order, id);
 	}
@@ -164,7 +167,7 @@ static int write_event_ids(const struct spool_memory_db *db, MDB_txn *txn, const
 		struct slice id = idmap_id(ids, &ids->entries[i]);
 		uint64_t order = is_permanent(id) ? 0 : db->next_order + added;
 		added += order != 0;
-		r = write_event_id(db, txn, id, order);
+		r = write_event_id(db, txn, id, idmap_value(ids, &ids->entries[i]), order);
 	}
 	return r == 0 ? trim_window(db, txn, added) : r;
 }
@@ -250,12 +253,18 @@ int spool_memory_producer(const struct spool_memory_db *db, MDB_txn *txn, struct
 	return producer_row_decode(producer, slice_of_val(value), ret_row) ? 0 : SPOOL_E_CORRUPT;
 }
 
-int spool_memory_event_id(const struct spool_memory_db *db, MDB_txn *txn, struct slice event_id)
+int spool_memory_event_id(const struct spool_memory_db *db, MDB_txn *txn, struct slice event_id,
+	struct slice *ret_value)
 {
 	MDB_val key = val_of(event_id);
 	MDB_val value;
 
 	int r = spool_from_mdb(mdb_get(txn, db->event_ids, &key, &value));
+	if (r == 0) {
+		size_t order_size = value.mv_size < ORDER_SIZE ? value.mv_size : ORDER_SIZE;
+		*ret_value = slice_of(
+			(const uint8_t *)value.mv_data + order_size, value.mv_size - order_size);
+	}
 	bool is_one_too_many = r == SPOOL_E_UNKNOWN && is_permanent(event_id) &&
 			       db->permanent >= SPOOL_PERMANENT_IDS_MAX;
 	return is_one_too_many ? SPOOL_E_FULL : r;

@@ -30,5 +30,6 @@ int spool_memory_sweep(struct spool_memory_db *db, struct MDB_txn *txn, int64_t 
 /* row->reply is borrowed from the transaction. */
 int spool_memory_producer(const struct spool_memory_db *db, struct MDB_txn *txn,
 	struct slice producer, struct producer_row *ret_row);
-int spool_memory_event_id(
-	const struct spool_memory_db *db, struct MDB_txn *txn, struct slice event_id);
+/* *ret_value: what was kept with it, borrowed from the transaction. */
+int spool_memory_event_id(const struct spool_memory_db *db, struct MDB_txn *txn,
+	struct slice event_id, struct slice *ret_value);

@@ -1,5 +1,6 @@
 /* Opening a spool: the lock, the check in a child process, the identity, and counting what is there. */
 #include "edge/spool_lmdb.h"
+#include "edge/spool_marks_lmdb.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -11,8 +12,8 @@
 
 enum {
 	PATH_SIZE = 4096,
-	/* Rows of event ids and producers, both databases, half-full pages. */
-	EVENT_ID_COST = 320,
+	/* Rows of event ids and of requests with their replies, both databases, half-full pages. */
+	EVENT_ID_COST = 1024,
 	MAP_SLACK = 16 * 1024 * 1024,
 	LOCK_FILE_SIZE = 8192, /* LMDB's, for its default of 126 readers */
 	ROW_SIZE_MAX = 128 * 1024,
@@ -178,7 +179,8 @@ static int open_databases(struct spool *spool, MDB_txn *txn)
 	if (rc == 0) {
 		rc = mdb_dbi_open(txn, SPOOL_DB_CORRUPT, MDB_CREATE, &spool->corrupt_blocks);
 	}
-	return rc == 0 ? spool_memory_open(&spool->memory, txn, true) : spool_from_mdb(rc);
+	int r = rc == 0 ? spool_marks_open(txn, &spool->marks) : spool_from_mdb(rc);
+	return r == 0 ? spool_memory_open(&spool->memory, txn, true) : r;
 }
 
 /* ---- counting what is there */

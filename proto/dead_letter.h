@@ -21,7 +21,7 @@ enum {
 	DEAD_LETTER_SIZE_MAX = 128 * 1024,
 	/* Bytes past these are cut, and the message then ends in " (truncated_from=N)". */
 	DEAD_LETTER_BYTES_MAX = DEAD_LETTER_SIZE_MAX - 1024,
-	DEAD_LETTER_SOURCE_SIZE_MAX = 32,
+	DEAD_LETTER_SOURCE_SIZE_MAX = 192, /* a source's label, and a topic or path cut to fit */
 	/* A complaint's sentence and the words of a cut. */
 	DEAD_LETTER_MESSAGE_SIZE_MAX = COMPLAINT_SIZE_MAX + 48,
 };

@@ -7,6 +7,8 @@ enum {
 	EDGE_ID_SIZE_MAX = 64,
 	PRODUCER_ID_SIZE_MAX = 64,
 	EVENT_ID_SIZE_MAX = 64,
+	/* An Idempotency-Key: a key of the spool's, beside its source's name, within LMDB's 511 bytes. */
+	REQUEST_KEY_SIZE_MAX = 255,
 	CURRENCY_SIZE = 3, /* ISO 4217 */
 
 	/* Known text. Ids are group values of views, and LMDB's keys end at 511 bytes. */

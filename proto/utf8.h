@@ -5,6 +5,8 @@
 bool utf8_is_valid(struct slice text);
 /* The size of the well-formed character at the start of `text`, 1 … 4, and its code point; 0 when there is none. */
 size_t utf8_decode(struct slice text, uint32_t *ret_code_point);
+/* How much of well-formed text fits into size_max bytes without cutting a character. */
+size_t utf8_cut(struct slice text, size_t size_max);
 /* C0, DEL and C1: what a terminal or a log would act on. */
 static inline bool utf8_is_control(uint32_t code_point)
 {

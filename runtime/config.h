@@ -41,6 +41,7 @@ struct config_section {
 		struct config_error *error);
 	void (*print)(const void *target, FILE *out); /* for --print-config; may be NULL */
 	const char *help; /* one line for --help; may be NULL */
+	void (*print_help)(FILE *out); /* the keys that such a section may have; may be NULL */
 };
 
 struct config_schema {
@@ -62,6 +63,12 @@ int config_finish(const struct config_schema *schema, void *target, struct confi
 void config_deinit(const struct config_schema *schema, void *target);
 void config_print(const struct config_schema *schema, const void *target, FILE *out);
 void config_print_help(const struct config_schema *schema, FILE *out);
+/* The same for one section whose schema is found only while it is read: one key's value (0, -EINVAL or -ENOMEM, the error
+ * a bare sentence), and its keys, printed without the section's name. */
+int config_apply(const struct config_schema *schema, void *target, const char *section,
+	const char *key, const char *value, struct config_error *error);
+void config_print_options(const struct config_schema *schema, const void *target, FILE *out);
+void config_print_options_help(const struct config_schema *schema, FILE *out);
 /* Walks a CONFIG_LIST: copies the next item into `item`, returns false at the end. */
 bool config_list_next(const char **cursor, char *item, size_t item_size);
 

@@ -5,9 +5,6 @@
 /* Names of keys, and each half of "section.NAME". */
 enum { CONFIG_NAME_SIZE_MAX = 40, CONFIG_SECTION_SIZE_MAX = 2 * CONFIG_NAME_SIZE_MAX + 1 };
 
-/* Puts the value where the schema says. 0, -EINVAL or -ENOMEM, each with the error set. */
-int config_apply(const struct config_schema *schema, void *target, const char *section,
-	const char *key, const char *value, struct config_error *error);
 /* 0, or -EINVAL with the error set ("no section [edg]; did you mean [edge]?"). */
 int config_check_section(
 	const struct config_schema *schema, const char *section, struct config_error *error);

@@ -33,6 +33,20 @@ static void print_value(const struct config_option *option, const void *target, 
 	}
 }
 
+static void print_option(const struct config_option *option, const void *target, FILE *out)
+{
+	fprintf(out, "# %s\n", option->help);
+	print_value(option, target, out);
+}
+
+void config_print_options(const struct config_schema *schema, const void *target, FILE *out)
+{
+	for (const struct config_option *option = schema->options; option->section != NULL;
+		option++) {
+		print_option(option, target, out);
+	}
+}
+
 void config_print(const struct config_schema *schema, const void *target, FILE *out)
 {
 	for (const struct config_option *option = schema->options; option->section != NULL;
@@ -41,8 +55,7 @@ void config_print(const struct config_schema *schema, const void *target, FILE *
 			fprintf(out, "%s[%s]\n", option == schema->options ? "" : "\n",
 				option->section);
 		}
-		fprintf(out, "# %s\n", option->help);
-		print_value(option, target, out);
+		print_option(option, target, out);
 	}
 	for (const struct config_section *entry = schema->sections;
 		entry != NULL && entry->prefix != NULL; entry++) {
@@ -53,6 +66,26 @@ void config_print(const struct config_schema *schema, const void *target, FILE *
 	}
 }
 
+static void print_option_help(const struct config_option *option, FILE *out)
+{
+	bool secret = option->type == CONFIG_SECRET;
+	const char *value = option->default_text;
+
+	fprintf(out, "  %s%s = %s\n        %s\n", option->key, secret ? "_file" : "",
+		value == NULL    ? "(required)"
+		: *value == '\0' ? "(empty)"
+				 : value,
+		option->help);
+}
+
+void config_print_options_help(const struct config_schema *schema, FILE *out)
+{
+	for (const struct config_option *option = schema->options; option->section != NULL;
+		option++) {
+		print_option_help(option, out);
+	}
+}
+
 void config_print_help(const struct config_schema *schema, FILE *out)
 {
 	for (const struct config_option *option = schema->options; option->section != NULL;
@@ -60,13 +93,7 @@ void config_print_help(const struct config_schema *schema, FILE *out)
 		if (starts_section(schema, option)) {
 			fprintf(out, "\n[%s]\n", option->section);
 		}
-		bool secret = option->type == CONFIG_SECRET;
-		const char *value = option->default_text;
-		fprintf(out, "  %s%s = %s\n        %s\n", option->key, secret ? "_file" : "",
-			value == NULL    ? "(required)"
-			: *value == '\0' ? "(empty)"
-					 : value,
-			option->help);
+		print_option_help(option, out);
 	}
 	for (const struct config_section *entry = schema->sections;
 		entry != NULL && entry->prefix != NULL; entry++) {
@@ -74,6 +101,9 @@ void config_print_help(const struct config_schema *schema, FILE *out)
 		fprintf(out, "\n[%s%s]\n", entry->prefix, named ? "NAME" : "");
 		if (entry->help != NULL) {
 			fprintf(out, "        %s\n", entry->help);
+		}
+		if (entry->print_help != NULL) {
+			entry->print_help(out);
 		}
 	}
 }

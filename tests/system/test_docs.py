@@ -125,17 +125,34 @@ def section_of(heading):
     return OPERATIONS[start:end.start() if end else len(OPERATIONS)]
 
 
+def helped_options(name):
+    """{heading of --help: {keys}}; headings are "edge", "source.NAME type=mqtt"."""
+    text = subprocess.run([program(name), "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
+    options, section = {}, None
+    for line in text.splitlines():
+        if heading := re.match(r"^\[([\w.]+)\](?: type = (\w+))?$", line):
+            section = heading[1] if heading[2] is None else f"type {heading[2]}"
+        elif (option := re.match(r"^  ([\w.]+) = ", line)) and section:
+            options.setdefault(section, set()).add(option[1])
+    return options
+
+
 @pytest.mark.parametrize("name", DAEMONS)
 def test_every_option_is_documented_and_no_other(name):
-    text = subprocess.run([program(name), "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
-    options, section = set(), None
-    for line in text.splitlines():
-        if heading := re.match(r"^\[(\w+)\]$", line):
-            section = heading[1]
-        elif (option := re.match(r"^  ([\w.]+) = ", line)) and section:
-            options.add(f"{section}.{option[1]}")
+    options = {f"{section}.{key}" for section, keys in helped_options(name).items()
+               if not section.startswith("type ") for key in keys}
     assert len(options) > 5
     assert documented_options(name) == options
+
+
+def test_every_option_of_a_source_is_documented_and_no_other():
+    """docs/SOURCES.md: a table under "### Options of TYPE", first column `key`."""
+    path = ROOT / "docs" / "SOURCES.md"
+    text = path.read_text() if path.exists() else ""
+    documented = {}
+    for kind, table in re.findall(r"^### Options of (\w+)\n(.*?)(?=^#{1,3} |\Z)", text, re.M | re.S):
+        documented[f"type {kind}"] = set(re.findall(r"^\| `([\w.]+)` \|", table, re.M))
+    assert documented == {section: keys for section, keys in helped_options("till-edge").items() if section.startswith("type ")}
 
 
 # ---- metrics
@@ -157,6 +174,10 @@ def exposed_metrics(text):
     return metrics
 
 
+# One source of each type, so that what it exposes is seen: -o source.NAME.key=value.
+EVERY_SOURCE = []
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     """One of each program, on till-devbroker: nothing is claimed here but names."""
@@ -170,7 +191,8 @@ def running(tmp_path_factory):
     kafka = start("till-devbroker", "devbroker.topics=orders,cart_events,page_views").ready["bootstrap"]
     bridge = start("till-bridge", f"bridge.brokers={kafka}", "bridge.listen=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0")
     start("till-edge", "edge.id=docs", f"edge.data={folder}/spool", f"edge.bridges={bridge.ready['listen'][0]}",
-          f"edge.listen=tcp://127.0.0.1:{free_port()}", "http.listen=127.0.0.1:0")
+          f"edge.listen=tcp://127.0.0.1:{free_port()}", "edge.listen_push=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0",
+          *EVERY_SOURCE)
     start("till-aggregator", f"aggregator.data={folder}/store", f"aggregator.brokers={kafka}",
           "aggregator.listen=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0")
     yield {each.name: each for each in started}

@@ -17,21 +17,31 @@ struct bench {
 	struct spool_options options;
 	struct spool *spool;
 	struct desk *desk;
+	struct port *port;
 	struct heard heard[HEARD_MAX];
 	int heard_count;
 	int64_t now_ms;
 	int64_t wait_ms;
 };
 
-static void on_done(
-	void *owner, uint64_t ticket, enum submission_outcome outcome, struct slice reply)
+static void on_done(void *owner, uint64_t ticket, const struct submission_result *result)
 {
 	struct bench *bench = owner;
 	struct heard *heard = &bench->heard[bench->heard_count++ % HEARD_MAX];
 	heard->ticket = ticket;
-	heard->outcome = outcome;
-	snprintf(heard->reply, sizeof heard->reply, "%.*s", (int)reply.size,
-		reply.size == 0 ? "" : (const char *)reply.bytes);
+	heard->outcome = result->outcome;
+	snprintf(heard->reply, sizeof heard->reply, "%.*s", (int)result->reply.size,
+		result->reply.size == 0 ? "" : (const char *)result->reply.bytes);
+}
+
+static struct port *open_port(struct bench *bench, const char *label)
+{
+	const struct port_options options = {
+		.label = label, .owner = bench, .acknowledge = on_done};
+	struct port *port = NULL;
+
+	assert_int_equal(desk_open_port(bench->desk, &options, &port), 0);
+	return port;
 }
 
 static void open_desk(struct bench *bench, int64_t sync_interval_ms)
@@ -45,6 +55,7 @@ static void open_desk(struct bench *bench, int64_t sync_interval_ms)
 	assert_int_equal(spool_new(&bench->options, &bench->spool, &error), 0);
 	options.spool = bench->spool;
 	assert_int_equal(desk_new(&options, &bench->desk), 0);
+	bench->port = open_port(bench, "zmq");
 }
 
 static void close_desk(struct bench *bench)
@@ -80,12 +91,10 @@ static int drop_bench(void **state)
 static int submit(struct bench *bench, uint64_t ticket, const char *events, bool unattended)
 {
 	struct submission submission = {.events = slice_of_text(events),
-		.source = "zmq",
+		.reply = unattended ? SUBMISSION_SILENT : SUBMISSION_REPLY_JSON,
 		.unattended = unattended,
-		.done = on_done,
-		.owner = bench,
 		.ticket = ticket};
-	return desk_submit(bench->desk, &submission, WALL_MS);
+	return port_submit(bench->port, &submission, WALL_MS);
 }
 
 static void round_of(struct bench *bench)
@@ -106,15 +115,16 @@ static uint64_t orders_on_disk(const struct bench *bench)
 
 static void check_books(const struct bench *bench)
 {
-	const struct intake_counts *counts = desk_counts(bench->desk);
-	uint64_t sum = counts->repeated;
+	struct intake_counts counts;
+	desk_count(bench->desk, &counts);
+	uint64_t sum = counts.repeated;
 	for (int i = 0; i < KIND_EVENT_COUNT; i++) {
-		sum += counts->accepted[i];
+		sum += counts.accepted[i];
 	}
 	for (int i = 0; i < REASON_COUNT; i++) {
-		sum += counts->invalid[i] + counts->refused[i];
+		sum += counts.invalid[i] + counts.refused[i];
 	}
-	assert_int_equal(counts->received, sum);
+	assert_int_equal(counts.received, sum);
 }
 
 static void test_nobody_hears_ok_before_the_commit(void **state)
@@ -152,15 +162,17 @@ static void test_refusals_and_repeats_need_no_commit(void **state)
 static void test_a_message_of_too_many_frames_is_refused(void **state)
 {
 	struct bench *bench = *state;
-	struct submission submission = {.done = on_done, .owner = bench, .ticket = 3};
+	const struct submission submission = {.ticket = 3, .reply = SUBMISSION_REPLY_JSON};
+	struct intake_counts counts;
 
 	open_desk(bench, 0);
-	assert_int_equal(desk_refuse(bench->desk, NULL), 0);
-	assert_int_equal(desk_refuse(bench->desk, &submission), 0);
+	assert_int_equal(port_refuse(bench->port, NULL), 0);
+	assert_int_equal(port_refuse(bench->port, &submission), 0);
 	round_of(bench);
 	assert_int_equal(bench->heard_count, 1);
 	assert_int_equal(bench->heard[0].ticket, 3);
-	assert_int_equal(desk_counts(bench->desk)->refused[REASON_BAD_FRAME], 2);
+	desk_count(bench->desk, &counts);
+	assert_int_equal(counts.refused[REASON_BAD_FRAME], 2);
 	check_books(bench);
 }
 
@@ -220,7 +232,7 @@ static void test_a_closed_desk_refuses_and_keeps_what_it_has(void **state)
 	submit(bench, 1, ORDER_JSON, false);
 	desk_close(bench->desk);
 	assert_int_equal(submit(bench, 2, ORDER_JSON, false), 0);
-	assert_int_equal(submit(bench, 3, ORDER_JSON, true), DESK_E_FULL);
+	assert_int_equal(submit(bench, 3, ORDER_JSON, true), PORT_E_FULL);
 	round_of(bench);
 	assert_int_equal(bench->heard_count, 2);
 	assert_true(heard_text(bench, 0, "\"accepted\":1"));
@@ -335,7 +347,9 @@ static void test_a_commit_without_room_becomes_a_refusal_and_uses_no_seq(void **
 	assert_int_equal(bench->heard[2].outcome, SUBMISSION_NOT_KEPT);
 	assert_true(desk_view(bench->desk).full);
 	assert_int_equal(desk_view(bench->desk).next_seq[KIND_ORDER], 2);
-	assert_int_equal(desk_counts(bench->desk)->refused[REASON_SPOOL_FULL], 6000);
+	struct intake_counts counts;
+	desk_count(bench->desk, &counts);
+	assert_int_equal(counts.refused[REASON_SPOOL_FULL], 6000);
 	check_books(bench);
 	free(orders);
 }
@@ -353,9 +367,9 @@ static void test_an_interval_keeps_a_draft_that_found_no_room(void **state)
 	bench->now_ms += 100;
 	round_of(bench);
 	assert_true(desk_view(bench->desk).full);
-	assert_true(desk_takes_more(bench->desk)); /* to say that it is full */
+	assert_true(port_takes_more(bench->port)); /* to say that it is full */
 	assert_int_equal(submit(bench, 2, ORDER_JSON, false), 0);
-	assert_int_equal(submit(bench, 3, ORDER_JSON, true), DESK_E_FULL);
+	assert_int_equal(submit(bench, 3, ORDER_JSON, true), PORT_E_FULL);
 	round_of(bench);
 	assert_true(heard_text(bench, 1, "spool_full"));
 	assert_in_range(bench->wait_ms, 1, DESK_RETRY_MS);
@@ -401,9 +415,7 @@ static void test_a_round_of_large_replies_is_bounded(void **state)
 	char *bad = malloc(100 * (sizeof BAD_ORDER_JSON + 1000));
 	char *at = bad;
 	struct submission submission = {.header = slice_of_text("{\"producer\":\"p\",\"n\":1}"),
-		.source = "zmq",
-		.done = on_done,
-		.owner = bench};
+		.reply = SUBMISSION_REPLY_JSON};
 
 	open_desk(bench, 0);
 	for (int i = 0; i < 100; i++) {
@@ -413,11 +425,11 @@ static void test_a_round_of_large_replies_is_bounded(void **state)
 	}
 	sprintf(at, "]");
 	submission.events = slice_of_text(bad);
-	assert_int_equal(desk_submit(bench->desk, &submission, WALL_MS), 0);
+	assert_int_equal(port_submit(bench->port, &submission, WALL_MS), 0);
 	round_of(bench);
 	submission.events = slice_of_text("{}");
-	while (desk_takes_more(bench->desk)) {
-		assert_int_equal(desk_submit(bench->desk, &submission, WALL_MS), 0);
+	while (port_takes_more(bench->port)) {
+		assert_int_equal(port_submit(bench->port, &submission, WALL_MS), 0);
 	}
 	round_of(bench);
 	assert_true(bench->heard_count > 100);
@@ -430,14 +442,12 @@ static void test_a_clock_that_leaps_ahead_makes_no_repeat_count_again(void **sta
 	struct bench *bench = *state;
 	struct submission numbered = {.header = slice_of_text("{\"producer\":\"p\",\"n\":1}"),
 		.events = slice_of_text(ORDER_JSON),
-		.source = "zmq",
-		.done = on_done,
-		.owner = bench};
+		.reply = SUBMISSION_REPLY_JSON};
 	int64_t wall_ms = WALL_MS;
 
 	open_desk(bench, 0);
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(desk_submit(bench->desk, &numbered, wall_ms), 0);
+		assert_int_equal(port_submit(bench->port, &numbered, wall_ms), 0);
 		numbered.header = slice_of(NULL, 0);
 		assert_int_equal(
 			desk_round(bench->desk, bench->now_ms, wall_ms, &bench->wait_ms), 0);
@@ -445,7 +455,7 @@ static void test_a_clock_that_leaps_ahead_makes_no_repeat_count_again(void **sta
 		wall_ms = WALL_MS + 1000 * bench->options.producer_ttl_ms;
 	}
 	numbered.header = slice_of_text("{\"producer\":\"p\",\"n\":1}");
-	assert_int_equal(desk_submit(bench->desk, &numbered, wall_ms), 0);
+	assert_int_equal(port_submit(bench->port, &numbered, wall_ms), 0);
 	assert_int_equal(desk_round(bench->desk, bench->now_ms, wall_ms, &bench->wait_ms), 0);
 	assert_true(heard_text(bench, 20, "\"repeated\":true"));
 	assert_int_equal(orders_on_disk(bench), 20);
@@ -459,13 +469,13 @@ static void test_a_round_takes_a_bounded_number_of_events(void **state)
 	bench->options.quota_bytes = 64 << 20;
 	open_desk(bench, 0);
 	int frames = 0;
-	while (desk_takes_more(bench->desk)) {
+	while (port_takes_more(bench->port)) {
 		assert_int_equal(submit(bench, 1, orders, false), 0);
 		frames++;
 	}
 	assert_int_equal(frames, DESK_ROUND_EVENTS / 5000);
 	round_of(bench);
-	assert_true(desk_takes_more(bench->desk));
+	assert_true(port_takes_more(bench->port));
 	free(orders);
 }
 
@@ -486,6 +496,194 @@ static void test_a_new_run_begins_between_two_groups(void **state)
 
 #define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, make_bench, drop_bench)
 
+/* ---- several ports */
+
+static int submit_to(struct port *port, uint64_t ticket)
+{
+	const struct submission submission = {.events = slice_of_text(ORDER_JSON),
+		.reply = SUBMISSION_REPLY_JSON,
+		.ticket = ticket};
+	return port_submit(port, &submission, WALL_MS);
+}
+
+/* Hands in until the port takes no more. */
+static int flood(struct port *port)
+{
+	int count = 0;
+
+	while (port_takes_more(port)) {
+		assert_int_equal(submit_to(port, 0), 0);
+		count++;
+	}
+	return count;
+}
+
+static void test_one_port_alone_has_the_whole_round(void **state)
+{
+	struct bench *bench = *state;
+
+	open_desk(bench, 0);
+	open_port(bench, "idle");
+	assert_int_equal(flood(bench->port), DESK_ROUND_FRAMES);
+	round_of(bench);
+	assert_int_equal(flood(bench->port), DESK_ROUND_FRAMES);
+	round_of(bench);
+	check_books(bench);
+}
+
+static void test_a_flooded_port_leaves_the_others_their_share(void **state)
+{
+	struct bench *bench = *state;
+
+	open_desk(bench, 0);
+	struct port *quiet = open_port(bench, "quiet");
+	round_of(bench);
+	assert_int_equal(submit_to(quiet, 7), 0);
+	flood(bench->port);
+	round_of(bench);
+	for (int i = 0; i < 3; i++) { /* from now on rounds are short */
+		int taken = flood(bench->port);
+		assert_in_range(taken, 1, DESK_SHARED_FRAMES / 2);
+		assert_true(port_takes_more(quiet));
+		assert_int_equal(submit_to(quiet, 8), 0);
+		round_of(bench);
+		bench->now_ms += 10;
+	}
+	bench->now_ms += DESK_IDLE_MS;
+	round_of(bench);
+	assert_int_equal(flood(bench->port), DESK_ROUND_FRAMES); /* the quiet one has gone quiet */
+	round_of(bench);
+	check_books(bench);
+}
+
+static void test_each_port_has_books_of_its_own(void **state)
+{
+	struct bench *bench = *state;
+	struct intake_counts counts;
+
+	open_desk(bench, 0);
+	struct port *other = open_port(bench, "other");
+	assert_int_equal(submit_to(bench->port, 1), 0);
+	assert_int_equal(submit_to(other, 2), 0);
+	assert_int_equal(submit_to(other, 3), 0);
+	port_count(other, &counts);
+	assert_int_equal(counts.received, 0); /* nothing is told yet */
+	round_of(bench);
+	port_count(other, &counts);
+	assert_int_equal(counts.accepted[KIND_ORDER], 2);
+	port_count(bench->port, &counts);
+	assert_int_equal(counts.accepted[KIND_ORDER], 1);
+	desk_count(bench->desk, &counts);
+	assert_int_equal(counts.accepted[KIND_ORDER], 3);
+}
+
+/* ---- marks */
+
+struct found_marks {
+	char text[256];
+};
+
+static int note_mark(void *owner, struct slice key, struct slice value)
+{
+	struct found_marks *found = owner;
+	size_t used = strlen(found->text);
+
+	snprintf(found->text + used, sizeof found->text - used, "%.*s=%.*s ", (int)key.size,
+		(const char *)key.bytes, (int)value.size, (const char *)value.bytes);
+	return 0;
+}
+
+static void assert_marks(struct port *port, const char *expected)
+{
+	struct found_marks found = {0};
+
+	assert_int_equal(port_each_mark(port, &found, note_mark), 0);
+	assert_string_equal(found.text, expected);
+}
+
+static void put_marks(struct port *port, const char *key, const char *value)
+{
+	const struct source_mark mark = {
+		slice_of_text(key), value == NULL ? slice_of(NULL, 0) : slice_of_text(value)};
+	const struct submission submission = {.marks = &mark, .mark_count = 1, .unattended = true};
+
+	assert_int_equal(port_submit(port, &submission, WALL_MS), 0);
+}
+
+static void test_marks_outlive_a_restart_and_belong_to_their_source(void **state)
+{
+	struct bench *bench = *state;
+
+	open_desk(bench, 0);
+	struct port *tail = open_port(bench, "tail:a");
+	struct port *tail_b = open_port(bench, "tail:ab");
+	put_marks(tail, "x", "1");
+	put_marks(tail, "y", "2");
+	put_marks(tail, "x", "3"); /* in the same transaction: the newest stands */
+	put_marks(tail_b, "x", "9");
+	assert_marks(tail, ""); /* not before the commit */
+	round_of(bench);
+	assert_int_equal(bench->heard_count, 4);
+	assert_marks(tail, "x=3 y=2 ");
+	put_marks(tail, "x", NULL);
+	put_marks(tail, "none", NULL);
+	put_marks(tail, "z", "");
+	round_of(bench);
+	close_desk(bench);
+
+	open_desk(bench, 0);
+	assert_marks(open_port(bench, "tail:a"), "y=2 z= ");
+	assert_marks(open_port(bench, "tail:ab"), "x=9 ");
+	assert_marks(open_port(bench, "tail:"), "");
+}
+
+static void test_marks_of_a_group_without_room_are_not_kept(void **state)
+{
+	struct bench *bench = *state;
+	char *orders = many_orders(3000);
+	const struct source_mark mark = {slice_of_text("x"), slice_of_text("1")};
+	struct submission submission = {.events = slice_of_text(orders),
+		.marks = &mark,
+		.mark_count = 1,
+		.unattended = true};
+
+	open_desk(bench, 0);
+	submit(bench, 0, ORDER_JSON, false);
+	round_of(bench);
+	shrink_room(bench, 1000);
+	assert_int_equal(port_submit(bench->port, &submission, WALL_MS), 0);
+	round_of(bench);
+	assert_int_equal(bench->heard[1].outcome, SUBMISSION_NOT_KEPT);
+	assert_marks(bench->port, "");
+	free(orders);
+}
+
+/* ---- requests */
+
+static void test_a_request_key_outlives_a_restart(void **state)
+{
+	struct bench *bench = *state;
+	const struct submission submission = {.events = slice_of_text(ORDER_JSON),
+		.request_key = slice_of_text("key"),
+		.reply = SUBMISSION_REPLY_JSON};
+
+	bench->options.event_id_window = 10;
+	open_desk(bench, 0);
+	assert_int_equal(port_submit(bench->port, &submission, WALL_MS), 0);
+	assert_int_equal(port_submit(bench->port, &submission, WALL_MS), 0); /* still in the air */
+	round_of(bench);
+	assert_true(heard_text(bench, 0, "\"repeated\":false"));
+	assert_true(heard_text(bench, 1, "\"repeated\":true"));
+	close_desk(bench);
+
+	open_desk(bench, 0);
+	assert_int_equal(port_submit(bench->port, &submission, WALL_MS), 0);
+	round_of(bench);
+	assert_true(heard_text(bench, 2, "\"repeated\":true"));
+	assert_true(heard_text(bench, 2, "\"order\":[1,1]"));
+	assert_int_equal(orders_on_disk(bench), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -505,6 +703,12 @@ int main(void)
 		BENCH_TEST(test_a_clock_that_leaps_ahead_makes_no_repeat_count_again),
 		BENCH_TEST(test_a_round_takes_a_bounded_number_of_events),
 		BENCH_TEST(test_a_new_run_begins_between_two_groups),
+		BENCH_TEST(test_one_port_alone_has_the_whole_round),
+		BENCH_TEST(test_a_flooded_port_leaves_the_others_their_share),
+		BENCH_TEST(test_each_port_has_books_of_its_own),
+		BENCH_TEST(test_marks_outlive_a_restart_and_belong_to_their_source),
+		BENCH_TEST(test_marks_of_a_group_without_room_are_not_kept),
+		BENCH_TEST(test_a_request_key_outlives_a_restart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@ struct bench {
 	struct document document;
 	struct reply_error errors[REPLY_ERRORS_MAX];
 	struct reply decoded;
+	struct submission_result result; /* of the last one */
 };
 
 static int find_producer(void *owner, struct slice producer, struct producer_row *ret_row)
@@ -37,9 +38,10 @@ static int find_producer(void *owner, struct slice producer, struct producer_row
 	return 0;
 }
 
-static int find_event_id(void *owner, struct slice event_id)
+static int find_event_id(void *owner, struct slice event_id, struct slice *ret_value)
 {
 	struct memory *memory = owner;
+	*ret_value = slice_of(NULL, 0);
 	bool known = memory->event_id != NULL && slice_equals_text(event_id, memory->event_id);
 	return known ? 0 : memory->ids_are_full ? SPOOL_E_FULL : SPOOL_E_UNKNOWN;
 }
@@ -99,21 +101,25 @@ static const struct reply *decode(struct bench *bench)
 	return &bench->decoded;
 }
 
-static int take_frame(struct bench *bench, const struct intake_frame *frame)
+static int take_from(struct bench *bench, const char *source, const struct submission *submission)
 {
+	const struct intake_frame frame = {
+		.submission = submission, .source = source, .received_ms = 1700000000000};
+	const struct intake_sink sink = {&bench->draft, &bench->reply, &bench->counts};
+
 	buffer_clear(&bench->reply);
-	int r = intake_take(bench->intake, frame, &bench->draft, &bench->reply, &bench->counts);
+	int r = intake_take(bench->intake, &frame, &sink, &bench->result);
 	check_books(&bench->counts);
 	return r;
 }
 
 static const struct reply *take(struct bench *bench, const char *header, struct slice events)
 {
-	struct intake_frame frame = {.header = slice_of_text(header),
+	struct submission submission = {.header = slice_of_text(header),
 		.events = events,
-		.source = "zmq",
-		.received_ms = 1700000000000};
-	assert_int_equal(take_frame(bench, &frame), 0);
+		.reply = encoding_of(events) == ENCODING_JSON ? SUBMISSION_REPLY_JSON
+							      : SUBMISSION_REPLY_MSGPACK};
+	assert_int_equal(take_from(bench, "zmq", &submission), 0);
 	return decode(bench);
 }
 
@@ -311,7 +317,10 @@ static void test_a_full_disk_is_named(void **state)
 static void test_a_closing_edge_refuses_everything(void **state)
 {
 	struct bench *bench = *state;
-	struct intake_frame frame = {.events = slice_of_text("[" ORDER_JSON "," ORDER_JSON "]")};
+	const struct submission submission = {
+		.events = slice_of_text("[" ORDER_JSON "," ORDER_JSON "]"),
+		.reply = SUBMISSION_REPLY_JSON};
+	const struct intake_frame frame = {.submission = &submission, .source = "zmq"};
 
 	buffer_clear(&bench->reply);
 	intake_refuse(&frame, REASON_SHUTTING_DOWN, &bench->reply, &bench->counts);
@@ -478,10 +487,9 @@ static void test_an_unattended_frame_that_cannot_be_cut_is_kept_whole(void **sta
 	struct bench *bench = *state;
 	struct dead_letter letter;
 	struct complaint complaint;
-	struct intake_frame frame = {
-		.events = slice_of_text("[{"), .source = "push", .unattended = true};
+	const struct submission submission = {.events = slice_of_text("[{"), .unattended = true};
 
-	assert_int_equal(take_frame(bench, &frame), 0);
+	assert_int_equal(take_from(bench, "push", &submission), 0);
 	assert_int_equal(dead_letter_decode(&bench->document, first_event(bench, KIND_ORDER_DLQ),
 				 &letter, &complaint),
 		0);
@@ -494,16 +502,200 @@ static void test_an_unattended_frame_that_cannot_be_cut_is_kept_whole(void **sta
 static void test_an_unattended_frame_without_room_is_given_back(void **state)
 {
 	struct bench *bench = *state;
-	struct intake_frame frame = {
-		.events = slice_of_text(ORDER_JSON), .source = "push", .unattended = true};
+	struct submission submission = {.events = slice_of_text(ORDER_JSON), .unattended = true};
 
 	bench->index.short_of_pages = true;
-	assert_int_equal(take_frame(bench, &frame), INTAKE_E_FULL);
+	assert_int_equal(take_from(bench, "push", &submission), INTAKE_E_FULL);
 	assert_int_equal(bench->counts.received, 0);
 	assert_true(draft_is_empty(&bench->draft));
-	frame.events = slice_of_text("[{");
-	assert_int_equal(take_frame(bench, &frame), INTAKE_E_FULL);
+	submission.events = slice_of_text("[{");
+	assert_int_equal(take_from(bench, "push", &submission), INTAKE_E_FULL);
 	assert_true(draft_is_empty(&bench->draft));
+}
+
+/* ---- what a source has cut itself, and what stands around events */
+
+static void test_items_are_taken_one_by_one(void **state)
+{
+	struct bench *bench = *state;
+	struct complaint complaint;
+	struct dead_letter letter;
+	const struct submission_item items[] = {
+		{.event = slice_of_text(ORDER_JSON), .raw = slice_of_text("1;tea;2;2.55")},
+		{.event = slice_of_text(BAD_ORDER_JSON), .raw = slice_of_text("1;tea;;2,55")},
+		{.raw = slice_of_text("1;tea"), .complaint = &complaint},
+		{.event = slice_of_text(CART_JSON), .raw = slice_of_text(CART_JSON)},
+	};
+	const struct submission submission = {.items = items,
+		.item_count = 4,
+		.detail = slice_of_text("sales.csv"),
+		.reply = SUBMISSION_REPLY_JSON,
+		.unattended = true};
+
+	complaint_set(&complaint, REASON_BAD_FRAME, "", "2 cells instead of 4");
+	assert_int_equal(take_from(bench, "tail:pos", &submission), 0);
+	assert_int_equal(bench->result.outcome, SUBMISSION_TAKEN);
+	assert_int_equal(bench->result.accepted, 2);
+	assert_int_equal(bench->result.invalid, 2);
+	const struct reply *reply = decode(bench);
+	assert_int_equal(reply->errors[0].index, 1);
+	assert_int_equal(reply->errors[1].index, 2);
+	assert_string_equal(reply->errors[1].complaint.message, "2 cells instead of 4");
+	struct slice letters = first_event(bench, KIND_ORDER_DLQ);
+	struct slice first;
+	assert_true(event_cut(&letters, &first));
+	assert_int_equal(dead_letter_decode(&bench->document, first, &letter, &complaint), 0);
+	assert_true(slice_equals_text(letter.bytes, "1;tea;;2,55"));
+	assert_true(slice_equals_text(letter.source, "tail:pos sales.csv"));
+}
+
+static void test_a_long_detail_is_cut_between_characters(void **state)
+{
+	struct bench *bench = *state;
+	struct complaint complaint;
+	struct dead_letter letter;
+	char topic[300];
+	struct submission submission = {
+		.events = slice_of_text(BAD_ORDER_JSON), .unattended = true};
+
+	for (int i = 0; i < 149; i++) {
+		memcpy(topic + 2 * i, "\xc3\xa4", 3);
+	}
+	submission.detail = slice_of_text(topic);
+	assert_int_equal(take_from(bench, "mqtt:s", &submission), 0);
+	assert_int_equal(dead_letter_decode(&bench->document, first_event(bench, KIND_ORDER_DLQ),
+				 &letter, &complaint),
+		0); /* which refuses text that is no UTF-8 */
+	assert_in_range(
+		letter.source.size, DEAD_LETTER_SOURCE_SIZE_MAX - 1, DEAD_LETTER_SOURCE_SIZE_MAX);
+}
+
+static void test_additions_go_to_every_event(void **state)
+{
+	struct bench *bench = *state;
+	const struct event_addition additions[] = {{slice_of_text("kind"), slice_of_text("cart")},
+		{slice_of_text("store"), slice_of_text("17")}};
+	const struct submission submission = {
+		.events = slice_of_text("[{\"product_id\":\"tea\",\"action\":\"add\"},"
+					"{\"product_id\":\"tea\",\"action\":\"remove\"}]"),
+		.additions = additions,
+		.addition_count = 2};
+
+	assert_int_equal(take_from(bench, "mqtt:s", &submission), 0);
+	assert_int_equal(bench->counts.accepted[KIND_CART], 2);
+	assert_int_equal(bench->result.accepted, 2);
+}
+
+static struct slice mark_of(struct bench *bench, const char *key, size_t size)
+{
+	const struct idmap_entry *entry =
+		idmap_find(&bench->draft.marks, slice_of((const uint8_t *)key, size));
+
+	assert_non_null(entry);
+	return idmap_value(&bench->draft.marks, entry);
+}
+
+static void test_marks_are_kept_with_the_events_or_not_at_all(void **state)
+{
+	struct bench *bench = *state;
+	const struct source_mark marks[] = {{slice_of_text("pos"), slice_of_text("42")},
+		{slice_of_text("old"), slice_of(NULL, 0)}};
+	struct submission submission = {.events = slice_of_text(ORDER_JSON),
+		.marks = marks,
+		.mark_count = 2,
+		.unattended = true};
+
+	bench->index.short_of_pages = true;
+	assert_int_equal(take_from(bench, "tail:p", &submission), INTAKE_E_FULL);
+	assert_int_equal(bench->draft.marks.count, 0);
+	bench->index.short_of_pages = false;
+	assert_int_equal(take_from(bench, "tail:p", &submission), 0);
+	struct slice put = mark_of(bench, "tail:p\0pos", 10);
+	assert_int_equal(put.size, 3);
+	assert_int_equal(put.bytes[0], DRAFT_MARK_PUT);
+	assert_memory_equal(put.bytes + 1, "42", 2);
+	assert_int_equal(mark_of(bench, "tail:p\0old", 10).bytes[0], DRAFT_MARK_DELETE);
+}
+
+static void test_marks_alone_need_no_room_and_are_no_frame(void **state)
+{
+	struct bench *bench = *state;
+	const struct source_mark mark = {slice_of_text("7"), slice_of(NULL, 0)};
+	const struct submission submission = {.marks = &mark, .mark_count = 1, .unattended = true};
+
+	bench->index.short_of_pages = true;
+	assert_int_equal(take_from(bench, "mqtt:s", &submission), 0);
+	assert_int_equal(bench->result.outcome, SUBMISSION_TAKEN);
+	assert_int_equal(bench->draft.marks.count, 1);
+	assert_false(draft_is_empty(&bench->draft));
+	assert_int_equal(bench->counts.frames, 0);
+	assert_int_equal(bench->counts.received, 0);
+}
+
+/* ---- requests with a key */
+
+static void ask_with_key(
+	struct bench *bench, const char *source, const char *key, const char *events)
+{
+	const struct submission submission = {.events = slice_of_text(events),
+		.request_key = slice_of_text(key),
+		.reply = SUBMISSION_REPLY_JSON};
+
+	assert_int_equal(take_from(bench, source, &submission), 0);
+}
+
+static void test_a_request_with_a_known_key_gets_the_first_reply(void **state)
+{
+	struct bench *bench = *state;
+
+	ask_with_key(bench, "http:in", "k1", "[" ORDER_JSON "," BAD_ORDER_JSON "]");
+	assert_int_equal(bench->result.accepted, 1);
+	ask_with_key(bench, "http:in", "k1", "[" ORDER_JSON "," BAD_ORDER_JSON "]");
+	assert_int_equal(bench->result.outcome, SUBMISSION_TAKEN);
+	assert_true(bench->result.repeated);
+	assert_int_equal(bench->result.accepted, 1);
+	assert_int_equal(bench->result.invalid, 1);
+	const struct reply *reply = decode(bench);
+	assert_true(reply->repeated);
+	assert_int_equal(reply->seq[KIND_ORDER].first, 1);
+	assert_int_equal(reply->last_n, 0);
+	assert_int_equal(bench->counts.accepted[KIND_ORDER], 1);
+	assert_int_equal(bench->counts.repeated, 2);
+}
+
+static void test_a_key_belongs_to_one_source(void **state)
+{
+	struct bench *bench = *state;
+
+	ask_with_key(bench, "http:in", "k1", ORDER_JSON);
+	ask_with_key(bench, "http:out", "k1", ORDER_JSON);
+	ask_with_key(bench, "http:in", "k2", ORDER_JSON);
+	assert_int_equal(bench->counts.accepted[KIND_ORDER], 3);
+}
+
+static void test_a_key_that_comes_with_other_events_is_refused(void **state)
+{
+	struct bench *bench = *state;
+
+	ask_with_key(bench, "http:in", "k1", ORDER_JSON);
+	ask_with_key(bench, "http:in", "k1", CART_JSON);
+	assert_int_equal(bench->result.outcome, SUBMISSION_REFUSED);
+	assert_int_equal(bench->result.refusal, REASON_BAD_VALUE);
+	assert_int_equal(bench->counts.accepted[KIND_CART], 0);
+	assert_int_equal(bench->counts.refused[REASON_BAD_VALUE], 1);
+}
+
+static void test_a_refused_request_is_not_remembered(void **state)
+{
+	struct bench *bench = *state;
+
+	bench->index.short_of_pages = true;
+	ask_with_key(bench, "http:in", "k1", ORDER_JSON);
+	assert_int_equal(bench->result.refusal, REASON_SPOOL_FULL);
+	bench->index.short_of_pages = false;
+	ask_with_key(bench, "http:in", "k1", ORDER_JSON);
+	assert_false(bench->result.repeated);
+	assert_int_equal(bench->counts.accepted[KIND_ORDER], 1);
 }
 
 /* ---- counts */
@@ -546,6 +738,15 @@ int main(void)
 		BENCH_TEST(test_the_event_ids_of_a_refused_frame_are_not_remembered),
 		BENCH_TEST(test_an_unattended_frame_that_cannot_be_cut_is_kept_whole),
 		BENCH_TEST(test_an_unattended_frame_without_room_is_given_back),
+		BENCH_TEST(test_items_are_taken_one_by_one),
+		BENCH_TEST(test_a_long_detail_is_cut_between_characters),
+		BENCH_TEST(test_additions_go_to_every_event),
+		BENCH_TEST(test_marks_are_kept_with_the_events_or_not_at_all),
+		BENCH_TEST(test_marks_alone_need_no_room_and_are_no_frame),
+		BENCH_TEST(test_a_request_with_a_known_key_gets_the_first_reply),
+		BENCH_TEST(test_a_key_belongs_to_one_source),
+		BENCH_TEST(test_a_key_that_comes_with_other_events_is_refused),
+		BENCH_TEST(test_a_refused_request_is_not_remembered),
 		BENCH_TEST(test_a_group_without_room_moves_its_counts_to_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

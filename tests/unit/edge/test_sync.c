@@ -10,17 +10,16 @@ struct bench {
 	char dir[FIXTURE_PATH_SIZE];
 	struct spool *spool;
 	struct desk *desk;
+	struct port *port;
 	int answered;
 	unsigned long data_syncs, meta_syncs; /* when the first answer left */
 };
 
-static void on_done(
-	void *owner, uint64_t ticket, enum submission_outcome outcome, struct slice reply)
+static void on_done(void *owner, uint64_t ticket, const struct submission_result *result)
 {
 	struct bench *bench = owner;
 	(void)ticket;
-	(void)outcome;
-	(void)reply;
+	(void)result;
 	if (bench->answered++ == 0) {
 		bench->data_syncs = data_syncs;
 		bench->meta_syncs = meta_syncs;
@@ -44,6 +43,8 @@ static void open_desk(struct bench *bench, int64_t sync_interval_ms)
 	assert_int_equal(spool_new(&spool, &bench->spool, &error), 0);
 	desk.spool = bench->spool;
 	assert_int_equal(desk_new(&desk, &bench->desk), 0);
+	const struct port_options port = {.label = "zmq", .owner = bench, .acknowledge = on_done};
+	assert_int_equal(desk_open_port(bench->desk, &port, &bench->port), 0);
 	data_syncs = 0;
 	meta_syncs = 0;
 }
@@ -70,10 +71,8 @@ static void sell(struct bench *bench)
 {
 	struct submission order = {
 		.events = slice_of_text("{\"order_id\":1,\"product_id\":\"tea\",\"unit_price\":2}"),
-		.source = "zmq",
-		.done = on_done,
-		.owner = bench};
-	assert_int_equal(desk_submit(bench->desk, &order, WALL_MS), 0);
+		.reply = SUBMISSION_REPLY_JSON};
+	assert_int_equal(port_submit(bench->port, &order, WALL_MS), 0);
 }
 
 static void go_round(struct bench *bench, int64_t now_ms)

@@ -57,9 +57,12 @@ static void print_passed(const void *target, FILE *out)
 }
 
 static const struct config_section sections[] = {
-	{"kafka", pass_through, print_passed, "properties of librdkafka"},
-	{"view.", pass_through, NULL, NULL},
-	{NULL, NULL, NULL, NULL},
+	{.prefix = "kafka",
+		.set = pass_through,
+		.print = print_passed,
+		.help = "properties of librdkafka"},
+	{.prefix = "view.", .set = pass_through},
+	{0},
 };
 
 static const struct config_schema schema = {options, sections, sizeof(struct settings)};

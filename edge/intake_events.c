@@ -1,0 +1,181 @@
+#include "edge/intake_internal.h"
+#include "edge/spool_error.h"
+#include "proto/dead_letter.h"
+#include "proto/utf8.h"
+
+static struct certificate stamp(const struct taking *taking, enum kind kind, uint64_t seq)
+{
+	return (struct certificate){
+		.edge = slice_of_text(taking->intake->options.edge),
+		.run = taking->draft->run,
+		.kind = kind,
+		.seq = seq,
+	};
+}
+
+static void note_seq(struct taking *taking, enum kind kind, uint64_t seq)
+{
+	if (taking->reply.seq[kind].first == 0) {
+		taking->reply.seq[kind].first = seq;
+	}
+	taking->reply.seq[kind].last = seq;
+}
+
+static int append_event(struct taking *taking, struct event *event)
+{
+	uint64_t seq;
+	struct buffer *buffer = draft_begin(taking->draft, event->kind, &seq);
+
+	event->certificate = stamp(taking, event->kind, seq);
+	event_encode(event, ENCODING_MSGPACK, buffer);
+	int r = draft_end(taking->draft, event->kind, taking->frame->received_ms);
+	if (r < 0) {
+		return r;
+	}
+	note_seq(taking, event->kind, seq);
+	taking->reply.accepted++;
+	taking->counts.accepted[event->kind]++;
+	return 0;
+}
+
+/* The source's label, and where in it the event came from. */
+static struct slice name_source(
+	const struct taking *taking, char words[DEAD_LETTER_SOURCE_SIZE_MAX])
+{
+	struct slice detail = taking->submission->detail;
+	size_t size = strlen(taking->frame->source);
+
+	memcpy(words, taking->frame->source, size);
+	if (detail.size > 0) {
+		words[size++] = ' ';
+		size_t taken = utf8_cut(detail, DEAD_LETTER_SOURCE_SIZE_MAX - size);
+		memcpy(words + size, detail.bytes, taken);
+		size += taken;
+	}
+	return slice_of(words, size);
+}
+
+int intake_append_dead_letter(struct taking *taking, enum kind kind, struct slice bytes,
+	const struct complaint *complaint)
+{
+	enum kind lane = kind_dead_letter_of(kind);
+	char source[DEAD_LETTER_SOURCE_SIZE_MAX];
+	uint64_t seq;
+	struct buffer *buffer = draft_begin(taking->draft, lane, &seq);
+
+	struct dead_letter letter = {
+		.certificate = stamp(taking, lane, seq),
+		.received_ms = taking->frame->received_ms,
+		.source = name_source(taking, source),
+		.refused_by = slice_of_text("edge"),
+		.reason = complaint->reason,
+		.field = slice_of_text(complaint->field),
+		.message = slice_of_text(complaint->message),
+		.bytes = bytes,
+	};
+	dead_letter_encode(&letter, buffer);
+	int r = draft_end(taking->draft, lane, taking->frame->received_ms);
+	if (r < 0) {
+		return r;
+	}
+	note_seq(taking, lane, seq);
+	if (taking->reply.error_count < REPLY_ERRORS_MAX) {
+		taking->intake->errors[taking->reply.error_count++] =
+			(struct reply_error){taking->index, *complaint};
+	}
+	taking->reply.invalid++;
+	taking->counts.invalid[complaint->reason]++;
+	return 0;
+}
+
+/* *ret_known: it was counted before, or earlier in this group. 0, SPOOL_E_FULL or -errno. */
+static int remember_event_id(struct taking *taking, struct slice event_id, bool *ret_known)
+{
+	const struct intake_memory *memory = &taking->intake->options.memory;
+	struct slice nothing;
+
+	*ret_known = true;
+	if (idmap_find(&taking->draft->event_ids, event_id) != NULL) {
+		return 0;
+	}
+	int r = memory->event_id(memory->owner, event_id, &nothing);
+	if (r != SPOOL_E_UNKNOWN) {
+		return r;
+	}
+	*ret_known = false;
+	return idmap_add(&taking->draft->event_ids, event_id, slice_of(NULL, 0));
+}
+
+/* `raw` is what a dead letter would hold. */
+static int take_event(
+	struct taking *taking, enum encoding encoding, struct slice bytes, struct slice raw)
+{
+	struct intake *intake = taking->intake;
+	struct event_rules rules = {
+		.default_currency = intake->options.default_currency,
+		.zone = intake->options.zone,
+		.received_ms = taking->frame->received_ms,
+		.additions = taking->submission->additions,
+		.addition_count = taking->submission->addition_count,
+	};
+	struct event event;
+	struct complaint complaint;
+	enum kind kind = KIND_ORDER;
+	bool known = false;
+
+	int r = event_normalise(
+		&intake->document, encoding, bytes, &rules, &event, &kind, &complaint);
+	if (r < 0) {
+		return r;
+	}
+	if (r > 0) {
+		return intake_append_dead_letter(taking, kind, raw, &complaint);
+	}
+	if (event_has(&event, FIELD_EVENT_ID)) {
+		r = remember_event_id(taking, event.text[FIELD_EVENT_ID], &known);
+	}
+	if (r != 0) {
+		return r;
+	}
+	if (known) {
+		taking->reply.repeated_events++;
+		taking->counts.repeated++;
+		return 0;
+	}
+	return append_event(taking, &event);
+}
+
+static int take_item(struct taking *taking, const struct submission_item *item)
+{
+	if (item->event.size == 0) {
+		return intake_append_dead_letter(taking, KIND_ORDER, item->raw, item->complaint);
+	}
+	return take_event(taking, encoding_of(item->event), item->event, item->raw);
+}
+
+static int take_items(struct taking *taking)
+{
+	const struct submission *submission = taking->submission;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < submission->item_count; i++) {
+		taking->index = (uint32_t)i;
+		r = take_item(taking, &submission->items[i]);
+	}
+	return r;
+}
+
+int intake_take_events(struct taking *taking)
+{
+	struct slice value;
+	int r = 0;
+
+	if (taking->submission->items != NULL) {
+		return take_items(taking);
+	}
+	while (r == 0 && framing_next(&taking->framing, &value)) {
+		taking->index = taking->framing.index - 1;
+		r = take_event(taking, taking->framing.encoding, value, value);
+	}
+	return r;
+}
