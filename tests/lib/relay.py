@@ -1,5 +1,5 @@
-"""A TCP relay between a program and Kafka: it can be cut (connections end, nobody listens) and frozen (half-open: they
-stand, nothing passes)."""
+"""A TCP relay between a program and Kafka, or an edge and its bridge: it can be cut (connections end, nobody listens) and
+frozen (half-open: they stand, nothing passes), and it counts what passes."""
 import contextlib
 import re
 import socket
@@ -16,6 +16,7 @@ class Relay:
         self.flows.set()
         self.lock = threading.Lock()
         self.sockets = set()
+        self.bytes_there, self.bytes_back = 0, 0  # towards the target, and from it
         self.listener = None
         self.restore()
 
@@ -58,15 +59,23 @@ class Relay:
             except OSError:
                 near.close()
                 continue
-            for pair in ((near, far), (far, near)):
-                threading.Thread(target=self.pump, args=pair, daemon=True).start()
+            for flow in ((near, far, True), (far, near, False)):
+                threading.Thread(target=self.pump, args=flow, daemon=True).start()
 
-    def pump(self, source, sink):
+    def count(self, size, is_there):
+        with self.lock:
+            if is_there:
+                self.bytes_there += size
+            else:
+                self.bytes_back += size
+
+    def pump(self, source, sink, is_there):
         with self.lock:
             self.sockets.add(source)
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 self.flows.wait()
+                self.count(len(data), is_there)
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)

@@ -139,9 +139,9 @@ def test_failover_to_the_other_bridge(pipeline):
         active.signal(signal.SIGCONT)
 
 
-@pytest.mark.parametrize("break_off, mend", [("cut", "restore"), ("freeze", "thaw")])
-def test_an_edge_moves_to_the_bridge_that_still_reaches_kafka(pipeline, own_broker, relay, break_off, mend):
-    pipe = pipeline(bootstrap=relay.address, bridges=1, edges=())
+@pytest.mark.parametrize("break_off, mend, compress", [("cut", "restore", "no"), ("freeze", "thaw", "zstd")])
+def test_an_edge_moves_to_the_bridge_that_still_reaches_kafka(pipeline, own_broker, relay, break_off, mend, compress):
+    pipe = pipeline(bootstrap=relay.address, bridges=1, edges=(), options={"till-edge": [f"edge.compress={compress}"]})
     pipe.bootstrap = own_broker.bootstrap
     pipe.start_bridge(1)
     cut_off, other = pipe.bridges
@@ -155,6 +155,7 @@ def test_an_edge_moves_to_the_bridge_that_still_reaches_kafka(pipeline, own_brok
     send_many(pipe, 20, 50)
     pipe.wait_drained(15 if not SANITIZED else 45)
     assert edge.metric("till_edge_bridge_failovers_total") == 1, edge.log_tail()
+    assert edge.metric("till_edge_bridge_compression") == (compress == "zstd"), "agreed on by the probe, too"
     assert other.metric("till_bridge_sessions") == 1 and cut_off.metric("till_bridge_sessions") == 0
     send_many(pipe, 70, 30)
     pipe.wait_settled()
