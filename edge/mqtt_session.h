@@ -5,7 +5,8 @@
  *	SEND      write `bytes` to the link; then mqtt_session_sent with how many it took
  *	DELIVER   `publish` came: make it durable under `number`
  *	RELEASE   the broker has released `packet_id`: delete its mark, durably, under `number`
- *	FORGET    the broker knows nothing of us any more: delete the marks of all ids of `broker`, durably, under `number`
+ *	FORGET    `broker` has made a new session for us: delete the marks of all its ids (mqtt_session_next_id) and put
+ *	          its mark 0, durably, under `number`
  *	TELL      say `words` to the operator
  *	CLOSE     close the link
  *	WAIT      nothing to do for wait_ms, unless something comes in
@@ -26,15 +27,16 @@
  *   could give the id to a new message that we would take for a repeat.
  * - Marks belong to a broker and a client id. Keep them by the broker's address as configured, not by its index. Brokers
  *   that share their sessions (a cluster) must therefore stand behind one address.
- * - A broker that has lost our session (session present = 0) is believed: all its ids are forgotten, durably, before
- *   anything is subscribed.
+ * - A broker that has no session of ours (session present = 0) is believed: all its ids are forgotten, durably, before
+ *   anything is subscribed. Mark 0 tells at the next start that there was one: that it is gone then is said and counted,
+ *   for with it went what was published meanwhile.
  * - What is not durable yet is bounded in number and bytes; past that nothing is read (mqtt_session_room gives none).
  * - A PUBLISH too large, and one that comes malformed again after a reconnect, is delivered with `problem` set: it must
  *   become a dead letter, or the broker would send it for ever. So must one whose topic matches no pattern, which only
  *   the owner can tell.
  *
- * Retained messages are the state of a topic, not an event; those that answer a SUBSCRIBE were sold before. They are
- * not taken unless `retained` says so: mqtt_session_options.
+ * Retained messages are the state of a topic and no event: what a broker sends because of a SUBSCRIBE was published
+ * before, and would be counted at each reconnect. They are not taken unless `retained` says so (enum mqtt_retained).
  *
  * Pure; one thread; times are monotonic ms. */
 #pragma once
@@ -59,9 +61,11 @@ enum {
 	MQTT_ANSWER_MS = 10000, /* nor one that owes CONNACK, SUBACK or PINGRESP for so long */
 	MQTT_RETRY_MS_MIN = 200,
 	MQTT_RETRY_MS_MAX = 30000,
+	MQTT_WRITE_MS = 30000, /* a link that takes nothing for so long is given up */
+	MQTT_STEADY_MS = 10000, /* a connection that was up for so long begins the back-off anew */
+	MQTT_HOLD_MS = 20, /* after mqtt_session_held the order comes again */
 	/* Filters that the broker refused are asked for again: rights change. */
 	MQTT_RESUBSCRIBE_MS = 60000,
-	MQTT_WORDS_SIZE = 400,
 };
 
 enum mqtt_session_state {
@@ -80,7 +84,7 @@ enum mqtt_end {
 	MQTT_END_NONE,
 	MQTT_END_UNREACHABLE, /* no TCP or TLS */
 	MQTT_END_REFUSED, /* by CONNACK: `reason` */
-	MQTT_END_NO_SUBSCRIPTION, /* every filter was refused */
+	MQTT_END_NO_SUBSCRIPTION, /* every filter was refused, or the broker can't take our SUBSCRIBE */
 	MQTT_END_DISCONNECTED, /* the link broke, or the broker closed it without a word */
 	MQTT_END_DISCONNECT, /* the broker's DISCONNECT: `reason` */
 	MQTT_END_SILENCE, /* an answer was owed for MQTT_ANSWER_MS */
@@ -121,14 +125,13 @@ struct mqtt_session_options {
 	uint64_t random; /* 64 random bits: they spread the reconnects of a chain's stores */
 };
 
-/* Σ of the first four lines and `repeats`, `retained_skipped` = publishes. */
+/* Σ publishes = delivered + too_large + malformed + repeats + retained_skipped. A PUBLISH that came and that the owner
+ * had not taken when the link ended is in none: the broker sends it again (QoS 0: it is gone with the link). */
 struct mqtt_session_counts {
-	uint64_t publishes[3]; /* by QoS, all that came */
+	uint64_t publishes[3]; /* by QoS */
 	uint64_t delivered; /* taken by the owner, without a problem */
-	uint64_t too_large; /* delivered as such */
-	uint64_t malformed; /* delivered as such */
-	uint64_t
-		lost_with_link; /* came, and the link ended before they were taken: the broker sends QoS 1 and 2 again */
+	uint64_t too_large; /* taken as such */
+	uint64_t malformed; /* taken as such */
 	uint64_t repeats; /* QoS 2 ids that were remembered: answered, not delivered */
 	uint64_t retained_skipped;
 	uint64_t dups; /* of all that came: DUP was set */
@@ -137,7 +140,7 @@ struct mqtt_session_counts {
 	uint64_t pubacks, pubrecs, pubcomps; /* put into the output */
 	uint64_t releases; /* PUBRELs */
 	uint64_t releases_unknown; /* of them: of ids that we don't remember */
-	uint64_t not_kept; /* orders that were taken and could not be kept */
+	uint64_t not_kept; /* DELIVERs that were taken and could not be kept */
 	uint64_t forgotten_ids; /* because the broker had lost our session */
 	uint64_t sessions; /* CONNACKs that accepted us */
 	uint64_t
@@ -167,9 +170,9 @@ enum mqtt_problem {
 struct mqtt_order {
 	enum mqtt_act act;
 	int64_t wait_ms;
-	uint32_t broker; /* OPEN, FORGET, and of the mark: DELIVER with QoS 2, RELEASE */
+	uint32_t broker; /* OPEN, TELL, FORGET, and of the mark: DELIVER with QoS 2, RELEASE */
 	struct slice bytes; /* SEND; borrowed until mqtt_session_sent */
-	uint64_t number; /* DELIVER, RELEASE, FORGET: rises by one with each that is taken */
+	uint64_t number; /* DELIVER, RELEASE, FORGET: rises */
 	struct mqtt_publish publish; /* DELIVER; borrowed until taken or held */
 	enum mqtt_problem problem;
 	enum mqtt_error error; /* MQTT_PROBLEM_MALFORMED */
@@ -185,7 +188,7 @@ struct mqtt_session;
 int mqtt_session_new(const struct mqtt_session_options *options, int64_t now_ms,
 	struct mqtt_session **ret_session);
 struct mqtt_session *mqtt_session_free(struct mqtt_session *session);
-/* Before the first step: a mark that was found. 0 or -ENOMEM. packet_id: not 0. */
+/* Before the first step: a mark that was found. packet_id 0: mark 0. 0 or -ENOMEM. */
 int mqtt_session_remember(
 	struct mqtt_session *session, uint32_t broker, uint16_t packet_id, uint64_t fingerprint);
 /* For FORGET: the ids of `broker` whose marks are to be deleted, rising; begin with 0; 0 at the end. */
@@ -194,18 +197,19 @@ uint16_t mqtt_session_next_id(const struct mqtt_session *session, uint32_t broke
 /* 0 or -ENOMEM, which ends the program. */
 int mqtt_session_step(struct mqtt_session *session, int64_t now_ms, struct mqtt_order *ret_order);
 
-/* The link. Connected: TCP and TLS are done. Lost: it could not be made, broke, or was closed by the broker; after
- * CLOSE nothing needs to be said. `words`: why, for TELL, or NULL. */
+/* The link. Connected: TCP and TLS are done. Lost: it could not be made, broke, or was closed by the broker; CLOSE is
+ * still ordered, and after that nothing is to be said of it. `words`: why, for TELL, or NULL. */
 void mqtt_session_connected(struct mqtt_session *session, int64_t now_ms);
 void mqtt_session_lost(struct mqtt_session *session, const char *words, int64_t now_ms);
-/* Where to read bytes to; size 0: read nothing now (back-pressure, or no link). Ask again after each step. */
+/* Where to read bytes to; size 0: read nothing now (back-pressure, or no link). Ask after mqtt_session_step has said
+ * WAIT. 0 or -ENOMEM. */
 int mqtt_session_room(struct mqtt_session *session, struct mqtt_room *ret_room);
 void mqtt_session_heard(struct mqtt_session *session, size_t size, int64_t now_ms);
 /* The answer to SEND. Less than all: SEND is not ordered again before mqtt_session_writable. */
 void mqtt_session_sent(struct mqtt_session *session, size_t size, int64_t now_ms);
 void mqtt_session_writable(struct mqtt_session *session);
 
-/* The answers to DELIVER, RELEASE and FORGET: of the order just carried out. 0 or -ENOMEM. */
+/* The answers to DELIVER, RELEASE and FORGET, of the order just carried out. Taken: 0 or -ENOMEM. */
 int mqtt_session_taken(struct mqtt_session *session);
 void mqtt_session_held(struct mqtt_session *session, int64_t now_ms);
 /* Later, once for each number that was taken. */
@@ -220,10 +224,10 @@ struct mqtt_session_view {
 	enum mqtt_session_state state;
 	uint32_t broker; /* the present one, or the next to try */
 	enum mqtt_version version; /* of the present connection, or the last */
-	bool subscribed; /* all filters are granted */
-	int64_t up_since_ms, down_since_ms; /* -1: not */
+	bool subscribed; /* all filters are granted, with the QoS asked for */
+	int64_t since_ms; /* of being up, or of not being up */
 	enum mqtt_end end; /* the last one */
-	const char *words; /* what was last said about it; "" */
+	const char *words; /* what was said about it; "" */
 	uint32_t pending; /* orders taken and not yet durable */
 	size_t pending_size; /* payload bytes of them */
 	bool reading; /* false: back-pressure */

@@ -13,9 +13,10 @@
 struct mqtt_input {
 	struct buffer buffer; /* what came and is not dropped yet */
 	size_t packet_size_max;
+	enum mqtt_version version; /* of the connection: 5 is stricter about lengths */
 	size_t at; /* where the packet at the head begins */
-	size_t skip; /* bytes of the packet at the head that are still to come, and to be thrown away */
-	size_t skipped; /* bytes of it thrown away */
+	bool is_cut; /* the packet at the head is too large: only its first MQTT_KEPT_SIZE bytes are kept */
+	size_t skip; /* bytes of it that are still to come, and to be thrown away */
 };
 
 struct mqtt_room {
@@ -27,7 +28,7 @@ struct mqtt_room {
 void mqtt_input_init(struct mqtt_input *input, size_t packet_size_max);
 void mqtt_input_deinit(struct mqtt_input *input);
 /* A new connection: forgets all bytes. */
-void mqtt_input_clear(struct mqtt_input *input);
+void mqtt_input_clear(struct mqtt_input *input, enum mqtt_version version);
 
 /* Moves what is held: packets from mqtt_input_peek end here. 0 or -ENOMEM. Call mqtt_input_peek first: there is always
  * room once it has said MQTT_E_MORE. */

@@ -1,0 +1,148 @@
+#include "edge/mqtt_session_internal.h"
+
+enum { NOT_ASKED = 0xff };
+
+static bool is_refused(const struct mqtt_session *session, uint32_t filter)
+{
+	return session->connection.granted[filter] >= 0x80;
+}
+
+uint32_t mqtt_session_granted(const struct mqtt_session *session)
+{
+	uint32_t granted = 0;
+
+	for (uint32_t i = 0; i < session->options.filter_count; i++) {
+		granted += !is_refused(session, i);
+	}
+	return granted;
+}
+
+static enum mqtt_retain_handling retain_handling(const struct mqtt_session *session)
+{
+	switch (session->options.retained) {
+	case MQTT_RETAINED_TAKE_ALL:
+		return MQTT_RETAINED_ALWAYS;
+	case MQTT_RETAINED_TAKE_NEW:
+		return MQTT_RETAINED_IF_NEW;
+	default:
+		return MQTT_RETAINED_NEVER;
+	}
+}
+
+static uint32_t choose(struct mqtt_session *session, bool only_refused,
+	struct mqtt_filter filters[MQTT_FILTERS_MAX])
+{
+	struct mqtt_connection *connection = &session->connection;
+
+	connection->asked_count = 0;
+	for (uint32_t i = 0; i < session->options.filter_count; i++) {
+		if (only_refused && !is_refused(session, i)) {
+			continue;
+		}
+		filters[connection->asked_count] = (struct mqtt_filter){
+			.text = session->options.filters[i],
+			.qos = session->options.qos,
+			.retain_handling = retain_handling(session),
+		};
+		connection->asked[connection->asked_count++] = (uint8_t)i;
+	}
+	return connection->asked_count;
+}
+
+void mqtt_session_subscribe(struct mqtt_session *session, bool only_refused, int64_t now_ms)
+{
+	struct mqtt_connection *connection = &session->connection;
+	struct mqtt_filter filters[MQTT_FILTERS_MAX];
+	uint32_t count = choose(session, only_refused, filters);
+	size_t before = session->output.size;
+
+	if (!only_refused) {
+		memset(connection->granted, NOT_ASKED, sizeof connection->granted);
+		mqtt_session_enter(session, MQTT_SUBSCRIBING, now_ms);
+	}
+	connection->subscribe_id =
+		connection->subscribe_id == UINT16_MAX ? 1 : connection->subscribe_id + 1;
+	mqtt_subscribe_encode(
+		session->version, connection->subscribe_id, filters, count, &session->output);
+	connection->suback_owed = true;
+	connection->owed_since_ms = now_ms;
+	connection->resubscribe_ms = -1;
+	if (session->output.size - before > connection->packet_size_max) {
+		complaint_set(&session->words, REASON_NONE, NULL,
+			"takes packets of %u bytes at most, and our SUBSCRIBE has %zu: subscribe "
+			"fewer "
+			"or shorter topics",
+			connection->packet_size_max, session->output.size - before);
+		buffer_truncate(&session->output, before);
+		mqtt_session_end(session,
+			&(struct mqtt_ending){.end = MQTT_END_NO_SUBSCRIPTION,
+				.farewell = MQTT_SUCCESS,
+				.is_hopeless = true},
+			now_ms);
+	}
+}
+
+static void take_granted(struct mqtt_session *session, struct slice reasons)
+{
+	struct mqtt_connection *connection = &session->connection;
+
+	for (size_t i = 0; i < reasons.size; i++) {
+		uint8_t granted = reasons.bytes[i];
+		connection->granted[connection->asked[i]] = granted;
+		session->counts.filters_refused += granted >= 0x80;
+		session->counts.filters_lowered += granted < session->options.qos;
+	}
+	connection->next_told = 0;
+	mqtt_session_tell(session, MQTT_TELL_FILTER);
+}
+
+static void end_without_subscription(struct mqtt_session *session, int64_t now_ms)
+{
+	uint8_t reason = session->connection.granted[0];
+	struct slice filter = session->options.filters[0];
+	const char *advice = mqtt_reason_advice(reason);
+
+	complaint_set(&session->words, REASON_NONE, NULL,
+		"refuses every subscription, of %.*s because: %s (0x%02x)%s%s", (int)filter.size,
+		(const char *)filter.bytes, mqtt_reason_name(reason), reason,
+		advice[0] == '\0' ? "" : ": ", advice);
+	mqtt_session_end(session,
+		&(struct mqtt_ending){.end = MQTT_END_NO_SUBSCRIPTION,
+			.farewell = MQTT_SUCCESS,
+			.is_hopeless = true},
+		now_ms);
+}
+
+void mqtt_session_hear_suback(
+	struct mqtt_session *session, const struct mqtt_packet *packet, int64_t now_ms)
+{
+	struct mqtt_connection *connection = &session->connection;
+	struct mqtt_suback suback;
+	int r = mqtt_suback_decode(packet, session->version, &suback);
+
+	if (r != 0) {
+		mqtt_session_end_malformed(session, (enum mqtt_error)r, false, now_ms);
+		return;
+	}
+	if (!connection->suback_owed || suback.packet_id != connection->subscribe_id ||
+		suback.reasons.size != connection->asked_count) {
+		mqtt_session_end_protocol(session, MQTT_PROTOCOL_ERROR,
+			"SUBACK that answers no SUBSCRIBE of ours", now_ms);
+		return;
+	}
+	connection->suback_owed = false;
+	take_granted(session, suback.reasons);
+	uint32_t granted = mqtt_session_granted(session);
+	if (granted == 0) {
+		end_without_subscription(session, now_ms);
+		return;
+	}
+	connection->resubscribe_ms =
+		granted < session->options.filter_count ? now_ms + MQTT_RESUBSCRIBE_MS : -1;
+	if (session->state == MQTT_SUBSCRIBING) {
+		session->since_ms = now_ms;
+		mqtt_session_broker(session)->told = 0;
+		mqtt_session_tell(session, MQTT_TELL_UP);
+		mqtt_session_enter(session, MQTT_UP, now_ms);
+	}
+}
