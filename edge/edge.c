@@ -505,12 +505,15 @@ static void log_start(const struct edge *edge)
 
 int edge_run(struct edge *edge, struct program *program)
 {
+	struct program_source listening[SOURCES_DECLARED_MAX + 1];
 	struct program_endpoints endpoints = {
+		.sources = listening,
 		.listen = sources_endpoints(edge->sources, &source_router_type),
 		.listen_push = sources_endpoints(edge->sources, &source_push_type),
 		.http = http_address(edge->http),
 	};
 
+	sources_list(edge->sources, listening);
 	log_start(edge);
 	int r = program_ready(program, "till-edge", &endpoints);
 	if (r == 0) {

@@ -212,6 +212,22 @@ const char *const *sources_endpoints(const struct sources *sources, const struct
 	return none;
 }
 
+void sources_list(
+	const struct sources *sources, struct program_source list[SOURCES_DECLARED_MAX + 1])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < sources->count; i++) {
+		const struct running *running = &sources->of[i];
+		bool is_declared = running->type->schema != NULL;
+		if (is_declared && running->type->endpoints != NULL) {
+			list[count++] = (struct program_source){
+				running->name, running->type->endpoints(running->source)};
+		}
+	}
+	list[count] = (struct program_source){NULL, NULL};
+}
+
 void sources_describe(const struct sources *sources, FILE *out)
 {
 	for (size_t i = 0; i < sources->count; i++) {

@@ -1,6 +1,7 @@
 /* sources.h - all sources of one edge: the table of their types, what is configured, and those that run. One thread. */
 #pragma once
 #include "edge/source.h"
+#include "runtime/program.h"
 #include <stdio.h>
 
 struct desk;
@@ -59,6 +60,9 @@ void sources_stop(struct sources *sources);
 bool sources_are_stopped(const struct sources *sources);
 /* What those of this type listen on; ends with NULL. */
 const char *const *sources_endpoints(const struct sources *sources, const struct source_type *type);
+/* The declared ones that listen, for the ready line; ends with name NULL. */
+void sources_list(
+	const struct sources *sources, struct program_source list[SOURCES_DECLARED_MAX + 1]);
 /* Lines for /readyz. */
 void sources_describe(const struct sources *sources, FILE *out);
 /* Sets the series that are read and not counted. */

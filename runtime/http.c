@@ -30,12 +30,12 @@ static void answer(
 
 	FILE *out = open_memstream(&body, &response.body_size);
 	if (out == NULL) {
-		http_request_refuse(request, 500, "out of memory");
+		http_request_refuse(request, 500, "out of memory", NULL);
 		return;
 	}
 	response.status = write(http, out);
 	if (fclose(out) != 0) {
-		http_request_refuse(request, 500, "out of memory");
+		http_request_refuse(request, 500, "out of memory", NULL);
 	} else {
 		response.body = body;
 		http_request_answer(request, &response);

@@ -56,7 +56,7 @@ static char *write_refusal(const struct http_server_options *options, unsigned s
 }
 
 void answer_refuse(struct answer *answer, const struct http_server_options *options,
-	unsigned status, const char *words, const char *allow)
+	unsigned status, const char *words, const struct http_header *header)
 {
 	struct http_header headers[2];
 	struct http_response response = {.status = status, .headers = headers};
@@ -67,9 +67,8 @@ void answer_refuse(struct answer *answer, const struct http_server_options *opti
 	response.body = text;
 	response.type =
 		options->refusal_type != NULL ? options->refusal_type : "text/plain; charset=utf-8";
-	if (*allow != '\0') {
-		headers[response.header_count++] =
-			(struct http_header){MHD_HTTP_HEADER_ALLOW, allow};
+	if (header != NULL) {
+		headers[response.header_count++] = *header;
 	}
 	if (status == MHD_HTTP_SERVICE_UNAVAILABLE) {
 		headers[response.header_count++] =

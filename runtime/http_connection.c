@@ -125,11 +125,17 @@ static uint64_t heard_size(const struct connection *connection)
 	return info.tcpi_bytes_received;
 }
 
+/* Something came after the last request. The end of a connection counts as one byte. */
+static bool has_begun_request(const struct connection *connection)
+{
+	return heard_size(connection) > connection->heard_size + 1;
+}
+
 /* With TLS even an orderly end says something after the last request. */
 static bool ended_within_request(const struct connection *connection)
 {
 	bool says_bye = connection->server->tls != NULL && connection->heard_size > 0;
-	return !says_bye && heard_size(connection) > connection->heard_size;
+	return !says_bye && has_begun_request(connection);
 }
 
 struct connection *connection_close(struct connection *connection)
@@ -201,11 +207,11 @@ static bool expire_head(struct connection *connection)
 	struct http_server *server = connection->server;
 	struct answer answer = {0};
 
-	if (connection->request != NULL || heard_size(connection) <= connection->heard_size) {
+	if (connection->request != NULL || !has_begun_request(connection)) {
 		return false;
 	}
 	answer_refuse(&answer, &server->options, MHD_HTTP_REQUEST_TIMEOUT,
-		"the request's head took too long to come in", "");
+		"the request's head took too long to come in", NULL);
 	connection_tell(connection, &answer);
 	if (server->options.answered != NULL) {
 		server->options.answered(server->options.owner,

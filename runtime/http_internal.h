@@ -31,9 +31,9 @@ struct answer {
 bool answer_is_set(const struct answer *answer);
 /* Stays unset without memory. */
 void answer_set(struct answer *answer, const struct http_response *response);
-/* As options->write_refusal says; `allow` becomes a header; "" for none. */
+/* As options->write_refusal says. `header`: one more, or NULL. */
 void answer_refuse(struct answer *answer, const struct http_server_options *options,
-	unsigned status, const char *words, const char *allow);
+	unsigned status, const char *words, const struct http_header *header);
 void answer_clear(struct answer *answer);
 /* The whole of it as HTTP/1.1 that ends its connection. NULL without memory; the caller frees. */
 char *answer_text(const struct answer *answer, size_t *ret_size);

@@ -77,8 +77,8 @@ static void list_paths(const struct http_server_options *options, char list[WORD
 static void refuse(struct http_request *request, unsigned status, const char *words)
 {
 	if (!answer_is_set(&request->answer)) {
-		answer_refuse(
-			&request->answer, &request->connection->server->options, status, words, "");
+		answer_refuse(&request->answer, &request->connection->server->options, status,
+			words, NULL);
 	}
 }
 
@@ -95,7 +95,8 @@ static void refuse_route(struct http_request *request, const char *allowed)
 	}
 	bool reads = strcmp(allowed, "GET, HEAD") == 0;
 	snprintf(words, sizeof words, "only %s here", reads ? "GET and HEAD" : allowed);
-	answer_refuse(&request->answer, options, MHD_HTTP_METHOD_NOT_ALLOWED, words, allowed);
+	const struct http_header allow = {MHD_HTTP_HEADER_ALLOW, allowed};
+	answer_refuse(&request->answer, options, MHD_HTTP_METHOD_NOT_ALLOWED, words, &allow);
 }
 
 /* ---- the body's border */
@@ -468,9 +469,12 @@ void http_request_answer(struct http_request *request, const struct http_respons
 	resume(request);
 }
 
-void http_request_refuse(struct http_request *request, unsigned status, const char *words)
+void http_request_refuse(struct http_request *request, unsigned status, const char *words,
+	const struct http_header *header)
 {
-	refuse(request, status, words);
+	assert(!answer_is_set(&request->answer));
+	answer_refuse(
+		&request->answer, &request->connection->server->options, status, words, header);
 	request->is_dropped = !answer_is_set(&request->answer);
 	resume(request);
 }

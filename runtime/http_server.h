@@ -106,5 +106,6 @@ const char *http_request_argument(const struct http_request *request, const char
 const void *http_request_body(const struct http_request *request, size_t *ret_size);
 const char *http_request_peer(const struct http_request *request); /* "192.0.2.1:40002" */
 void http_request_answer(struct http_request *request, const struct http_response *response);
-/* As the server's own refusals are written. */
-void http_request_refuse(struct http_request *request, unsigned status, const char *words);
+/* As the server's own refusals are written. `header`: one more, or NULL. */
+void http_request_refuse(struct http_request *request, unsigned status, const char *words,
+	const struct http_header *header);

@@ -1,12 +1,12 @@
 /* The files are read and checked before libmicrohttpd sees them: it would only say that it does not start. It asks
  * clients for a certificate, but leaves it to us to demand one. */
+#include "runtime/config.h"
 #include "runtime/http_internal.h"
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { PEM_SIZE_MAX = 1024 * 1024 };
 
@@ -49,6 +49,17 @@ static int read_file(
 	}
 	if (r < 0) {
 		(void)fail(error, what, path, strerror(-r));
+	}
+	return r;
+}
+
+static int read_key(const char *path, char **ret_text, struct http_server_error *error)
+{
+	struct config_error why;
+
+	int r = config_read_secret(path, ret_text, &why);
+	if (r < 0) {
+		snprintf(error->text, sizeof error->text, "TLS key: %.300s", why.text);
 	}
 	return r;
 }
@@ -110,7 +121,7 @@ int http_tls_load(const struct http_tls_files *files, struct http_tls **ret_tls,
 	}
 	int r = read_file("TLS certificate", files->cert, &tls->cert, error);
 	if (r == 0) {
-		r = read_file("TLS key", files->key, &tls->key, error);
+		r = read_key(files->key, &tls->key, error);
 	}
 	if (r == 0 && files->client_ca != NULL) {
 		r = read_file("TLS authority of clients", files->client_ca, &tls->client_ca, error);

@@ -15,17 +15,34 @@ const char *program_version(void)
 	return TILL_VERSION;
 }
 
-static void write_list(FILE *out, const char *name, const char *const *items)
+static void write_strings(FILE *out, const char *name, const char *const *items)
 {
-	if (items == NULL) {
-		return;
-	}
-	fprintf(out, ",\"%s\":[", name);
+	fprintf(out, "\"%s\":[", name);
 	for (size_t i = 0; items[i] != NULL; i++) {
 		fputs(i > 0 ? "," : "", out);
 		text_write_json(out, items[i]);
 	}
 	fputc(']', out);
+}
+
+static void write_list(FILE *out, const char *name, const char *const *items)
+{
+	if (items != NULL) {
+		fputc(',', out);
+		write_strings(out, name, items);
+	}
+}
+
+static void write_sources(FILE *out, const struct program_source *sources)
+{
+	if (sources == NULL || sources->name == NULL) {
+		return;
+	}
+	for (const struct program_source *source = sources; source->name != NULL; source++) {
+		fputs(source == sources ? ",\"sources\":{" : ",", out);
+		write_strings(out, source->name, source->listen);
+	}
+	fputc('}', out);
 }
 
 static void write_text(FILE *out, const char *name, const char *text)
@@ -44,6 +61,7 @@ static void write_ready(FILE *out, const char *name, const struct program_endpoi
 	fprintf(out, ",\"pid\":%ld", (long)getpid());
 	write_list(out, "listen", endpoints->listen);
 	write_list(out, "listen_push", endpoints->listen_push);
+	write_sources(out, endpoints->sources);
 	write_text(out, "publish", endpoints->publish);
 	write_text(out, "bootstrap", endpoints->bootstrap);
 	write_text(out, "http", endpoints->http);

@@ -45,9 +45,14 @@ struct program {
 int program_parse(struct program *program, const struct program_spec *spec, int argc, char **argv);
 
 /* One line of JSON to --ready-fd, then closes it; READY=1 to systemd. Lists end with NULL; what is NULL is left out. */
+struct program_source {
+	const char *name;
+	const char *const *listen;
+};
 struct program_endpoints {
 	const char *const *listen;
 	const char *const *listen_push;
+	const struct program_source *sources; /* ends with name NULL */
 	const char *publish;
 	const char *bootstrap;
 	const char *http;

@@ -244,8 +244,12 @@ static void test_ready_is_one_line_of_json(void **state)
 	assert_int_equal(fcntl(fd[1], F_GETFD), FD_CLOEXEC);
 	const char *const listen[] = {"tcp://127.0.0.1:40001", "ipc:///tmp/a\"b", NULL};
 	const char *const none[] = {NULL};
-	const struct program_endpoints endpoints = {
-		.listen = listen, .listen_push = none, .http = "127.0.0.1:40002"};
+	const char *const web[] = {"http://127.0.0.1:40003/events", NULL};
+	const struct program_source sources[] = {{"web", web}, {"in", none}, {NULL, NULL}};
+	const struct program_endpoints endpoints = {.listen = listen,
+		.listen_push = none,
+		.sources = sources,
+		.http = "127.0.0.1:40002"};
 	assert_int_equal(program_ready(&outcome.program, "till-test", &endpoints), 0);
 	ssize_t got = read(fd[0], text, sizeof text - 1);
 	assert_true(got > 0);
@@ -253,7 +257,8 @@ static void test_ready_is_one_line_of_json(void **state)
 	snprintf(expected, sizeof expected,
 		"{\"ready\":true,\"program\":\"till-test\",\"version\":\"" TILL_VERSION
 		"\",\"pid\":%d,\"listen\":[\"tcp://127.0.0.1:40001\",\"ipc:///tmp/a\\\"b\"],"
-		"\"listen_push\":[],\"http\":\"127.0.0.1:40002\"}\n",
+		"\"listen_push\":[],\"sources\":{\"web\":[\"http://127.0.0.1:40003/events\"],"
+		"\"in\":[]},\"http\":\"127.0.0.1:40002\"}\n",
 		(int)getpid());
 	assert_string_equal(text, expected);
 	assert_int_equal(read(fd[0], text, sizeof text), 0); /* and then it is closed */
