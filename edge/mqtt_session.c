@@ -444,10 +444,13 @@ static void end_silent(struct mqtt_session *session, const char *words, int64_t 
 
 static void check_silence(struct mqtt_session *session, int64_t now_ms)
 {
-	const struct mqtt_connection *connection = &session->connection;
+	struct mqtt_connection *connection = &session->connection;
 	const char *owed = what_is_owed(session);
 	char words[80];
 
+	if (!connection->reading) {
+		connection->read_ms = now_ms;
+	}
 	if (owed != NULL && now_ms - silent_since_ms(session) >= MQTT_ANSWER_MS) {
 		snprintf(words, sizeof words, "%s did not come within %d s", owed,
 			MQTT_ANSWER_MS / 1000);
@@ -503,7 +506,7 @@ static int64_t wait_of_link_ms(const struct mqtt_session *session, int64_t now_m
 	if (session->state != MQTT_GREETING) {
 		at_ms = sooner(at_ms, ping_at_ms(session));
 	}
-	if (what_is_owed(session) != NULL) {
+	if (what_is_owed(session) != NULL && connection->reading) {
 		at_ms = sooner(at_ms, silent_since_ms(session) + MQTT_ANSWER_MS);
 	}
 	if (connection->blocked) {
@@ -614,9 +617,6 @@ static enum mqtt_progress step_link(
 		mqtt_session_subscribe(session, true, now_ms);
 	}
 	enum mqtt_progress progress = step_input(session, now_ms, order);
-	if (!session->connection.reading) {
-		session->connection.read_ms = now_ms;
-	}
 	if (progress != MQTT_IDLE) {
 		return progress;
 	}
@@ -639,6 +639,10 @@ static enum mqtt_progress step_once(
 	case MQTT_CLOSING:
 		return step_closing(session, now_ms, order);
 	case MQTT_CONNECTING:
+		if (session->stopping) {
+			end_stopped(session, now_ms);
+			return MQTT_AGAIN;
+		}
 		order->wait_ms = later(session->began_ms + MQTT_CONNECT_MS - now_ms, 0);
 		return MQTT_IDLE;
 	case MQTT_STOPPED:
