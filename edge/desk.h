@@ -31,9 +31,9 @@ enum {
 	DESK_REMOVAL_SHORT_MS = 50,
 	DESK_ROUND_MARKS = 10000, /* the same, in one tree */
 	/* While several ports are at work, all of them together: some milliseconds of checking. */
-	DESK_SHARED_BYTES = 1024 * 1024,
-	DESK_SHARED_EVENTS = 6000,
-	DESK_SHARED_FRAMES = 1600,
+	DESK_SHARED_BYTES = 512 * 1024,
+	DESK_SHARED_EVENTS = 2000,
+	DESK_SHARED_FRAMES = 1000,
 	/* A port that has handed in nothing for so long gives its share to the others. */
 	DESK_IDLE_MS = 1000,
 	DESK_PORTS_MAX = 40,
