@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { BYTE_ORDER_MARK_SIZE = 3 };
+
 enum state {
 	AT_RECORD_START,
 	AT_CELL_START,
@@ -17,8 +19,10 @@ struct csv {
 	enum state state;
 	uint64_t line; /* of the next character */
 	uint64_t record_line;
-	uint32_t bom_seen; /* bytes of the byte order mark read so far; 3: the mark is behind us */
+	uint32_t
+		bom_seen; /* bytes of the byte order mark read so far; all: the mark is behind us */
 	const char *why; /* NULL while the record is well */
+	bool is_open; /* the input ended within quotes */
 	bool have_return; /* a CR that may belong to a CRLF */
 	uint8_t *text; /* CSV_RECORD_SIZE_MAX bytes */
 	size_t text_size;
@@ -50,6 +54,18 @@ struct csv *csv_free(struct csv *csv)
 		free(csv);
 	}
 	return NULL;
+}
+
+void csv_restart(struct csv *csv, bool at_file_start)
+{
+	csv->state = AT_RECORD_START;
+	csv->have_return = false;
+	csv->why = NULL;
+	csv->is_open = false;
+	csv->text_size = 0;
+	csv->count = 0;
+	csv->line = 1;
+	csv->bom_seen = at_file_start ? 0 : BYTE_ORDER_MARK_SIZE;
 }
 
 static void add_byte(struct csv *csv, uint8_t byte)
@@ -142,6 +158,7 @@ static void begin_record(struct csv *csv)
 	csv->text_size = 0;
 	csv->count = 0;
 	csv->why = NULL;
+	csv->is_open = false;
 	csv->have_return = false;
 	csv->state = AT_RECORD_START;
 }
@@ -155,21 +172,22 @@ static enum csv_result end_record(struct csv *csv, struct csv_record *ret_record
 	}
 	csv->state = AT_RECORD_START;
 	if (csv->why != NULL) {
-		*ret_record = (struct csv_record){.line = csv->record_line, .why = csv->why};
+		*ret_record = (struct csv_record){
+			.line = csv->record_line, .why = csv->why, .is_open = csv->is_open};
 		return CSV_BROKEN;
 	}
 	for (uint32_t i = 0; i < csv->count; i++) {
 		csv->cells[i] = slice_of(csv->text + start, csv->ends[i] - start);
 		start = csv->ends[i];
 	}
-	*ret_record = (struct csv_record){csv->cells, csv->count, csv->record_line, NULL};
+	*ret_record = (struct csv_record){csv->cells, csv->count, csv->record_line, NULL, false};
 	return CSV_RECORD;
 }
 
 /* The first bytes of a file may be a byte order mark, and a piece may end within it. True: the byte was part of it. */
 static bool is_byte_order_mark(struct csv *csv, uint8_t byte)
 {
-	static const uint8_t mark[3] = {0xef, 0xbb, 0xbf};
+	static const uint8_t mark[BYTE_ORDER_MARK_SIZE] = {0xef, 0xbb, 0xbf};
 
 	if (csv->bom_seen == sizeof mark || byte != mark[csv->bom_seen]) {
 		for (uint32_t i = 0; csv->bom_seen < sizeof mark && i < csv->bom_seen; i++) {
@@ -189,6 +207,7 @@ static enum csv_result end_input(struct csv *csv, struct csv_record *ret_record)
 	}
 	if (csv->state == IN_QUOTES) {
 		csv->why = "has a quote that is never closed";
+		csv->is_open = true;
 	}
 	return end_record(csv, ret_record);
 }
@@ -202,7 +221,7 @@ enum csv_result csv_read(
 		if (csv->state == AT_RECORD_START && !csv->have_return) {
 			begin_record(csv);
 		}
-		if (csv->bom_seen < 3 && is_byte_order_mark(csv, byte)) {
+		if (csv->bom_seen < BYTE_ORDER_MARK_SIZE && is_byte_order_mark(csv, byte)) {
 			continue;
 		}
 		bool empty = csv->state == AT_RECORD_START;

@@ -20,10 +20,14 @@ struct csv_record {
 	uint32_t count;
 	uint64_t line; /* of its first character, from 1 */
 	const char *why; /* CSV_BROKEN: a sentence's end, "has a quote that is never closed" */
+	bool is_open; /* CSV_BROKEN: that very one */
 };
 
 int csv_new(char delimiter, struct csv **ret_csv); /* 0 or -ENOMEM */
 struct csv *csv_free(struct csv *csv);
+/* Forgets what it is in the middle of: what comes next begins a record. A byte order mark is looked for at the start of
+ * a file only; lines count from 1 again. */
+void csv_restart(struct csv *csv, bool at_file_start);
 /* Reads from *input, which is moved on. With `last` the input's end ends the record too. */
 enum csv_result csv_read(
 	struct csv *csv, struct slice *input, bool last, struct csv_record *ret_record);
