@@ -349,7 +349,8 @@ int tail_submit(struct tail *tail, struct tail_file *file)
 	const char *slash = strrchr(file->path, '/');
 	snprintf(detail, sizeof detail, "%.100s from byte %llu",
 		slash != NULL ? slash + 1 : file->path, (unsigned long long)file->position.offset);
-	struct submission submission = {.items = line_batch_items(tail->batch),
+	struct submission submission = {
+		.items = line_batch_count(tail->batch) > 0 ? line_batch_items(tail->batch) : NULL,
 		.item_count = line_batch_count(tail->batch),
 		.marks = &mark,
 		.mark_count = 1,
