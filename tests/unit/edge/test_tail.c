@@ -561,13 +561,7 @@ static void expect_each_once(const struct sim *sim, uint64_t seed)
 
 static void step(struct sim *sim)
 {
-	uint32_t act = draw(sim, 24);
-	if (getenv("TILL_TRACE") != NULL) {
-		fprintf(stderr, "%lld act %u lines %u tail %d full %d denied %d:", (long long)sim->now_ms, act, sim->line_count, sim->tail != NULL, sim->is_full, sim->is_denied);
-		for (uint32_t i = 0; i < sim->file_count; i++) if (sim->files[i].name[0]) fprintf(stderr, " %s=%llu/%zu", sim->files[i].name, (unsigned long long)sim->files[i].inode, sim->files[i].size);
-		fprintf(stderr, " watch=%d\n", sim->counted[getenv("TILL_WATCH") ? atoi(getenv("TILL_WATCH")) : 0]);
-	}
-	switch (act) {
+	switch (draw(sim, 24)) {
 	case 0:
 		rotate(sim);
 		break;
