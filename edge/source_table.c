@@ -1,7 +1,9 @@
 #include "edge/source_table.h"
+#include "edge/source_http.h"
 #include "edge/source_tail.h"
 
 const struct source_type *const source_types[] = {
+	&source_http_type,
 	&source_tail_type,
 	NULL,
 };

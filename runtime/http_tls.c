@@ -78,8 +78,9 @@ static int check_pair(gnutls_certificate_credentials_t credentials,
 	if (r >= 0) {
 		return 0;
 	}
-	snprintf(error->text, sizeof error->text, "TLS certificate %s and key %s: %s", files->cert,
-		files->key, gnutls_strerror(r));
+	snprintf(error->text, sizeof error->text, "TLS: %s Certificate %s, key %s",
+		gnutls_strerror(r), files->cert,
+		files->key); /* the reason first: paths may be cut */
 	return -EINVAL;
 }
 

@@ -186,7 +186,8 @@ def exposed_metrics(text):
 
 
 # One source of each type, so that what it exposes is seen: -o source.NAME.key=value.
-EVERY_SOURCE = ["source.tailed.type=tail", "source.tailed.path=/nonexistent/*.ndjson"]
+EVERY_SOURCE = ["source.web.type=http", "source.web.listen=127.0.0.1:0",
+                "source.tailed.type=tail", "source.tailed.path=/nonexistent/*.ndjson"]
 
 
 @pytest.fixture(scope="module")

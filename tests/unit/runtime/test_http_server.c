@@ -207,8 +207,7 @@ static void test_files_that_hold_no_certificate_are_named(void **state)
 	close(fd);
 	const struct http_tls_files garbage = {path, path, NULL};
 	snprintf(words, sizeof words,
-		"TLS certificate %s and key %s: The requested data were not available.", path,
-		path);
+		"TLS: The requested data were not available. Certificate %s, key %s", path, path);
 	assert_no_server(*state, "127.0.0.1:0", &garbage, -EINVAL, words);
 	assert_int_equal(chmod(path, 0644), 0);
 	snprintf(words, sizeof words,
