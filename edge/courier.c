@@ -578,6 +578,7 @@ int courier_new(const struct courier_options *options, struct courier **ret_cour
 		options->accept_cluster);
 	sender_set_manners(&courier->sender, options->live_first, options->drain_rate,
 		loop_now_ms(options->loop));
+	sender_set_gather(&courier->sender, options->gather_ms);
 	inherit(courier);
 	courier->session_line = &courier->lines[0];
 	courier->probe_line = &courier->lines[1];

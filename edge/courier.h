@@ -20,6 +20,7 @@ struct courier_options {
 	const char *accept_cluster; /* the operator's decision, or NULL */
 	bool live_first;
 	int64_t drain_rate; /* bytes of events a second; 0: no bound */
+	int64_t gather_ms;
 	int compression_level; /* of what is sent to bridges that take it; 0: nothing is compressed */
 };
 

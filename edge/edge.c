@@ -391,6 +391,7 @@ static int make_courier(struct edge *edge, const char *accept_cluster, struct sp
 		.accept_cluster = accept_cluster,
 		.live_first = edge->config->live_first,
 		.drain_rate = edge->config->drain_rate,
+		.gather_ms = edge->config->gather_ms,
 		.compression_level = edge->config->compression_level,
 	};
 

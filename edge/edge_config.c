@@ -19,6 +19,8 @@ enum {
 	INTERVAL_MS_MIN = 1,
 	INTERVAL_MS_MAX = 60000,
 	EVENT_ID_WINDOW_MAX = 100000000,
+	/* Below what makes a block old (BACKLOG_LIVE_MS). */
+	GATHER_MS_MAX = 5000,
 	DRAIN_MS_MAX = 10 * 60 * 1000,
 };
 
@@ -62,8 +64,10 @@ static const struct config_option options[] = {
 		"send what comes in before what has waited; no: in the order of its coming"},
 	{"edge", "drain_rate", CONFIG_SIZE, AT(drain_rate), "0", 0, THROTTLE_RATE_MAX,
 		"bytes a second of what has waited, such as 64KiB; 0: as fast as it goes"},
+	{"edge", "gather", CONFIG_DURATION, AT(gather_ms), "0s", 0, GATHER_MS_MAX,
+		"how long new events wait for others after a small batch; for thin links"},
 	{"edge", "compress", CONFIG_TEXT, AT(compress), "no", 0, 0,
-		"for thin links: batches to bridges that take it so: no, zstd, zstd:LEVEL (1-12)"},
+		"for thin links: batches to bridges that take it so: no, zstd, zstd:LEVEL (1-9)"},
 	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9170", 0, 0,
 		"where /metrics, /livez and /readyz are served; empty: nowhere"},
 	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,

@@ -22,6 +22,7 @@ struct edge_config {
 	int64_t drain_ms;
 	bool live_first;
 	int64_t drain_rate; /* bytes a second; 0: no bound */
+	int64_t gather_ms;
 	char *compress; /* "no", "zstd", "zstd:LEVEL" */
 	/* [http] */
 	char *http_listen;

@@ -77,6 +77,7 @@ struct sender_lane {
 	uint32_t in_flight;
 	uint32_t small_in_flight; /* of these, the live ones that were less than half full */
 	int64_t resume_at_ms; /* a NACK's back-off */
+	int64_t gather_until_ms; /* what is live waits for company */
 	bool starved[BACKLOG_AGES]; /* the next block is larger than the credit left */
 	bool waiting; /* STATE: the bridge waits for Kafka */
 };
@@ -120,6 +121,7 @@ struct sender {
 	bool stopping;
 	bool live_first;
 	struct throttle throttle; /* of old blocks */
+	int64_t gather_ms;
 	uint32_t live_run; /* sendings of live blocks since one of old ones */
 	uint32_t turn; /* lane that is asked first: no lane starves another */
 	struct sender_lane lanes[LANE_COUNT];
@@ -161,6 +163,8 @@ void sender_set_cluster(
 void sender_set_codecs(struct sender *sender, uint32_t codecs);
 /* drain_rate: bytes of events a second; 0: no bound. live_first is off until this is called. */
 void sender_set_manners(struct sender *sender, bool live_first, int64_t drain_rate, int64_t now_ms);
+/* For so long after a small batch of live blocks, what comes waits for more; 0 (also until this is called): not. */
+void sender_set_gather(struct sender *sender, int64_t gather_ms);
 /* What an earlier process left: before the first step. */
 void sender_inherit(struct sender *sender, enum kind lane, uint64_t end, uint64_t events);
 /* Blocks below `end` have been committed; `events` of the lane are on disk. */

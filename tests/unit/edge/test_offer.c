@@ -217,6 +217,59 @@ static void test_nothing_gathers_without_a_codec(void **state)
 	read_block(bench, 1, BATCH);
 }
 
+/* ---- gathering by time: less heads and ACKs, and more to compress, for the latency that was configured */
+
+static void test_after_a_small_batch_what_comes_waits_for_company(void **state)
+{
+	struct bench *bench = *state;
+
+	sender_set_gather(&bench->sender, 500);
+	commit(bench, KIND_ORDER, 1);
+	offered_to(bench, 0);
+	hear_welcome(bench, CODEC_NONE);
+	read_block(bench, 0, BATCH); /* at once: nothing left lately */
+	hear_ack(bench, 1, 1);
+	bench->now_ms += 100;
+	commit(bench, KIND_ORDER, 2);
+	commit(bench, KIND_CART, 1);
+	read_block(bench, 0, BATCH);
+	assert_int_equal(bench->order.lane, KIND_CART); /* each lane for itself */
+	assert_int_equal(step(bench), SENDER_WAIT);
+	assert_int_equal(bench->order.wait_ms, 400);
+	bench->now_ms += 400;
+	commit(bench, KIND_ORDER, 6);
+	read_block(bench, 1, BATCH);
+	assert_true(bench->order.last >= 5);
+}
+
+static void test_after_a_full_batch_nothing_waits(void **state)
+{
+	struct bench *bench = *state;
+
+	sender_set_gather(&bench->sender, 500);
+	commit(bench, KIND_ORDER, 2);
+	offered_to(bench, 0);
+	hear_welcome(bench, CODEC_NONE);
+	read_block(bench, 0, BATCH_SIZE_MAX);
+	read_block(bench, 1, BATCH);
+}
+
+static void test_what_comes_back_does_not_wait_for_company(void **state)
+{
+	struct bench *bench = *state;
+
+	sender_set_gather(&bench->sender, 5000);
+	commit(bench, KIND_ORDER, 1);
+	offered_to(bench, 0);
+	hear_welcome(bench, CODEC_NONE);
+	read_block(bench, 0, BATCH);
+	hear_nack(bench, 1, 1, NACK_DELIVERY_FAILED, SENDER_NACK_MS_MIN);
+	assert_int_equal(step(bench), SENDER_WAIT);
+	assert_int_equal(bench->order.wait_ms, SENDER_NACK_MS_MIN);
+	bench->now_ms += SENDER_NACK_MS_MIN;
+	read_block(bench, 0, BATCH);
+}
+
 /* A session without a codec may leave hundreds of small ones behind: one at a time would take as many ways there and
  * back. */
 static void test_what_came_back_does_not_wait_to_gather(void **state)
@@ -255,6 +308,9 @@ int main(void)
 		OFFERING(test_one_lane_does_not_gather_for_another),
 		OFFERING(test_full_batches_follow_each_other),
 		OFFERING(test_nothing_gathers_without_a_codec),
+		OFFERING(test_after_a_small_batch_what_comes_waits_for_company),
+		OFFERING(test_after_a_full_batch_nothing_waits),
+		OFFERING(test_what_comes_back_does_not_wait_for_company),
 		OFFERING(test_what_came_back_does_not_wait_to_gather),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
