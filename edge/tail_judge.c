@@ -522,12 +522,27 @@ static int judge_known_files(struct tail *tail, struct tail_group *group)
 	return r;
 }
 
+/* What has no name here any more may still be written on by who has it open. */
+static void see_open_files(struct tail *tail, struct tail_group *group)
+{
+	const struct tail_disk *disk = &tail->options.disk;
+	struct tail_stat stat;
+
+	for (struct tail_file *file = group->files; file != NULL; file = file->next) {
+		if (!file->sighted && file->handle >= 0 &&
+			disk->stat(disk->owner, file->handle, &stat) == 0) {
+			see_stat(tail, file, &stat);
+		}
+	}
+}
+
 static int scan_group(struct tail *tail, struct tail_group *group)
 {
 	const struct tail_disk *disk = &tail->options.disk;
 	struct rotated_sight sight = {tail, group};
 
 	int r = disk->list_rotated(disk->owner, group->path, sight_rotated, &sight);
+	see_open_files(tail, group);
 	sort_files(group);
 	if (r < 0 ||
 		group->is_unsure) { /* what can't be seen may be what tells one from the other */
