@@ -142,7 +142,7 @@ static void say_hello_as(const char *peer, uint64_t run, uint64_t session, uint3
 	const struct wire_message hello = {
 		.type = WIRE_HELLO,
 		.session = session,
-		.hello = {version, slice_of_text("uk"), run, slice_of_text("test")},
+		.hello = {version, slice_of_text("uk"), run, slice_of_text("test"), 0},
 	};
 	say(peer, &hello);
 }
@@ -158,7 +158,7 @@ static void say_batch(const char *peer, uint64_t session, uint64_t number, uint3
 	const struct wire_message batch = {
 		.type = WIRE_BATCH,
 		.session = session,
-		.batch = {number, KIND_ORDER, count, buffer_slice(&samples.batch)},
+		.batch = {number, KIND_ORDER, count, buffer_slice(&samples.batch), 0},
 	};
 	say(peer, &batch);
 }
@@ -199,12 +199,12 @@ static void test_hello_is_answered_by_welcome(void **state)
 
 static void offer_zstd(const char *peer, uint64_t run, uint64_t session)
 {
-	struct wire_message hello = {
+	const struct wire_message hello = {
 		.type = WIRE_HELLO,
 		.session = session,
-		.hello = {WIRE_VERSION, slice_of_text("uk"), run, slice_of_text("test")},
+		.hello = {WIRE_VERSION, slice_of_text("uk"), run, slice_of_text("test"),
+			1u << CODEC_ZSTD},
 	};
-	hello.hello.codecs = 1u << CODEC_ZSTD;
 	say(peer, &hello);
 }
 
@@ -578,7 +578,7 @@ static void test_a_key_of_another_store_is_refused(void **state)
 	buffer_init(&frame, 1024);
 	const struct wire_message hello = {.type = WIRE_HELLO,
 		.session = 100,
-		.hello = {WIRE_VERSION, slice_of_text("uk"), 7, slice_of_text("test")}};
+		.hello = {WIRE_VERSION, slice_of_text("uk"), 7, slice_of_text("test"), 0}};
 	wire_encode(&hello, &frame);
 	struct message message = {.frame_count = 2, .user_id = "someone"};
 	message.frames[0] = (struct iovec){(void *)(uintptr_t) "p1", 2};
