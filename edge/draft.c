@@ -64,7 +64,8 @@ void draft_clear(struct draft *draft)
 
 bool draft_is_empty(const struct draft *draft)
 {
-	return draft->event_count == 0 && draft->producers.count == 0 && draft->marks.count == 0;
+	return draft->event_count == 0 && draft->producers.count == 0 &&
+	       draft->event_ids.count == 0 && draft->marks.count == 0;
 }
 
 struct buffer *draft_begin(struct draft *draft, enum kind kind, uint64_t *ret_seq)

@@ -684,6 +684,42 @@ static void test_a_request_key_outlives_a_restart(void **state)
 	assert_int_equal(orders_on_disk(bench), 1);
 }
 
+/* Its events were known one by one, so nothing is appended but the request itself: that alone must be committed, or such
+ * requests pile up until the desk takes no more, of anybody, and nothing ever empties it. */
+static void test_requests_that_append_nothing_are_committed(void **state)
+{
+	struct bench *bench = *state;
+	struct submission submission = {
+		.events =
+			slice_of_text("{\"order_id\":\"1\",\"product_id\":\"tea\",\"unit_price\":1,"
+				      "\"event_id\":\"e1\"}"),
+		.reply = SUBMISSION_REPLY_JSON};
+	char key[16];
+
+	bench->options.event_id_window = 2 * DESK_ROUND_EVENT_IDS;
+	open_desk(bench, 0);
+	assert_int_equal(port_submit(bench->port, &submission, WALL_MS), 0);
+	round_of(bench);
+	for (int i = 0; i < DESK_ROUND_EVENT_IDS + 10; i++) {
+		snprintf(key, sizeof key, "key %d", i);
+		submission.request_key = slice_of_text(key);
+		if (!port_takes_more(bench->port)) {
+			round_of(bench);
+		}
+		assert_true(port_takes_more(bench->port));
+		assert_int_equal(port_submit(bench->port, &submission, WALL_MS), 0);
+	}
+	round_of(bench);
+	close_desk(bench);
+
+	open_desk(bench, 0);
+	assert_int_equal(port_submit(bench->port, &submission, WALL_MS), 0);
+	round_of(bench);
+	assert_true(heard_text(bench, (bench->heard_count - 1) % HEARD_MAX, "\"repeated\":true"));
+	assert_int_equal(orders_on_disk(bench), 1);
+	check_books(bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -709,6 +745,7 @@ int main(void)
 		BENCH_TEST(test_marks_outlive_a_restart_and_belong_to_their_source),
 		BENCH_TEST(test_marks_of_a_group_without_room_are_not_kept),
 		BENCH_TEST(test_a_request_key_outlives_a_restart),
+		BENCH_TEST(test_requests_that_append_nothing_are_committed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
