@@ -175,7 +175,7 @@ static bool is_host(const char *text, size_t size)
 }
 
 /* "host", "host:1883", "[::1]", "[::1]:1883" */
-static bool cut_address(const char *text, struct mqtt_broker *broker)
+static bool cut_address(const char *text, struct mqtt_endpoint *broker)
 {
 	bool brackets = text[0] == '[';
 	const char *host = text + (brackets ? 1 : 0);
@@ -201,7 +201,7 @@ static bool cut_address(const char *text, struct mqtt_broker *broker)
 	return true;
 }
 
-static int read_broker(const char *text, struct mqtt_broker *broker, struct config_error *error)
+static int read_broker(const char *text, struct mqtt_endpoint *broker, struct config_error *error)
 {
 	const struct scheme *scheme = find_scheme(text);
 
@@ -444,7 +444,7 @@ static int check_safety(const struct mqtt_config *config, const struct mqtt_sett
 	struct config_error *error)
 {
 	for (uint32_t i = 0; i < settings->broker_count; i++) {
-		const struct mqtt_broker *broker = &settings->brokers[i];
+		const struct mqtt_endpoint *broker = &settings->brokers[i];
 		if (endpoint_is_local(broker->address) || (broker->tls && config->tls_verify)) {
 			continue;
 		}

@@ -37,7 +37,7 @@ struct mqtt_config {
 
 extern const struct config_schema mqtt_config_schema;
 
-struct mqtt_broker {
+struct mqtt_endpoint {
 	bool tls;
 	char host[MQTT_HOST_SIZE]; /* without brackets */
 	char port[6];
@@ -49,7 +49,7 @@ enum mqtt_format { MQTT_FORMAT_AUTO, MQTT_FORMAT_JSON, MQTT_FORMAT_MSGPACK };
 
 /* What the texts mean. Borrows from the configuration. */
 struct mqtt_settings {
-	struct mqtt_broker brokers[MQTT_BROKERS_MAX];
+	struct mqtt_endpoint brokers[MQTT_BROKERS_MAX];
 	uint32_t broker_count;
 	struct mqtt_pattern patterns[MQTT_FILTERS_MAX];
 	uint32_t pattern_count;

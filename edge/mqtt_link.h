@@ -15,7 +15,7 @@ struct mqtt_link {
 struct mqtt_link_options {
 	struct loop *loop; /* all borrowed, for as long as the link lives */
 	const struct mqtt_config *config;
-	const struct mqtt_broker *broker;
+	const struct mqtt_endpoint *broker;
 	int (*ready)(void *owner); /* as struct stream_options has it */
 	void *owner;
 };

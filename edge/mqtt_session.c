@@ -307,6 +307,11 @@ void mqtt_session_held(struct mqtt_session *session, int64_t now_ms)
 	session->hold_until_ms = now_ms + MQTT_HOLD_MS;
 }
 
+void mqtt_session_postponed(struct mqtt_session *session, int64_t now_ms)
+{
+	session->hold_until_ms = now_ms + 1;
+}
+
 static void forget(struct mqtt_session *session, uint32_t broker_index)
 {
 	struct mqtt_broker *broker = &session->brokers[broker_index];

@@ -212,6 +212,8 @@ void mqtt_session_writable(struct mqtt_session *session);
 /* The answers to DELIVER, RELEASE and FORGET, of the order just carried out. Taken: 0 or -ENOMEM. */
 int mqtt_session_taken(struct mqtt_session *session);
 void mqtt_session_held(struct mqtt_session *session, int64_t now_ms);
+/* Held only because others have their turn: the order comes again as soon as acknowledgements had theirs. */
+void mqtt_session_postponed(struct mqtt_session *session, int64_t now_ms);
 /* Later, once for each number that was taken. */
 void mqtt_session_durable(struct mqtt_session *session, uint64_t number);
 int mqtt_session_not_kept(struct mqtt_session *session, uint64_t number, int64_t now_ms);
