@@ -150,7 +150,8 @@ bool mqtt_next_user_property(struct slice *rest, struct slice *ret_name, struct 
 				return true;
 			}
 		} else if (cursor.error == 0 && id < MQTT_PROPERTY_COUNT) {
-			struct mqtt_properties ignored = {.present = 0};
+			struct mqtt_properties ignored;
+			ignored.present = 0;
 			take_property(&cursor, id, &ignored);
 		} else {
 			break;

@@ -35,6 +35,7 @@ uint8_t mqtt_error_reason(enum mqtt_error error)
 	case MQTT_E_TOPIC_ALIAS:
 		return MQTT_TOPIC_ALIAS_INVALID;
 	case MQTT_E_TYPE:
+	case MQTT_E_PACKET_ID:
 	case MQTT_E_TOPIC:
 	case MQTT_E_PROPERTY_TWICE:
 	case MQTT_E_PROPERTY_VALUE:

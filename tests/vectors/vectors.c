@@ -210,6 +210,8 @@ int main(int argc, char **argv)
 		{"wire.ndjson", check_wire},
 		{"queries.ndjson", check_queries},
 		{"dead_letters.ndjson", check_dead_letters},
+		{"mqtt.ndjson", check_mqtt},
+		{"mqtt_topics.ndjson", check_mqtt_topic},
 	};
 	enum { FILE_COUNT = sizeof files / sizeof *files };
 	uint32_t failures = 0;
