@@ -1,6 +1,7 @@
 #include "edge/source_http.h"
 #include "edge/http_config.h"
 #include "edge/http_metrics.h"
+#include "edge/http_reading.h"
 #include "edge/http_rules.h"
 #include "edge/line_batch.h"
 #include "proto/producer.h"
@@ -22,6 +23,7 @@ enum {
 /* A request between its last byte and its answer: each connection has at most one. */
 struct turn {
 	struct http_request *request; /* NULL: free */
+	enum submission_reply reply;
 	STAILQ_ENTRY(turn) next;
 };
 STAILQ_HEAD(turn_list, turn);
@@ -42,16 +44,6 @@ struct source_http {
 	int failure; /* of the desk, to be passed up */
 	char endpoint[ENDPOINT_TEXT_SIZE];
 	const char *endpoints[2];
-};
-
-/* What one request says around its events. */
-struct reading {
-	struct slice body;
-	enum http_format format;
-	bool wants_msgpack;
-	char key[REQUEST_KEY_SIZE_MAX + 1];
-	struct event_addition additions[ADDITIONS_MAX + 1];
-	size_t addition_count;
 };
 
 /* ---- refusing */
@@ -92,159 +84,36 @@ static void write_refusal(void *owner, unsigned status, const char *words, FILE 
 	buffer_deinit(&buffer);
 }
 
-/* ---- a request's head */
+/* ---- reading */
 
-static const char *find_kind(const struct http_request *request)
+static struct http_said said_by(const struct http_request *request)
 {
-	return http_request_argument(request, "kind");
-}
-
-static bool kind_is_known(const char *name)
-{
-	enum kind kind;
-	return kind_from_name(slice_of_text(name), &kind) && !kind_is_dead_letter(kind);
-}
-
-/* NULL: nothing is wrong with them. */
-static const char *judge_names(const struct source_http *source, const struct http_request *request)
-{
-	const char *key = http_request_header(request, "Idempotency-Key");
-	const char *kind = find_kind(request);
-	const struct event_addition *set = additions_find(&source->additions, "kind");
-	char text[REQUEST_KEY_SIZE_MAX + 1];
-
-	if (key != NULL && !http_key_read(key, text)) {
-		return "an Idempotency-Key has 1 to 255 bytes, and within quotes \\ only before \" "
-		       "and \\";
-	}
-	if (kind != NULL && !kind_is_known(kind)) {
-		return "?kind= is none of order, cart, view";
-	}
-	if (kind != NULL && set != NULL && !slice_equals_text(set->value, kind)) {
-		return "?kind= is another kind than this address takes";
-	}
-	return NULL;
+	return (struct http_said){
+		.authorization = http_request_header(request, "Authorization"),
+		.type = http_request_header(request, "Content-Type"),
+		.coding = http_request_header(request, "Content-Encoding"),
+		.accept = http_request_header(request, "Accept"),
+		.key = http_request_header(request, "Idempotency-Key"),
+		.kind = http_request_argument(request, "kind"),
+	};
 }
 
 /* Before a byte of the body is kept. */
 static void on_admit(void *owner, struct http_request *request)
 {
-	static const struct http_header challenge = {"WWW-Authenticate", "Bearer realm=\"till\""};
-	static const struct http_header types = {
-		"Accept-Post", "application/json, application/x-ndjson, application/msgpack"};
-	static const struct http_header codings = {"Accept-Encoding", "identity"};
 	const struct source_http *source = owner;
-	const char *token = http_request_header(request, "Authorization");
-	const char *type = http_request_header(request, "Content-Type");
-	const char *words = judge_names(source, request);
-	enum http_format format;
+	const struct http_said said = said_by(request);
+	struct http_refusal refusal;
 
 	if (source->is_stopping) {
 		http_request_refuse(
 			request, 503, "this edge is shutting down: send it again later", NULL);
-	} else if (source->config->token != NULL && !http_token_is(token, source->config->token)) {
-		http_request_refuse(request, 401,
-			token == NULL ? "a token is needed: Authorization: Bearer …"
-				      : "this is not the token",
-			&challenge);
-	} else if (!http_coding_is_plain(http_request_header(request, "Content-Encoding"))) {
-		http_request_refuse(request, 415,
-			"a body with a Content-Encoding is not taken: send it plain", &codings);
-	} else if (!http_format_read(type, &format)) {
-		http_request_refuse(request, 415,
-			"Content-Type: application/json, application/x-ndjson or "
-			"application/msgpack, in UTF-8",
-			&types);
-	} else if (words != NULL) {
-		http_request_refuse(request, 400, words, NULL);
+	} else if (!http_head_is_taken(
+			   &said, source->config->token, &source->additions, &refusal)) {
+		const struct http_header header = {refusal.header, refusal.header_value};
+		http_request_refuse(request, refusal.status, refusal.words,
+			refusal.header != NULL ? &header : NULL);
 	}
-}
-
-/* ---- a request's events */
-
-static void read_additions(const struct source_http *source, const struct http_request *request,
-	struct reading *reading)
-{
-	const struct additions *set = &source->additions;
-	const char *kind = find_kind(request);
-
-	memcpy(reading->additions, set->of, set->count * sizeof set->of[0]);
-	reading->addition_count = set->count;
-	if (kind != NULL && additions_find(set, "kind") == NULL) {
-		reading->additions[reading->addition_count++] =
-			(struct event_addition){slice_of_text("kind"), slice_of_text(kind)};
-	}
-}
-
-static void read_request(const struct source_http *source, const struct http_request *request,
-	struct reading *reading)
-{
-	const char *key = http_request_header(request, "Idempotency-Key");
-
-	reading->body.bytes = http_request_body(request, &reading->body.size);
-	(void)http_format_read(http_request_header(request, "Content-Type"), &reading->format);
-	if (reading->format == HTTP_FORMAT_ANY) {
-		reading->format = encoding_of(reading->body) == ENCODING_JSON ? HTTP_FORMAT_JSON
-									      : HTTP_FORMAT_MSGPACK;
-	}
-	reading->wants_msgpack = http_wants_msgpack(
-		http_request_header(request, "Accept"), reading->format == HTTP_FORMAT_MSGPACK);
-	if (key == NULL || !http_key_read(key, reading->key)) {
-		reading->key[0] = '\0';
-	}
-	read_additions(source, request, reading);
-}
-
-/* Cuts all lines into the batch. 0, -errno, or 1: more events than a frame may have. */
-static int cut_lines(struct line_batch *batch, struct slice rest)
-{
-	struct line_cut cut = {0};
-	uint64_t line = 0;
-
-	line_batch_begin(batch);
-	while (rest.size > 0) {
-		int r = line_batch_cut(batch, rest, true, line, &cut);
-		if (r < 0) {
-			return r;
-		}
-		line += cut.lines;
-		rest = slice_of(rest.bytes + cut.size, rest.size - cut.size);
-		if (cut.stop == LINE_STOP_FULL) {
-			return 1;
-		}
-		if (cut.stop == LINE_STOP_TOO_LONG) {
-			const uint8_t *end = memchr(rest.bytes, '\n', rest.size);
-			size_t size = end != NULL ? (size_t)(end - rest.bytes) + 1 : rest.size;
-			line_batch_add_long(
-				batch, slice_of(rest.bytes, LINE_SAMPLE_SIZE), size, line++);
-			rest = slice_of(rest.bytes + size, rest.size - size);
-		}
-	}
-	return 0;
-}
-
-/* *ret_words: why the body is none, NULL: it is one. 0 or -errno. */
-static int judge_body(
-	struct source_http *source, const struct reading *reading, const char **ret_words)
-{
-	bool is_json = encoding_of(reading->body) == ENCODING_JSON;
-	int r = 0;
-
-	*ret_words = NULL;
-	if (reading->body.size == 0) {
-		*ret_words = "no events: the body is empty";
-	} else if (reading->format == HTTP_FORMAT_NDJSON) {
-		r = cut_lines(source->batch, reading->body);
-		*ret_words = r > 0 ? "more than 10000 lines: send them in several requests"
-			     : line_batch_count(source->batch) == 0
-				     ? "no events: every line is empty"
-				     : NULL;
-	} else if (reading->format == HTTP_FORMAT_JSON && !is_json) {
-		*ret_words = "Content-Type says JSON, and the body is none";
-	} else if (reading->format == HTTP_FORMAT_MSGPACK && is_json) {
-		*ret_words = "Content-Type says msgpack, and the body is no map and no array of it";
-	}
-	return r < 0 ? r : 0;
 }
 
 static void end_turn(struct source_http *source, struct turn *turn)
@@ -256,32 +125,26 @@ static void end_turn(struct source_http *source, struct turn *turn)
 
 static int submit(struct source_http *source, struct turn *turn)
 {
-	struct reading reading;
+	const struct http_said said = said_by(turn->request);
+	const struct http_reader reader = {&source->additions, source->batch};
+	struct http_reading reading;
+	struct slice body;
 	const char *words = NULL;
 
-	read_request(source, turn->request, &reading);
-	int r = judge_body(source, &reading, &words);
-	if (r < 0) {
-		return r;
-	}
-	if (words != NULL) {
+	body.bytes = http_request_body(turn->request, &body.size);
+	int r = http_reading_make(&reader, &said, body, &reading, &words);
+	if (r == HTTP_E_REFUSED) {
 		http_request_refuse(turn->request, 400, words, NULL);
 		end_turn(source, turn);
 		return 0;
 	}
-	bool has_lines = reading.format == HTTP_FORMAT_NDJSON;
-	const struct submission submission = {
-		.events = reading.body,
-		.items = has_lines ? line_batch_items(source->batch) : NULL,
-		.item_count = has_lines ? line_batch_count(source->batch) : 0,
-		.additions = reading.additions,
-		.addition_count = reading.addition_count,
-		.request_key = slice_of_text(reading.key),
-		.detail = slice_of_text(http_request_peer(turn->request)),
-		.reply = reading.wants_msgpack ? SUBMISSION_REPLY_MSGPACK : SUBMISSION_REPLY_JSON,
-		.ticket = (uint64_t)(turn - source->turns),
-	};
-	return port_submit(source->options.port, &submission, clock_wall_ms());
+	if (r < 0) {
+		return r;
+	}
+	turn->reply = reading.submission.reply;
+	reading.submission.detail = slice_of_text(http_request_peer(turn->request));
+	reading.submission.ticket = (uint64_t)(turn - source->turns);
+	return port_submit(source->options.port, &reading.submission, clock_wall_ms());
 }
 
 static int submit_waiting(struct source_http *source)
@@ -317,15 +180,14 @@ static void acknowledge(void *owner, uint64_t ticket, const struct submission_re
 	static const struct http_header later = {"Retry-After", "1"};
 	struct source_http *source = owner;
 	struct turn *turn = &source->turns[ticket];
-	struct reading reading;
 	unsigned status = http_status_of(result);
 	bool passes = status == 429 || status == 503;
+	bool is_msgpack = turn->reply == SUBMISSION_REPLY_MSGPACK;
 
-	read_request(source, turn->request, &reading);
 	http_request_answer(turn->request,
 		&(struct http_response){
 			.status = status,
-			.type = reading.wants_msgpack ? "application/msgpack" : "application/json",
+			.type = is_msgpack ? "application/msgpack" : "application/json",
 			.headers = &later,
 			.header_count = passes ? 1 : 0,
 			.body = result->reply.bytes,

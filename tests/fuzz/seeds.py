@@ -53,6 +53,16 @@ def compression_seeds(vectors):
             yield message["plain_size"].to_bytes(3, "little") + bytes.fromhex(message["events"])
 
 
+def http_seeds(vectors):
+    """Authorization, Content-Type, Content-Encoding, Accept, Idempotency-Key, kind, body."""
+    events = [vector["in_json"] for vector in map(json.loads, (vectors / "events.ndjson").read_text(encoding="utf-8")
+                                                  .splitlines()) if vector.get("in_json")]
+    for body in events:
+        yield f"Bearer x\0application/json; charset=utf-8\0identity\0*/*\0\"k-1\"\0cart\0{body}".encode()
+    yield "\0".join(["", "application/x-ndjson", "", "application/msgpack;q=0.5", '"a\\"b"', "view",
+                     "\r\n".join(events[:20])]).encode()
+
+
 def config_seeds(root):
     yield from (path.read_bytes() for path in sorted((root / "deploy").rglob("*.conf")))
 
@@ -69,6 +79,7 @@ def main():
         write(out / target, seeds(vectors, sources))
     write(out / "record", record_seeds(vectors))
     write(out / "compression", compression_seeds(vectors))
+    write(out / "http", http_seeds(vectors))
     write(out / "config", config_seeds(vectors.parents[1]))
 
 
