@@ -393,7 +393,7 @@ static int new_feed(struct aggregator *aggregator, bool is_shadow, struct feed *
 	};
 	memcpy(options.pipeline.hash_key, aggregator->hash_key, sizeof aggregator->hash_key);
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		options.pipeline.topics[kind] = aggregator_config_topic(config, (enum kind)kind);
+		options.pipeline.topics[kind] = config->topics[kind];
 	}
 	return feed_new(&options, ret_feed, error);
 }

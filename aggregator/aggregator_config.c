@@ -7,7 +7,6 @@
 enum {
 	INTERVAL_MS_MIN = 10,
 	INTERVAL_MS_MAX = 60 * 1000,
-	TOPIC_SIZE_MAX = 249 - 4, /* Kafka's limit, with room for .dlq */
 	ITEM_SIZE = 64,
 };
 
@@ -201,29 +200,12 @@ static int check_own(struct aggregator_config *config, struct config_error *erro
 
 static int check_topics(struct aggregator_config *config, struct config_error *error)
 {
-	for (size_t kind = 0; kind < KIND_EVENT_COUNT; kind++) {
-		const char *name = config->topic_names[kind];
-		if (name == NULL || name[0] == '\0' || strlen(name) > TOPIC_SIZE_MAX) {
-			return config_fail(error, "[aggregator] topic.%s has 1 to %d characters",
-				kind_name((enum kind)kind), TOPIC_SIZE_MAX);
-		}
-		char *dead_letters = NULL;
-		if (asprintf(&dead_letters, "%s.dlq", name) < 0) {
-			return -ENOMEM;
-		}
-		free(config->dead_letter_names[kind]);
-		config->dead_letter_names[kind] = dead_letters;
-	}
-	for (int a = 0; a < KIND_COUNT; a++) {
-		for (int b = a + 1; b < KIND_COUNT; b++) {
-			const char *name = aggregator_config_topic(config, (enum kind)a);
-			if (strcmp(name, aggregator_config_topic(config, (enum kind)b)) == 0) {
-				return config_fail(
-					error, "[aggregator] topic.*: \"%s\" is used twice", name);
-			}
-		}
-	}
-	return 0;
+	const char *const *given = (const char *const *)config->topic_names;
+	struct complaint complaint;
+
+	return topic_names_fill(given, config->topics, &complaint) == 0
+		       ? 0
+		       : config_fail(error, "[aggregator] %s", complaint.message);
 }
 
 static int check_views(struct aggregator_config *config, struct config_error *error)
@@ -265,13 +247,4 @@ void aggregator_config_deinit(struct aggregator_config *config)
 	for (size_t i = 0; i < config->view_count; i++) {
 		view_declaration_deinit(&config->views[i]);
 	}
-	for (size_t kind = 0; kind < KIND_EVENT_COUNT; kind++) {
-		free(config->dead_letter_names[kind]);
-	}
-}
-
-const char *aggregator_config_topic(const struct aggregator_config *config, enum kind kind)
-{
-	return kind_is_dead_letter(kind) ? config->dead_letter_names[(int)kind - KIND_EVENT_COUNT]
-					 : config->topic_names[kind];
 }

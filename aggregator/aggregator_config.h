@@ -2,6 +2,7 @@
 #pragma once
 #include "aggregator/pipeline.h"
 #include "aggregator/view.h"
+#include "proto/topic.h"
 #include "runtime/kafka_properties.h"
 
 struct aggregator_config {
@@ -25,7 +26,7 @@ struct aggregator_config {
 	struct view_declaration views[VIEWS_MAX]; /* as declared, or the shipped ones */
 	size_t view_count;
 	/* Filled by aggregator_config_check. */
-	char *dead_letter_names[KIND_EVENT_COUNT]; /* owned */
+	char topics[KIND_COUNT][TOPIC_NAME_SIZE];
 	bool owns_all;
 	bool owned[OWN_MAX];
 };
@@ -35,5 +36,3 @@ extern const struct config_schema aggregator_config_schema;
 /* For program_spec.validate: `target` is a struct aggregator_config. */
 int aggregator_config_check(void *target, struct config_error *error);
 void aggregator_config_deinit(struct aggregator_config *config);
-/* The topic that holds this kind; borrowed. */
-const char *aggregator_config_topic(const struct aggregator_config *config, enum kind kind);

@@ -83,22 +83,14 @@ static int check_format(struct bridge_config *config, struct config_error *error
 
 static int check_topics(struct bridge_config *config, struct config_error *error)
 {
-	const char *names[KIND_EVENT_COUNT];
-	for (size_t kind = 0; kind < KIND_EVENT_COUNT; kind++) {
-		names[kind] = config->topic_names[kind];
-		if (names[kind] == NULL || names[kind][0] == '\0') {
-			return config_fail(
-				error, "[bridge] topic.%s is empty", kind_name((enum kind)kind));
-		}
-	}
+	const char *const *given = (const char *const *)config->topic_names;
+	struct complaint complaint;
+
 	config->topics.partitions = (int32_t)config->partitions;
 	config->topics.may_create = config->create_topics;
-	if (!topics_init(&config->topics, names)) {
-		return config_fail(error,
-			"[bridge] topic.*: names must differ, their .dlq included, and have at "
-			"most 245 bytes");
-	}
-	return 0;
+	return topic_names_fill(given, config->topics.names, &complaint) == 0
+		       ? 0
+		       : config_fail(error, "[bridge] %s", complaint.message);
 }
 
 int bridge_config_check(void *target, struct config_error *error)

@@ -3,24 +3,6 @@
 #include "proto/checksum.h"
 #include <stdio.h>
 
-bool topics_init(struct topics *topics, const char *const names[KIND_EVENT_COUNT])
-{
-	static const char *const suffixes[] = {"", ".dlq"};
-	for (size_t lane = 0; lane < LANE_COUNT; lane++) {
-		int size = snprintf(topics->names[lane], TOPIC_NAME_SIZE, "%s%s",
-			names[lane % KIND_EVENT_COUNT], suffixes[lane / KIND_EVENT_COUNT]);
-		if (size <= 0 || size >= TOPIC_NAME_SIZE) {
-			return false;
-		}
-		for (size_t other = 0; other < lane; other++) {
-			if (strcmp(topics->names[lane], topics->names[other]) == 0) {
-				return false;
-			}
-		}
-	}
-	return true;
-}
-
 uint64_t topics_hash(const struct topics *topics)
 {
 	char text[LANE_COUNT * (TOPIC_NAME_SIZE + 16)];

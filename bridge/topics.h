@@ -1,9 +1,9 @@
 /* topics.h - the six topics as they should be and as they were found: what each lane may do. Pure. */
 #pragma once
+#include "proto/topic.h"
 #include "proto/wire.h"
 
 enum {
-	TOPIC_NAME_SIZE = 250, /* Kafka's limit is 249 */
 	CLUSTER_ID_SIZE = 129,
 	/* The largest record is an event as JSON: six bytes for one of its 64 KiB, in the worst case. */
 	TOPIC_MESSAGE_BYTES_MAX = 1048588,
@@ -16,8 +16,6 @@ struct topics {
 	bool may_create;
 };
 
-/* Fills the dead-letter names too. false when a name is too long or two are equal. */
-bool topics_init(struct topics *topics, const char *const names[KIND_EVENT_COUNT]);
 /* What WELCOME tells: the hash of one line `TOPIC PARTITIONS\n` per lane. */
 uint64_t topics_hash(const struct topics *topics);
 

@@ -100,7 +100,7 @@ int dlq_walk(const struct dlq_options *options,
 	size_t count = chosen ? options->topics.count : sizeof all_topics / sizeof all_topics[0];
 	for (size_t i = 0; code < 0 && i < count; i++) {
 		const char *base = chosen ? options->topics.items[i] : all_topics[i];
-		snprintf(topic, sizeof topic, "%.255s%s", base,
+		snprintf(topic, sizeof topic, "%.249s%s", base,
 			record_is_dead_letter(base) ? "" : ".dlq");
 		code = walk_topic(&walk, topic);
 	}

@@ -1,7 +1,7 @@
 /* topic_reader_kafka.h - reads one topic's records, all partitions or one, without a group and without leaving a trace
  * in Kafka. One thread. librdkafka stays behind this header. */
 #pragma once
-#include "proto/slice.h"
+#include "proto/topic.h"
 #include <stdint.h>
 
 enum {
@@ -11,7 +11,7 @@ enum {
 	TOPIC_E_UNKNOWN, /* no such topic, partition or offset; the error says which */
 };
 
-enum { TOPIC_NAME_SIZE = 256, TOPIC_HEADERS_MAX = 32 };
+enum { TOPIC_HEADERS_MAX = 32 };
 
 struct topic_reader_options {
 	const char *brokers;

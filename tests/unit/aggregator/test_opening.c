@@ -232,10 +232,9 @@ static void test_topics_have_names_of_their_own(void **state)
 {
 	struct fixture *fixture = *state;
 	assert_int_equal(configure(fixture, "", "aggregator.topic.cart=carts"), 0);
-	assert_string_equal(aggregator_config_topic(&fixture->config, KIND_CART), "carts");
-	assert_string_equal(aggregator_config_topic(&fixture->config, KIND_CART_DLQ), "carts.dlq");
-	assert_string_equal(
-		aggregator_config_topic(&fixture->config, KIND_ORDER_DLQ), "orders.dlq");
+	assert_string_equal(fixture->config.topics[KIND_CART], "carts");
+	assert_string_equal(fixture->config.topics[KIND_CART_DLQ], "carts.dlq");
+	assert_string_equal(fixture->config.topics[KIND_ORDER_DLQ], "orders.dlq");
 	assert_int_equal(configure(fixture, "", "aggregator.topic.cart=orders"), -EINVAL);
 	assert_int_equal(configure(fixture, "", "aggregator.topic.cart=orders.dlq"), -EINVAL);
 }

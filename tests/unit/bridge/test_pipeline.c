@@ -107,6 +107,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	static const char *const names[] = {"orders", "cart_events", "page_views"};
+	struct complaint complaint;
 	const struct session_start start = {
 		.peer = slice_of_text("p"), .edge = slice_of_text("uk"), .run = 7, .id = 1};
 	kept_count = 0;
@@ -114,7 +115,7 @@ static int set_up(void **state)
 	put_error = "";
 	next_number = 0;
 	topics = (struct topics){.partitions = 4};
-	topics_init(&topics, names);
+	assert_int_equal(topic_names_fill(names, topics.names, &complaint), 0);
 	tracker_init(&tracker);
 	samples_init(&samples);
 	for (int lane = 0; lane < LANE_COUNT; lane++) {

@@ -76,10 +76,11 @@ static int set_up(void **state)
 {
 	(void)state;
 	static const char *const names[] = {"orders", "cart_events", "page_views"};
+	struct complaint complaint;
 	sent_count = read_count = 0;
 	send_result = 0;
 	topics = (struct topics){.partitions = 4};
-	topics_init(&topics, names);
+	assert_int_equal(topic_names_fill(names, topics.names, &complaint), 0);
 	tracker_init(&tracker);
 	samples_init(&samples);
 	for (int lane = 0; lane < LANE_COUNT; lane++) {

@@ -78,8 +78,9 @@ static int set_up(void **state)
 {
 	(void)state;
 	static const char *const names[] = {"orders", "cart_events", "page_views"};
+	struct complaint complaint;
 	topics = (struct topics){.partitions = 4, .may_create = true};
-	topics_init(&topics, names);
+	assert_int_equal(topic_names_fill(names, topics.names, &complaint), 0);
 	delivered_count = failed_count = alone_count = lost_count = 0;
 	must_repeat = false;
 	return open_sink(rd_kafka_mock_cluster_bootstraps(cluster));

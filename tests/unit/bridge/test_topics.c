@@ -16,41 +16,19 @@ static int set_up(void **state)
 {
 	(void)state;
 	static const char *const names[] = {"orders", "cart_events", "page_views"};
+	struct complaint complaint;
 	topics = (struct topics){.partitions = 4, .may_create = true};
 	sight = (struct topics_sight){.is_reached = true, .cluster_id = "abc", .broker_count = 1};
 	for (int lane = 0; lane < LANE_COUNT; lane++) {
 		sight.topics[lane].partitions = 4;
 	}
 	words[0] = '\0';
-	return topics_init(&topics, names) ? 0 : -1;
+	return topic_names_fill(names, topics.names, &complaint);
 }
 
 static enum topic_state judge(enum kind lane)
 {
 	return topic_judge(&topics, &sight, lane, words, sizeof words);
-}
-
-static void test_every_topic_has_one_for_its_dead_letters(void **state)
-{
-	(void)state;
-	assert_string_equal(topics.names[KIND_ORDER], "orders");
-	assert_string_equal(topics.names[KIND_VIEW_DLQ], "page_views.dlq");
-}
-
-static void test_names_that_collide_are_refused(void **state)
-{
-	(void)state;
-	static const char *const same[] = {"a", "a", "b"};
-	static const char *const shadow[] = {"a", "a.dlq", "b"};
-	static const char *const empty[] = {"a", "", "b"};
-	char name[300];
-	const char *const long_name[] = {name, "a", "b"};
-	memset(name, 'x', sizeof name);
-	name[246] = '\0';
-	assert_false(topics_init(&topics, same));
-	assert_false(topics_init(&topics, shadow));
-	assert_false(topics_init(&topics, long_name));
-	assert_false(topics_init(&topics, empty));
 }
 
 static void test_the_hash_is_over_one_line_per_lane(void **state)
@@ -138,8 +116,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup(name, set_up)
-		CASE(test_every_topic_has_one_for_its_dead_letters),
-		CASE(test_names_that_collide_are_refused),
 		CASE(test_the_hash_is_over_one_line_per_lane),
 		CASE(test_a_topic_as_configured_is_well),
 		CASE(test_more_partitions_are_a_warning_and_fewer_a_refusal),

@@ -131,12 +131,13 @@ static int set_up(void **state)
 {
 	(void)state;
 	static const char *const names[] = {"orders", "cart_events", "page_views"};
+	struct complaint complaint;
 	send_result = rebuild_result = 0;
 	dropped_count = rebuilt_count = hurried_count = 0;
 	connected_ms = 0;
 	memset(sent_count, 0, sizeof sent_count);
 	topics = (struct topics){.partitions = 4};
-	topics_init(&topics, names);
+	assert_int_equal(topic_names_fill(names, topics.names, &complaint), 0);
 	tracker_init(&tracker);
 	sight = (struct topics_sight){.is_reached = true, .cluster_id = "one", .broker_count = 1};
 	for (int lane = 0; lane < LANE_COUNT; lane++) {
