@@ -147,15 +147,12 @@ void log_line(enum log_level level, const char *message, const char *fields, ...
 	pthread_mutex_unlock(&log_state.lock);
 }
 
-/* What the next character of a quoted text becomes; at most 4 bytes. */
-static size_t quote_one(const char *text, size_t size, char out[4], size_t *ret_taken)
+static size_t escape_for_log(const char *text, size_t size, char *out)
 {
 	static const char hex[] = "0123456789abcdef";
 	unsigned char byte = (unsigned char)*text;
-	size_t step = text_sequence_size(text, size);
 
-	*ret_taken = step == 0 ? 1 : step;
-	if (step == 0 || byte < 0x20 || byte == 0x7f) {
+	if (size == 0 || byte < 0x20 || byte == 0x7f) {
 		memcpy(out, (char[]){'\\', 'x', hex[byte >> 4], hex[byte & 15]}, 4);
 		return 4;
 	}
@@ -163,35 +160,16 @@ static size_t quote_one(const char *text, size_t size, char out[4], size_t *ret_
 		memcpy(out, (char[]){'\\', (char)byte}, 2);
 		return 2;
 	}
-	memcpy(out, text, step);
-	return step;
+	memcpy(out, text, size);
+	return size;
 }
 
 const char *log_quote(const void *text, unsigned long size, char *out, unsigned long out_size)
 {
-	const char *at = text;
-	size_t used = 0;
-
-	if (out_size < 3) {
-		if (out_size > 0) {
-			out[0] = '\0';
-		}
-		return out;
+	if (out_size >= sizeof "\"\"") {
+		text_quote(out, out_size, text, size, escape_for_log);
+	} else if (out_size > 0) {
+		out[0] = '\0';
 	}
-	out[used++] = '"';
-	while (size > 0) {
-		char piece[4];
-		size_t taken = 0;
-		size_t piece_size = quote_one(at, size, piece, &taken);
-		if (used + piece_size + 2 > out_size) {
-			break;
-		}
-		memcpy(out + used, piece, piece_size);
-		used += piece_size;
-		at += taken;
-		size -= taken;
-	}
-	out[used++] = '"';
-	out[used] = '\0';
 	return out;
 }

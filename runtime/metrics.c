@@ -344,13 +344,9 @@ void metrics_render(struct metrics *metrics, FILE *out)
 	}
 }
 
-/* What the next character of a label's value becomes; at most 4 bytes. */
-static size_t escape_one(const char *text, size_t size, char out[4], size_t *ret_taken)
+static size_t escape_for_label(const char *text, size_t size, char *out)
 {
-	size_t step = text_sequence_size(text, size);
-
-	*ret_taken = step == 0 ? 1 : step;
-	if (step == 0 || (step == 1 && (unsigned char)*text < 0x20 && *text != '\n')) {
+	if (size == 0 || (size == 1 && (unsigned char)*text < 0x20 && *text != '\n')) {
 		out[0] = '?';
 		return 1;
 	}
@@ -359,36 +355,22 @@ static size_t escape_one(const char *text, size_t size, char out[4], size_t *ret
 		out[1] = *text == '\n' ? 'n' : *text;
 		return 2;
 	}
-	memcpy(out, text, step);
-	return step;
+	memcpy(out, text, size);
+	return size;
 }
 
 int metrics_label(
 	char *out, unsigned long size, const char *key, const void *value, unsigned long value_size)
 {
-	const char *at = value;
-	size_t used = strlen(key) + 2;
+	size_t used = strlen(key) + 1;
 
-	if (used + 2 > size) {
+	if (used + sizeof "\"\"" > size) {
 		if (size > 0) {
 			out[0] = '\0';
 		}
 		return 0;
 	}
-	snprintf(out, size, "%s=\"", key);
-	while (value_size > 0) {
-		char piece[4];
-		size_t taken = 0;
-		size_t piece_size = escape_one(at, value_size, piece, &taken);
-		if (used + piece_size + 2 > size) {
-			break;
-		}
-		memcpy(out + used, piece, piece_size);
-		used += piece_size;
-		at += taken;
-		value_size -= taken;
-	}
-	out[used++] = '"';
-	out[used] = '\0';
-	return (int)used;
+	snprintf(out, size, "%s=", key);
+	return (int)(used +
+		     text_quote(out + used, size - used, value, value_size, escape_for_label));
 }

@@ -1,4 +1,5 @@
 #include "runtime/text.h"
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -48,6 +49,31 @@ size_t text_sequence_size(const void *bytes, size_t size)
 		return 0;
 	}
 	return promised;
+}
+
+size_t text_quote(char *out, size_t out_size, const void *text, size_t size, text_escape_fn escape)
+{
+	const char *at = text;
+	size_t used = 0;
+
+	assert(out_size >= sizeof "\"\"");
+	out[used++] = '"';
+	while (size > 0) {
+		char piece[TEXT_PIECE_SIZE];
+		size_t sequence_size = text_sequence_size(at, size);
+		size_t piece_size = escape(at, sequence_size, piece);
+		size_t taken = sequence_size == 0 ? 1 : sequence_size;
+		if (used + piece_size + sizeof "\"" > out_size) {
+			break;
+		}
+		memcpy(out + used, piece, piece_size);
+		used += piece_size;
+		at += taken;
+		size -= taken;
+	}
+	out[used++] = '"';
+	out[used] = '\0';
+	return used;
 }
 
 void text_write_json(FILE *out, const char *text)
