@@ -51,6 +51,7 @@ class Mosquitto:
             yield f"cafile {tls.authority}"
             yield f"certfile {tls.certificate}"
             yield f"keyfile {tls.key}"
+            yield f"require_certificate {'true' if tls.clients else 'false'}"
             yield "allow_anonymous true"
 
     @property
@@ -117,9 +118,10 @@ class Mosquitto:
 
 class Certificates:
     """An authority, and a server's certificate for 127.0.0.1 and localhost, made by openssl in `folder`. `names` is the
-    subjectAltName; `days` < 0: it has expired."""
+    subjectAltName; `days` < 0: it has expired. With `clients` the broker demands a certificate: client() makes one."""
 
-    def __init__(self, folder, names="IP:127.0.0.1,DNS:localhost", days=2):
+    def __init__(self, folder, names="IP:127.0.0.1,DNS:localhost", days=2, clients=False):
+        self.clients = clients
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.authority, self.authority_key = self.folder / "ca.pem", self.folder / "ca.key"
@@ -130,11 +132,19 @@ class Certificates:
 
     def issue(self, names, days=2):
         """Another certificate for the same key's place: what a reload or restart of the broker then shows."""
-        request, extensions = self.folder / "server.csr", self.folder / "server.ext"
-        extensions.write_text(f"subjectAltName={names}\n")
-        self.openssl("req", *NEW_KEY, "-keyout", self.key, "-out", request, "-subj", "/CN=till test broker")
+        self.sign("server", "till test broker", f"subjectAltName={names}", days)
+
+    def client(self, name="till"):
+        """(certificate, key) of a client."""
+        self.sign("client", name, "extendedKeyUsage=clientAuth", 2)
+        return self.folder / "client.pem", self.folder / "client.key"
+
+    def sign(self, file, subject, extension, days):
+        request, extensions = self.folder / f"{file}.csr", self.folder / f"{file}.ext"
+        extensions.write_text(extension + "\n")
+        self.openssl("req", *NEW_KEY, "-keyout", self.folder / f"{file}.key", "-out", request, "-subj", f"/CN={subject}")
         self.openssl("x509", "-req", "-in", request, "-CA", self.authority, "-CAkey", self.authority_key,
-                     "-CAcreateserial", "-days", str(days), "-extfile", extensions, "-out", self.certificate)
+                     "-CAcreateserial", "-days", str(days), "-extfile", extensions, "-out", self.folder / f"{file}.pem")
 
     @staticmethod
     def openssl(*arguments):
