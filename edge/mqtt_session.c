@@ -158,7 +158,6 @@ void mqtt_session_connected(struct mqtt_session *session, int64_t now_ms)
 	session->connection = (struct mqtt_connection){
 		.packet_size_max = UINT32_MAX,
 		.keep_alive_ms = session->options.keep_alive_s * INT64_C(1000),
-		.quota = session->options.receive_maximum,
 		.owed_since_ms = now_ms,
 		.connack_owed = true,
 		.sent_ms = now_ms,
@@ -390,11 +389,6 @@ static void put_ack(struct mqtt_session *session, const struct mqtt_flight_entry
 	counts->pubacks += entry->ack == MQTT_PUBACK;
 	counts->pubrecs += entry->ack == MQTT_PUBREC;
 	counts->pubcomps += entry->ack == MQTT_PUBCOMP;
-	/* As the broker's own count goes: PUBACK and PUBCOMP give a message back. */
-	if (entry->ack != MQTT_PUBREC &&
-		session->connection.quota < session->options.receive_maximum) {
-		session->connection.quota++;
-	}
 }
 
 static void put_acks(struct mqtt_session *session)

@@ -89,7 +89,7 @@ enum mqtt_end {
 	MQTT_END_DISCONNECT, /* the broker's DISCONNECT: `reason` */
 	MQTT_END_SILENCE, /* an answer was owed for MQTT_ANSWER_MS */
 	MQTT_END_MALFORMED, /* the broker sent what is no MQTT: `error` */
-	MQTT_END_PROTOCOL, /* MQTT, but not now: a packet out of place, or more than the receive maximum */
+	MQTT_END_PROTOCOL, /* MQTT, but not now: a packet out of place */
 	MQTT_END_NOT_KEPT, /* the spool could not keep what it had taken */
 	MQTT_END_STOPPED,
 };
@@ -119,7 +119,7 @@ struct mqtt_session_options {
 	enum mqtt_retained retained;
 	uint32_t session_expiry_s; /* MQTT 5; MQTT_NEVER_EXPIRES unless configured */
 	uint16_t keep_alive_s; /* MQTT_KEEP_ALIVE_S_MIN … MAX */
-	uint16_t receive_maximum; /* 1 … MQTT_RECEIVE_MAXIMUM_MAX */
+	uint16_t receive_maximum; /* 1 … MQTT_RECEIVE_MAXIMUM_MAX; asked for, not enforced */
 	size_t packet_size_max; /* MQTT_PACKET_SIZE_LEAST … MQTT_PACKET_SIZE_MAX; larger ones become dead letters */
 	size_t pending_size_max;
 	uint64_t random; /* 64 random bits: they spread the reconnects of a chain's stores */

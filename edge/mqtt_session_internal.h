@@ -48,7 +48,6 @@ struct mqtt_connection {
 	uint32_t packet_size_max; /* that the broker takes */
 	uint32_t session_expiry_s; /* that the broker grants */
 	int64_t keep_alive_ms;
-	uint32_t quota; /* PUBLISHes of QoS 1 and 2 that may still come: MQTT 5's receive maximum */
 	bool told_retained, told_reused;
 	/* deadlines */
 	int64_t owed_since_ms; /* of what is owed, the oldest */

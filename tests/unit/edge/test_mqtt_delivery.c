@@ -245,52 +245,21 @@ static void test_the_link_is_kept_while_nothing_is_read(void **state)
 	assert_int_equal(world_look(&world).end, MQTT_END_SILENCE);
 }
 
-static void test_more_than_the_receive_maximum_is_a_protocol_error(void **state)
+/* mosquitto 2.0 counts a message of QoS 2 as done at PUBREC: ended for that, the connection would end so again and again. */
+static void test_more_than_the_receive_maximum_is_taken_all_the_same(void **state)
 {
 	(void)state;
-	world.options.receive_maximum = 2;
+	world.options.receive_maximum = 1;
 	come_up();
-	world_hear(&world, "32 07 00 01 61 00 05 00 78 32 07 00 01 61 00 06 00 78");
+	world_hear(&world, "34 07 00 01 61 00 05 00 78 34 07 00 01 61 00 06 00 78");
 	uint64_t number = world_take(&world);
 	world_take(&world);
 	durable(number);
-	world_hear(&world, "32 07 00 01 61 00 07 00 78"); /* one was acknowledged */
-	world_take(&world);
-	world_expect(&world, MQTT_ORDER_WAIT);
-	buffer_clear(&world.sent);
-	world_hear(&world, "32 07 00 01 61 00 08 00 78");
-	world_expect(&world, MQTT_ORDER_CLOSE);
-	world_sent(&world, "e0 01 93");
-	assert_int_equal(world_look(&world).end, MQTT_END_PROTOCOL);
-}
-
-static void test_a_message_of_qos_2_is_in_flight_until_pubcomp(void **state)
-{
-	(void)state;
-	world.options.receive_maximum = 1;
-	come_up();
-	world_hear(&world, PUBLISH_5);
-	durable(world_take(&world));
 	world_sent(&world, "50 02 00 05");
-	world_hear(&world, "62 02 00 05");
-	world_expect(&world, MQTT_ORDER_RELEASE);
-	uint64_t number = world.order.number;
-	assert_int_equal(mqtt_session_taken(world.session), 0);
+	world_hear(&world, "32 07 00 01 61 00 07 00 78");
+	world_take(&world);
 	world_expect(&world, MQTT_ORDER_WAIT);
-	durable(number);
-	world_sent(&world, "70 02 00 05");
-	world_hear(&world, PUBLISH_5_OTHER);
-	world_take(&world);
-}
-
-static void test_3_1_1_knows_no_receive_maximum(void **state)
-{
-	(void)state;
-	world.options.receive_maximum = 1;
-	come_up_old();
-	world_hear(&world, "32 06 00 01 61 00 05 78 32 06 00 01 61 00 06 78");
-	world_take(&world);
-	world_take(&world);
+	assert_int_equal(world_look(&world).state, MQTT_UP);
 }
 
 /* ---- QoS 2 */
@@ -757,9 +726,7 @@ int main(void)
 		UNIT(test_one_message_may_always_be_taken),
 		UNIT(test_undurable_messages_are_bounded_in_number),
 		UNIT(test_the_link_is_kept_while_nothing_is_read),
-		UNIT(test_more_than_the_receive_maximum_is_a_protocol_error),
-		UNIT(test_a_message_of_qos_2_is_in_flight_until_pubcomp),
-		UNIT(test_3_1_1_knows_no_receive_maximum),
+		UNIT(test_more_than_the_receive_maximum_is_taken_all_the_same),
 		UNIT(test_qos_2_goes_its_four_ways),
 		UNIT(test_a_repeat_is_answered_and_not_delivered),
 		UNIT(test_a_repeat_waits_until_the_original_is_durable),
