@@ -504,6 +504,11 @@ int courier_tick(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms)
 	return r;
 }
 
+void courier_hurry(struct courier *courier)
+{
+	sender_set_gather(&courier->sender, 0);
+}
+
 void courier_stop(struct courier *courier, int64_t now_ms)
 {
 	sender_stop(&courier->sender, now_ms);

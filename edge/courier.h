@@ -35,6 +35,8 @@ int courier_new(const struct courier_options *options, struct courier **ret_cour
 struct courier *courier_free(struct courier *courier);
 /* 0 or a negative errno that ends the program. */
 int courier_tick(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms);
+/* What waits for company waits no longer. */
+void courier_hurry(struct courier *courier);
 /* BYE, then no more. */
 void courier_stop(struct courier *courier, int64_t now_ms);
 

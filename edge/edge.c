@@ -186,6 +186,7 @@ static int on_terminate(void *owner)
 		"drain_ms=%lld", (long long)edge->config->drain_ms);
 	desk_close(edge->desk);
 	sources_stop(edge->sources);
+	courier_hurry(edge->courier);
 	edge->phase = EDGE_DRAINING;
 	edge->phase_until_ms = loop_now_ms(edge->loop) + edge->config->drain_ms;
 	return 0;

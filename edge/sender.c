@@ -578,7 +578,7 @@ void sender_sent(struct sender *sender, const struct sender_order *order,
 	range->is_small = order->age == BACKLOG_LIVE && sent->bytes < sender->batch_size_max / 2;
 	lane->small_in_flight += range->is_small;
 	if (order->age == BACKLOG_LIVE) {
-		lane->gather_until_ms = range->is_small ? now_ms + sender->gather_ms : now_ms;
+		lane->small_left_ms = range->is_small ? now_ms : now_ms - sender->gather_ms;
 	}
 	lane->unacked_bytes += sent->bytes;
 	lane->unacked_events += sent->count;

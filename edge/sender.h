@@ -77,7 +77,7 @@ struct sender_lane {
 	uint32_t in_flight;
 	uint32_t small_in_flight; /* of these, the live ones that were less than half full */
 	int64_t resume_at_ms; /* a NACK's back-off */
-	int64_t gather_until_ms; /* what is live waits for company */
+	int64_t small_left_ms; /* when a small batch of live blocks left, unless a full one did since */
 	bool starved[BACKLOG_AGES]; /* the next block is larger than the credit left */
 	bool waiting; /* STATE: the bridge waits for Kafka */
 };
@@ -163,7 +163,8 @@ void sender_set_cluster(
 void sender_set_codecs(struct sender *sender, uint32_t codecs);
 /* drain_rate: bytes of events a second; 0: no bound. live_first is off until this is called. */
 void sender_set_manners(struct sender *sender, bool live_first, int64_t drain_rate, int64_t now_ms);
-/* For so long after a small batch of live blocks, what comes waits for more; 0 (also until this is called): not. */
+/* For so long after a small batch of live blocks, what comes waits for more; 0 (also until this is called): not. May
+ * change at any time. */
 void sender_set_gather(struct sender *sender, int64_t gather_ms);
 /* What an earlier process left: before the first step. */
 void sender_inherit(struct sender *sender, enum kind lane, uint64_t end, uint64_t events);

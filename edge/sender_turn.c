@@ -72,7 +72,7 @@ static int64_t pause_of(const struct sender *sender, const struct sender_lane *l
 	if (age == BACKLOG_OLD) {
 		own_ms = throttle_wait_ms(&sender->throttle, now_ms);
 	} else if (!next->sent) {
-		own_ms = lane->gather_until_ms - now_ms;
+		own_ms = lane->small_left_ms + sender->gather_ms - now_ms;
 	}
 	return own_ms > nack_ms ? own_ms : nack_ms;
 }

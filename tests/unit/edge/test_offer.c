@@ -242,6 +242,22 @@ static void test_after_a_small_batch_what_comes_waits_for_company(void **state)
 	assert_true(bench->order.last >= 5);
 }
 
+/* An edge that stops has no time for it. */
+static void test_what_waits_for_company_leaves_when_there_is_no_more_to_come(void **state)
+{
+	struct bench *bench = *state;
+
+	sender_set_gather(&bench->sender, 5000);
+	commit(bench, KIND_ORDER, 1);
+	offered_to(bench, 0);
+	hear_welcome(bench, CODEC_NONE);
+	read_block(bench, 0, BATCH);
+	commit(bench, KIND_ORDER, 2);
+	assert_int_equal(step(bench), SENDER_WAIT);
+	sender_set_gather(&bench->sender, 0);
+	read_block(bench, 1, BATCH);
+}
+
 static void test_after_a_full_batch_nothing_waits(void **state)
 {
 	struct bench *bench = *state;
@@ -309,6 +325,7 @@ int main(void)
 		OFFERING(test_full_batches_follow_each_other),
 		OFFERING(test_nothing_gathers_without_a_codec),
 		OFFERING(test_after_a_small_batch_what_comes_waits_for_company),
+		OFFERING(test_what_waits_for_company_leaves_when_there_is_no_more_to_come),
 		OFFERING(test_after_a_full_batch_nothing_waits),
 		OFFERING(test_what_comes_back_does_not_wait_for_company),
 		OFFERING(test_what_came_back_does_not_wait_to_gather),
