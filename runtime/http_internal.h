@@ -68,6 +68,7 @@ struct http_server {
 	unsigned connection_count; /* after the last run */
 	bool has_resumed; /* connections that libmicrohttpd has not looked at since */
 	bool is_quiescing;
+	bool is_ending; /* `handle` is called no more */
 	struct http_server_counts counts;
 	char address[LISTENER_ADDRESS_SIZE];
 };
@@ -102,7 +103,7 @@ struct request_step {
 /* MHD_YES to go on, MHD_NO to end the connection. */
 int request_step(struct connection *connection, const struct request_step *step, void **request);
 void request_free(struct http_request *request, bool is_answered);
-/* Drops all that wait for their handlers. */
+/* Drops all that wait for their handlers, and those that come from now on. */
 void requests_drop(struct http_server *server);
 /* 408 where a body is being sent. false: there is no request, or it is whole. */
 bool request_expire(struct http_request *request);

@@ -362,7 +362,9 @@ static enum MHD_Result finish(struct http_request *request)
 	if (!request->is_whole) {
 		request->is_whole = true;
 		connection_rest(request->connection);
-		if (!answer_is_set(&request->answer)) {
+		if (request->connection->server->is_ending) {
+			request->is_dropped = true;
+		} else if (!answer_is_set(&request->answer)) {
 			request->route->handle(request->route->owner, request);
 		}
 	}
@@ -411,6 +413,7 @@ void requests_drop(struct http_server *server)
 {
 	struct connection *connection;
 
+	server->is_ending = true;
 	LIST_FOREACH(connection, &server->connections, siblings)
 	{
 		struct http_request *request = connection->request;

@@ -147,6 +147,25 @@ static void refuse_in_json(void *owner, unsigned status, const char *words, FILE
 	fprintf(out, "{\"status\":%u,\"words\":\"%s\"}", status, words);
 }
 
+/* Its bytes are there, and nobody has looked at them. Whom would its handler belong to? */
+static void test_a_request_that_comes_in_while_the_server_ends_meets_no_handler(void **state)
+{
+	struct bench *bench = *state;
+	static const char request[] = "POST /keep HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+
+	say(dial(bench, 0), request);
+	run(bench);
+	assert_int_equal(bench->kept_count, 1);
+	struct client *late = dial(bench, 1);
+	say(late, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na");
+	expect(late, "\r\n\r\na");
+	say(late, request);
+	bench->server = http_server_free(bench->server);
+	assert_int_equal(bench->kept_count, 1);
+	expect_end(late);
+	assert_string_equal(late->reply, "");
+}
+
 static void test_refusals_may_be_written_otherwise(void **state)
 {
 	struct bench *bench = *state;
@@ -228,6 +247,7 @@ int main(void)
 		SERVER_TEST(test_other_paths_and_methods_are_refused),
 		SERVER_TEST(test_a_server_that_ends_says_so),
 		SERVER_TEST(test_requests_that_nobody_answers_end_with_the_server),
+		SERVER_TEST(test_a_request_that_comes_in_while_the_server_ends_meets_no_handler),
 		SERVER_TEST(test_refusals_may_be_written_otherwise),
 		SERVER_TEST(test_what_can_not_be_opened_is_named),
 		SERVER_TEST(test_files_that_hold_no_certificate_are_named),
