@@ -17,7 +17,9 @@ struct port {
 	struct intake_counts counts; /* of what was told */
 	struct intake_counts group; /* of what waits for its commit */
 	int64_t wanted_ms; /* when it last had something */
+	uint64_t starved_round; /* since when it goes away empty-handed; 0: it does not */
 	/* of this round */
+	bool asked_in_vain;
 	size_t bytes;
 	uint64_t events;
 	uint32_t frames;
@@ -55,6 +57,8 @@ struct desk {
 	struct port *ports[DESK_PORTS_MAX];
 	size_t port_count;
 	size_t busy_ports; /* in the last DESK_IDLE_MS */
+	uint64_t round; /* from 1 */
+	uint64_t starved_round; /* of those that starve longest: it is their turn; 0: nobody does */
 	int64_t now_ms; /* of the last round */
 	struct metric *commit_seconds;
 };
@@ -79,6 +83,7 @@ int desk_new(const struct desk_options *options, struct desk **ret_desk)
 		return -ENOMEM;
 	}
 	desk->spool = options->spool;
+	desk->round = 1;
 	desk->sync_interval_ms = options->sync_interval_ms;
 	desk->commit_seconds = options->commit_seconds;
 	buffer_init(&desk->replies, REPLIES_SIZE_MAX);
@@ -202,7 +207,10 @@ bool port_takes_more(struct port *port)
 				port->frames >= DESK_SHARED_FRAMES / busy)) {
 		return false;
 	}
-	return desk_takes_more(desk);
+	bool is_its_turn = desk->starved_round == 0 || port->starved_round == desk->starved_round;
+	bool takes_more = is_its_turn && desk_takes_more(desk);
+	port->asked_in_vain = port->asked_in_vain || (!takes_more && port->frames == 0);
+	return takes_more;
 }
 
 static struct intake_counts *counts_of_group(struct port *port)
@@ -310,13 +318,33 @@ static void tell(struct desk *desk, struct pending *pending)
 	pending->port->acknowledge(pending->port->owner, pending->ticket, &pending->result);
 }
 
+/* One frame may be as large as a round: whoever found no room behind such a one has the next round before it. */
+static void note_starving(struct desk *desk)
+{
+	desk->starved_round = 0;
+	for (size_t i = 0; i < desk->port_count; i++) {
+		struct port *port = desk->ports[i];
+		bool starves = port->asked_in_vain && port->frames == 0;
+		if (!starves || port->starved_round == 0) {
+			port->starved_round = starves ? desk->round : 0;
+		}
+		if (starves &&
+			(desk->starved_round == 0 || port->starved_round < desk->starved_round)) {
+			desk->starved_round = port->starved_round;
+		}
+	}
+	desk->round++;
+}
+
 static void begin_round(struct desk *desk)
 {
+	note_starving(desk);
 	desk->pending_count = 0;
 	desk->round_bytes = 0;
 	buffer_clear(&desk->replies);
 	for (size_t i = 0; i < desk->port_count; i++) {
 		struct port *port = desk->ports[i];
+		port->asked_in_vain = false;
 		port->bytes = 0;
 		port->events = 0;
 		port->frames = 0;
@@ -559,6 +587,16 @@ int desk_round(struct desk *desk, int64_t now_ms, int64_t wall_ms, int64_t *ret_
 		*ret_wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
 	}
 	return r;
+}
+
+bool desk_is_wanted(const struct desk *desk)
+{
+	bool wanted = desk->pending_count > 0;
+
+	for (size_t i = 0; i < desk->port_count; i++) {
+		wanted = wanted || desk->ports[i]->asked_in_vain;
+	}
+	return wanted;
 }
 
 int desk_flush(struct desk *desk, int64_t now_ms, int64_t wall_ms)

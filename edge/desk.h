@@ -2,7 +2,7 @@
  * is one group: what came in while the last commit ran. Acknowledged blocks are deleted by the same commits.
  *
  * When several ports want it, a round is short and divided among them, so that one that is flooded adds little to the
- * others' latency.
+ * others' latency. Where one frame fills a round, ports take turns.
  *
  * sync = always: an outcome is told after its commit. Otherwise at once, with "durable":false, and the draft is
  * committed each interval. One thread. */
@@ -74,6 +74,8 @@ void port_count(const struct port *port, struct intake_counts *ret_counts);
 /* Commits if it is time, then acknowledges all whose outcome is known. 0 or a negative errno: then nobody knows
  * what is on disk, and the program must end. */
 int desk_round(struct desk *desk, int64_t now_ms, int64_t wall_ms, int64_t *ret_wait_ms);
+/* Something was handed in since, or found no room: the next round should not be waited for. */
+bool desk_is_wanted(const struct desk *desk);
 /* Everything now, whatever the interval: before the end. */
 int desk_flush(struct desk *desk, int64_t now_ms, int64_t wall_ms);
 

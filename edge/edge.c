@@ -256,6 +256,9 @@ static int on_tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 	if (r == 0) {
 		r = sources_poll(edge->sources, now_ms, wall_ms, &wait_ms);
 	}
+	if (desk_is_wanted(edge->desk)) {
+		wait_ms = 0;
+	}
 	if (r == 0) {
 		r = measure(edge, now_ms);
 	}

@@ -556,6 +556,58 @@ static void test_a_flooded_port_leaves_the_others_their_share(void **state)
 	check_books(bench);
 }
 
+/* Who is asked first in each round must not have all of it. */
+static void test_ports_whose_frames_fill_a_round_take_turns(void **state)
+{
+	enum { PORTS = 5, ROUNDS = 20 };
+	static struct source_mark marks[DESK_ROUND_MARKS];
+	struct bench *bench = *state;
+	struct submission submission = {.marks = marks, .mark_count = DESK_ROUND_MARKS};
+	struct port *ports[PORTS];
+	int served[PORTS] = {0};
+
+	open_desk(bench, 0);
+	for (int i = 0; i < PORTS; i++) {
+		ports[i] = open_port(bench, "many");
+	}
+	for (int i = 0; i < DESK_ROUND_MARKS; i++) {
+		marks[i].key = slice_of_text("x");
+	}
+	for (int i = 0; i < ROUNDS * PORTS; i++) {
+		if (port_takes_more(ports[i % PORTS])) {
+			assert_int_equal(port_submit(ports[i % PORTS], &submission, WALL_MS), 0);
+			served[i % PORTS]++;
+		}
+		if (i % PORTS == PORTS - 1) {
+			assert_true(desk_is_wanted(bench->desk));
+			round_of(bench);
+			assert_false(desk_is_wanted(bench->desk));
+		}
+	}
+	for (int i = 0; i < PORTS; i++) {
+		assert_in_range(served[i], ROUNDS / PORTS - 1, ROUNDS / PORTS + 1);
+	}
+}
+
+static void test_a_port_that_does_not_come_back_has_no_turn(void **state)
+{
+	static struct source_mark marks[DESK_ROUND_MARKS];
+	struct bench *bench = *state;
+	struct submission submission = {.marks = marks, .mark_count = DESK_ROUND_MARKS};
+
+	open_desk(bench, 0);
+	struct port *gone = open_port(bench, "gone");
+	for (int i = 0; i < DESK_ROUND_MARKS; i++) {
+		marks[i].key = slice_of_text("x");
+	}
+	assert_int_equal(port_submit(bench->port, &submission, WALL_MS), 0);
+	assert_false(port_takes_more(gone));
+	round_of(bench);
+	assert_false(port_takes_more(bench->port)); /* it is the other's turn */
+	round_of(bench);
+	assert_true(port_takes_more(bench->port));
+}
+
 static void test_each_port_has_books_of_its_own(void **state)
 {
 	struct bench *bench = *state;
@@ -741,6 +793,8 @@ int main(void)
 		BENCH_TEST(test_a_new_run_begins_between_two_groups),
 		BENCH_TEST(test_one_port_alone_has_the_whole_round),
 		BENCH_TEST(test_a_flooded_port_leaves_the_others_their_share),
+		BENCH_TEST(test_ports_whose_frames_fill_a_round_take_turns),
+		BENCH_TEST(test_a_port_that_does_not_come_back_has_no_turn),
 		BENCH_TEST(test_each_port_has_books_of_its_own),
 		BENCH_TEST(test_marks_outlive_a_restart_and_belong_to_their_source),
 		BENCH_TEST(test_marks_of_a_group_without_room_are_not_kept),
