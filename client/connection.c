@@ -25,8 +25,8 @@ static void close_socket(struct connection *connection)
 	if (connection->socket != NULL) {
 		loop_remove_socket(connection->options.loop, connection->socket);
 	}
+	connection->socket = socket_free(connection->socket); /* before its monitor */
 	connection->monitor = socket_free(connection->monitor);
-	connection->socket = socket_free(connection->socket);
 	connection->up = false;
 }
 

@@ -50,8 +50,8 @@ void link_close(struct link *link)
 {
 	loop_remove_socket(link->options.loop, link->monitor);
 	loop_remove_socket(link->options.loop, link->socket);
+	link->socket = socket_free(link->socket); /* before its monitor */
 	link->monitor = socket_free(link->monitor);
-	link->socket = socket_free(link->socket);
 	link->generation++;
 }
 

@@ -79,7 +79,8 @@ enum socket_event {
 	SOCKET_CONNECT_FAILED, /* one attempt: refused, or no answer */
 	SOCKET_ACCEPTED /* a peer's TCP or ipc connection, before its handshake */
 };
-int socket_monitor(
-	struct socket *socket, struct socket **ret_monitor); /* free it before the socket */
+/* Free the monitor after the socket: libzmq's I/O thread waits for a reader of its events, and holds a lock meanwhile that
+ * closing the socket needs. */
+int socket_monitor(struct socket *socket, struct socket **ret_monitor);
 int socket_monitor_next(
 	struct socket *monitor, enum socket_event *ret_event); /* 0 or SOCKET_E_AGAIN */

@@ -309,9 +309,10 @@ static void test_a_monitor_tells_of_connection_and_disconnection(void **state)
 	expect_event(bench, server_monitor, SOCKET_ACCEPTED);
 	expect_event(bench, server_monitor, SOCKET_CONNECTED);
 	expect_event(bench, monitor, SOCKET_CONNECTED);
-	server_monitor = socket_free(server_monitor);
 	bench->server = socket_free(bench->server);
+	server_monitor = socket_free(server_monitor);
 	expect_event(bench, monitor, SOCKET_DISCONNECTED);
+	bench->client = socket_free(bench->client);
 	socket_free(monitor);
 }
 
@@ -404,6 +405,7 @@ static void test_without_a_handler_nobody_gets_in(void **state)
 	connect_curve_client(bench);
 	expect_event(bench, monitor, SOCKET_ACCEPTED);
 	expect_event(bench, monitor, SOCKET_HANDSHAKE_FAILED);
+	bench->server = socket_free(bench->server);
 	socket_free(monitor);
 }
 
