@@ -4,6 +4,7 @@
 #include "edge/source_push.h"
 #include "edge/source_router.h"
 #include "edge/sources.h"
+#include "edge/upkeep.h"
 #include "proto/timestamp.h"
 #include "proto/zone.h"
 #include "runtime/clock.h"
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 
 enum {
-	MEASURE_MS = 1000,
+	WAIT_MS_MAX = 1000,
 	RUN_MS = 24 * 60 * 60 *
 		 1000, /* a run is never older: a clone of the machine is told apart within a day */
 	/* Between the last reply and the end: with linger 0 a socket that is closed at once sends nothing any more. */
@@ -44,7 +45,7 @@ struct edge {
 	struct courier *courier;
 	enum edge_phase phase;
 	int64_t phase_until_ms;
-	int64_t measure_at_ms;
+	struct upkeep upkeep;
 	int64_t new_run_at_ms;
 	uint64_t conflicts; /* of the run: seen so far */
 };
@@ -103,6 +104,23 @@ static void write_link_state(const struct edge *edge, FILE *out)
 	fprintf(out, "buffering, bridge unreachable since %s\n", since);
 }
 
+/* A bridge takes events, and Kafka takes them from it. */
+static bool events_flow(const struct edge *edge)
+{
+	const struct sender *sender = courier_sender(edge->courier);
+	return sender->state == SENDER_IN_SESSION && sender_stuck_since_ms(sender) < 0;
+}
+
+static void write_forecast(const struct edge *edge, FILE *out)
+{
+	char words[UPKEEP_WORDS_SIZE];
+
+	upkeep_forecast_words(&edge->upkeep, words);
+	if (!events_flow(edge) && words[0] != '\0') {
+		fprintf(out, "%s\n", words);
+	}
+}
+
 static int on_ready_asked(void *owner, FILE *out)
 {
 	const struct edge *edge = owner;
@@ -113,6 +131,7 @@ static int on_ready_asked(void *owner, FILE *out)
 		return 0;
 	}
 	write_link_state(edge, out);
+	write_forecast(edge, out);
 	sources_describe(edge->sources, out);
 	return 1;
 }
@@ -121,6 +140,7 @@ static void on_collect(void *owner)
 {
 	struct edge *edge = owner;
 	edge_metrics_collect(edge->set, edge->desk, edge->spool, edge->courier, clock_wall_ms());
+	edge_metrics_collect_upkeep(edge->set, &edge->upkeep);
 	sources_collect(edge->sources);
 }
 
@@ -227,15 +247,6 @@ static int advance_end(struct edge *edge, int64_t now_ms, int64_t *wait_ms)
 	return 0;
 }
 
-static int measure(struct edge *edge, int64_t now_ms)
-{
-	if (now_ms < edge->measure_at_ms) {
-		return 0;
-	}
-	edge->measure_at_ms = now_ms + MEASURE_MS;
-	return spool_measure(edge->spool);
-}
-
 static void shorten(int64_t *wait_ms, int64_t other_ms)
 {
 	if (other_ms < *wait_ms) {
@@ -248,8 +259,8 @@ static int on_tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	struct edge *edge = owner;
 	int64_t wall_ms = clock_wall_ms();
-	int64_t wait_ms = MEASURE_MS;
-	int64_t other_ms = MEASURE_MS;
+	int64_t wait_ms = WAIT_MS_MAX;
+	int64_t other_ms = WAIT_MS_MAX;
 
 	int r = desk_round(edge->desk, now_ms, wall_ms, &other_ms);
 	shorten(&wait_ms, other_ms);
@@ -260,7 +271,7 @@ static int on_tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 		wait_ms = 0;
 	}
 	if (r == 0) {
-		r = measure(edge, now_ms);
+		r = upkeep_tick(&edge->upkeep, events_flow(edge), now_ms);
 	}
 	if (r == 0) {
 		renew_run(edge, now_ms);
@@ -303,7 +314,9 @@ static int make_spool(struct edge *edge, struct spool_error *error)
 	for (int i = 0; i < KIND_COUNT; i++) {
 		options.share_percent[i] = (uint32_t)config->share_percent[i];
 	}
-	return spool_new(&options, &edge->spool, error);
+	int r = spool_new(&options, &edge->spool, error);
+	edge->upkeep.spool = edge->spool;
+	return r;
 }
 
 static int make_runtime(struct edge *edge, struct spool_error *error)

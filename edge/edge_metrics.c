@@ -13,7 +13,8 @@ struct edge_metrics {
 	struct metric *refused[REASON_COUNT];
 	struct metric *spool_bytes, *spool_quota, *corrupt_blocks, *corrupt_events, *oldest;
 	struct metric *spool_events[KIND_COUNT], *unacked_events[KIND_COUNT];
-	struct metric *backlog_events[KIND_COUNT], *lane_oldest[KIND_COUNT];
+	struct metric *backlog_events[KIND_COUNT], *lane_oldest[KIND_COUNT], *lane_full[KIND_COUNT];
+	struct metric *spool_full, *spool_file, *compactions, *compactions_failed;
 	struct metric *deleted_events[KIND_COUNT], *last_seq[KIND_COUNT];
 	struct metric *commits, *sent, *resent, *acked, *unacked_batches;
 	struct metric *nacked[NACK_BUSY + 1];
@@ -65,6 +66,9 @@ static void add_lanes(struct edge_metrics *set)
 		set->lane_oldest[i] = labelled(
 			set, &(struct series){METRIC_GAUGE, "till_edge_lane_oldest_spooled_seconds",
 				     "lane", lane, "age of the oldest event on disk, by lane"});
+		set->lane_full[i] = labelled(set,
+			&(struct series){METRIC_GAUGE, "till_edge_lane_full_seconds", "lane", lane,
+				"until the lane's share is full at the present rate of growth"});
 		set->unacked_events[i] = labelled(
 			set, &(struct series){METRIC_GAUGE, "till_edge_unacked_events", "lane",
 				     lane, "events sent and not yet acknowledged"});
@@ -127,6 +131,14 @@ static void add_spool(struct edge_metrics *set)
 		"events in them, where that can be read");
 	set->oldest =
 		gauge(set, "till_edge_oldest_spooled_seconds", "age of the oldest event on disk");
+	set->spool_full = gauge(set, "till_edge_spool_full_seconds",
+		"until the spool is full at the present rate of growth; +Inf: never");
+	set->spool_file = gauge(set, "till_edge_spool_file_bytes",
+		"size of the spool's file, free pages in it included");
+	set->compactions = counter(set, "till_edge_spool_compactions_total",
+		"times that the file of a drained spool was made small again");
+	set->compactions_failed = counter(set, "till_edge_spool_compactions_failed_total",
+		"times that it could not be, and stayed as it was");
 	set->commits = counter(set, "till_edge_commits_total", "transactions written to the spool");
 	set->counters.commit_seconds = metrics_add_histogram(set->metrics,
 		"till_edge_commit_seconds", "", "how long a commit took, fsync included",
@@ -275,4 +287,15 @@ void edge_metrics_collect(struct edge_metrics *set, const struct desk *desk, str
 	collect_intake(set, desk);
 	collect_spool(set, spool, wall_ms);
 	collect_sender(set, courier);
+}
+
+void edge_metrics_collect_upkeep(struct edge_metrics *set, const struct upkeep *upkeep)
+{
+	metric_set(set->spool_full, upkeep_full_seconds(upkeep));
+	metric_set(set->spool_file, (double)spool_space(upkeep->spool).file_bytes);
+	metric_set(set->compactions, (double)upkeep->compactions);
+	metric_set(set->compactions_failed, (double)upkeep->compactions_failed);
+	for (int i = 0; i < KIND_COUNT; i++) {
+		metric_set(set->lane_full[i], upkeep_lane_full_seconds(upkeep, (enum kind)i));
+	}
 }

@@ -2,7 +2,7 @@
 #pragma once
 #include "edge/courier.h"
 #include "edge/desk.h"
-#include "edge/spool.h"
+#include "edge/upkeep.h"
 
 struct metric;
 struct metrics;
@@ -20,3 +20,4 @@ const struct edge_counters *edge_metrics_counters(const struct edge_metrics *set
 /* Sets every series that is read and not counted. */
 void edge_metrics_collect(struct edge_metrics *set, const struct desk *desk, struct spool *spool,
 	const struct courier *courier, int64_t wall_ms);
+void edge_metrics_collect_upkeep(struct edge_metrics *set, const struct upkeep *upkeep);

@@ -4,7 +4,8 @@
  *	edge.c            wiring; edge_config.c options; edge_metrics.c series
  *	sources.c         the ways in, each a source_*.c: ZeroMQ's two, and what [source.NAME] declares
  *	desk.c            commits what they hand in by groups -> intake*.c (one submission) -> draft.c (blocks)
- *	spool_*.c         what is on disk; spool_reader_lmdb.c for tools
+ *	spool_*.c         what is on disk; spool_reader_lmdb.c for tools; upkeep.c makes its file small again, and with
+ *	                  forecast.c tells when it will be full
  *	courier.c         carries out sender.c (sessions with bridges) over link.c (one connection)
  *	backlog.c         which blocks of a lane go next: live ones, and old ones within throttle.c
  */

@@ -88,5 +88,17 @@ int spool_keep_cluster(struct spool *spool, const char *cluster, uint64_t topics
 int spool_measure(struct spool *spool);
 /* The last SPOOL_E_FULL came from the map, not from the disk: only a new start, with a larger map, gets out. */
 bool spool_is_map_full(const struct spool *spool);
+/* Of the file, when it was measured last. */
+struct spool_space {
+	uint64_t file_bytes;
+	uint64_t used_bytes; /* without LMDB's list of free pages */
+	uint64_t
+		disk_room_bytes; /* what the disk has above its reserve, free pages of the file counted in */
+};
+struct spool_space spool_space(const struct spool *spool);
+/* Copies what is in use into a new file, which takes the place of the old one: takes as long as a commit of used_bytes.
+ * 0; SPOOL_E_IN_USE: a tool reads the spool; SPOOL_E_FULL: no room for the copy; SPOOL_E_CORRUPT: it could not be
+ * written, or does not hold what was copied: in these cases nothing has changed. Or -errno: end the process. */
+int spool_compact(struct spool *spool);
 /* When the lane's oldest event on disk was received (wall clock); 0 when there is none. */
 int64_t spool_oldest_ms(struct spool *spool, enum kind lane);

@@ -11,6 +11,7 @@ enum {
 	/* Kept free on the file system: a transaction that deletes needs room too. */
 	DISK_RESERVE_MAX = 64 * 1024 * 1024,
 	DISK_RESERVE_SHARE = 8, /* of a small file system: an eighth */
+	FREE_LIST = 0, /* LMDB's handle of it */
 	OLDEST_LOOKS_MAX = 16, /* damaged blocks at the head of a lane are passed over, so many */
 };
 
@@ -37,6 +38,11 @@ const struct spool_identity *spool_identity(const struct spool *spool)
 struct spool_corrupt spool_corrupt(const struct spool *spool)
 {
 	return spool->corrupt;
+}
+
+struct spool_space spool_space(const struct spool *spool)
+{
+	return spool->space;
 }
 
 bool spool_is_map_full(const struct spool *spool)
@@ -244,7 +250,6 @@ static int count_free_pages(MDB_txn *txn, uint64_t *ret_pages)
 	MDB_val key;
 	MDB_val value;
 	uint64_t pages = 0;
-	enum { FREE_LIST = 0 };
 
 	int rc = mdb_cursor_open(txn, FREE_LIST, &cursor);
 	if (rc != 0) {
@@ -262,17 +267,23 @@ static int count_free_pages(MDB_txn *txn, uint64_t *ret_pages)
 	return rc == MDB_NOTFOUND ? 0 : spool_from_mdb(rc);
 }
 
-/* The disk has less than the reserve left, `more` bytes counted in. */
-static bool is_below_reserve(const struct spool *spool, uint64_t more)
+/* What the disk has above the reserve, `more` bytes counted in; below 0: less. */
+static int64_t disk_room(const struct spool *spool, uint64_t more)
 {
 	struct statvfs disk;
 
 	if (statvfs(spool->dir, &disk) < 0) {
-		return false; /* the commit will tell */
+		return INT64_MAX; /* the commit will tell */
 	}
 	uint64_t reserve = (uint64_t)disk.f_blocks * disk.f_frsize / DISK_RESERVE_SHARE;
 	reserve = reserve > DISK_RESERVE_MAX ? DISK_RESERVE_MAX : reserve;
-	return (uint64_t)disk.f_bavail * disk.f_frsize + more < reserve;
+	return (int64_t)((uint64_t)disk.f_bavail * disk.f_frsize + more) - (int64_t)reserve;
+}
+
+/* The disk has less than the reserve left, `more` bytes counted in. */
+static bool is_below_reserve(const struct spool *spool, uint64_t more)
+{
+	return disk_room(spool, more) < 0;
 }
 
 /* LMDB's file never shrinks: what was deleted in it is room as good as the disk's own. */
@@ -600,6 +611,7 @@ int spool_measure(struct spool *spool)
 {
 	MDB_envinfo info;
 	MDB_stat stat;
+	MDB_stat free_list;
 	uint64_t free_pages = 0;
 	int dead = 0;
 
@@ -611,6 +623,9 @@ int spool_measure(struct spool *spool)
 		return r;
 	}
 	r = count_free_pages(spool->reader, &free_pages);
+	if (r == 0) {
+		r = spool_from_mdb(mdb_stat(spool->reader, FREE_LIST, &free_list));
+	}
 	read_end(spool);
 	if (r == 0) {
 		r = spool_from_mdb(mdb_env_info(spool->env, &info));
@@ -620,9 +635,16 @@ int spool_measure(struct spool *spool)
 	}
 	if (r == 0) {
 		uint64_t used = (info.me_last_pgno + 1 - free_pages) * stat.ms_psize;
+		uint64_t listing = (free_list.ms_branch_pages + free_list.ms_leaf_pages +
+					   free_list.ms_overflow_pages) *
+				   stat.ms_psize;
+		spool->space.file_bytes = (info.me_last_pgno + 1) * stat.ms_psize;
+		spool->space.used_bytes = used - (listing < used ? listing : used);
 		spool->free_bytes = free_pages * stat.ms_psize;
 		spool->index.short_of_pages = used > spool->map_bytes / 4 * 3;
-		spool->index.short_of_disk = is_disk_short(spool);
+		int64_t room = disk_room(spool, spool->free_bytes);
+		spool->space.disk_room_bytes = room < 0 ? 0 : (uint64_t)room;
+		spool->index.short_of_disk = room < 0;
 	}
 	return r;
 }

@@ -17,6 +17,10 @@ struct MDB_env;
 	"marks" /* a source's label, NUL, its key -> spool_marks_lmdb.h; absent in older spools */
 #define SPOOL_KEY_IDENTITY "identity"
 enum { SPOOL_DBS_MAX = 8 };
+/* Files of the directory: LMDB's two, and a copy that will take the place of the first. */
+#define SPOOL_FILE "data.mdb"
+#define SPOOL_FILE_LOCK "lock.mdb"
+#define SPOOL_FILE_COPY "compact.mdb"
 
 struct spool {
 	char *dir; /* owned */
@@ -34,6 +38,7 @@ struct spool {
 	struct buffer row; /* of the producer looked up last */
 	uint64_t map_bytes;
 	uint64_t free_bytes; /* within the file, when it was measured last */
+	struct spool_space space;
 	bool map_full;
 };
 
@@ -47,6 +52,15 @@ int spool_check(const char *dir, bool beside, struct spool_error *error);
 
 void spool_error_set(struct spool_error *error, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Tools share a lock (LOCK_SH) while they have a spool open; who changes its files takes it alone (LOCK_EX | LOCK_NB).
+ * *ret_fd is closed to let go. 0, SPOOL_E_IN_USE or -errno: -ENOENT where no edge has made the lock's file. */
+int spool_lock_readers(const char *dir, int operation, int *ret_fd);
+/* A copy that somebody was killed over. */
+void spool_forget_copy(const struct spool *spool);
+/* LMDB's environment, and what is known of its contents; both leave no half behind. */
+int spool_open_files(struct spool *spool);
+void spool_close_files(struct spool *spool);
 
 /* Counts blocks and set-aside blocks anew, and sets aside those whose header can't be read. */
 int spool_load_blocks(struct spool *spool, struct MDB_txn *txn);

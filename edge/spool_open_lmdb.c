@@ -53,7 +53,7 @@ static int reserve_lock_file(struct spool *spool, struct spool_error *error)
 {
 	char path[PATH_SIZE];
 
-	snprintf(path, sizeof path, "%s/lock.mdb", spool->dir);
+	snprintf(path, sizeof path, "%s/" SPOOL_FILE_LOCK, spool->dir);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	int code = fd < 0 ? errno : posix_fallocate(fd, 0, LOCK_FILE_SIZE);
 	if (fd >= 0) {
@@ -99,15 +99,15 @@ static uint64_t file_size(const char *dir)
 	char path[PATH_SIZE];
 	struct stat file;
 
-	snprintf(path, sizeof path, "%s/data.mdb", dir);
+	snprintf(path, sizeof path, "%s/" SPOOL_FILE, dir);
 	return stat(path, &file) == 0 ? (uint64_t)file.st_size : 0;
 }
 
 /* Three quarters of the map hold the quota and what is remembered; a full map could not even be emptied. A file that is
  * larger (a quota that was lowered, a map that did fill up) gets its own size and a third more. */
-static uint64_t map_size(const struct spool_options *options, uint64_t file_bytes)
+static uint64_t map_size(const struct spool *spool, uint64_t file_bytes)
 {
-	uint64_t need = options->quota_bytes + (uint64_t)options->event_id_window * EVENT_ID_COST +
+	uint64_t need = spool->index.quota_bytes + (uint64_t)spool->memory.window * EVENT_ID_COST +
 			MAP_SLACK;
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
@@ -115,7 +115,24 @@ static uint64_t map_size(const struct spool_options *options, uint64_t file_byte
 	return (need / 3 * 4 + page) / page * page;
 }
 
-static int open_env(struct spool *spool, const struct spool_options *options)
+/* LMDB takes the number of the last transaction from its lock file while another process has that open. Where it is
+ * not the data file's (one of the two was replaced meanwhile), a writer would begin at the wrong root. */
+static int check_lock_file(MDB_env *env)
+{
+	MDB_envinfo info;
+	MDB_txn *txn;
+
+	int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+	if (rc != 0) {
+		return rc;
+	}
+	size_t number = mdb_txn_id(txn);
+	mdb_txn_abort(txn);
+	rc = mdb_env_info(env, &info);
+	return rc == 0 && info.me_last_txnid != number ? EBUSY : rc;
+}
+
+static int open_env(struct spool *spool)
 {
 	int dead = 0;
 
@@ -124,7 +141,7 @@ static int open_env(struct spool *spool, const struct spool_options *options)
 		rc = mdb_env_set_maxdbs(spool->env, SPOOL_DBS_MAX);
 	}
 	if (rc == 0) {
-		spool->map_bytes = map_size(options, file_size(spool->dir));
+		spool->map_bytes = map_size(spool, file_size(spool->dir));
 		rc = mdb_env_set_mapsize(spool->env, spool->map_bytes);
 	}
 	if (rc == 0) {
@@ -132,6 +149,9 @@ static int open_env(struct spool *spool, const struct spool_options *options)
 	}
 	if (rc == 0) {
 		rc = mdb_reader_check(spool->env, &dead);
+	}
+	if (rc == 0) {
+		rc = check_lock_file(spool->env);
 	}
 	return spool_from_mdb(rc);
 }
@@ -294,11 +314,11 @@ int spool_load_blocks(struct spool *spool, MDB_txn *txn)
 	return r;
 }
 
-static int load(struct spool *spool, MDB_txn *txn, const struct spool_options *options)
+static int load(struct spool *spool, MDB_txn *txn, const char *edge)
 {
 	int r = open_databases(spool, txn);
 	if (r == 0) {
-		r = read_identity(spool, txn, options->edge);
+		r = read_identity(spool, txn, edge);
 	}
 	if (r == 0) {
 		r = spool_load_blocks(spool, txn);
@@ -306,7 +326,7 @@ static int load(struct spool *spool, MDB_txn *txn, const struct spool_options *o
 	return r == 0 ? spool_memory_count(&spool->memory, txn) : r;
 }
 
-static int load_committed(struct spool *spool, const struct spool_options *options)
+static int load_committed(struct spool *spool, const char *edge)
 {
 	MDB_txn *txn = NULL;
 
@@ -314,7 +334,7 @@ static int load_committed(struct spool *spool, const struct spool_options *optio
 	if (r < 0) {
 		return r;
 	}
-	r = load(spool, txn, options);
+	r = load(spool, txn, edge);
 	if (r != 0) {
 		mdb_txn_abort(txn);
 		return r;
@@ -327,6 +347,41 @@ static int load_committed(struct spool *spool, const struct spool_options *optio
 		mdb_txn_reset(spool->reader);
 	}
 	return r;
+}
+
+int spool_open_files(struct spool *spool)
+{
+	struct spool_error error;
+
+	int r = reserve_lock_file(spool, &error);
+	if (r == 0) {
+		r = open_env(spool);
+	}
+	return r == 0 ? load_committed(spool, spool->identity.edge) : r;
+}
+
+void spool_close_files(struct spool *spool)
+{
+	if (spool->reader != NULL) {
+		mdb_txn_abort(spool->reader);
+		spool->reader = NULL;
+	}
+	if (spool->env != NULL) {
+		mdb_env_close(spool->env);
+		spool->env = NULL;
+	}
+}
+
+/* Tools look for it: it is there before LMDB's files are. */
+static int make_readers_lock(const struct spool *spool)
+{
+	int fd = -1;
+
+	int r = spool_lock_readers(spool->dir, LOCK_EX | LOCK_NB, &fd);
+	if (r == 0) {
+		close(fd);
+	}
+	return r == SPOOL_E_IN_USE ? 0 : r;
 }
 
 static int open_checked(
@@ -346,9 +401,13 @@ static int open_checked(
 	if (r != 0) {
 		return r;
 	}
-	r = open_env(spool, options);
+	spool_forget_copy(spool);
+	r = make_readers_lock(spool);
 	if (r == 0) {
-		r = load_committed(spool, options);
+		r = open_env(spool);
+	}
+	if (r == 0) {
+		r = load_committed(spool, options->edge);
 	}
 	if (r != 0) {
 		spool_error_set(
@@ -393,12 +452,7 @@ struct spool *spool_free(struct spool *spool)
 	if (spool == NULL) {
 		return NULL;
 	}
-	if (spool->reader != NULL) {
-		mdb_txn_abort(spool->reader);
-	}
-	if (spool->env != NULL) {
-		mdb_env_close(spool->env);
-	}
+	spool_close_files(spool);
 	if (spool->lock_fd >= 0) {
 		close(spool->lock_fd);
 	}

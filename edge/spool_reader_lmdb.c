@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <lmdb.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 /* A record: the largest block, and room for one whose size is damaged. */
 enum { RECORD_SIZE_MAX = 4 * SPOOL_BLOCK_SIZE_MAX };
@@ -18,6 +20,7 @@ struct spool_reader {
 	uint8_t key[SPOOL_KEY_SIZE]; /* of the block given last */
 	bool key_given;
 	struct buffer record;
+	int lock_fd; /* shared: the edge changes no files while it is held; -1 where no edge ever made it */
 };
 
 static int read_identity(struct spool_reader *reader)
@@ -96,15 +99,18 @@ static int open_spool(struct spool_reader *reader, const char *dir)
 
 int spool_reader_new(const char *dir, struct spool_reader **ret_reader, struct spool_error *error)
 {
-	int r = spool_check(dir, true, error);
-	if (r != 0) {
-		return r;
-	}
 	struct spool_reader *reader = calloc(1, sizeof *reader);
 	if (reader == NULL) {
 		return -ENOMEM;
 	}
+	reader->lock_fd = -1;
+	(void)spool_lock_readers(dir, LOCK_SH, &reader->lock_fd);
 	buffer_init(&reader->record, RECORD_SIZE_MAX);
+	int r = spool_check(dir, true, error);
+	if (r != 0) {
+		spool_reader_free(reader);
+		return r;
+	}
 	r = open_spool(reader, dir);
 	if (r != 0) {
 		spool_error_set(error, "%s: the spool can't be opened: %s", dir, strerror(-r));
@@ -125,6 +131,9 @@ struct spool_reader *spool_reader_free(struct spool_reader *reader)
 	}
 	if (reader->env != NULL) {
 		mdb_env_close(reader->env);
+	}
+	if (reader->lock_fd >= 0) {
+		close(reader->lock_fd);
 	}
 	buffer_deinit(&reader->record);
 	free(reader);
