@@ -172,6 +172,18 @@ void mqtt_session_connected(struct mqtt_session *session, int64_t now_ms)
 	mqtt_session_enter(session, MQTT_GREETING, now_ms);
 }
 
+/* A broker that speaks MQTT 5 should say so when another client takes over; mosquitto 2.0 just hangs up. */
+static const char *guess_why_lost(const struct mqtt_session *session, int64_t now_ms)
+{
+	if (session->state == MQTT_GREETING) {
+		return ", before it answered CONNECT";
+	}
+	bool is_short = now_ms - session->began_ms < MQTT_STEADY_MS;
+	return session->state == MQTT_UP && is_short && session->failures > 0
+		       ? ", soon after it was made; is another client using our client_id?"
+		       : "";
+}
+
 void mqtt_session_lost(struct mqtt_session *session, const char *words, int64_t now_ms)
 {
 	struct mqtt_ending ending = {.end = MQTT_END_DISCONNECTED, .farewell = MQTT_NO_FAREWELL};
@@ -186,7 +198,7 @@ void mqtt_session_lost(struct mqtt_session *session, const char *words, int64_t 
 	} else if (mqtt_session_has_link(session)) {
 		complaint_set(&session->words, REASON_NONE, NULL, "the connection broke: %s%s",
 			words == NULL ? "closed by the broker" : words,
-			session->state == MQTT_GREETING ? ", before it answered CONNECT" : "");
+			guess_why_lost(session, now_ms));
 		mqtt_session_end(session, &ending, now_ms);
 	}
 }

@@ -538,6 +538,22 @@ static void test_two_edges_do_not_come_back_in_one_moment(void **state)
 	world_init(&world);
 }
 
+/* Two edges with one client id throw each other out, and not every broker says why. */
+static void test_connections_that_break_soon_and_again_raise_a_question(void **state)
+{
+	(void)state;
+	world_begin(&world);
+	for (int i = 0; i < 2; i++) {
+		world_come_up(&world, i > 0);
+		assert_false(world_told(&world, "client_id"));
+		mqtt_session_lost(world.session, NULL, world.now_ms);
+		world_expect(&world, MQTT_ORDER_CLOSE);
+		world_pass(&world, MQTT_RETRY_MS_MAX);
+	}
+	world_expect(&world, MQTT_ORDER_OPEN);
+	assert_true(world_told(&world, "is another client using our client_id?"));
+}
+
 static void test_each_other_broker_is_tried_at_once(void **state)
 {
 	(void)state;
@@ -680,6 +696,7 @@ int main(void)
 		UNIT(test_half_a_packet_sent_is_gone_on_with),
 		UNIT(test_a_broker_that_can_not_be_reached_is_tried_more_and_more_slowly),
 		UNIT(test_two_edges_do_not_come_back_in_one_moment),
+		UNIT(test_connections_that_break_soon_and_again_raise_a_question),
 		UNIT(test_each_other_broker_is_tried_at_once),
 		UNIT(test_a_connection_that_takes_too_long_is_given_up),
 		UNIT(test_a_steady_connection_begins_the_back_off_anew),
