@@ -289,7 +289,10 @@ def test_tls_lets_in_whom_it_should(edge, tmp_path):
     with dial(edge) as plain:
         plain.sendall(b"POST /events HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"HTTP" not in read_all(plain)
-    assert spooled(edge) == 9022
+    with dial(edge) as silent, dial(edge) as half:
+        half.sendall(b"\x16\x03\x01\x02\x00\x01")
+        assert b"HTTP" not in read_all(half) + read_all(silent), "ended, in no handshake's time"
+    assert Web(edge, tls=context).ask(order(1)).status == 200 and spooled(edge) == 9023
 
 
 @pytest.mark.parametrize("options, words", [
