@@ -549,6 +549,23 @@ static void test_items_are_taken_one_by_one(void **state)
 	assert_true(slice_equals_text(letter.source, "tail:pos sales.csv"));
 }
 
+/* A bridge that can't read a letter can't even mark its seq as rejected: the books would never add up. */
+static void test_a_detail_that_is_no_text_leaves_the_letter_readable(void **state)
+{
+	struct bench *bench = *state;
+	struct dead_letter letter;
+	struct complaint complaint;
+	struct submission submission = {.events = slice_of_text(BAD_ORDER_JSON),
+		.detail = slice_of("caf\xe9\0\xc3\xa9.csv", 11),
+		.unattended = true};
+
+	assert_int_equal(take_from(bench, "drop:a", &submission), 0);
+	assert_int_equal(dead_letter_decode(&bench->document, first_event(bench, KIND_ORDER_DLQ),
+				 &letter, &complaint),
+		0);
+	assert_true(slice_equals_text(letter.source, "drop:a caf??\xc3\xa9.csv"));
+}
+
 static void test_a_long_detail_is_cut_between_characters(void **state)
 {
 	struct bench *bench = *state;
@@ -739,6 +756,7 @@ int main(void)
 		BENCH_TEST(test_an_unattended_frame_that_cannot_be_cut_is_kept_whole),
 		BENCH_TEST(test_an_unattended_frame_without_room_is_given_back),
 		BENCH_TEST(test_items_are_taken_one_by_one),
+		BENCH_TEST(test_a_detail_that_is_no_text_leaves_the_letter_readable),
 		BENCH_TEST(test_a_long_detail_is_cut_between_characters),
 		BENCH_TEST(test_additions_go_to_every_event),
 		BENCH_TEST(test_marks_are_kept_with_the_events_or_not_at_all),
