@@ -63,6 +63,33 @@ def http_seeds(vectors):
                      "\r\n".join(events[:20])]).encode()
 
 
+def mqtt_seeds(vectors):
+    for line in (vectors / "mqtt.ndjson").read_text(encoding="utf-8").splitlines():
+        vector = json.loads(line)
+        if "says" not in vector:
+            yield bytes([7 if vector["version"] == "5" else 6]) + bytes.fromhex(vector["hex"])
+
+
+def mqtt_topic_seeds(vectors):
+    for line in (vectors / "mqtt_topics.ndjson").read_text(encoding="utf-8").splitlines():
+        vector = json.loads(line)
+        yield f'{vector["pattern"]}\0{vector.get("topic", "a/b")}'.encode()
+
+
+def mqtt_session_seeds(vectors):
+    """Operations of fuzz_mqtt_session: up; then a message of each QoS, kept, repeated, released, failed."""
+    durable, fail, lost, later = b"\x06", b"\x07", b"\x08", b"\x05\xff"
+    message, released = b"\x03\x04\x05x", b"\x04\x05"
+    again = lost + later + b"\x01\x01\x02"
+    flows = [b"\x03\x00\x00x" + durable, b"\x03\x02\x05x" + durable, message + durable + released + durable,
+             message + again + message + durable, message + durable + again + message + released + again + released + durable,
+             message + fail + later + b"\x01\x01\x02" + message, message + durable + released + fail + later, b"\x09" + message + b"\x09",
+             b"\x03\x05\x05x" + released, b"\x00\x02\xd0\x00", b"\x00\x03\xe0\x01\x8b", message + b"\x0b" + durable]
+    for choices in (0x00, 0x02, 0x04, 0x05, 0x14, 0x2a):
+        for flow in flows:
+            yield bytes([choices, 10, 255]) + b"\x01\x00" + durable + b"\x02" + flow
+
+
 def config_seeds(root):
     yield from (path.read_bytes() for path in sorted((root / "deploy").rglob("*.conf")))
 
@@ -80,6 +107,9 @@ def main():
     write(out / "record", record_seeds(vectors))
     write(out / "compression", compression_seeds(vectors))
     write(out / "http", http_seeds(vectors))
+    write(out / "mqtt", mqtt_seeds(vectors))
+    write(out / "mqtt_topic", mqtt_topic_seeds(vectors))
+    write(out / "mqtt_session", mqtt_session_seeds(vectors))
     write(out / "config", config_seeds(vectors.parents[1]))
 
 
