@@ -100,7 +100,7 @@ int source_declare(struct source_declarations *declarations, const char *section
 	struct source_declaration *declaration = NULL;
 	char names[80];
 
-	int r = find_or_add(declarations, section + sizeof prefix - 1, &declaration, error);
+	int r = find_or_add(declarations, section + strlen(prefix), &declaration, error);
 	if (r < 0) {
 		return r;
 	}
