@@ -7,11 +7,11 @@ const char *mqtt_reason_advice(uint8_t reason)
 {
 	switch (reason) {
 	case MQTT_UNSUPPORTED_VERSION:
-		return "set protocol = 3.1.1, or auto";
+		return "set version = 3.1.1, or auto";
 	case MQTT_CLIENT_ID_INVALID:
 		return "set another client_id";
 	case MQTT_BAD_CREDENTIALS:
-		return "check user and password_file";
+		return "check username and password_file";
 	case MQTT_NOT_AUTHORIZED:
 		return "give our user the right to it at the broker";
 	case MQTT_BANNED:

@@ -163,7 +163,7 @@ static void test_wrong_credentials_say_what_to_check(void **state)
 {
 	(void)state;
 	refuse("20 03 00 86 00", "refused the connection: bad user name or password (0x86): check "
-				 "user and password_file");
+				 "username and password_file");
 	/* nobody will mend that soon */
 	world_expect(&world, MQTT_ORDER_WAIT);
 	assert_true(world.order.wait_ms >= MQTT_RETRY_MS_MAX / 2);
@@ -193,7 +193,7 @@ static void test_a_broker_that_is_moved_names_the_other(void **state)
 static void test_mqtt_5_only_is_refused_by_an_old_broker_with_advice(void **state)
 {
 	(void)state;
-	refuse("20 02 00 01", "unsupported protocol version (0x84): set protocol = 3.1.1");
+	refuse("20 02 00 01", "unsupported protocol version (0x84): set version = 3.1.1");
 }
 
 static void test_auto_falls_back_to_3_1_1_at_once(void **state)
