@@ -133,6 +133,9 @@ int sources_open(struct sources *sources, const struct source_type *type, const 
 		.metrics = sources->options.metrics,
 	};
 	r = type->open(&options, &running->source, error);
+	if (r < 0 && error->text[0] == '\0') {
+		snprintf(error->text, sizeof error->text, "%s", strerror(-r));
+	}
 	if (r < 0) {
 		return r;
 	}
