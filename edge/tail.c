@@ -534,14 +534,29 @@ static int serve_group(struct tail *tail, struct tail_group *group, uint64_t *by
 	return r;
 }
 
+static bool has_work(const struct tail *tail, const struct tail_group *group)
+{
+	if (group->in_flight || group->changed) {
+		return !group->in_flight;
+	}
+	const struct tail_file *file = first_undrained(tail, group);
+	return file != NULL && !file->in_flight && tail_file_may_have_more(tail, file);
+}
+
+/* The desk is asked only where there is something to hand in: it shares its rounds among those that ask. */
 static int serve_all(struct tail *tail, uint64_t *bytes)
 {
 	struct tail_group *first = tail->turn != NULL ? tail->turn : tail->groups;
 	struct tail_group *group = first;
 	int r = 0;
 
-	while (group != NULL && r == 0 && *bytes < TAIL_ROUND_BYTES && tail_can_submit(tail)) {
-		r = serve_group(tail, group, bytes);
+	while (group != NULL && r == 0 && *bytes < TAIL_ROUND_BYTES) {
+		if (has_work(tail, group)) {
+			if (!tail_can_submit(tail)) {
+				break;
+			}
+			r = serve_group(tail, group, bytes);
+		}
 		group = group->next != NULL ? group->next : tail->groups;
 		if (group == first) {
 			break;

@@ -128,5 +128,7 @@ int tail_scan(struct tail *tail);
 
 /* tail_read.c: reads on in the file and submits what it found. *ret_bytes: how many bytes that cost; 0: nothing to do. */
 int tail_read_file(struct tail *tail, struct tail_file *file, uint64_t *ret_bytes);
+/* As far as was seen: not only a part of a line, and nothing that can't be read. */
+bool tail_file_may_have_more(const struct tail *tail, const struct tail_file *file);
 /* All that is to be read of it at the moment has been. */
 bool tail_file_is_drained(const struct tail *tail, const struct tail_file *file);

@@ -22,6 +22,11 @@ static bool has_ended(const struct tail *tail, const struct tail_file *file)
 	return file->role != TAIL_LIVE && tail->now_ms - file->grown_ms >= tail->options.settle_ms;
 }
 
+bool tail_file_may_have_more(const struct tail *tail, const struct tail_file *file)
+{
+	return !file->is_stuck && (file->size != file->idle_size || has_ended(tail, file));
+}
+
 static void see_truncated(struct tail *tail, struct tail_file *file)
 {
 	file->stage = TAIL_TRUNCATED;
@@ -258,10 +263,7 @@ int tail_read_file(struct tail *tail, struct tail_file *file, uint64_t *ret_byte
 {
 	*ret_bytes = 0;
 	file->long_size = 0;
-	if (file->is_stuck || !look_at(tail, file)) {
-		return 0;
-	}
-	if (file->size == file->idle_size && !has_ended(tail, file)) {
+	if (file->is_stuck || !look_at(tail, file) || !tail_file_may_have_more(tail, file)) {
 		return 0;
 	}
 	line_batch_begin(tail->batch);

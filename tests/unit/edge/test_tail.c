@@ -69,6 +69,7 @@ struct sim {
 	bool is_full;
 	bool is_denied; /* the folder can't be looked at */
 	uint64_t cut_at; /* a part of a line is written, up to here; the rest follows */
+	int asked; /* whether more is taken */
 	struct tail *tail;
 	struct tail_options options;
 };
@@ -429,6 +430,7 @@ static bool port_takes_more_sim(void *owner)
 {
 	struct sim *sim = owner;
 
+	sim->asked++;
 	return sim->queue_count < QUEUE_MAX;
 }
 
@@ -631,9 +633,36 @@ static void test_each_line_is_counted_once_whatever_happens_to_its_file(void **s
 	free(sim);
 }
 
+/* The desk shares its rounds among those that ask: one that asks for nothing takes from the others. */
+static void test_files_that_do_not_grow_ask_for_nothing(void **state)
+{
+	(void)state;
+	struct sim *sim = malloc(sizeof *sim);
+
+	assert_non_null(sim);
+	init(sim, 1);
+	write_line(sim);
+	write_line(sim);
+	start(sim);
+	finish(sim);
+	sim->asked = 0;
+	for (int i = 0; i < 10; i++) {
+		poll(sim);
+	}
+	assert_int_equal(sim->asked, 0);
+	write_line(sim);
+	poll(sim);
+	assert_true(sim->asked > 0);
+	finish(sim);
+	expect_each_once(sim, 1);
+	deinit(sim);
+	free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_files_that_do_not_grow_ask_for_nothing),
 		cmocka_unit_test(test_each_line_is_counted_once_whatever_happens_to_its_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
