@@ -43,6 +43,9 @@ static int read_format(const struct file_options *options, enum line_format *ret
 		return config_fail(
 			error, "format: \"%s\" is none of ndjson, csv, msgpack", options->format);
 	}
+	if (options->name == NULL) { /* each file says it */
+		return 0;
+	}
 	if (!file_format_of(options->name, ret_format)) {
 		return config_fail(error,
 			"format: \"%s\" does not say by its ending what it is: ndjson, csv, "
@@ -58,7 +61,8 @@ static int read_delimiter(
 	const char *text = options->delimiter;
 
 	if (*text == '\0') {
-		*ret_delimiter = ends_with(options->name, ".tsv") ? '\t' : ',';
+		*ret_delimiter =
+			options->name != NULL && ends_with(options->name, ".tsv") ? '\t' : ',';
 		return 0;
 	}
 	if (strcmp(text, "tab") == 0) {

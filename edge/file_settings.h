@@ -12,7 +12,7 @@ struct file_options {
 	const char *map; /* lists */
 	const char *set;
 	const char *kind; /* "": as the events say */
-	const char *name; /* of a file, or a glob */
+	const char *name; /* of a file, or a glob; NULL: each file's ending says its format */
 	int64_t events_max;
 };
 

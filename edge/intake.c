@@ -185,14 +185,19 @@ static void finish_reply(struct taking *taking)
 static int add_marks(struct taking *taking)
 {
 	const struct submission *submission = taking->submission;
+	const struct source_mark *marks = submission->marks;
+	size_t count = submission->mark_count;
 	size_t size = strlen(taking->frame->source) + 1;
 	uint8_t key[SOURCE_LABEL_SIZE + SOURCE_MARK_KEY_SIZE_MAX];
 	int r = 0;
 
 	assert(size <= SOURCE_LABEL_SIZE);
 	memcpy(key, taking->frame->source, size);
-	for (size_t i = 0; r == 0 && i < submission->mark_count; i++) {
-		const struct source_mark *mark = &submission->marks[i];
+	if (submission->judge != NULL) {
+		count = submission->judge(submission->owner, &taking->reply, &marks);
+	}
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		const struct source_mark *mark = &marks[i];
 		assert(mark->key.size > 0 && mark->key.size <= SOURCE_MARK_KEY_SIZE_MAX);
 		memcpy(key + size, mark->key.bytes, mark->key.size);
 		r = draft_add_mark(

@@ -241,16 +241,32 @@ static void add_bad(struct cutting *cutting, struct slice raw, enum reason reaso
 	complaint_set(&cut->complaint, reason, "", "the line %s", why);
 }
 
-void line_batch_add_long(
-	struct line_batch *batch, struct slice sample, uint64_t size, uint64_t line)
+static struct cut *add_sample(struct line_batch *batch, struct slice sample, uint64_t line)
 {
 	struct line_cut none = {.lines = 0};
 	struct cutting cutting = {.batch = batch, .line = line, .cut = &none};
-	struct cut *cut = add_cut(&cutting, sample);
+
+	return add_cut(&cutting, sample);
+}
+
+void line_batch_add_long(
+	struct line_batch *batch, struct slice sample, uint64_t size, uint64_t line)
+{
+	struct cut *cut = add_sample(batch, sample, line);
 
 	complaint_set(&cut->complaint, REASON_TOO_LARGE, "",
 		"a line of %llu bytes, at most %d: its first %u are kept", (unsigned long long)size,
 		EVENT_RAW_SIZE_MAX, (unsigned)sample.size);
+}
+
+void line_batch_add_broken(
+	struct line_batch *batch, struct slice sample, uint64_t size, uint64_t line)
+{
+	struct cut *cut = add_sample(batch, sample, line);
+
+	complaint_set(&cut->complaint, REASON_BAD_FRAME, "",
+		"from here on it is no msgpack: of %llu bytes the first %u are kept",
+		(unsigned long long)size, (unsigned)sample.size);
 }
 
 /* What has been dealt with, up to `size` bytes of the rest. */

@@ -68,6 +68,10 @@ int line_batch_cut(struct line_batch *batch, struct slice bytes, bool last, uint
 void line_batch_add_long(
 	struct line_batch *batch, struct slice sample, uint64_t size, uint64_t line);
 
+/* The rest of a file, `size` bytes, that is not in its format (LINE_STOP_BROKEN). */
+void line_batch_add_broken(
+	struct line_batch *batch, struct slice sample, uint64_t size, uint64_t line);
+
 uint32_t line_batch_count(const struct line_batch *batch);
 /* Valid until the next call that changes the batch. */
 const struct submission_item *line_batch_items(struct line_batch *batch);

@@ -27,6 +27,8 @@ struct source_mark {
 	struct slice value; /* {NULL, 0} deletes the key */
 };
 
+struct reply; /* proto/producer.h */
+
 enum submission_reply {
 	SUBMISSION_SILENT, /* nobody hears one */
 	SUBMISSION_REPLY_MSGPACK,
@@ -47,6 +49,11 @@ struct submission {
 	struct slice request_key;
 	const struct source_mark *marks;
 	size_t mark_count;
+	/* NULL, or called once while port_submit runs, when what becomes of each event is known: for marks that say so. They
+	 * are written instead of `marks`, and must live until port_submit returns. Not called for what is refused. */
+	size_t (*judge)(
+		void *owner, const struct reply *reply, const struct source_mark **ret_marks);
+	void *owner; /* of judge */
 	struct slice
 		detail; /* "" or where in the source it came from, for dead letters: a topic, a path; cut to fit */
 	enum submission_reply reply;

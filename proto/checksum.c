@@ -132,3 +132,29 @@ void checksum_hash128(struct slice bytes, uint8_t ret_hash[16])
 	_Static_assert(crypto_shorthash_siphashx24_BYTES == 16, "what stores keep");
 	crypto_shorthash_siphashx24(ret_hash, bytes.bytes, bytes.size, zero_key);
 }
+
+_Static_assert(sizeof(crypto_generichash_state) <= sizeof((struct checksum_digest *)0)->state,
+	"the library's state has its place");
+
+static crypto_generichash_state *state_of(struct checksum_digest *digest)
+{
+	return (crypto_generichash_state *)(void *)digest->state;
+}
+
+void checksum_digest_begin(struct checksum_digest *digest)
+{
+	(void)crypto_generichash_init(state_of(digest), NULL, 0, CHECKSUM_DIGEST_SIZE);
+}
+
+void checksum_digest_add(struct checksum_digest *digest, const void *bytes, size_t size)
+{
+	(void)crypto_generichash_update(state_of(digest), bytes, size);
+}
+
+void checksum_digest_of(
+	const struct checksum_digest *digest, uint8_t ret_digest[CHECKSUM_DIGEST_SIZE])
+{
+	struct checksum_digest copy = *digest;
+
+	(void)crypto_generichash_final(state_of(&copy), ret_digest, CHECKSUM_DIGEST_SIZE);
+}

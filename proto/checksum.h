@@ -13,3 +13,14 @@ int32_t checksum_partition(struct slice key, int32_t partitions);
 
 /* 128 bits, fixed for ever because stores keep it: SipHash-2-4-128 under the zero key. */
 void checksum_hash128(struct slice bytes, uint8_t ret_hash[16]);
+
+/* The digest of a whole file, fed in pieces: BLAKE2b, 128 bits. Copying one copies how far it is. */
+enum { CHECKSUM_DIGEST_SIZE = 16 };
+struct checksum_digest {
+	_Alignas(64) uint8_t state[384]; /* the library's */
+};
+void checksum_digest_begin(struct checksum_digest *digest);
+void checksum_digest_add(struct checksum_digest *digest, const void *bytes, size_t size);
+/* Of what was added so far; more may be added then. */
+void checksum_digest_of(
+	const struct checksum_digest *digest, uint8_t ret_digest[CHECKSUM_DIGEST_SIZE]);

@@ -187,7 +187,8 @@ def exposed_metrics(text):
 
 # One source of each type, so that what it exposes is seen: -o source.NAME.key=value.
 EVERY_SOURCE = ["source.web.type=http", "source.web.listen=127.0.0.1:0",
-                "source.tailed.type=tail", "source.tailed.path=/nonexistent/*.ndjson"]
+                "source.tailed.type=tail", "source.tailed.path=/nonexistent/*.ndjson",
+                "source.inbox.type=drop", "source.inbox.dir={folder}/inbox"]
 
 
 @pytest.fixture(scope="module")
@@ -200,11 +201,12 @@ def running(tmp_path_factory):
         started.append(Program(name, [arg for option in options for arg in ("-o", option)], folder / f"{name}.log"))
         return started[-1]
 
+    (folder / "inbox").mkdir()
     kafka = start("till-devbroker", "devbroker.topics=orders,cart_events,page_views").ready["bootstrap"]
     bridge = start("till-bridge", f"bridge.brokers={kafka}", "bridge.listen=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0")
     start("till-edge", "edge.id=docs", f"edge.data={folder}/spool", f"edge.bridges={bridge.ready['listen'][0]}",
           f"edge.listen=tcp://127.0.0.1:{free_port()}", "edge.listen_push=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0",
-          *EVERY_SOURCE)
+          *[each.format(folder=folder) for each in EVERY_SOURCE])
     start("till-aggregator", f"aggregator.data={folder}/store", f"aggregator.brokers={kafka}",
           "aggregator.listen=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0")
     yield {each.name: each for each in started}

@@ -1,0 +1,551 @@
+/* The round: listing, the files at work, and what is known from before. */
+#include "edge/drop.h"
+#include "edge/drop_internal.h"
+#include "edge/file_settings.h"
+#include "edge/port.h"
+#include <assert.h>
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+
+/* Marks of one submission. */
+enum { MARKS_SIZE_MAX = 256 * 1024 };
+
+int drop_new(const struct drop_options *options, struct drop **ret_drop, struct pairs_error *error)
+{
+	struct drop *drop = calloc(1, sizeof *drop);
+
+	(void)error;
+	if (drop == NULL) {
+		return -ENOMEM;
+	}
+	drop->options = *options;
+	drop->woken = true;
+	buffer_init(&drop->marks, MARKS_SIZE_MAX);
+	*ret_drop = drop;
+	return 0;
+}
+
+static void free_file(struct drop_file *file)
+{
+	drop_file_close(file);
+	free(file);
+}
+
+struct drop *drop_free(struct drop *drop)
+{
+	if (drop == NULL) {
+		return NULL;
+	}
+	for (uint32_t i = 0; i < drop->active_count; i++) {
+		free_file(drop->active[i]);
+	}
+	for (int i = 0; i < DROP_SLOTS; i++) {
+		line_batch_free(drop->batches[i]);
+	}
+	drop_list_clear(&drop->list);
+	buffer_deinit(&drop->marks);
+	free(drop->digests);
+	free(drop);
+	return NULL;
+}
+
+/* ---- files at work */
+
+static struct drop_file *find_file(const struct drop *drop, const char *name)
+{
+	for (uint32_t i = 0; i < drop->active_count; i++) {
+		if (strcmp(drop->active[i]->state.name, name) == 0) {
+			return drop->active[i];
+		}
+	}
+	return NULL;
+}
+
+static int add_file(struct drop *drop, const char *name, struct drop_file **ret_file)
+{
+	struct drop_file *file = calloc(1, sizeof *file);
+
+	if (file == NULL) {
+		return -ENOMEM;
+	}
+	assert(drop->active_count < DROP_ACTIVE_MAX && strlen(name) < DROP_NAME_SIZE);
+	strcpy(file->state.name, name);
+	file->state.started_ms = drop->wall_ms;
+	file->fd = -1;
+	file->ticket = drop->next_ticket++;
+	drop->active[drop->active_count++] = file;
+	*ret_file = file;
+	return 0;
+}
+
+static void remove_over(struct drop *drop)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < drop->active_count; i++) {
+		if (drop->active[i]->step == DROP_OVER) {
+			free_file(drop->active[i]);
+		} else {
+			drop->active[kept++] = drop->active[i];
+		}
+	}
+	drop->active_count = kept;
+}
+
+/* ---- what is known from before */
+
+static int remember_state(struct drop *drop, struct slice value)
+{
+	struct drop_state state;
+	struct drop_file *file = NULL;
+
+	if (!drop_state_decode(value, &state) || drop->active_count == DROP_ACTIVE_MAX) {
+		return 0;
+	}
+	int r = add_file(drop, state.name, &file);
+	if (r == 0) {
+		file->state = state;
+		file->is_resumed = true;
+		file->step = state.outcome == DROP_UNDECIDED ? DROP_OPENING : DROP_MOVING;
+	}
+	return r;
+}
+
+/* In the order of keys they come behind their files. */
+static int remember_error(struct drop *drop, struct slice key, struct slice value)
+{
+	struct slice name = slice_of(key.bytes + 1, key.size - 4);
+	uint32_t number = (uint32_t)key.bytes[key.size - 2] << 8 | key.bytes[key.size - 1];
+
+	for (uint32_t i = 0; i < drop->active_count; i++) {
+		struct drop_file *file = drop->active[i];
+		if (slice_equals_text(name, file->state.name) && number < DROP_ERRORS_MAX) {
+			(void)drop_error_decode(value, &file->errors[number]);
+		}
+	}
+	return 0;
+}
+
+static int remember_digest(struct drop *drop, struct slice key, struct slice value)
+{
+	struct drop_digest digest;
+	uint64_t number;
+
+	if (key.size != 1 + sizeof digest.digest + sizeof number || value.size != sizeof number) {
+		return 0;
+	}
+	memcpy(digest.digest, key.bytes + 1, sizeof digest.digest);
+	memcpy(&number, key.bytes + 1 + sizeof digest.digest, sizeof number);
+	digest.size = be64toh(number);
+	memcpy(&number, value.bytes, sizeof number);
+	digest.counted_ms = (int64_t)be64toh(number);
+	return drop_add_digest(drop, &digest);
+}
+
+int drop_remember(struct drop *drop, struct slice key, struct slice value)
+{
+	switch (key.bytes[0]) {
+	case 'f':
+		return remember_state(drop, value);
+	case 'x':
+		return key.size > 4 ? remember_error(drop, key, value) : 0;
+	case 'd':
+		return remember_digest(drop, key, value);
+	default:
+		return 0;
+	}
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	const struct drop_digest *one = a;
+	const struct drop_digest *other = b;
+
+	return one->counted_ms < other->counted_ms ? -1 : one->counted_ms > other->counted_ms;
+}
+
+int drop_resume(struct drop *drop)
+{
+	if (drop->digest_count > 1) {
+		qsort(drop->digests, drop->digest_count, sizeof *drop->digests, compare_times);
+	}
+	return 0;
+}
+
+/* ---- listing */
+
+static bool is_of_known_format(const struct drop *drop, const char *name)
+{
+	enum line_format format;
+
+	return drop->options.has_format || file_format_of(name, &format);
+}
+
+/* A clock that was set back must not make a file wait for hours. */
+static int64_t settles_in(const struct drop *drop, const struct drop_stat *stat)
+{
+	int64_t age = drop->wall_ms - stat->ctime_ns / 1000000;
+
+	return age < -drop->options.settle_ms ? 0 : drop->options.settle_ms - age;
+}
+
+static int show(void *to, const char *name, const struct drop_stat *stat)
+{
+	struct drop *drop = to;
+
+	if (!drop_name_is_wanted(name) || find_file(drop, name) != NULL) {
+		return 0;
+	}
+	if (!is_of_known_format(drop, name)) {
+		drop->ignored_now++;
+		return 0;
+	}
+	int64_t wait = settles_in(drop, stat);
+	if (wait > 0) {
+		int64_t then = drop->now_ms + wait;
+		drop->soonest_ms = then < drop->soonest_ms ? then : drop->soonest_ms;
+		return 0;
+	}
+	return drop_list_add(&drop->list, name, stat->mtime_ns);
+}
+
+static void tell_listing(struct drop *drop, int error)
+{
+	if (error == 0) {
+		drop->listing_told = false;
+	} else if (!drop->listing_told) {
+		drop->listing_told = true;
+		drop->options.port.tell(
+			drop->options.port.owner, DROP_NEWS_LISTING, "", 0, 0, strerror(-error));
+	}
+}
+
+static void begin_listing(struct drop *drop)
+{
+	drop_list_clear(&drop->list);
+	drop->woken = false;
+	drop->ignored_now = 0;
+	drop->soonest_ms = drop->now_ms + drop->options.poll_ms;
+	drop->list_ms = drop->soonest_ms;
+	int r = drop_folder_rewind(drop->options.folder);
+	drop->is_listing = r == 0;
+	tell_listing(drop, r);
+}
+
+static int list_on(struct drop *drop)
+{
+	int r = drop_folder_list(drop->options.folder, DROP_LIST_ROUND, drop, show);
+
+	if (r == 0 || r == -ENOMEM) {
+		return r;
+	}
+	drop->is_listing = false;
+	drop->list_ms = drop->soonest_ms;
+	drop->ignored = drop->ignored_now;
+	drop_list_sort(&drop->list);
+	tell_listing(drop, r < 0 ? r : 0);
+	return 0;
+}
+
+static int fill(struct drop *drop)
+{
+	struct drop_file *file;
+	const char *name;
+	int r = 0;
+
+	while (r == 0 && drop->active_count < DROP_ACTIVE_MAX &&
+		(name = drop_list_next(&drop->list)) != NULL) {
+		if (find_file(drop, name) == NULL && strlen(name) < DROP_NAME_SIZE) {
+			r = add_file(drop, name, &file);
+		}
+	}
+	return r;
+}
+
+/* The list is used up: of a folder with more files than it holds, or with new ones. */
+static bool listing_is_due(const struct drop *drop)
+{
+	return drop->list.next == drop->list.count && !drop->is_listing &&
+	       (drop->now_ms >= drop->list_ms || drop->woken || drop->list.left_out);
+}
+
+static int look(struct drop *drop)
+{
+	int r = 0;
+
+	if (listing_is_due(drop) && drop->active_count < DROP_ACTIVE_MAX) {
+		begin_listing(drop);
+	}
+	if (drop->is_listing) {
+		r = list_on(drop);
+	}
+	return r == 0 && !drop->is_listing ? fill(drop) : r;
+}
+
+/* ---- steps */
+
+static bool can_submit(const struct drop *drop)
+{
+	return drop->now_ms >= drop->retry_ms &&
+	       drop->options.port.takes_more(drop->options.port.owner);
+}
+
+/* Files are read one behind the other, and the same content is judged when the first of its kind is counted. */
+static bool is_its_turn(const struct drop *drop, uint32_t index)
+{
+	const struct drop_file *file = drop->active[index];
+
+	for (uint32_t i = 0; i < index; i++) {
+		const struct drop_file *before = drop->active[i];
+		bool is_read =
+			before->step >= DROP_MOVING ||
+			(before->step == DROP_FLYING && before->next.outcome != DROP_UNDECIDED);
+		bool is_same =
+			before->step == DROP_FLYING && before->state.size == file->state.size &&
+			memcmp(before->state.digest, file->state.digest, CHECKSUM_DIGEST_SIZE) == 0;
+		if (!is_read || is_same) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void wait_to_move(struct drop *drop, struct drop_file *file, int error)
+{
+	if (error == -EEXIST) { /* somebody put a file there meanwhile */
+		file->step = DROP_READING;
+		return;
+	}
+	if (!file->is_told) {
+		drop->options.port.tell(drop->options.port.owner, DROP_NEWS_WAITS, file->state.name,
+			0, 0, strerror(-error));
+	}
+	file->is_told = true;
+	file->retry_ms = drop->now_ms + DROP_RETRY_DISK_MS;
+}
+
+static void move(struct drop *drop, struct drop_file *file)
+{
+	int r = drop_file_move(drop, file);
+
+	file->is_moved = r == 0;
+	if (r < 0) {
+		wait_to_move(drop, file, r);
+	}
+}
+
+/* What was moved in this round stays moved: the folders are made durable once for all of it. */
+static void keep_moves(struct drop *drop)
+{
+	int r = 0;
+
+	for (int place = 0; r == 0 && place < DROP_PLACES; place++) {
+		r = drop_folder_sync(drop->options.folder, (enum drop_place)place);
+	}
+	for (uint32_t i = 0; i < drop->active_count; i++) {
+		struct drop_file *file = drop->active[i];
+		if (!file->is_moved) {
+			continue;
+		}
+		file->is_moved = false;
+		if (r < 0) {
+			wait_to_move(drop, file, r);
+			continue;
+		}
+		drop_file_close(file);
+		file->is_told = false;
+		file->step = DROP_FORGETTING;
+	}
+}
+
+static int step(struct drop *drop, uint32_t index, uint64_t *bytes, uint32_t *moved)
+{
+	struct drop_file *file = drop->active[index];
+
+	if (drop->now_ms < file->retry_ms) {
+		return 0;
+	}
+	switch (file->step) {
+	case DROP_OPENING:
+	case DROP_SETTLING:
+		(*bytes)++;
+		return drop_file_open(drop, file);
+	case DROP_SUMMING:
+		return drop_file_sum(drop, file, bytes);
+	case DROP_READING:
+		if (!can_submit(drop) || !is_its_turn(drop, index)) {
+			return 0;
+		}
+		return file->state.outcome == DROP_UNDECIDED
+			       ? drop_file_read(drop, file, bytes)
+			       : drop_submit_end(drop, file, file->state.outcome, file->state.why);
+	case DROP_MOVING:
+		if (++*moved <= DROP_FINISH_ROUND) {
+			move(drop, file);
+		}
+		return 0;
+	case DROP_FORGETTING:
+		return can_submit(drop) ? drop_submit_forget(drop, file) : 0;
+	case DROP_FLYING:
+	case DROP_OVER:
+		break;
+	}
+	return 0;
+}
+
+static int step_all(struct drop *drop, uint64_t *bytes)
+{
+	uint32_t moved = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < drop->active_count; i++) {
+		if (*bytes < DROP_ROUND_BYTES || drop->active[i]->step >= DROP_MOVING) {
+			r = step(drop, i, bytes, &moved);
+			r = r == PORT_E_FULL ? 0 : r;
+		}
+	}
+	if (moved > 0) {
+		keep_moves(drop);
+	}
+	return r;
+}
+
+/* When there is something to do next: 0 at once. */
+static int64_t next_wait(const struct drop *drop)
+{
+	int64_t next = drop->woken ? 0 : drop->list_ms;
+
+	if (drop->is_listing) {
+		return 0;
+	}
+	for (uint32_t i = 0; i < drop->active_count; i++) {
+		const struct drop_file *file = drop->active[i];
+		int64_t then = file->retry_ms;
+		if (file->step == DROP_READING || file->step == DROP_FORGETTING) {
+			then = drop->retry_ms > then ? drop->retry_ms : then;
+		}
+		if (file->step != DROP_READING || is_its_turn(drop, i)) {
+			next = then < next ? then : next;
+		}
+	}
+	return next > drop->now_ms ? next - drop->now_ms : 0;
+}
+
+int drop_poll(struct drop *drop, int64_t now_ms, int64_t wall_ms, int64_t *ret_wait_ms)
+{
+	uint64_t bytes = 0;
+
+	drop->now_ms = now_ms;
+	drop->wall_ms = wall_ms;
+	*ret_wait_ms = drop->options.poll_ms;
+	if (drop->stopped) {
+		return 0;
+	}
+	remove_over(drop);
+	int r = look(drop);
+	if (r == 0) {
+		r = step_all(drop, &bytes);
+	}
+	*ret_wait_ms = next_wait(drop);
+	return r;
+}
+
+/* ---- outcomes */
+
+static void end_file(struct drop *drop, struct drop_file *file)
+{
+	static const char *const words[] = {
+		[DROP_DONE] = "done", [DROP_FAILED] = "failed", [DROP_REPEATED] = "repeated"};
+	const struct drop_state *state = &file->state;
+
+	drop->counts.done += state->outcome == DROP_DONE;
+	drop->counts.failed += state->outcome == DROP_FAILED;
+	drop->counts.repeated += state->outcome == DROP_REPEATED;
+	drop->options.port.tell(drop->options.port.owner, DROP_NEWS_OVER, state->name, state->lines,
+		state->accepted, words[state->outcome]);
+	file->step = DROP_OVER;
+}
+
+static void take(struct drop *drop, struct drop_file *file)
+{
+	bool was_decided = file->state.outcome != DROP_UNDECIDED;
+	struct drop_digest digest = {.size = file->next.size, .counted_ms = file->next.finished_ms};
+
+	drop->counts.bytes_read += file->next.offset - file->state.offset;
+	drop->counts.lines_too_long += file->is_long;
+	file->state = file->next;
+	file->running = file->next_running;
+	file->skip_offset = 0;
+	file->is_resumed = true; /* its marks are there */
+	if (file->state.outcome == DROP_UNDECIDED) {
+		file->step = DROP_READING;
+		return;
+	}
+	file->step = DROP_MOVING;
+	if (!was_decided && file->state.outcome == DROP_DONE && digest.size > 0) {
+		memcpy(digest.digest, file->state.digest, sizeof digest.digest);
+		(void)drop_add_digest(drop, &digest);
+	}
+}
+
+void drop_settled(struct drop *drop, uint64_t ticket, bool taken)
+{
+	struct drop_file *file = NULL;
+
+	for (uint32_t i = 0; i < drop->active_count; i++) {
+		if (drop->active[i]->ticket == ticket) {
+			file = drop->active[i];
+		}
+	}
+	assert(file != NULL && file->step == DROP_FLYING);
+	bool was_forgotten = file->is_forgetting;
+	file->is_forgetting = false;
+	if (!taken) {
+		drop->retry_ms = drop->now_ms + DROP_RETRY_MS;
+		file->step = was_forgotten ? DROP_FORGETTING : DROP_READING;
+	} else if (was_forgotten) {
+		end_file(drop, file);
+	} else {
+		take(drop, file);
+	}
+	file->is_long = false;
+	file->skip_offset = 0;
+}
+
+void drop_wake(struct drop *drop)
+{
+	drop->woken = true;
+}
+
+void drop_stop(struct drop *drop)
+{
+	drop->stopped = true;
+}
+
+const struct drop_counts *drop_counts(const struct drop *drop)
+{
+	return &drop->counts;
+}
+
+struct drop_gauges drop_gauges(const struct drop *drop)
+{
+	struct drop_gauges gauges = {.active = drop->active_count,
+		.waiting = drop->list.count - drop->list.next,
+		.ignored = drop->ignored};
+
+	for (uint32_t i = 0; i < drop->active_count; i++) {
+		gauges.stuck += drop->active[i]->is_told;
+	}
+	return gauges;
+}
+
+const char *drop_trouble(const struct drop *drop)
+{
+	for (uint32_t i = 0; i < drop->active_count; i++) {
+		if (drop->active[i]->is_told) {
+			return drop->active[i]->state.name;
+		}
+	}
+	return NULL;
+}
