@@ -385,6 +385,7 @@ int mqtt_session_not_kept(struct mqtt_session *session, uint64_t number, int64_t
 void mqtt_session_stop(struct mqtt_session *session, int64_t now_ms)
 {
 	session->stopping = true;
+	session->current.act = MQTT_ORDER_WAIT; /* what was held is the broker's still */
 	if (session->state == MQTT_DOWN) {
 		mqtt_session_enter(session, MQTT_STOPPED, now_ms);
 	}

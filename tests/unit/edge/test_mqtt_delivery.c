@@ -551,6 +551,19 @@ static void test_stopping_still_acknowledges_what_was_taken(void **state)
 	assert_int_equal(world_look(&world).state, MQTT_STOPPED);
 }
 
+static void test_stopping_leaves_what_is_held_to_the_broker(void **state)
+{
+	(void)state;
+	come_up();
+	world_hear(&world, "32 07 00 01 61 00 05 00 78");
+	world_expect(&world, MQTT_ORDER_DELIVER);
+	mqtt_session_held(world.session, world.now_ms);
+	mqtt_session_stop(world.session, world.now_ms);
+	world_expect(&world, MQTT_ORDER_CLOSE);
+	world_sent(&world, "e0 00");
+	assert_int_equal(counts()->publishes[1], 0);
+}
+
 /* ---- retained */
 
 static void test_retained_messages_of_3_1_1_are_acknowledged_and_not_counted(void **state)
@@ -745,6 +758,7 @@ int main(void)
 		UNIT(test_a_packet_cut_off_by_the_end_of_its_link_is_forgotten),
 		UNIT(test_a_delivery_that_was_held_when_the_link_broke_is_not_delivered),
 		UNIT(test_stopping_still_acknowledges_what_was_taken),
+		UNIT(test_stopping_leaves_what_is_held_to_the_broker),
 		UNIT(test_retained_messages_of_3_1_1_are_acknowledged_and_not_counted),
 		UNIT(test_retained_messages_of_a_new_session_may_be_taken),
 		UNIT(test_mqtt_5_was_told_and_is_believed),
