@@ -8,18 +8,23 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections import Counter
 from pathlib import Path
 
-from harness import free_port, wait_until
+from harness import ROOT, free_port, wait_until
 
 PROGRAM = shutil.which("mosquitto") or "/usr/sbin/mosquitto"  # not in the path of everybody but root
-# What a store's broker must be told, for what it acknowledged to outlive it: docs/SOURCES.md says why, line by line.
-DEMANDED = ("persistence true", "autosave_interval 1", "autosave_on_changes true", "max_queued_messages 0",
-            "max_queued_bytes 268435456", "max_inflight_messages 200")
+
+
+def demanded():
+    """What docs/SOURCES.md tells a store to write into its broker's configuration, but for listeners and places."""
+    text = (ROOT / "docs" / "SOURCES.md").read_text()
+    block = re.search(r"```\n([^`]*\npersistence true\n.*?)per_listener_settings", text, re.S)[1]
+    return [line for line in block.splitlines() if line and not line.startswith(("#", "persistence_location"))]
 
 
 class Mosquitto:
-    """`settings` replace what DEMANDED says of the same name; `tls` adds a listener with certificates."""
+    """`settings` replace what is demanded under the same name; `tls` adds a listener with certificates."""
 
     def __init__(self, folder, settings=(), tls=None, start=True):
         self.folder = Path(folder)
@@ -36,7 +41,7 @@ class Mosquitto:
             self.start()
 
     def lines(self, settings, tls):
-        chosen = {line.split()[0]: line for line in (*DEMANDED, *settings)}
+        chosen = {line.split()[0]: line for line in (*demanded(), *settings)}
         yield from chosen.values()
         yield f"persistence_location {self.saved}/"
         yield f"user {getpass.getuser()}"  # else root becomes another, who may not write here
@@ -103,6 +108,34 @@ class Mosquitto:
         """[(dup, qos, retain, packet id, topic)]: every PUBLISH that it ever sent to a client."""
         found = re.findall(rf"Sending PUBLISH to {re.escape(client)} \(d(\d), q(\d), r(\d), m(\d+), '([^']*)',", self.log_text())
         return [(int(dup), int(qos), int(retain), int(packet), topic) for dup, qos, retain, packet, topic in found]
+
+    def acknowledged(self, client):
+        """Topics of the messages that a client acknowledged, by PUBACK or PUBREC, one by one."""
+        sent, topics = {}, []
+        who = re.escape(client)
+        lines = rf"Sending PUBLISH to {who} \(d\d, q[12], r\d, m(\d+), '([^']*)'|Received PUB(?:ACK|REC) from {who} \(Mid: (\d+)"
+        for packet, topic, answered in re.findall(lines, self.log_text()):
+            if packet:
+                sent[packet] = topic
+            elif answered in sent:
+                topics.append(sent.pop(answered))
+        return topics
+
+    def sent_after_release(self, client):
+        """{topic: how often} a QoS 2 message was sent again although the client's PUBREC had been received: 2.0.11 does so
+        when a second connection breaks before PUBREL is through. The standard forbids it, and the client can't know it."""
+        sent, released, again = {}, {}, Counter()
+        who = re.escape(client)
+        lines = rf"Sending PUBLISH to {who} \(d\d, q2, r\d, m(\d+), '([^']*)'|Received PUB(REC|COMP) from {who} \(Mid: (\d+)"
+        for packet, topic, answer, answered in re.findall(lines, self.log_text()):
+            if packet:
+                sent[packet] = topic
+                again[topic] += released.pop(packet, None) == topic
+            elif answer == "REC":
+                released[answered] = sent.get(answered)
+            else:
+                released.pop(answered, None)
+        return again
 
     def count(self, pattern):
         """Lines of its log in which a pattern occurs."""
