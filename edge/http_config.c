@@ -84,7 +84,7 @@ int http_config_check(void *target, bool insecure, struct config_error *error)
 	const struct http_config *config = target;
 	struct additions additions;
 
-	if (config->listen == NULL) {
+	if (*config->listen == '\0') {
 		return config_fail(error, "listen: 127.0.0.1:7180 would be an address");
 	}
 	int r = check_path(config->path, error);

@@ -48,9 +48,11 @@ static int set_text(const struct config_option *option, void *target, const char
 	struct config_error *error)
 {
 	char **place = place_of(option, target);
+	const char *usual = option->default_text;
 	char *copy = NULL;
 
-	if (*value != '\0') {
+	/* Whoever gave it a default counts on a text, if only an empty one. */
+	if (*value != '\0' || (usual != NULL && *usual != '\0')) {
 		copy = strdup(value);
 		if (copy == NULL) {
 			config_fail(error, "out of memory");

@@ -27,8 +27,9 @@ struct config_option {
 	const char *key;
 	enum config_type type;
 	size_t offset; /* into the target struct */
-	const char *
-		default_text; /* NULL: required (CONFIG_TEXT, CONFIG_LIST stay NULL when default is "") */
+	/* NULL: required. Texts stay NULL where it is "" and nothing is set, or nothing but ""; with another default an
+	 * empty value is an empty text. */
+	const char *default_text;
 	int64_t min, max; /* of numbers; both 0: not checked */
 	const char *help; /* one line, with unit, for --help and --print-config */
 };

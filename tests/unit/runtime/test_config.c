@@ -14,6 +14,7 @@ struct settings {
 	char *id;
 	char *bridges;
 	char *password;
+	char *zone;
 	bool insecure;
 	int64_t partitions;
 	int64_t spool_max;
@@ -31,6 +32,7 @@ static const struct config_option options[] = {
 		"bytes on disk"},
 	{"edge", "interval", CONFIG_DURATION, AT(interval), "100ms", 0, 0, "time between syncs"},
 	{"edge", "share.cart", CONFIG_PERCENT, AT(share), "10%", 0, 100, "share of the spool"},
+	{"edge", "zone", CONFIG_TEXT, AT(zone), "UTC", 0, 0, "of times without one"},
 	{"bridge", "partitions", CONFIG_INTEGER, AT(partitions), "4", 1, 1000, "partitions"},
 	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0, "allow others in"},
 	{"security", "password", CONFIG_SECRET, AT(password), "", 0, 0, "password"},
@@ -245,6 +247,22 @@ static void test_wrong_assignments_are_refused_with_their_name(void **state)
 	config_deinit(&schema, &settings);
 }
 
+/* Checks compare texts that have a default without asking whether there is one. */
+static void test_an_emptied_text_is_none_only_where_none_is_the_default(void **state)
+{
+	struct settings settings;
+	struct config_error error = {""};
+
+	(void)state;
+	assert_int_equal(config_init(&schema, &settings, &error), 0);
+	assert_int_equal(read_text(&settings, "[edge]\nid = a\nzone =\nbridges =\n", &error), 0);
+	assert_string_equal(settings.zone, "");
+	assert_null(settings.bridges);
+	assert_int_equal(config_set(&schema, &settings, "edge.id=", &error), 0);
+	assert_true(config_finish(&schema, &settings, &error) < 0); /* required */
+	config_deinit(&schema, &settings);
+}
+
 static void test_what_is_required_must_be_given(void **state)
 {
 	struct settings settings;
@@ -415,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_long_lines_and_names_are_refused_and_not_cut),
 		cmocka_unit_test(test_assignments_find_section_and_key_though_both_have_dots),
 		cmocka_unit_test(test_wrong_assignments_are_refused_with_their_name),
+		cmocka_unit_test(test_an_emptied_text_is_none_only_where_none_is_the_default),
 		cmocka_unit_test(test_what_is_required_must_be_given),
 		cmocka_unit_test(test_secrets_come_from_files_that_others_can_not_read),
 		cmocka_unit_test(test_what_is_printed_can_be_read_again_and_shows_no_secret),
