@@ -1,6 +1,6 @@
 """What an edge does with a backlog: new sales first, the backlog within its rate, and nothing lost or counted twice."""
 import pytest
-from harness import Pipeline, Program, Sender, free_port, sum_metric, wait_until
+from harness import Pipeline, Program, Sender, free_port, sum_metric, till, wait_until
 from test_kill import assert_books_add_up
 from test_spine import order
 
@@ -84,3 +84,35 @@ def test_without_live_first_new_sales_wait_for_the_backlog(pipe):
     assert counted(pipe, "yesterday") == BACKLOG // 5
     pipe.wait_settled()
     assert_books_add_up(pipe)
+
+
+def file_bytes(edge):
+    return edge.metrics()["till_edge_spool_file_bytes"]
+
+
+def test_a_drained_spool_gives_its_room_back_to_the_disk(tmp_path):
+    devbroker = Program("till-devbroker", ["-o", "devbroker.topics=orders,cart_events,page_views"], tmp_path / "devbroker.log")
+    pipe = Pipeline(tmp_path, devbroker.ready["bootstrap"], "", edges=())
+    try:
+        edge = pipe.start_edge("store-1", bridges=f"tcp://127.0.0.1:{free_port()}")
+        sender = Sender(edge.ready["listen"][0])
+        for number in range(200):
+            reply = sender.ask([order(f"{number}-{n}", note="x" * 20000) for n in range(20)])
+            assert reply["accepted"] == 20, reply
+        full = wait_until(lambda: file_bytes(edge) > 70e6 and file_bytes(edge), "a large file")
+        edge = restart(pipe)
+        pipe.wait_drained()
+        wait_until(lambda: edge.metrics()["till_edge_spool_compactions_total"] == 1, "the file made small")
+        assert file_bytes(edge) < full / 64
+        assert (tmp_path / "edge-store_1" / "data.mdb").stat().st_size < full / 64
+        assert till("verify", "spool", tmp_path / "edge-store_1").returncode == 0  # beside the running edge
+        sender = Sender(edge.ready["listen"][0])
+        reply = sender.ask([order("after")])
+        assert reply["accepted"] == 1
+        edge.kill()
+        edge.start()
+        pipe.wait_drained()
+        assert edge.metrics()["till_edge_spool_compactions_failed_total"] == 0
+    finally:
+        pipe.stop()
+        devbroker.kill()
