@@ -7,7 +7,7 @@
  *	spool_*.c         what is on disk; spool_reader_lmdb.c for tools; upkeep.c makes its file small again, and with
  *	                  forecast.c tells when it will be full
  *	courier.c         carries out sender.c (sessions with bridges) over link.c (one connection)
- *	backlog.c         which blocks of a lane go next: live ones, and old ones within throttle.c
+ *	backlog.c         which blocks of a lane go next: live ones, and old ones within window.c and throttle.c
  */
 #include "edge/edge.h"
 #include "runtime/log.h"

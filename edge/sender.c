@@ -83,6 +83,7 @@ static void land(struct sender *sender, const struct sender_range *range)
 	lane->in_flight--;
 	lane->small_in_flight -= range->is_small;
 	lane->unacked_bytes -= range->bytes;
+	lane->old_unacked_bytes -= range->age == BACKLOG_OLD ? range->bytes : 0;
 	lane->unacked_events -= range->count;
 	feed_starved(lane);
 }
@@ -262,6 +263,9 @@ static void begin_session(struct sender *sender, const struct wire_message *mess
 	}
 	sender->last_bridge = sender->bridge;
 	sender->counts.sessions++;
+	for (int i = 0; i < LANE_COUNT; i++) { /* another way */
+		window_init(&sender->lanes[i].window, now_ms);
+	}
 	enter(sender, SENDER_IN_SESSION, now_ms);
 }
 
@@ -299,8 +303,18 @@ static void adopt_cluster(struct sender *sender)
 	sender->keep_cluster = true;
 }
 
-static int hear_ack(
-	struct sender *sender, const struct wire_message *message, struct removals *removals)
+static void fit_window(struct sender *sender, const struct sender_range *range, int64_t now_ms)
+{
+	struct sender_lane *lane = &sender->lanes[range->lane];
+
+	window_see(&lane->window, now_ms - range->sent_ms, now_ms);
+	if (range->age == BACKLOG_OLD) {
+		window_fit(&lane->window, range->bytes, range->used, range->sent_ms, now_ms);
+	}
+}
+
+static int hear_ack(struct sender *sender, const struct wire_message *message,
+	struct removals *removals, int64_t now_ms)
 {
 	uint32_t kept = 0;
 	int r = 0;
@@ -317,6 +331,7 @@ static int hear_ack(
 			continue;
 		}
 		land(sender, &range);
+		fit_window(sender, &range, now_ms);
 		backlog_forget(&sender->lanes[range.lane].backlog, range.last, range.count);
 		sender->lanes[range.lane].waiting = false;
 		sender->counts.batches_acked++;
@@ -430,7 +445,7 @@ int sender_heard(struct sender *sender, const struct wire_message *message,
 	} else if (message->type == WIRE_WELCOME && greeting) {
 		hear_welcome(sender, message, now_ms);
 	} else if (message->type == WIRE_ACK && in_session) {
-		r = hear_ack(sender, message, removals);
+		r = hear_ack(sender, message, removals, now_ms);
 	} else if (message->type == WIRE_NACK && in_session) {
 		hear_nack(sender, message, now_ms);
 	} else if (message->type == WIRE_STATE && in_session) {
@@ -582,6 +597,10 @@ void sender_sent(struct sender *sender, const struct sender_order *order,
 	}
 	lane->unacked_bytes += sent->bytes;
 	lane->unacked_events += sent->count;
+	lane->old_unacked_bytes += order->age == BACKLOG_OLD ? sent->bytes : 0;
+	range->age = order->age;
+	range->sent_ms = now_ms;
+	range->used = lane->old_unacked_bytes;
 	sender->counts.batches_sent++;
 	note_stuck(sender, now_ms);
 }

@@ -12,13 +12,15 @@
  * The rules are PROTOCOL.md, "Sessions". Pure; one thread; times are monotonic ms.
  *
  * live_first: what came lately (backlog.h says what that is) leaves before what waited, of all lanes; else each lane
- * keeps its order. Old blocks leave a quarter of the credit alone, and at most drain_rate bytes a second. One sending in
+ * keeps its order. Old blocks leave a quarter of the credit alone, keep the queues on the way short (window.h), and
+ * take at most drain_rate bytes a second. One sending in
  * SENDER_LIVE_RUN + 1 is theirs, however much is live, so that nothing waits for ever. */
 #pragma once
 #include "edge/backlog.h"
 #include "edge/offer.h"
 #include "edge/removals.h"
 #include "edge/throttle.h"
+#include "edge/window.h"
 #include "proto/wire.h"
 
 enum {
@@ -67,6 +69,9 @@ struct sender_range {
 	uint32_t bytes;
 	uint32_t count; /* events */
 	bool is_small; /* live, and less than half full; the sender's to say */
+	enum backlog_age age; /* when it left */
+	int64_t sent_ms;
+	uint64_t used; /* bytes of the lane's backlog on their way with it */
 };
 
 struct sender_lane {
@@ -74,6 +79,8 @@ struct sender_lane {
 	uint64_t credit;
 	uint64_t unacked_bytes;
 	uint64_t unacked_events;
+	uint64_t old_unacked_bytes; /* of these, what was old when it left */
+	struct window window; /* of them, where live ones go first */
 	uint32_t in_flight;
 	uint32_t small_in_flight; /* of these, the live ones that were less than half full */
 	int64_t resume_at_ms; /* a NACK's back-off */

@@ -19,6 +19,29 @@ static bool has_place(
 		       lane->in_flight + lane->backlog.count < SENDER_RANGES_MAX - 1);
 }
 
+static bool has_window(
+	const struct sender *sender, const struct sender_lane *lane, enum backlog_age age)
+{
+	return !sender->live_first || age == BACKLOG_LIVE ||
+	       lane->old_unacked_bytes < lane->window.bytes;
+}
+
+/* A part of what throttle and window let pass, so that what is live waits for no more than that. 0: any. */
+static uint32_t portion_of(
+	const struct sender *sender, const struct sender_lane *lane, enum backlog_age age)
+{
+	uint32_t throttled = throttle_portion(&sender->throttle);
+
+	if (age == BACKLOG_LIVE) {
+		return 0;
+	}
+	if (!sender->live_first) {
+		return throttled;
+	}
+	uint32_t portion = (uint32_t)(lane->window.bytes / WINDOW_PORTIONS);
+	return throttled > 0 && throttled < portion ? throttled : portion;
+}
+
 /* Rule 9: with nothing in flight a lane may send whatever the credit says. */
 static bool lane_may_send(
 	const struct sender *sender, const struct sender_lane *lane, enum backlog_age age)
@@ -27,7 +50,7 @@ static bool lane_may_send(
 		lane->in_flight == 0 ||
 		(lane->unacked_bytes < share_of(sender, age, lane->credit) && !lane->starved[age]);
 
-	return has_credit && has_place(sender, lane, age);
+	return has_credit && has_place(sender, lane, age) && has_window(sender, lane, age);
 }
 
 /* A session with a codec has a thin link, where a batch of one event costs several times what it costs among others:
@@ -99,7 +122,7 @@ static bool order_read(const struct sender *sender, enum backlog_age age, int64_
 	order->last = range.last;
 	order->again = range.sent;
 	order->size_max = (uint32_t)room_of(sender, lane, age);
-	order->size_enough = age == BACKLOG_OLD ? throttle_portion(&sender->throttle) : 0;
+	order->size_enough = portion_of(sender, lane, age);
 	return true;
 }
 
