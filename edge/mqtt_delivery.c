@@ -2,7 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { DELIVERY_E_HELD = 1 }; /* the session knows, and orders it again */
+enum {
+	DELIVERY_E_HELD = 1, /* the session knows, and orders it again */
+	/* Whether a message finds room is known after it was read whole, and room comes by acknowledgements from far. */
+	FULL_RETRY_MS = 200,
+};
 
 struct now {
 	int64_t monotonic_ms;
@@ -12,12 +16,17 @@ struct now {
 static int hand_in(
 	struct mqtt_delivery *delivery, const struct submission *submission, const struct now *now)
 {
+	int r = PORT_E_FULL;
+
 	if (!port_takes_more(delivery->port)) {
 		mqtt_session_postponed(delivery->session, now->monotonic_ms);
 		return DELIVERY_E_HELD;
 	}
-	int r = port_submit(delivery->port, submission, now->wall_ms);
-	delivery->full = r == PORT_E_FULL;
+	if (!delivery->full || now->monotonic_ms >= delivery->retry_at_ms) {
+		r = port_submit(delivery->port, submission, now->wall_ms);
+		delivery->full = r == PORT_E_FULL;
+		delivery->retry_at_ms = now->monotonic_ms + FULL_RETRY_MS;
+	}
 	if (r == PORT_E_FULL) {
 		mqtt_session_held(delivery->session, now->monotonic_ms);
 		return DELIVERY_E_HELD;

@@ -11,6 +11,7 @@ struct mqtt_delivery {
 	const char *client_id;
 	bool handed_in; /* something; the owner takes it back */
 	bool full; /* what came last found no room in the spool */
+	int64_t retry_at_ms; /* then */
 	uint64_t unmatched; /* messages whose topic fitted no pattern */
 	struct mqtt_event event; /* of the order in hand */
 };

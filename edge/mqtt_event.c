@@ -1,5 +1,6 @@
 #include "edge/mqtt_event.h"
 #include "proto/framing.h"
+#include "proto/utf8.h"
 
 _Static_assert(
 	(int)MQTT_MARK_KEY_SIZE <= (int)SOURCE_MARK_KEY_SIZE_MAX, "a mark's key fits at the desk");
@@ -147,8 +148,8 @@ static bool is_event(const struct mqtt_settings *settings, const struct mqtt_ord
 
 	if (order->problem == MQTT_PROBLEM_TOO_LARGE) {
 		complaint_set(complaint, REASON_TOO_LARGE, "",
-			"the message has %zu bytes, more than is taken; these are the first %zu",
-			publish->payload_size, publish->payload.size);
+			"the message has %zu bytes; at most %d are taken", publish->payload_size,
+			FRAME_SIZE_MAX);
 		return false;
 	}
 	if (order->problem == MQTT_PROBLEM_MALFORMED) {
@@ -186,7 +187,8 @@ void mqtt_event_make(const struct mqtt_settings *settings, const struct mqtt_own
 	ret_event->submission = (struct submission){
 		.events = publish->payload,
 		.additions = ret_event->additions,
-		.detail = publish->topic,
+		/* One that came malformed may be anything, and a letter holds text. */
+		.detail = utf8_is_valid(publish->topic) ? publish->topic : (struct slice){NULL, 0},
 		.unattended = true,
 		.ticket = order->number,
 	};

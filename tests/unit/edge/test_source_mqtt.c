@@ -4,13 +4,13 @@
 #include "edge/source_mqtt.h"
 #include "edge/sources.h"
 #include "edge/spool.h"
-#include "proto/limits.h"
+#include "proto/dead_letter.h"
 #include "runtime/clock.h"
 #include "runtime/metrics.h"
 #include "scripted_broker.h"
 #include <errno.h>
 
-enum { DEADLINE_MS = 20000, QUOTA = 16 << 20 };
+enum { DEADLINE_MS = 20000, QUOTA = 16 << 20, LANE_SIZE_MAX = 256 * 1024 };
 
 struct world {
 	char dir[FIXTURE_PATH_SIZE];
@@ -158,17 +158,24 @@ static int free_world(void **state)
 
 /* ---- looking */
 
-/* The events of a lane, one after the other, as text: enough to look for a word. */
-static const char *read_lane(struct world *world, enum kind lane)
+/* The events of a lane, one after the other. */
+static void read_bytes(struct world *world, enum kind lane, struct buffer *ret_events)
 {
-	static char text[256 * 1024];
-	struct spool_query query = {.lane = lane, .last = UINT64_MAX, .size_max = sizeof text - 1};
-	struct buffer events;
+	struct spool_query query = {.lane = lane, .last = UINT64_MAX, .size_max = LANE_SIZE_MAX};
 	struct spool_batch batch;
 
-	buffer_init(&events, sizeof text - 1);
+	buffer_init(ret_events, LANE_SIZE_MAX);
+	assert_int_equal(spool_read(world->spool, &query, ret_events, &batch), 0);
+}
+
+/* The same as text: enough to look for a word. */
+static const char *read_lane(struct world *world, enum kind lane)
+{
+	static char text[LANE_SIZE_MAX + 1];
+	struct buffer events;
+
+	read_bytes(world, lane, &events);
 	memset(text, 0, sizeof text);
-	assert_int_equal(spool_read(world->spool, &query, &events, &batch), 0);
 	for (size_t i = 0; i < events.size; i++) {
 		text[i] = events.bytes[i] == 0 ? ' ' : (char)events.bytes[i];
 	}
@@ -352,6 +359,39 @@ static void test_what_is_no_event_becomes_a_dead_letter_and_is_acknowledged(void
 	free(huge);
 }
 
+/* It breaks the connection first; when it comes again the broker must get rid of it. Its topic is not even text. */
+static void test_a_malformed_message_that_comes_again_becomes_a_dead_letter(void **state)
+{
+	static const uint8_t malformed[] = {
+		0x32, 9, 0, 2, 0xff, 0xfe, 0, 5, 0, '{', '}'}; /* QoS 1, id 5 */
+	struct world *world = *state;
+	struct scripted_broker *broker = &world->broker;
+	struct dead_letter letter;
+	struct document document;
+	struct complaint complaint;
+
+	greet(broker, false);
+	say_bytes(broker, malformed, sizeof malformed);
+	hear(broker, HEARS_DISCONNECT, -1);
+	hear(broker, HEARS_END, -1);
+	greet(broker, true);
+	say_bytes(broker, malformed, sizeof malformed);
+	hear(broker, HEARS_PUBACK, 5);
+	open_edge(world);
+	follow_script(world);
+	assert_int_equal(count(world, KIND_ORDER_DLQ), 1);
+
+	struct buffer bytes;
+	read_bytes(world, KIND_ORDER_DLQ, &bytes);
+	assert_int_equal(document_init(&document, EVENT_NODES_MAX), 0);
+	assert_int_equal(
+		dead_letter_decode(&document, buffer_slice(&bytes), &letter, &complaint), 0);
+	assert_true(slice_equals_text(letter.source, "mqtt:shop"));
+	assert_int_equal(letter.reason, REASON_BAD_FRAME);
+	document_deinit(&document);
+	buffer_deinit(&bytes);
+}
+
 /* What is in `format = json` is not taken as msgpack, which any byte may begin. */
 static void test_a_format_that_is_set_holds(void **state)
 {
@@ -478,6 +518,7 @@ int main(void)
 		SOURCE_TEST(test_qos_2_is_counted_once_across_a_restart),
 		SOURCE_TEST(test_a_broker_that_lost_the_session_is_believed),
 		SOURCE_TEST(test_what_is_no_event_becomes_a_dead_letter_and_is_acknowledged),
+		SOURCE_TEST(test_a_malformed_message_that_comes_again_becomes_a_dead_letter),
 		SOURCE_TEST(test_a_format_that_is_set_holds),
 		SOURCE_TEST(test_a_full_spool_makes_the_broker_wait),
 		SOURCE_TEST(test_the_next_broker_is_tried_when_one_is_gone),
