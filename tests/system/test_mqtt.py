@@ -112,12 +112,15 @@ def test_tls_with_certificates_on_both_sides(mosquitto, listener, tmp_path):
 
 
 def test_a_stranger_at_the_brokers_place_is_named(mosquitto, listener, tmp_path):
-    """The edge trusts another authority: it says so, and takes what its other sources bring."""
+    """The edge trusts another authority: it says so, and takes what its other sources bring. Files are read anew for each
+    connection."""
     made, other = Certificates(tmp_path / "made"), Certificates(tmp_path / "other")
     broker = mosquitto(tls=made)
     edge = listener([f"ssl://localhost:{broker.tls_port}"], f"tls_ca={other.authority}", wait_connected=False)
     edge.wait_ready_says("set tls_ca to the file of the CA that signed it")
     assert edge.edge.http("/readyz")[0] == 200
+    other.authority.write_bytes(made.authority.read_bytes())
+    edge.wait_connected()
 
 
 def test_files_and_brokers_that_can_not_be_used_fail_the_check(tmp_path):

@@ -449,6 +449,9 @@ static void test_a_full_spool_makes_the_broker_wait(void **state)
 
 	assert_int_equal(removals_add(desk_removals(world->desk), KIND_ORDER, 0, lane->end - 1), 0);
 	follow_script(world);
+	sources_collect(world->sources);
+	assert_true(metric_of(world, "till_edge_source_events_total{source=\"shop\",type=\"mqtt\","
+				     "outcome=\"accepted\"} ") == 3 * MESSAGES);
 	assert_int_equal(
 		metric_of(world, "till_edge_mqtt_messages_total{source=\"shop\",qos=\"1\"} "),
 		MESSAGES);
