@@ -49,7 +49,7 @@ static const struct config_option keys[] = {
 		"a file that did not change for so long is whole"},
 	{"source", "poll", CONFIG_DURATION, AT(poll_ms), "2s", 100, 3600000,
 		"between looks at the folder where nothing tells that it changed"},
-	{"source", "batch_events", CONFIG_INTEGER, AT(batch_events), "5000", 1, FRAME_EVENTS_MAX,
+	{"source", "batch_events", CONFIG_INTEGER, AT(batch_events), "2000", 1, FRAME_EVENTS_MAX,
 		"lines that are read and committed at once, at most"},
 	{0},
 };

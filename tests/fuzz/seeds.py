@@ -90,6 +90,16 @@ def mqtt_session_seeds(vectors):
             yield bytes([choices, 10, 255]) + b"\x01\x00" + durable + b"\x02" + flow
 
 
+def line_seeds(vectors):
+    """Format and window's size, then the lines of a file."""
+    events = [json.loads(line) for line in (vectors / "events.ndjson").read_text(encoding="utf-8").splitlines()]
+    lines = [vector["in_json"].encode() for vector in events if vector.get("in_json")][:40]
+    yield b"\x00\x1f" + b"\n".join(lines)
+    yield b"\x01\x07a,b\n1,2\n\n\"x\ny\",4\n\"z\"5,6\n\"open,1\n7,8"
+    yield b"\x02\x1f" + b"".join(bytes.fromhex(vector["msgpack"]) for vector in events if vector.get("msgpack"))[:4000]
+    yield b"\x80\x03{\"b\":\"1\"}\n{\"order_id\":2}\nx\n"
+
+
 def config_seeds(root):
     yield from (path.read_bytes() for path in sorted((root / "deploy").rglob("*.conf")))
 
@@ -110,6 +120,7 @@ def main():
     write(out / "mqtt", mqtt_seeds(vectors))
     write(out / "mqtt_topic", mqtt_topic_seeds(vectors))
     write(out / "mqtt_session", mqtt_session_seeds(vectors))
+    write(out / "line", line_seeds(vectors))
     write(out / "config", config_seeds(vectors.parents[1]))
 
 

@@ -194,6 +194,42 @@ static void test_marks_outlive_a_restart_and_belong_to_their_source(void **state
 	assert_marks(open_port(bench, "tail:"), "");
 }
 
+struct judged {
+	char value[40];
+	struct source_mark mark;
+};
+
+static size_t judge(void *owner, const struct reply *reply, const struct source_mark **ret_marks)
+{
+	struct judged *judged = owner;
+
+	snprintf(judged->value, sizeof judged->value, "%u+%u!%u", reply->accepted, reply->invalid,
+		reply->error_count > 0 ? reply->errors[0].index : 0);
+	judged->mark = (struct source_mark){slice_of_text("counts"), slice_of_text(judged->value)};
+	*ret_marks = &judged->mark;
+	return 1;
+}
+
+static void test_marks_may_say_what_became_of_the_events_they_are_kept_with(void **state)
+{
+	struct bench *bench = *state;
+	const struct complaint complaint = {.reason = REASON_BAD_FRAME, .message = "is none"};
+	const struct submission_item items[] = {
+		{.event = slice_of_text(ORDER_JSON), .raw = slice_of_text(ORDER_JSON)},
+		{.raw = slice_of_text("x"), .complaint = &complaint}};
+	struct judged judged;
+	const struct submission submission = {.items = items,
+		.item_count = 2,
+		.judge = judge,
+		.owner = &judged,
+		.unattended = true};
+
+	open_desk(bench, 0);
+	assert_int_equal(port_submit(bench->port, &submission, WALL_MS), 0);
+	round_of(bench);
+	assert_marks(bench->port, "counts=1+1!1 ");
+}
+
 static void test_marks_of_a_group_without_room_are_not_kept(void **state)
 {
 	struct bench *bench = *state;
@@ -286,6 +322,7 @@ int main(void)
 		BENCH_TEST(test_a_port_that_does_not_come_back_has_no_turn),
 		BENCH_TEST(test_each_port_has_books_of_its_own),
 		BENCH_TEST(test_marks_outlive_a_restart_and_belong_to_their_source),
+		BENCH_TEST(test_marks_may_say_what_became_of_the_events_they_are_kept_with),
 		BENCH_TEST(test_marks_of_a_group_without_room_are_not_kept),
 		BENCH_TEST(test_a_request_key_outlives_a_restart),
 		BENCH_TEST(test_requests_that_append_nothing_are_committed),

@@ -108,6 +108,30 @@ static void test_hash128_stays_what_it_is(void **state)
 	assert_memory_equal(hash, cases[0].hash, 16);
 }
 
+static void test_a_digest_is_that_of_the_bytes_however_they_came(void **state)
+{
+	/* python3: hashlib.blake2b(b"till", digest_size=16).hexdigest() */
+	static const uint8_t expected[CHECKSUM_DIGEST_SIZE] = {0x86, 0x1a, 0xdc, 0x7a, 0xfe, 0x80,
+		0xa0, 0xac, 0xaf, 0x6e, 0x05, 0x16, 0x2f, 0x67, 0x4d, 0xe4};
+	struct checksum_digest digest;
+	struct checksum_digest half;
+	uint8_t found[CHECKSUM_DIGEST_SIZE];
+
+	(void)state;
+	checksum_digest_begin(&digest);
+	checksum_digest_add(&digest, "ti", 2);
+	half = digest;
+	checksum_digest_add(&digest, "ll", 2);
+	checksum_digest_of(&digest, found);
+	assert_memory_equal(found, expected, sizeof found);
+	checksum_digest_of(&digest, found); /* asking changes nothing */
+	assert_memory_equal(found, expected, sizeof found);
+	checksum_digest_add(&half, "l", 1);
+	checksum_digest_add(&half, "l", 1);
+	checksum_digest_of(&half, found);
+	assert_memory_equal(found, expected, sizeof found);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +140,7 @@ int main(void)
 		cmocka_unit_test(test_crc32c_goes_on_where_it_ended),
 		cmocka_unit_test(test_partitions_are_those_of_java_clients),
 		cmocka_unit_test(test_hash128_stays_what_it_is),
+		cmocka_unit_test(test_a_digest_is_that_of_the_bytes_however_they_came),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
