@@ -129,15 +129,13 @@ const struct submission_item *line_batch_items(struct line_batch *batch)
 {
 	for (uint32_t i = 0; i < batch->count; i++) {
 		const struct cut *cut = &batch->cuts[i];
-		struct slice mapped =
-			slice_of(batch->events.bytes + cut->event_offset, cut->event_size);
-		batch->items[i] = (struct submission_item){
-			.event = cut->event_is_raw     ? cut->raw
-				 : cut->event_size > 0 ? mapped
-						       : slice_of(NULL, 0),
-			.raw = cut->raw,
-			.complaint = &cut->complaint,
-		};
+		struct slice event = slice_of(NULL, 0);
+		if (cut->event_is_raw) {
+			event = cut->raw;
+		} else if (cut->event_size > 0) {
+			event = slice_of(batch->events.bytes + cut->event_offset, cut->event_size);
+		}
+		batch->items[i] = (struct submission_item){event, cut->raw, &cut->complaint};
 	}
 	return batch->items;
 }

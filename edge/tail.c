@@ -201,6 +201,7 @@ void tail_reset_file(struct tail_file *file)
 {
 	file->stage = TAIL_NEW;
 	file->is_judged = false;
+	file->is_found = false;
 	file->position = (struct tail_position){0};
 	file->idle_size = 0;
 	file->skip_offset = 0;

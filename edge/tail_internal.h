@@ -40,6 +40,7 @@ struct tail_file {
 	bool changed; /* its mark must be written */
 	bool sighted; /* in the present scan */
 	bool is_judged; /* in the present scan */
+	bool is_found; /* it was told that it is followed */
 	bool is_copy; /* of one that is whole: left alone */
 	bool is_stuck;
 	bool is_denied;

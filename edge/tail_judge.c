@@ -81,6 +81,12 @@ static int see(struct tail *tail, struct tail_group *group, const struct tail_si
 		file->vanished_ms = 0;
 		tail_mark_changed(file);
 	}
+	if (file->stage == TAIL_COMPRESSED && !tail_name_is_compressed(sighting->path)) {
+		tail_reset_file(file); /* another file with its inode */
+	}
+	if (file->stage == TAIL_FOLLOWED && file->position.offset == 0 && file->skip_offset == 0) {
+		file->stage = TAIL_NEW; /* nothing of it is known: it may be another by now */
+	}
 	file->role = file->group == group ? role : TAIL_ROTATED;
 	see_stat(tail, file, stat);
 	return set_path(file, sighting->path);
@@ -228,8 +234,7 @@ static struct tail_file *find_origin(struct tail *tail, struct tail_file *file, 
 				return known;
 			}
 		} else if (position->offset > offset &&
-			   tail_position_check_copy(
-				   &tail->options.disk, file->handle, file->size, position) == 0) {
+			   tail_position_check(&tail->options.disk, file->handle, position) == 0) {
 			best = known;
 			offset = position->offset;
 		}
@@ -262,19 +267,9 @@ static void end_origin(struct tail *tail, struct tail_file *file, uint64_t kept_
 /* The position goes over: both marks are written together. */
 static int inherit(struct tail *tail, struct tail_file *file, struct tail_file *known)
 {
-	struct tail_position position = *known_position(known);
-	uint64_t kept = position.offset > file->size ? position.offset : file->size;
-	uint64_t hash = position.names_hash;
+	uint64_t kept = file->size;
 
-	if (file->size < position.offset) {
-		int r = tail_position_take(
-			&tail->options.disk, file->handle, file->size, &position);
-		if (r < 0) {
-			return 0; /* judged again */
-		}
-		position.names_hash = hash;
-	}
-	file->position = position;
+	file->position = *known_position(known);
 	file->stage = TAIL_FOLLOWED;
 	tail_mark_changed(file);
 	tail_tell(tail, TAIL_NEWS_CONTINUED, file->path, file->position.offset, 0, NULL);
@@ -309,8 +304,11 @@ static void follow(struct tail *tail, struct tail_file *file)
 		return; /* judged again */
 	}
 	file->stage = TAIL_FOLLOWED;
-	tail_mark_changed(file);
-	tail_tell(tail, TAIL_NEWS_FOUND, file->path, file->position.offset, 0, NULL);
+	if (!file->is_found) {
+		file->is_found = true;
+		tail_mark_changed(file);
+		tail_tell(tail, TAIL_NEWS_FOUND, file->path, file->position.offset, 0, NULL);
+	}
 }
 
 static int judge_new(struct tail *tail, struct tail_file *file)
@@ -453,14 +451,18 @@ static void sort_files(struct tail_group *group)
 	group->files = sorted;
 }
 
+/* The live one first: of two that hold what is known, the other is its copy. */
 static struct tail_file *next_unjudged(const struct tail_group *group)
 {
-	struct tail_file *file = group->files;
+	struct tail_file *first = NULL;
 
-	while (file != NULL && (file->stage != TAIL_NEW || !file->sighted || file->is_judged)) {
-		file = file->next;
+	for (struct tail_file *file = group->files; file != NULL; file = file->next) {
+		if (file->stage == TAIL_NEW && file->sighted && !file->is_judged &&
+			(first == NULL || file->role == TAIL_LIVE)) {
+			first = file;
+		}
 	}
-	return file;
+	return first;
 }
 
 static int judge_new_files(struct tail *tail, struct tail_group *group)

@@ -52,30 +52,23 @@ int tail_position_take(const struct tail_disk *disk, int handle, uint64_t offset
 	return r;
 }
 
-int tail_position_check_copy(const struct tail_disk *disk, int handle, uint64_t size,
-	const struct tail_position *position)
-{
-	uint8_t head[TAIL_HEAD_SIZE_MAX];
-	uint32_t head_size = at_most(size, position->head_size);
-	uint32_t checksum = position->anchor_checksum;
-
-	int r = read_wholly(disk, handle, 0, head, head_size);
-	if (r == 0 && memcmp(head, position->head, head_size) != 0) {
-		return TAIL_E_OTHER;
-	}
-	if (r == 0 && size >= position->offset) {
-		r = read_anchor(disk, handle, position->offset, &checksum);
-	}
-	if (r == -EIO) { /* cut since it was looked at */
-		return TAIL_E_OTHER;
-	}
-	return r == 0 && checksum != position->anchor_checksum ? TAIL_E_OTHER : r;
-}
-
 int tail_position_check(
 	const struct tail_disk *disk, int handle, const struct tail_position *position)
 {
-	return tail_position_check_copy(disk, handle, position->offset, position);
+	uint8_t head[TAIL_HEAD_SIZE_MAX];
+	uint32_t checksum = 0;
+
+	int r = read_wholly(disk, handle, 0, head, position->head_size);
+	if (r == 0 && memcmp(head, position->head, position->head_size) != 0) {
+		return TAIL_E_OTHER;
+	}
+	if (r == 0) {
+		r = read_anchor(disk, handle, position->offset, &checksum);
+	}
+	if (r == -EIO) { /* it ends before the position */
+		return TAIL_E_OTHER;
+	}
+	return r == 0 && checksum != position->anchor_checksum ? TAIL_E_OTHER : r;
 }
 
 void tail_mark_encode(const struct tail_mark *mark, struct buffer *buffer)

@@ -25,11 +25,6 @@ int tail_position_take(const struct tail_disk *disk, int handle, uint64_t offset
 enum { TAIL_E_OTHER = 1 };
 int tail_position_check(
 	const struct tail_disk *disk, int handle, const struct tail_position *position);
-/* The bytes of this file are the first bytes of what was read up to the position, or go on behind it. As tail_position_check,
- * but a file that is shorter than the position is compared as far as it goes. */
-int tail_position_check_copy(const struct tail_disk *disk, int handle, uint64_t size,
-	const struct tail_position *position);
-
 /* What is remembered of a file. */
 struct tail_mark {
 	const char *path; /* of the group; borrowed */
