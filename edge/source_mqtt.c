@@ -338,30 +338,42 @@ static void *close_source(void *owner)
 	return NULL;
 }
 
+static void describe_absence(
+	const struct source *source, const struct mqtt_session_view *view, FILE *out)
+{
+	int64_t away_ms = loop_now_ms(source->options.loop) - view->since_ms;
+	char since[TIMESTAMP_TEXT_SIZE], words[QUOTED_SIZE];
+
+	timestamp_format(clock_wall_ms() - away_ms, since);
+	fprintf(out, "source %s: mqtt broker %s is away since %s", source->options.name,
+		source->broker->name, since);
+	if (view->words[0] != '\0') {
+		fprintf(out, ": %s",
+			log_quote(view->words, strlen(view->words), words, sizeof words));
+	}
+	fputc('\n', out);
+}
+
 static void describe(const void *owner, FILE *out)
 {
 	const struct source *source = owner;
+	const char *name = source->options.name;
 	struct mqtt_session_view view;
-	char since[TIMESTAMP_TEXT_SIZE], words[QUOTED_SIZE];
 
 	mqtt_session_look(source->session, &view);
-	const char *broker = source->broker->name;
 	if (view.state != MQTT_UP) {
-		int64_t away_ms = loop_now_ms(source->options.loop) - view.since_ms;
-		timestamp_format(clock_wall_ms() - away_ms, since);
-		fprintf(out, "source %s: mqtt broker %s is away since %s: %s\n",
-			source->options.name, broker, since,
-			log_quote(view.words, strlen(view.words), words, sizeof words));
+		describe_absence(source, &view, out);
 		return;
 	}
 	if (!view.subscribed) {
-		fprintf(out, "source %s: mqtt broker %s refuses a subscription: %s\n",
-			source->options.name, broker,
-			log_quote(view.words, strlen(view.words), words, sizeof words));
+		fprintf(out,
+			"source %s: mqtt broker %s does not grant every subscription as asked; "
+			"the log names them\n",
+			name, source->broker->name);
 	}
 	if (source->delivery.full) {
 		fprintf(out, "source %s: mqtt broker %s is made to wait: the spool has no room\n",
-			source->options.name, broker);
+			name, source->broker->name);
 	}
 }
 

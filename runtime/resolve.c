@@ -63,7 +63,7 @@ static void *run(void *argument)
 {
 	struct resolve *resolve = argument;
 
-	look_up(resolve, AI_ADDRCONFIG);
+	look_up(resolve, 0); /* all addresses: whoever can't be reached is passed over quickly */
 	atomic_fetch_sub(&lookups_under_way, 1);
 	tell(resolve);
 	let_go(resolve);

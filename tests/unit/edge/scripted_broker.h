@@ -18,6 +18,8 @@ struct script_step {
 	int packet_id; /* of what is heard; -1: any or none */
 	struct slice says; /* owned */
 	bool says_suback; /* for the SUBSCRIBE heard last */
+	uint8_t grants[2]; /* its codes, as many as there are topics: grants_count */
+	uint8_t grants_count;
 	bool hangs_up;
 };
 
@@ -33,7 +35,7 @@ struct scripted_broker {
 	size_t heard_size;
 	struct slice unsent; /* of what is being said */
 	uint16_t subscribe_id;
-	uint8_t suback[6];
+	uint8_t suback[7];
 	unsigned connections;
 	/* Called before each packet that is heard is let pass. */
 	void (*inspect)(void *owner, uint8_t first_byte);
@@ -78,7 +80,10 @@ static inline void greet(struct scripted_broker *broker, bool session_present)
 	hear(broker, HEARS_CONNECT, -1);
 	say_bytes(broker, connack, sizeof connack);
 	hear(broker, HEARS_SUBSCRIBE, -1);
-	script_add(broker)->says_suback = true;
+	struct script_step *suback = script_add(broker);
+	suback->says_suback = true;
+	suback->grants[0] = 2;
+	suback->grants_count = 1;
 }
 
 struct script_publish {
@@ -176,11 +181,13 @@ static inline void broker_say(struct scripted_broker *broker, const struct scrip
 		return;
 	}
 	if (step->says_suback) {
+		broker->suback[1] = (uint8_t)(3 + step->grants_count);
 		broker->suback[2] = (uint8_t)(broker->subscribe_id >> 8);
 		broker->suback[3] = (uint8_t)broker->subscribe_id;
+		memcpy(broker->suback + 5, step->grants, sizeof step->grants);
 	}
 	broker->unsent =
-		step->says_suback ? slice_of(broker->suback, sizeof broker->suback) : step->says;
+		step->says_suback ? slice_of(broker->suback, 5u + step->grants_count) : step->says;
 	broker_flush(broker);
 }
 
@@ -300,7 +307,7 @@ static inline void broker_open(struct scripted_broker *broker, struct loop *loop
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof address;
 
-	*broker = (struct scripted_broker){.loop = loop, .fd = -1, .suback = {0x90, 4, 0, 0, 0, 2}};
+	*broker = (struct scripted_broker){.loop = loop, .fd = -1, .suback = {0x90}};
 	broker->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(broker->listener, (struct sockaddr *)&address, size), 0);
 	assert_int_equal(listen(broker->listener, 4), 0);

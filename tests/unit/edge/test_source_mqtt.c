@@ -483,6 +483,33 @@ static void test_the_next_broker_is_tried_when_one_is_gone(void **state)
 	assert_false(describes(world, "source shop"));
 }
 
+/* What is granted flows; what is not is said. */
+static void test_a_refused_subscription_is_told_and_stops_no_other(void **state)
+{
+	struct world *world = *state;
+	struct scripted_broker *broker = &world->broker;
+	struct config_error error;
+
+	assert_int_equal(config_set(&mqtt_config_schema, &world->config,
+				 "source.topics=stores/{store}/orders, secret/#", &error),
+		0);
+	greet(broker, false);
+	struct script_step *suback = &broker->steps[broker->step_count - 1];
+	suback->grants[1] = 0x87; /* not authorized */
+	suback->grants_count = 2;
+	publish(broker, &(struct script_publish){.qos = 1,
+				.packet_id = 1,
+				.topic = "stores/berlin/orders",
+				.payload = ORDER_JSON});
+	hear(broker, HEARS_PUBACK, 1);
+	open_edge(world);
+	follow_script(world);
+	assert_true(describes(world, "does not grant every subscription"));
+	assert_true(
+		metric_of(world, "till_edge_mqtt_filters_refused_total{source=\"shop\"} ") == 1);
+	assert_true(metric_of(world, "till_edge_mqtt_connected{source=\"shop\"} ") == 1);
+}
+
 static bool is_stopped(const struct world *world)
 {
 	return sources_are_stopped(world->sources);
@@ -525,6 +552,7 @@ int main(void)
 		SOURCE_TEST(test_a_format_that_is_set_holds),
 		SOURCE_TEST(test_a_full_spool_makes_the_broker_wait),
 		SOURCE_TEST(test_the_next_broker_is_tried_when_one_is_gone),
+		SOURCE_TEST(test_a_refused_subscription_is_told_and_stops_no_other),
 		SOURCE_TEST(test_a_stop_acknowledges_then_says_good_bye),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
