@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Marks of one submission. */
@@ -95,12 +96,21 @@ static void remove_over(struct drop *drop)
 
 /* ---- what is known from before */
 
-static int remember_state(struct drop *drop, struct slice value)
+static void tell_forgotten(struct drop *drop, struct slice key)
+{
+	char name[DROP_KEY_SIZE];
+
+	snprintf(name, sizeof name, "%.*s", (int)key.size - 1, (const char *)key.bytes + 1);
+	drop->options.port.tell(drop->options.port.owner, DROP_NEWS_FORGOTTEN, name, 0, 0, NULL);
+}
+
+static int remember_state(struct drop *drop, struct slice key, struct slice value)
 {
 	struct drop_state state;
 	struct drop_file *file = NULL;
 
 	if (!drop_state_decode(value, &state) || drop->active_count == DROP_ACTIVE_MAX) {
+		tell_forgotten(drop, key);
 		return 0;
 	}
 	int r = add_file(drop, state.name, &file);
@@ -147,7 +157,7 @@ int drop_remember(struct drop *drop, struct slice key, struct slice value)
 {
 	switch (key.bytes[0]) {
 	case 'f':
-		return remember_state(drop, value);
+		return remember_state(drop, key, value);
 	case 'x':
 		return key.size > 4 ? remember_error(drop, key, value) : 0;
 	case 'd':
@@ -374,7 +384,7 @@ static int step(struct drop *drop, uint32_t index, uint64_t *bytes, uint32_t *mo
 	case DROP_SUMMING:
 		return drop_file_sum(drop, file, bytes);
 	case DROP_READING:
-		if (!can_submit(drop) || !is_its_turn(drop, index)) {
+		if (!is_its_turn(drop, index) || !can_submit(drop)) {
 			return 0;
 		}
 		return file->state.outcome == DROP_UNDECIDED
@@ -489,6 +499,15 @@ static void take(struct drop *drop, struct drop_file *file)
 	}
 }
 
+/* What found no room. A file that could not be read to its end may be gone, or another one: it is looked at anew. */
+static enum drop_step step_again(const struct drop_file *file, bool was_forgotten)
+{
+	if (was_forgotten) {
+		return DROP_FORGETTING;
+	}
+	return file->next.outcome == DROP_FAILED ? DROP_OPENING : DROP_READING;
+}
+
 void drop_settled(struct drop *drop, uint64_t ticket, bool taken)
 {
 	struct drop_file *file = NULL;
@@ -503,7 +522,8 @@ void drop_settled(struct drop *drop, uint64_t ticket, bool taken)
 	file->is_forgetting = false;
 	if (!taken) {
 		drop->retry_ms = drop->now_ms + DROP_RETRY_MS;
-		file->step = was_forgotten ? DROP_FORGETTING : DROP_READING;
+		file->retry_ms = drop->retry_ms;
+		file->step = step_again(file, was_forgotten);
 	} else if (was_forgotten) {
 		end_file(drop, file);
 	} else {

@@ -17,6 +17,7 @@ enum drop_news {
 	DROP_NEWS_CHANGED, /* while it was read: it waits until it has settled again */
 	DROP_NEWS_WAITS, /* its report or its move is not possible now; text: why */
 	DROP_NEWS_LISTING, /* the folder can't be listed; text: why */
+	DROP_NEWS_FORGOTTEN, /* its position is damaged: it is read again from its beginning */
 };
 
 struct drop_port {

@@ -254,9 +254,11 @@ static int submit(struct drop *drop, struct drop_file *file, struct submission *
 
 	submission->unattended = true;
 	submission->ticket = file->ticket;
-	int r = port->submit(port->owner, submission);
+	/* The end of a file may be found while it was not asked for. */
+	int r = port->takes_more(port->owner) ? port->submit(port->owner, submission) : PORT_E_FULL;
 	if (r > 0) {
 		drop->retry_ms = drop->now_ms + DROP_RETRY_MS;
+		file->retry_ms = drop->retry_ms;
 	}
 	return r;
 }

@@ -380,8 +380,10 @@ int drop_file_read(struct drop *drop, struct drop_file *file, uint64_t *bytes)
 	struct line_cut cut = {.size = 0};
 	struct line_batch *batch = NULL;
 
-	const struct drop_digest *twin = drop_find_digest(drop, &file->state);
-	if (twin != NULL && file->state.offset == 0 && drop->options.skip_repeated) {
+	const struct drop_digest *twin = file->state.offset == 0 && drop->options.skip_repeated
+						 ? drop_find_digest(drop, &file->state)
+						 : NULL;
+	if (twin != NULL) {
 		file->state.twin_ms = twin->counted_ms;
 		return drop_submit_end(drop, file, DROP_REPEATED, "");
 	}

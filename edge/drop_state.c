@@ -1,6 +1,7 @@
 #include "edge/drop_state.h"
 #include "proto/pull.h"
 #include "proto/timestamp.h"
+#include "proto/utf8.h"
 #include "proto/writer.h"
 #include <stdio.h>
 
@@ -205,6 +206,15 @@ static void write_pair(struct writer *writer, const char *key, const char *text)
 	write_key(writer, text);
 }
 
+/* Names of files may be any bytes, JSON is text. */
+static void write_name(struct writer *writer, const char *name)
+{
+	char text[DROP_NAME_SIZE];
+
+	write_key(writer, "file");
+	write_text(writer, slice_of(text, utf8_repair(slice_of_text(name), text, sizeof text)));
+}
+
 static void write_number(struct writer *writer, const char *key, uint64_t number)
 {
 	write_key(writer, key);
@@ -286,7 +296,7 @@ void drop_report_encode(const struct drop_report *report, struct buffer *buffer)
 
 	writer_init(&writer, ENCODING_JSON, buffer);
 	write_map(&writer, 14 + has_why + has_twin + state->ranges_left_out);
-	write_pair(&writer, "file", state->name);
+	write_name(&writer, state->name);
 	write_pair(&writer, "outcome", outcome_name(state->outcome));
 	if (has_why) {
 		write_pair(&writer, "why", state->why);

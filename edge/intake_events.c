@@ -38,29 +38,8 @@ static int append_event(struct taking *taking, struct event *event)
 	return 0;
 }
 
-/* Names of files and topics may be any bytes; a letter whose text is none could not be read again. Returns how many bytes
- * of `words` are used; what has no room is left out. */
-static size_t put_text(char *words, size_t size, struct slice text)
-{
-	uint32_t code_point;
-
-	while (text.size > 0 && size < DEAD_LETTER_SOURCE_SIZE_MAX) {
-		size_t step = utf8_decode(text, &code_point);
-		if (step == 0 || code_point == 0) {
-			words[size++] = '?';
-			step = 1;
-		} else if (size + step <= DEAD_LETTER_SOURCE_SIZE_MAX) {
-			memcpy(words + size, text.bytes, step);
-			size += step;
-		} else {
-			break;
-		}
-		text = slice_of(text.bytes + step, text.size - step);
-	}
-	return size;
-}
-
-/* The source's label, and where in it the event came from. */
+/* The source's label, and where in it the event came from. Names of files and topics may be any bytes; a letter whose text
+ * is none could not be read again. */
 static struct slice name_source(
 	const struct taking *taking, char words[DEAD_LETTER_SOURCE_SIZE_MAX])
 {
@@ -70,7 +49,7 @@ static struct slice name_source(
 	memcpy(words, taking->frame->source, size);
 	if (detail.size > 0) {
 		words[size++] = ' ';
-		size = put_text(words, size, detail);
+		size += utf8_repair(detail, words + size, DEAD_LETTER_SOURCE_SIZE_MAX - size);
 	}
 	return slice_of(words, size);
 }

@@ -149,6 +149,12 @@ static void tell(void *owner, enum drop_news news, const char *name, uint64_t a,
 		log_line(LOG_ERROR, "a report can't be written: its file waits",
 			"source=%s file=%s error=%s", source->name, file, why);
 		break;
+	case DROP_NEWS_FORGOTTEN:
+		log_line(LOG_ERROR,
+			"the position in a dropped file is damaged: it is read again from its "
+			"beginning",
+			"source=%s file=%s", source->name, file);
+		break;
 	case DROP_NEWS_LISTING:
 		log_line(LOG_ERROR, "the folder can't be listed", "source=%s error=%s",
 			source->name, why);

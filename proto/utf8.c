@@ -125,3 +125,24 @@ size_t utf8_cut(struct slice text, size_t size_max)
 	}
 	return size;
 }
+
+size_t utf8_repair(struct slice bytes, char *out, size_t size_max)
+{
+	size_t size = 0;
+
+	while (bytes.size > 0 && size < size_max) {
+		uint32_t code_point = 0;
+		size_t step = utf8_decode(bytes, &code_point);
+		if (step == 0 || code_point == 0) {
+			out[size++] = '?';
+			step = 1;
+		} else if (size + step <= size_max) {
+			memcpy(out + size, bytes.bytes, step);
+			size += step;
+		} else {
+			break;
+		}
+		bytes = slice_of(bytes.bytes + step, bytes.size - step);
+	}
+	return size;
+}

@@ -93,6 +93,35 @@ static void test_no_place_escapes_the_fast_path(void **state)
 	assert_true(utf8_is_valid(slice_of(NULL, 0)));
 }
 
+static void test_any_bytes_become_text(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t size;
+		size_t size_max;
+		const char *text;
+	} cases[] = {
+		{"", 0, 8, ""},
+		{"tea", 3, 8, "tea"},
+		{"caf\xe9.csv", 8, 20, "caf?.csv"},
+		{"a\0b", 3, 8, "a?b"},
+		{"\xc3\xa4\xc3", 3, 8, "\xc3\xa4?"}, /* a character that ends too soon */
+		{"a\xc3\xa4", 3, 2, "a"}, /* one that has no room */
+		{"\xed\xa0\x80", 3, 8, "???"}, /* half of a surrogate pair */
+		{"abc", 3, 0, ""},
+	};
+	char out[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		size_t size = utf8_repair(
+			slice_of(cases[i].bytes, cases[i].size), out, cases[i].size_max);
+		if (!slice_equals_text(slice_of(out, size), cases[i].text)) {
+			fail_msg("case %zu: %.*s", i, (int)size, out);
+		}
+	}
+}
+
 static void test_edge_ids(void **state)
 {
 	static const struct {
@@ -133,6 +162,7 @@ int main(void)
 		cmocka_unit_test(test_it_agrees_with_the_definition),
 		cmocka_unit_test(test_four_bytes_end_at_the_last_code_point),
 		cmocka_unit_test(test_no_place_escapes_the_fast_path),
+		cmocka_unit_test(test_any_bytes_become_text),
 		cmocka_unit_test(test_edge_ids),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
