@@ -251,6 +251,9 @@ static int poll_parting(struct source *source, int64_t now_ms, int64_t *wait_ms)
 		return 0;
 	}
 	int r = stream_poll(source->parting.stream, now_ms, &parting_wait_ms);
+	if (source->parting.stream == NULL) {
+		return r; /* on_ready was called, and another link without a stream has parted */
+	}
 	if (stream_state(source->parting.stream) == STREAM_ENDED ||
 		now_ms >= source->parting_until_ms) {
 		mqtt_link_close(&source->parting);
