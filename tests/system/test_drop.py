@@ -2,10 +2,12 @@
 import json
 import os
 import random
+import subprocess
 
 import msgpack
 import pytest
 from harness import Program, free_port, sum_metric, till, wait_until
+from test_edge_faults import needs_root
 from test_tail import line, peak_kib
 
 KILLS = int(os.environ.get("TILL_KILLS", "20"))
@@ -15,7 +17,7 @@ SEED = int(os.environ.get("TILL_SEED", random.SystemRandom().randrange(1 << 32))
 class Dropper:
     """An edge whose bridge does not exist: what it took can be read from its spool."""
 
-    def __init__(self, folder, *options, wait_ready=True):
+    def __init__(self, folder, *options, edge=(), wait_ready=True):
         self.data, self.inbox = folder / "spool", folder / "inbox"
         self.data.mkdir()
         self.inbox.mkdir(exist_ok=True)
@@ -23,7 +25,8 @@ class Dropper:
             "-o", "edge.id=store-1", "-o", f"edge.data={self.data}", "-o", f"edge.listen=tcp://127.0.0.1:{free_port()}",
             "-o", f"edge.bridges=tcp://127.0.0.1:{free_port()}", "-o", "http.listen=127.0.0.1:0",
             "-o", "source.in.type=drop", "-o", f"source.in.dir={self.inbox}", "-o", "source.in.settle=50ms",
-            *[arg for option in options for arg in ("-o", f"source.in.{option}")]], folder / "edge.log",
+            *[arg for option in options for arg in ("-o", f"source.in.{option}")],
+            *[arg for option in edge for arg in ("-o", option)]], folder / "edge.log",
             wait_ready=wait_ready)
 
     def metric(self, name, **labels):
@@ -191,6 +194,102 @@ def test_a_report_that_can_t_be_written_waits(dropper):
     folder.edge.restart()
     assert_counts(folder.report("a.ndjson"), 1, 1, 0)
     assert folder.ids() == [0]
+
+
+def half_counted(dropper):
+    """A file that the spool has room for a part of; (folder, path, lines counted)."""
+    folder = dropper("batch_events=500", edge=["edge.spool_max=4MiB"])
+    folder.drop("a.ndjson", "".join(line(number) for number in range(60000)))
+    kept = []
+
+    def waits():  # two looks that show the same
+        before, kept[:] = list(kept), folder.ids()
+        return kept and before == kept
+    wait_until(waits, "a reader that waits", every=0.3)
+    assert kept == list(range(len(kept))) and 500 <= len(kept) < 60000
+    return folder, folder.inbox / "a.ndjson", len(kept)
+
+
+def make_room(folder):
+    folder.edge.kill()
+    folder.edge.args += ["-o", "edge.spool_max=1GiB"]
+    folder.edge.start()
+
+
+def test_a_full_spool_makes_a_file_wait_and_loses_nothing(dropper):
+    folder, path, _ = half_counted(dropper)
+    assert path.exists() and os.listdir(folder.inbox / "done") == []
+    make_room(folder)
+    assert_counts(folder.report("a.ndjson"), 60000, 60000, 0)
+    assert folder.ids() == list(range(60000))
+
+
+def test_a_file_that_grew_meanwhile_is_read_on(dropper):
+    folder, path, _ = half_counted(dropper)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(line(60000))
+    make_room(folder)
+    assert_counts(folder.report("a.ndjson"), 60001, 60001, 0)
+    assert folder.ids() == list(range(60001))
+
+
+def test_a_file_that_is_another_meanwhile_fails_and_says_how_much_was_counted(dropper):
+    folder, path, counted = half_counted(dropper)
+    with open(path, "r+", encoding="utf-8") as file:
+        file.write('{"order_id":"9"')
+    make_room(folder)
+    report = folder.report("a.ndjson", "failed")
+    assert_counts(report, counted, counted, 0)
+    assert report["why"] == f"it was changed when {counted} lines of it were counted"
+    assert folder.ids() == list(range(counted))
+
+
+def test_a_file_that_goes_meanwhile_still_gets_its_report(dropper):
+    folder, path, counted = half_counted(dropper)
+    path.unlink()
+    make_room(folder)
+    report = folder.report("a.ndjson", "failed")
+    assert report["why"] == f"it vanished when {counted} lines of it were counted"
+    folder.drop("b.ndjson", line(counted))
+    assert_counts(folder.report("b.ndjson"), 1, 1, 0)
+    assert folder.ids() == list(range(counted + 1))
+
+
+def test_a_name_that_comes_again_meanwhile_is_another_file(dropper):
+    folder, path, counted = half_counted(dropper)
+    folder.drop("other.tmp", line(counted))
+    os.rename(folder.inbox / "other.tmp", path)
+    make_room(folder)
+    assert folder.report("a.ndjson", "failed")["why"] == f"it was replaced when {counted} lines of it were counted"
+    assert_counts(folder.report("a.ndjson"), 1, 1, 0)
+    assert folder.ids() == list(range(counted + 1))
+
+
+@needs_root
+def test_a_full_disk_makes_the_report_wait(dropper, tmp_path):
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
+    try:
+        folder = dropper()
+        filler = folder.inbox / ".filler"
+        folder.drop("a.ndjson", line(0))
+        folder.report("a.ndjson")
+        folder.inbox.joinpath("b.tmp").write_text("garbage\n" + line(1))
+        with open(filler, "wb", buffering=0) as file:
+            try:
+                while file.write(b"x" * 4096):
+                    pass
+            except OSError:
+                pass
+        os.rename(folder.inbox / "b.tmp", folder.inbox / "b.ndjson")
+        wait_until(lambda: folder.metric("till_edge_drop_files_stuck") == 1, "a report that waits")
+        assert "No space left" in folder.edge.log_text()
+        filler.unlink()
+        assert_counts(folder.report("b.ndjson"), 2, 1, 1)
+        assert folder.ids() == [0, 1]
+    finally:
+        subprocess.run(["umount", "-l", tmp_path / "inbox"], check=True)
 
 
 @pytest.mark.kill

@@ -14,7 +14,7 @@ SEED = int(os.environ.get("TILL_SEED", random.SystemRandom().randrange(1 << 32))
 class Follower:
     """An edge whose bridge does not exist: what it took can be read from its spool."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, edge=()):
         self.folder = folder
         self.data = folder / "spool"
         self.logs = folder / "logs"
@@ -24,7 +24,8 @@ class Follower:
             "-o", "edge.id=store-1", "-o", f"edge.data={self.data}", "-o", f"edge.listen=tcp://127.0.0.1:{free_port()}",
             "-o", f"edge.bridges=tcp://127.0.0.1:{free_port()}", "-o", "http.listen=127.0.0.1:0",
             "-o", "source.pos.type=tail", "-o", "source.pos.settle=200ms",
-            *[arg for option in options for arg in ("-o", f"source.pos.{option}")]], folder / "edge.log")
+            *[arg for option in options for arg in ("-o", f"source.pos.{option}")],
+            *[arg for option in edge for arg in ("-o", option)]], folder / "edge.log")
 
     def metric(self, name):
         return sum_metric(self.edge.metrics(), name, source="pos")
@@ -50,8 +51,8 @@ class Follower:
 def follower(tmp_path):
     made = []
 
-    def make(*options):
-        made.append(Follower(tmp_path, *options))
+    def make(*options, **more):
+        made.append(Follower(tmp_path, *options, **more))
         return made[-1]
 
     yield make
@@ -125,6 +126,26 @@ def test_each_line_counts_once_through_rotations_and_kills(follower, tmp_path):
     files.wait_ids(journal.count)
     files.wait_metric("till_edge_tail_lag_bytes", 0)
     assert files.events("order.dlq") == []
+
+
+def test_a_full_spool_makes_files_wait_and_loses_nothing(follower, tmp_path):
+    files = follower(f"path={tmp_path}/logs/*.ndjson", edge=["edge.spool_max=4MiB"])
+    journal = Journal(files.logs / "pos.ndjson", random.Random(1))
+    journal.write(60000)
+    os.rename(journal.path, f"{journal.path}.1")
+    journal.write(1000)
+    wait_until(lambda: len(files.ids()) > 1000, "some lines")
+    kept = []
+
+    def waits():  # two looks that show the same
+        before, kept[:] = list(kept), files.ids()
+        return before == kept
+    wait_until(waits, "a reader that waits", every=0.3)
+    assert files.metric("till_edge_tail_lag_bytes") > 0
+    assert kept == list(range(len(kept))) and len(kept) < 60000
+    files.edge.args += ["-o", "edge.spool_max=1GiB"]
+    files.edge.restart()
+    files.wait_ids(61000)
 
 
 def test_a_file_is_read_on_after_it_was_rotated(follower, tmp_path):
