@@ -186,7 +186,8 @@ def exposed_metrics(text):
 
 
 # One source of each type, so that what it exposes is seen: -o source.NAME.key=value.
-EVERY_SOURCE = ["source.web.type=http", "source.web.listen=127.0.0.1:0",
+EVERY_SOURCE = ["source.shop.type=mqtt", "source.shop.brokers=tcp://127.0.0.1:1", "source.shop.topics=orders",
+                "source.web.type=http", "source.web.listen=127.0.0.1:0",
                 "source.tailed.type=tail", "source.tailed.path=/nonexistent/*.ndjson",
                 "source.inbox.type=drop", "source.inbox.dir={folder}/inbox"]
 
