@@ -498,6 +498,15 @@ struct edge *edge_free(struct edge *edge)
 	return NULL;
 }
 
+static void log_sources(const struct program_source *sources)
+{
+	for (; sources->name != NULL; sources++) {
+		for (const char *const *at = sources->listen; *at != NULL; at++) {
+			log_line(LOG_INFO, "source listens", "source=%s at=%s", sources->name, *at);
+		}
+	}
+}
+
 static void log_start(const struct edge *edge)
 {
 	const struct spool_index *index = spool_index(edge->spool);
@@ -533,6 +542,7 @@ int edge_run(struct edge *edge, struct program *program)
 
 	sources_list(edge->sources, listening);
 	log_start(edge);
+	log_sources(listening);
 	int r = program_ready(program, "till-edge", &endpoints);
 	if (r == 0) {
 		r = loop_run(edge->loop);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 
 enum {
 	/* All bodies together: sixteen of the largest. */
@@ -144,7 +145,9 @@ static int submit(struct source_http *source, struct turn *turn)
 	turn->reply = reading.submission.reply;
 	reading.submission.detail = slice_of_text(http_request_peer(turn->request));
 	reading.submission.ticket = (uint64_t)(turn - source->turns);
-	return port_submit(source->options.port, &reading.submission, clock_wall_ms());
+	r = port_submit(source->options.port, &reading.submission, clock_wall_ms());
+	http_request_drop_body(turn->request);
+	return r;
 }
 
 static int submit_waiting(struct source_http *source)
@@ -240,6 +243,24 @@ static int make_parts(struct source_http *source)
 		      : r;
 }
 
+/* libzmq ends the program when it finds no file descriptor for a socket: clients may have half of them. */
+static int check_descriptors(const struct source_http *source, struct source_error *error)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+		return -errno;
+	}
+	if ((rlim_t)source->config->connections_max <= limit.rlim_cur / 2) {
+		return 0;
+	}
+	snprintf(error->text, sizeof error->text,
+		"connections_max: this process may open %llu files: at most half as many, or raise "
+		"the limit (ulimit -n, LimitNOFILE=)",
+		(unsigned long long)limit.rlim_cur);
+	return -EMFILE;
+}
+
 static int listen_for_requests(struct source_http *source, struct source_error *error)
 {
 	const struct http_config *config = source->config;
@@ -311,6 +332,9 @@ static int source_open(
 	if (r < 0) {
 		snprintf(error->text, sizeof error->text, "%s", strerror(-r));
 	} else {
+		r = check_descriptors(source, error);
+	}
+	if (r == 0) {
 		r = listen_for_requests(source, error);
 	}
 	if (r < 0) {

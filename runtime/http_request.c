@@ -79,6 +79,7 @@ static void refuse(struct http_request *request, unsigned status, const char *wo
 	if (!answer_is_set(&request->answer)) {
 		answer_refuse(&request->answer, &request->connection->server->options, status,
 			words, NULL);
+		request->is_dropped = !answer_is_set(&request->answer);
 	}
 }
 
@@ -326,14 +327,20 @@ static void keep_body(struct http_request *request, const char *bytes, size_t si
 	}
 }
 
+/* Neither refused, nor, where there was no memory to say so, dropped. */
+static bool is_taken(const struct http_request *request)
+{
+	return !answer_is_set(&request->answer) && !request->is_dropped;
+}
+
 static void take_body(struct http_request *request, const char *bytes, size_t size)
 {
-	if (!answer_is_set(&request->answer)) {
+	if (is_taken(request)) {
 		keep_body(request, bytes, size);
 	} else {
 		request->discarded_size += size;
 	}
-	if (answer_is_set(&request->answer)) {
+	if (!is_taken(request)) {
 		drop_body(request);
 	}
 	if (request->discarded_size <= HTTP_DISCARD_SIZE_MAX) {
@@ -364,11 +371,11 @@ static enum MHD_Result finish(struct http_request *request)
 		connection_rest(request->connection);
 		if (request->connection->server->is_ending) {
 			request->is_dropped = true;
-		} else if (!answer_is_set(&request->answer)) {
+		} else if (is_taken(request)) {
 			request->route->handle(request->route->owner, request);
 		}
 	}
-	if (answer_is_set(&request->answer) || request->is_dropped) {
+	if (!is_taken(request)) {
 		if (connection_is_hung_up(request->connection)) {
 			note_gone(request);
 		}
@@ -455,8 +462,13 @@ const char *http_request_argument(const struct http_request *request, const char
 
 const void *http_request_body(const struct http_request *request, size_t *ret_size)
 {
-	*ret_size = request->body_size;
+	*ret_size = request->body != NULL ? request->body_size : 0;
 	return request->body;
+}
+
+void http_request_drop_body(struct http_request *request)
+{
+	drop_body(request);
 }
 
 const char *http_request_peer(const struct http_request *request)

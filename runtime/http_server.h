@@ -104,6 +104,8 @@ const char *http_request_header(const struct http_request *request, const char *
 /* ?name=value, decoded; "" for ?name; NULL: there is none. */
 const char *http_request_argument(const struct http_request *request, const char *name);
 const void *http_request_body(const struct http_request *request, size_t *ret_size);
+/* It is not needed any more: its memory is others'. */
+void http_request_drop_body(struct http_request *request);
 const char *http_request_peer(const struct http_request *request); /* "192.0.2.1:40002" */
 void http_request_answer(struct http_request *request, const struct http_response *response);
 /* As the server's own refusals are written. `header`: one more, or NULL. */

@@ -162,7 +162,7 @@ def test_a_connection_carries_many_requests_at_once(edge):
 
 
 def test_slow_clients_are_ended_and_hold_up_nobody(edge):
-    edge = edge("timeout=1s", "connections_max=40")
+    edge = edge("timeout=2s", "connections_max=40")
     slow = [dial(edge) for _ in range(30)]
     for number, connection in enumerate(slow):
         connection.sendall(b"POST /ev" if number % 2 else
