@@ -24,8 +24,8 @@ def text(value):
 
 
 class FakeBroker:
-    def __init__(self, port=0):
-        self.port = port or free_port()
+    def __init__(self):
+        self.port = free_port()
         self.listener = socket.create_server(("127.0.0.1", self.port))
         self.listener.settimeout(DEADLINE)
         self.link = None
