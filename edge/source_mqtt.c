@@ -62,11 +62,12 @@ static int open_link(struct source *source, uint32_t broker, int64_t now_ms)
 	source->readable = false;
 	source->output_waits = false;
 	int r = mqtt_link_open(&source->link, &options, now_ms, &error);
-	if (r == MQTT_LINK_E_FILES) {
-		mqtt_session_lost(source->session, error.text, now_ms);
-		return 0;
+	if (r == -ENOMEM || r == 0) {
+		return r;
 	}
-	return r;
+	/* Too many open files, for one, pass. */
+	mqtt_session_lost(source->session, r < 0 ? strerror(-r) : error.text, now_ms);
+	return 0;
 }
 
 /* The link's last words leave while the next one is opened. */

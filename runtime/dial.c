@@ -85,7 +85,7 @@ static void note_failure(struct dial *dial, const char *words)
 	forget_attempt(dial);
 }
 
-/* Starts to connect. 0 or -errno; EINPROGRESS is the usual way and no error. */
+/* Starts to connect: on_connected hears how it went. 0 or -errno. */
 static int open_attempt(struct dial *dial, const struct addrinfo *info)
 {
 	dial->fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -93,10 +93,11 @@ static int open_attempt(struct dial *dial, const struct addrinfo *info)
 		return -errno;
 	}
 	set_options(dial->fd);
-	if (connect(dial->fd, info->ai_addr, info->ai_addrlen) < 0 && errno != EINPROGRESS) {
-		return -errno;
+	if (connect(dial->fd, info->ai_addr, info->ai_addrlen) == 0 || errno == EINPROGRESS ||
+		errno == EINTR) {
+		return 0;
 	}
-	return 0;
+	return -errno;
 }
 
 static int64_t count_addresses(const struct addrinfo *info)

@@ -13,7 +13,8 @@ typedef int (*loop_ready_fn)(void *owner);
 /* Called after each round and whenever the shortest wait is over. Gives how long it may sleep at most, in ms. */
 typedef int (*loop_tick_fn)(void *owner, int64_t now_ms, int64_t *ret_wait_ms);
 
-enum { LOOP_SOURCES_MAX = 64, LOOP_TICKS_MAX = 64 };
+/* An edge's 32 sources may have three connections, watches or listeners each. */
+enum { LOOP_SOURCES_MAX = 160, LOOP_TICKS_MAX = 64 };
 
 /* Blocks SIGTERM, SIGINT, SIGHUP (for good, children inherit it) and ignores SIGPIPE: call it before any thread starts. */
 int loop_new(struct loop **ret_loop);

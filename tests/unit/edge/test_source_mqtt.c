@@ -9,6 +9,7 @@
 #include "runtime/metrics.h"
 #include "scripted_broker.h"
 #include <errno.h>
+#include <sys/resource.h>
 
 enum { DEADLINE_MS = 20000, QUOTA = 16 << 20, LANE_SIZE_MAX = 256 * 1024 };
 
@@ -510,6 +511,37 @@ static void test_a_refused_subscription_is_told_and_stops_no_other(void **state)
 	assert_true(metric_of(world, "till_edge_mqtt_connected{source=\"shop\"} ") == 1);
 }
 
+static bool lacks_files(const struct world *world)
+{
+	return describes(world, "Too many open files");
+}
+
+/* The process has no descriptor left for a connection: it says so, and tries again. */
+static void test_a_lack_of_descriptors_is_survived(void **state)
+{
+	struct world *world = *state;
+	struct scripted_broker *broker = &world->broker;
+	struct rlimit limit, none;
+
+	greet(broker, false);
+	publish(broker, &(struct script_publish){.qos = 1,
+				.packet_id = 1,
+				.topic = "stores/berlin/orders",
+				.payload = ORDER_JSON});
+	hear(broker, HEARS_PUBACK, 1);
+	open_edge(world);
+	int first_free = dup(0);
+	close(first_free);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = (rlim_t)first_free;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	run_until(world, lacks_files);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	follow_script(world);
+	assert_int_equal(count(world, KIND_ORDER), 1);
+}
+
 static bool is_stopped(const struct world *world)
 {
 	return sources_are_stopped(world->sources);
@@ -553,6 +585,7 @@ int main(void)
 		SOURCE_TEST(test_a_full_spool_makes_the_broker_wait),
 		SOURCE_TEST(test_the_next_broker_is_tried_when_one_is_gone),
 		SOURCE_TEST(test_a_refused_subscription_is_told_and_stops_no_other),
+		SOURCE_TEST(test_a_lack_of_descriptors_is_survived),
 		SOURCE_TEST(test_a_stop_acknowledges_then_says_good_bye),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,7 +160,7 @@ static void test_a_source_that_took_a_slot_does_not_get_the_old_ones_event(void 
 	assert_int_equal(probe->calls_other, 0);
 }
 
-static void test_the_sixty_fifth_source_is_refused(void **state)
+static void test_more_sources_than_there_is_room_for_are_refused(void **state)
 {
 	struct probe *probe = *state;
 	int added = 0;
@@ -404,7 +404,7 @@ int main(void)
 		LOOP_TEST(test_a_handlers_error_ends_the_loop_with_it),
 		LOOP_TEST(test_a_source_removed_within_a_handler_is_not_called_any_more),
 		LOOP_TEST(test_a_source_that_took_a_slot_does_not_get_the_old_ones_event),
-		LOOP_TEST(test_the_sixty_fifth_source_is_refused),
+		LOOP_TEST(test_more_sources_than_there_is_room_for_are_refused),
 		LOOP_TEST(test_ticks_run_when_the_shortest_wait_is_over),
 		LOOP_TEST(test_a_ticks_error_ends_the_loop_and_too_many_ticks_are_refused),
 		LOOP_TEST(test_sigterm_drains_and_sighup_has_its_own_handler),
