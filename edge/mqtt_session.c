@@ -4,16 +4,10 @@
  *
  * A packet stays at the head of the input until what it orders is taken. What is taken is in `flight` until it is
  * durable, whatever becomes of the link; its acknowledgement goes with the link that it came by. */
-#include "edge/mqtt_session.h"
-
+#include "edge/mqtt_session_internal.h"
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-#include "edge/mqtt_session_internal.h"
-
-enum { FOREVER_MS = 60000 };
 
 /* ---- making and looking */
 
@@ -244,144 +238,6 @@ void mqtt_session_writable(struct mqtt_session *session)
 	session->connection.blocked = false;
 }
 
-/* ---- what was ordered */
-
-static void fill_entry(
-	const struct mqtt_session *session, struct mqtt_flight_entry *entry, enum mqtt_act act)
-{
-	const struct mqtt_order *order = &session->current;
-
-	*entry = (struct mqtt_flight_entry){
-		.type = MQTT_FLIGHT_FORGET,
-		.broker = session->broker,
-		.packet_id = order->packet_id,
-		.fingerprint = order->fingerprint,
-	};
-	if (act == MQTT_ORDER_RELEASE) {
-		entry->type = MQTT_FLIGHT_RELEASE;
-		entry->ack = MQTT_PUBCOMP;
-	} else if (act == MQTT_ORDER_DELIVER) {
-		entry->type = MQTT_FLIGHT_DELIVER;
-		entry->qos = order->publish.qos;
-		entry->ack = entry->qos == 0 ? 0 : entry->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC;
-		entry->size = order->publish.payload.size;
-	}
-}
-
-static int note_delivery(struct mqtt_session *session)
-{
-	const struct mqtt_order *order = &session->current;
-	struct mqtt_ids *ids = &mqtt_session_broker(session)->ids;
-	uint64_t known;
-
-	if (order->publish.qos == 2) {
-		session->counts.ids_reused += mqtt_ids_get(ids, order->packet_id, &known);
-		int r = mqtt_ids_put(ids, order->packet_id, order->fingerprint);
-		if (r < 0) {
-			return r;
-		}
-	}
-	session->counts.delivered += order->problem == MQTT_PROBLEM_NONE;
-	session->counts.too_large += order->problem == MQTT_PROBLEM_TOO_LARGE;
-	session->counts.malformed += order->problem == MQTT_PROBLEM_MALFORMED;
-	mqtt_session_count_publish(session, &order->publish);
-	return 0;
-}
-
-int mqtt_session_taken(struct mqtt_session *session)
-{
-	enum mqtt_act act = session->current.act;
-	struct mqtt_flight_entry entry;
-
-	assert(act == MQTT_ORDER_DELIVER || act == MQTT_ORDER_RELEASE || act == MQTT_ORDER_FORGET);
-	if (act == MQTT_ORDER_DELIVER) {
-		int r = note_delivery(session);
-		if (r < 0) {
-			return r;
-		}
-	} else if (act == MQTT_ORDER_RELEASE) {
-		/* From here on a PUBLISH with this id is another message. */
-		mqtt_ids_remove(&mqtt_session_broker(session)->ids, session->current.packet_id);
-		session->counts.releases++;
-	}
-	fill_entry(session, &entry, act);
-	mqtt_flight_add(&session->flight, &entry);
-	if (act != MQTT_ORDER_FORGET) {
-		mqtt_input_drop(&session->input);
-	}
-	session->current.act = MQTT_ORDER_WAIT;
-	return 0;
-}
-
-void mqtt_session_held(struct mqtt_session *session, int64_t now_ms)
-{
-	session->hold_until_ms = now_ms + MQTT_HOLD_MS;
-}
-
-void mqtt_session_postponed(struct mqtt_session *session, int64_t now_ms)
-{
-	session->hold_until_ms = now_ms + 1;
-}
-
-static void forget(struct mqtt_session *session, uint32_t broker_index)
-{
-	struct mqtt_broker *broker = &session->brokers[broker_index];
-
-	session->counts.forgotten_ids += broker->ids.count;
-	mqtt_ids_deinit(&broker->ids);
-	broker->must_forget = false;
-	broker->known = true;
-}
-
-void mqtt_session_durable(struct mqtt_session *session, uint64_t number)
-{
-	const struct mqtt_flight_entry *entry = mqtt_flight_find(&session->flight, number);
-
-	if (entry->type == MQTT_FLIGHT_FORGET) {
-		forget(session, entry->broker);
-	}
-	mqtt_flight_done(&session->flight, number);
-}
-
-/* As if it had never been taken: the ids are as the disk has them. */
-static int take_back(struct mqtt_session *session, const struct mqtt_flight_entry *entry)
-{
-	struct mqtt_ids *ids = &session->brokers[entry->broker].ids;
-	uint64_t known = 0;
-	bool is_known = entry->packet_id != 0 && mqtt_ids_get(ids, entry->packet_id, &known);
-
-	if (entry->type == MQTT_FLIGHT_RELEASE && !is_known) {
-		return mqtt_ids_put(ids, entry->packet_id, entry->fingerprint);
-	}
-	if (entry->type == MQTT_FLIGHT_DELIVER) {
-		session->counts.not_kept++;
-		if (entry->qos == 2 && is_known && known == entry->fingerprint) {
-			mqtt_ids_remove(ids, entry->packet_id);
-		}
-	}
-	return 0;
-}
-
-int mqtt_session_not_kept(struct mqtt_session *session, uint64_t number, int64_t now_ms)
-{
-	static const struct mqtt_ending ending = {
-		.end = MQTT_END_NOT_KEPT, .farewell = MQTT_SUCCESS, .stay = true};
-	int r = take_back(session, mqtt_flight_find(&session->flight, number));
-
-	if (r < 0) {
-		return r;
-	}
-	mqtt_flight_done(&session->flight, number);
-	if (mqtt_session_has_link(session)) {
-		complaint_set(&session->words, REASON_NONE, NULL,
-			"the spool could not keep what was received: the connection is closed so "
-			"that it "
-			"is sent again");
-		mqtt_session_end(session, &ending, now_ms);
-	}
-	return 0;
-}
-
 void mqtt_session_stop(struct mqtt_session *session, int64_t now_ms)
 {
 	session->stopping = true;
@@ -415,122 +271,6 @@ static void put_acks(struct mqtt_session *session)
 		}
 		mqtt_flight_pop(&session->flight);
 	}
-}
-
-/* ---- deadlines */
-
-static int64_t later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static int64_t sooner(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* While we don't read, because the disk is behind, nobody owes us an answer that we could see. */
-static int64_t silent_since_ms(const struct mqtt_session *session)
-{
-	const struct mqtt_connection *connection = &session->connection;
-
-	return later(connection->owed_since_ms, later(connection->heard_ms, connection->read_ms));
-}
-
-static const char *what_is_owed(const struct mqtt_session *session)
-{
-	return session->connection.connack_owed    ? "CONNACK"
-	       : session->connection.suback_owed   ? "SUBACK"
-	       : session->connection.pingresp_owed ? "PINGRESP"
-						   : NULL;
-}
-
-static void end_silent(struct mqtt_session *session, const char *words, int64_t now_ms)
-{
-	static const struct mqtt_ending ending = {
-		.end = MQTT_END_SILENCE, .farewell = MQTT_NO_FAREWELL};
-
-	complaint_set(&session->words, REASON_NONE, NULL, "is silent: %s", words);
-	mqtt_session_end(session, &ending, now_ms);
-}
-
-static void check_silence(struct mqtt_session *session, int64_t now_ms)
-{
-	struct mqtt_connection *connection = &session->connection;
-	const char *owed = what_is_owed(session);
-	char words[80];
-
-	if (!connection->reading) {
-		connection->read_ms = now_ms;
-	}
-	if (owed != NULL && now_ms - silent_since_ms(session) >= MQTT_ANSWER_MS) {
-		snprintf(words, sizeof words, "%s did not come within %d s", owed,
-			MQTT_ANSWER_MS / 1000);
-		end_silent(session, words, now_ms);
-	} else if (connection->blocked && now_ms - connection->blocked_since_ms >= MQTT_WRITE_MS) {
-		snprintf(words, sizeof words, "it took nothing for %d s", MQTT_WRITE_MS / 1000);
-		end_silent(session, words, now_ms);
-	}
-}
-
-static void check_deadlines(struct mqtt_session *session, int64_t now_ms)
-{
-	if (session->state == MQTT_CONNECTING && now_ms - session->began_ms >= MQTT_CONNECT_MS) {
-		mqtt_session_lost(session, "it did not answer in time", now_ms);
-	} else if (mqtt_session_has_link(session)) {
-		check_silence(session, now_ms);
-	}
-}
-
-/* Well before the broker would give us up, and when the broker itself has been quiet: a link that is half open must be
- * found even while nothing is to be said. */
-static int64_t ping_at_ms(const struct mqtt_session *session)
-{
-	const struct mqtt_connection *connection = &session->connection;
-	int64_t interval_ms = connection->keep_alive_ms * 3 / 4;
-	int64_t sent_ms = connection->sent_ms + interval_ms;
-
-	return connection->pingresp_owed ? sent_ms
-					 : sooner(sent_ms, connection->heard_ms + interval_ms);
-}
-
-static void ping_if_due(struct mqtt_session *session, int64_t now_ms)
-{
-	struct mqtt_connection *connection = &session->connection;
-
-	if (session->state == MQTT_GREETING || now_ms < ping_at_ms(session)) {
-		return;
-	}
-	if (!connection->pingresp_owed) {
-		connection->pingresp_owed = true;
-		connection->owed_since_ms = now_ms;
-	}
-	connection->sent_ms = now_ms;
-	mqtt_pingreq_encode(&session->output);
-	session->counts.pings++;
-}
-
-static int64_t wait_of_link_ms(const struct mqtt_session *session, int64_t now_ms)
-{
-	const struct mqtt_connection *connection = &session->connection;
-	int64_t at_ms = now_ms + FOREVER_MS;
-
-	if (session->state != MQTT_GREETING) {
-		at_ms = sooner(at_ms, ping_at_ms(session));
-	}
-	if (what_is_owed(session) != NULL && connection->reading) {
-		at_ms = sooner(at_ms, silent_since_ms(session) + MQTT_ANSWER_MS);
-	}
-	if (connection->blocked) {
-		at_ms = sooner(at_ms, connection->blocked_since_ms + MQTT_WRITE_MS);
-	}
-	if (connection->resubscribe_ms >= 0) {
-		at_ms = sooner(at_ms, connection->resubscribe_ms);
-	}
-	if (session->current.act != MQTT_ORDER_WAIT) {
-		at_ms = sooner(at_ms, session->hold_until_ms);
-	}
-	return later(at_ms - now_ms, 0);
 }
 
 /* ---- steps */
@@ -632,15 +372,15 @@ static enum mqtt_progress step_link(
 	if (progress != MQTT_IDLE) {
 		return progress;
 	}
-	ping_if_due(session, now_ms);
-	order->wait_ms = wait_of_link_ms(session, now_ms);
+	mqtt_session_ping_if_due(session, now_ms);
+	order->wait_ms = mqtt_session_wait_ms(session, now_ms);
 	return order_send(session, order) ? MQTT_ORDERED : MQTT_IDLE;
 }
 
 static enum mqtt_progress step_once(
 	struct mqtt_session *session, int64_t now_ms, struct mqtt_order *order)
 {
-	check_deadlines(session, now_ms);
+	mqtt_session_check_deadlines(session, now_ms);
 	put_acks(session);
 	if (mqtt_session_next_tell(session, order)) {
 		return MQTT_ORDERED;
@@ -655,7 +395,7 @@ static enum mqtt_progress step_once(
 			end_stopped(session, now_ms);
 			return MQTT_AGAIN;
 		}
-		order->wait_ms = later(session->began_ms + MQTT_CONNECT_MS - now_ms, 0);
+		order->wait_ms = mqtt_session_wait_ms(session, now_ms);
 		return MQTT_IDLE;
 	case MQTT_STOPPED:
 		return MQTT_IDLE;
@@ -670,7 +410,7 @@ int mqtt_session_step(struct mqtt_session *session, int64_t now_ms, struct mqtt_
 	enum mqtt_progress progress;
 
 	do {
-		order = (struct mqtt_order){.act = MQTT_ORDER_WAIT, .wait_ms = FOREVER_MS};
+		order = (struct mqtt_order){.act = MQTT_ORDER_WAIT, .wait_ms = MQTT_FOREVER_MS};
 		progress = step_once(session, now_ms, &order);
 	} while (progress == MQTT_AGAIN);
 	if (session->output.error != 0) {

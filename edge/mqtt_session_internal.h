@@ -1,6 +1,8 @@
 /* mqtt_session_internal.h - the inside of an MQTT session, shared by its files:
  *
- *	mqtt_session.c            its life: steps, deadlines, the link
+ *	mqtt_session.c            its life: the link, acknowledgements, steps
+ *	mqtt_session_orders.c     what becomes of an order: taken, held, durable, not kept
+ *	mqtt_session_deadlines.c  who owes whom a sign of life, and when to look again
  *	mqtt_session_packets.c    what the broker says, and what that orders
  *	mqtt_session_subscribe.c  SUBSCRIBE and SUBACK
  *	mqtt_session_end.c        why a connection ended, and when the next is tried
@@ -11,6 +13,7 @@
 #include "proto/reason.h"
 
 enum {
+	MQTT_FOREVER_MS = 60000, /* nothing is due: look again all the same */
 	/* Acknowledgements that the link does not take: past that, nothing is read that would need more of them. */
 	MQTT_OUTPUT_SIZE_MAX = 64 * 1024,
 	/* CONNECT and SUBSCRIBE at their largest: three texts of 64 KiB, and every filter. */
@@ -121,6 +124,11 @@ static inline void mqtt_session_tell(struct mqtt_session *session, enum mqtt_tel
 {
 	session->tells |= 1u << tell;
 }
+
+/* mqtt_session_deadlines.c */
+void mqtt_session_check_deadlines(struct mqtt_session *session, int64_t now_ms);
+void mqtt_session_ping_if_due(struct mqtt_session *session, int64_t now_ms);
+int64_t mqtt_session_wait_ms(const struct mqtt_session *session, int64_t now_ms);
 
 /* mqtt_session_packets.c: the next packet of the input. */
 enum mqtt_progress mqtt_session_hear(struct mqtt_session *session, int64_t now_ms);

@@ -1,5 +1,6 @@
 /* Any bytes as a stream of MQTT: the same packets and the same end whether they come whole or in pieces, and nothing
- * outside them is touched. The first byte says the version and the pieces' size. */
+ * outside them is touched. The first byte says the version, the pieces' size, and whether much follows: enough to fill
+ * what a header promises, so that packets too large are cut. */
 #include "proto/checksum.h"
 #include "proto/limits.h"
 #include "proto/mqtt_input.h"
@@ -125,7 +126,32 @@ static void feed(struct mqtt_input *input, struct slice *bytes, size_t piece_siz
 	*bytes = slice_of(bytes->bytes + size, bytes->size - size);
 }
 
-static struct tale read_in_pieces(enum mqtt_version version, struct slice bytes, size_t piece_size)
+/* What follows the input. */
+enum { MUCH = 600 * 1024 };
+static const uint8_t filling[64 * 1024];
+
+struct stream {
+	struct slice bytes;
+	size_t filling; /* bytes */
+};
+
+static bool feed_more(struct mqtt_input *input, struct stream *stream, size_t piece_size)
+{
+	if (stream->bytes.size == 0 && stream->filling > 0) {
+		stream->bytes = slice_of(filling, sizeof filling);
+		stream->filling -=
+			stream->filling < sizeof filling ? stream->filling : sizeof filling;
+		piece_size = SIZE_MAX;
+	}
+	if (stream->bytes.size == 0) {
+		return false;
+	}
+	feed(input, &stream->bytes, piece_size);
+	return true;
+}
+
+static struct tale read_in_pieces(
+	enum mqtt_version version, struct stream stream, size_t piece_size)
 {
 	struct mqtt_input input;
 	struct mqtt_packet packet;
@@ -135,8 +161,8 @@ static struct tale read_in_pieces(enum mqtt_version version, struct slice bytes,
 	mqtt_input_clear(&input, version);
 	for (;;) {
 		tale.end = mqtt_input_peek(&input, &packet);
-		if (tale.end == MQTT_E_MORE && bytes.size > 0) {
-			feed(&input, &bytes, piece_size);
+		if (tale.end == MQTT_E_MORE && feed_more(&input, &stream, piece_size)) {
+			continue;
 		} else if (tale.end != 0) {
 			break;
 		} else {
@@ -155,8 +181,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	enum mqtt_version version = data[0] & 1 ? MQTT_VERSION_5 : MQTT_VERSION_3_1_1;
 	struct slice bytes = fuzz_copy(data + 1, size - 1);
-	struct tale whole = read_in_pieces(version, bytes, SIZE_MAX);
-	struct tale parts = read_in_pieces(version, bytes, (size_t)(data[0] >> 1) + 1);
+	struct stream stream = {bytes, data[0] >= 0x80 ? MUCH : 0};
+	struct tale whole = read_in_pieces(version, stream, SIZE_MAX);
+	struct tale parts = read_in_pieces(version, stream, (size_t)(data[0] >> 1 & 63) + 1);
 
 	fuzz_require(whole.packets == parts.packets && whole.numbers == parts.numbers);
 	fuzz_require(whole.checksum == parts.checksum && whole.end == parts.end);
