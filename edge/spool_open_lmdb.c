@@ -384,6 +384,13 @@ static int make_readers_lock(const struct spool *spool)
 	return r == SPOOL_E_IN_USE ? 0 : r;
 }
 
+static const char *why(int r)
+{
+	return r == -EBUSY ? "its lock file is another file's: end the tools that read it, then "
+			     "start again"
+			   : strerror(-r);
+}
+
 static int open_checked(
 	struct spool *spool, const struct spool_options *options, struct spool_error *error)
 {
@@ -410,8 +417,7 @@ static int open_checked(
 		r = load_committed(spool, options->edge);
 	}
 	if (r != 0) {
-		spool_error_set(
-			error, "%s: the spool can't be opened: %s", spool->dir, strerror(-r));
+		spool_error_set(error, "%s: the spool can't be opened: %s", spool->dir, why(r));
 		return r == -EUCLEAN ? SPOOL_E_FOREIGN : r;
 	}
 	if (strcmp(spool->identity.edge, options->edge) != 0) {

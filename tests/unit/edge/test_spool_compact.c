@@ -314,43 +314,88 @@ static int read_all(const char *dir)
 	return blocks;
 }
 
-static void test_while_a_tool_reads_nothing_is_moved(void **state)
+/* A tool that has the spool open until it is told to go on; its exit code is the count of blocks. */
+struct tool {
+	pid_t pid;
+	int from, to;
+};
+
+static void start_tool(struct tool *tool, const char *dir)
 {
-	struct bench *bench = *state;
 	int from_child[2], to_child[2];
 	char byte = 0;
-	int status = 0;
 
-	fill_and_drain(bench);
 	assert_int_equal(pipe(from_child), 0);
 	assert_int_equal(pipe(to_child), 0);
 	fflush(NULL);
-	pid_t child = fork();
-	if (child == 0) {
+	tool->pid = fork();
+	if (tool->pid == 0) {
 		struct spool_reader *reader = NULL;
 		struct spool_error error;
 		struct spool_block block;
-		int r = spool_reader_new(bench->dir, &reader, &error);
-		(void)!write(from_child[1], &byte, 1);
-		(void)!read(to_child[0], &byte, 1);
 		int blocks = 0;
-		while (r == 0 && spool_reader_next(reader, &block) == 0) {
+		int r = spool_reader_new(dir, &reader, &error);
+		bool told = write(from_child[1], &byte, 1) == 1 && read(to_child[0], &byte, 1) == 1;
+		while (told && r == 0 && spool_reader_next(reader, &block) == 0) {
 			blocks++;
 		}
 		_exit(blocks);
 	}
-	assert_int_equal(read(from_child[0], &byte, 1), 1);
+	tool->from = from_child[0];
+	tool->to = to_child[1];
+	close(from_child[1]);
+	close(to_child[0]);
+	assert_int_equal(read(tool->from, &byte, 1), 1);
+}
+
+static int end_tool(struct tool *tool)
+{
+	char byte = 0;
+	int status = 0;
+
+	assert_int_equal(write(tool->to, &byte, 1), 1);
+	assert_int_equal(waitpid(tool->pid, &status, 0), tool->pid);
+	close(tool->from);
+	close(tool->to);
+	return WEXITSTATUS(status);
+}
+
+static void test_while_a_tool_reads_nothing_is_moved(void **state)
+{
+	struct bench *bench = *state;
+	struct tool tool;
+
+	fill_and_drain(bench);
+	start_tool(&tool, bench->dir);
 	assert_int_equal(spool_compact(bench->spool), SPOOL_E_IN_USE);
-	assert_int_equal(write(to_child[1], &byte, 1), 1);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(WEXITSTATUS(status), 4);
+	assert_int_equal(end_tool(&tool), 4);
 	assert_int_equal(spool_compact(bench->spool), 0);
 	assert_int_equal(in_child(read_all, bench->dir), 13);
 	expect_contents(bench);
-	for (int i = 0; i < 2; i++) {
-		close(from_child[i]);
-		close(to_child[i]);
-	}
+}
+
+/* Somebody moved another file into its place while a tool kept LMDB's lock file alive: by that, the newest root would be
+ * the wrong one. */
+static void test_a_file_that_was_replaced_under_a_reader_is_not_written_to(void **state)
+{
+	struct bench *bench = *state;
+	struct bench *other = NULL;
+	struct tool tool;
+	char from[FIXTURE_PATH_SIZE * 2], to[FIXTURE_PATH_SIZE * 2];
+
+	fill_and_drain(bench);
+	make_bench((void **)&other);
+	other->spool = spool_free(other->spool);
+	bench->spool = spool_free(bench->spool);
+	start_tool(&tool, bench->dir);
+	snprintf(from, sizeof from, "%s/data.mdb", other->dir);
+	snprintf(to, sizeof to, "%s/data.mdb", bench->dir);
+	assert_int_equal(rename(from, to), 0);
+	assert_int_equal(spool_new(&bench->options, &bench->spool, &bench->error), -EBUSY);
+	end_tool(&tool);
+	open_spool(bench); /* alone, LMDB begins a new lock file */
+	assert_int_equal(lane_of(bench, KIND_ORDER)->events, 0);
+	drop_bench((void **)&other);
 }
 
 static void test_compacting_twice_is_harmless(void **state)
@@ -375,6 +420,7 @@ int main(void)
 		BENCH_TEST(test_a_failed_fsync_or_rename_keeps_the_old_file),
 		BENCH_TEST(test_a_name_that_can_not_be_synced_ends_the_process),
 		BENCH_TEST(test_while_a_tool_reads_nothing_is_moved),
+		BENCH_TEST(test_a_file_that_was_replaced_under_a_reader_is_not_written_to),
 		BENCH_TEST(test_compacting_twice_is_harmless),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
