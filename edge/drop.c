@@ -101,7 +101,8 @@ static void tell_forgotten(struct drop *drop, struct slice key)
 	char name[DROP_KEY_SIZE];
 
 	snprintf(name, sizeof name, "%.*s", (int)key.size - 1, (const char *)key.bytes + 1);
-	drop->options.port.tell(drop->options.port.owner, DROP_NEWS_FORGOTTEN, name, 0, 0, NULL);
+	drop->options.port.tell(drop->options.port.owner,
+		&(struct drop_told){DROP_NEWS_FORGOTTEN, name, 0, 0, NULL});
 }
 
 static int remember_state(struct drop *drop, struct slice key, struct slice value)
@@ -226,8 +227,8 @@ static void tell_listing(struct drop *drop, int error)
 		drop->listing_told = false;
 	} else if (!drop->listing_told) {
 		drop->listing_told = true;
-		drop->options.port.tell(
-			drop->options.port.owner, DROP_NEWS_LISTING, "", 0, 0, strerror(-error));
+		drop->options.port.tell(drop->options.port.owner,
+			&(struct drop_told){DROP_NEWS_LISTING, "", 0, 0, strerror(-error)});
 	}
 }
 
@@ -301,7 +302,7 @@ static bool can_submit(const struct drop *drop)
 	       drop->options.port.takes_more(drop->options.port.owner);
 }
 
-/* Files are read one behind the other, and the same content is judged when the first of its kind is counted. */
+/* Files are read one behind the other, but for those that wait for something themselves; and the same content is judged when the first of its kind is counted. */
 static bool is_its_turn(const struct drop *drop, uint32_t index)
 {
 	const struct drop_file *file = drop->active[index];
@@ -328,8 +329,9 @@ static void wait_to_move(struct drop *drop, struct drop_file *file, int error)
 		return;
 	}
 	if (!file->is_told) {
-		drop->options.port.tell(drop->options.port.owner, DROP_NEWS_WAITS, file->state.name,
-			0, 0, strerror(-error));
+		drop->options.port.tell(drop->options.port.owner,
+			&(struct drop_told){
+				DROP_NEWS_WAITS, file->state.name, 0, 0, strerror(-error)});
 	}
 	file->is_told = true;
 	file->retry_ms = drop->now_ms + DROP_RETRY_DISK_MS;
@@ -472,8 +474,9 @@ static void end_file(struct drop *drop, struct drop_file *file)
 	drop->counts.done += state->outcome == DROP_DONE;
 	drop->counts.failed += state->outcome == DROP_FAILED;
 	drop->counts.repeated += state->outcome == DROP_REPEATED;
-	drop->options.port.tell(drop->options.port.owner, DROP_NEWS_OVER, state->name, state->lines,
-		state->accepted, words[state->outcome]);
+	drop->options.port.tell(drop->options.port.owner,
+		&(struct drop_told){DROP_NEWS_OVER, state->name, state->lines, state->accepted,
+			words[state->outcome]});
 	file->step = DROP_OVER;
 }
 

@@ -20,13 +20,19 @@ enum drop_news {
 	DROP_NEWS_FORGOTTEN, /* its position is damaged: it is read again from its beginning */
 };
 
+struct drop_told {
+	enum drop_news news;
+	const char *name; /* of a file; "" */
+	uint64_t a, b;
+	const char *text; /* NULL: none */
+};
+
 struct drop_port {
 	void *owner;
 	bool (*takes_more)(void *owner);
 	/* As port_submit: 0, PORT_E_*, -errno. */
 	int (*submit)(void *owner, const struct submission *submission);
-	void (*tell)(void *owner, enum drop_news news, const char *name, uint64_t a, uint64_t b,
-		const char *text);
+	void (*tell)(void *owner, const struct drop_told *told);
 };
 
 enum {

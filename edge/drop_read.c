@@ -99,8 +99,9 @@ static int end_early(struct drop *drop, struct drop_file *file, const char *what
 static void wait_for_change(struct drop *drop, struct drop_file *file, int error)
 {
 	if (!file->is_told) {
-		drop->options.port.tell(drop->options.port.owner, DROP_NEWS_UNREADABLE,
-			file->state.name, 0, 0, strerror(-error));
+		drop->options.port.tell(drop->options.port.owner,
+			&(struct drop_told){
+				DROP_NEWS_UNREADABLE, file->state.name, 0, 0, strerror(-error)});
 	}
 	file->is_told = true;
 	file->retry_ms = drop->now_ms + DROP_RETRY_DISK_MS;
@@ -171,10 +172,13 @@ static bool has_changed(const struct drop_file *file)
 static int settle_again(struct drop *drop, struct drop_file *file)
 {
 	drop->counts.changed++;
-	drop->options.port.tell(
-		drop->options.port.owner, DROP_NEWS_CHANGED, file->state.name, 0, 0, NULL);
+	drop->options.port.tell(drop->options.port.owner,
+		&(struct drop_told){DROP_NEWS_CHANGED, file->state.name, 0, 0, NULL});
 	file->step = DROP_SETTLING;
 	file->retry_ms = drop->now_ms + drop->options.settle_ms;
+	if (!file->is_resumed && file->state.offset == 0) {
+		file->step = DROP_OVER; /* the listing finds it again when it is still */
+	}
 	return 0;
 }
 

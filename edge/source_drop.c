@@ -122,20 +122,19 @@ static int check(void *target, bool insecure, struct config_error *error)
 
 /* ---- what happens, for people */
 
-static void tell(void *owner, enum drop_news news, const char *name, uint64_t a, uint64_t b,
-	const char *text)
+static void tell(void *owner, const struct drop_told *told)
 {
 	const struct source_drop *source = owner;
 	char file[1100];
 	char why[300];
 
-	log_quote(name, strlen(name), file, sizeof file);
-	log_quote(given(text), strlen(given(text)), why, sizeof why);
-	switch (news) {
+	log_quote(told->name, strlen(told->name), file, sizeof file);
+	log_quote(given(told->text), strlen(given(told->text)), why, sizeof why);
+	switch (told->news) {
 	case DROP_NEWS_OVER:
 		log_line(LOG_INFO, "a dropped file is through",
 			"source=%s file=%s outcome=%s lines=%llu accepted=%llu", source->name, file,
-			why, (unsigned long long)a, (unsigned long long)b);
+			why, (unsigned long long)told->a, (unsigned long long)told->b);
 		break;
 	case DROP_NEWS_UNREADABLE:
 		log_line(LOG_ERROR, "a dropped file can't be read", "source=%s file=%s error=%s",

@@ -128,8 +128,7 @@ static int check(void *target, bool insecure, struct config_error *error)
 
 /* ---- what happens, for people */
 
-static void tell(void *owner, enum tail_news news, const char *path, uint64_t a, uint64_t b,
-	const char *text)
+static void tell(void *owner, const struct tail_report *report)
 {
 	static const struct {
 		enum log_level level;
@@ -162,21 +161,22 @@ static void tell(void *owner, enum tail_news news, const char *path, uint64_t a,
 	char numbers[96] = "";
 	int size = 0;
 
-	if (words[news].a != NULL) {
-		size = snprintf(
-			numbers, sizeof numbers, " %s=%llu", words[news].a, (unsigned long long)a);
+	if (words[report->news].a != NULL) {
+		size = snprintf(numbers, sizeof numbers, " %s=%llu", words[report->news].a,
+			(unsigned long long)report->a);
 	}
-	if (words[news].b != NULL) {
-		snprintf(numbers + size, sizeof numbers - (size_t)size, " %s=%llu", words[news].b,
-			(unsigned long long)b);
+	if (words[report->news].b != NULL) {
+		snprintf(numbers + size, sizeof numbers - (size_t)size, " %s=%llu",
+			words[report->news].b, (unsigned long long)report->b);
 	}
-	if (text != NULL) {
+	if (report->text != NULL) {
 		char words_of[200];
 		snprintf(why, sizeof why, " error=%s",
-			log_quote(text, strlen(text), words_of, sizeof words_of));
+			log_quote(report->text, strlen(report->text), words_of, sizeof words_of));
 	}
-	log_line(words[news].level, words[news].message, "source=%s path=%s%s%s", source->name,
-		log_quote(path, strlen(path), quoted, sizeof quoted), numbers, why);
+	log_line(words[report->news].level, words[report->news].message, "source=%s path=%s%s%s",
+		source->name, log_quote(report->path, strlen(report->path), quoted, sizeof quoted),
+		numbers, why);
 }
 
 /* ---- opening */

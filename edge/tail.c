@@ -59,10 +59,9 @@ struct tail *tail_free(struct tail *tail)
 	return NULL;
 }
 
-void tail_tell(struct tail *tail, enum tail_news news, const char *path, uint64_t a, uint64_t b,
-	const char *text)
+void tail_tell(struct tail *tail, const struct tail_report *report)
 {
-	tail->options.port.tell(tail->options.port.owner, news, path, a, b, text);
+	tail->options.port.tell(tail->options.port.owner, report);
 }
 
 /* ---- files */
@@ -285,7 +284,8 @@ int tail_remember(struct tail *tail, struct slice key, struct slice value)
 		return 0;
 	}
 	if (!tail_mark_decode(value, &mark, path)) {
-		tail_tell(tail, TAIL_NEWS_FORGOTTEN, "?", stat.inode, 0, NULL);
+		tail_tell(
+			tail, &(struct tail_report){TAIL_NEWS_FORGOTTEN, "?", stat.inode, 0, NULL});
 		return 0;
 	}
 	stat.size = mark.size;
@@ -439,8 +439,9 @@ static void settle_file(struct tail *tail, struct tail_file *file, bool taken)
 	}
 	if (taken && file->long_size > 0) {
 		tail->counts.lines_too_long++;
-		tail_tell(tail, TAIL_NEWS_TOO_LONG, file->path,
-			file->position.offset - file->long_size, file->long_size, NULL);
+		tail_tell(tail,
+			&(struct tail_report){TAIL_NEWS_TOO_LONG, file->path,
+				file->position.offset - file->long_size, file->long_size, NULL});
 	}
 	file->long_size = 0;
 }

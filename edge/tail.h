@@ -24,13 +24,19 @@ enum tail_news {
 	TAIL_NEWS_FORGOTTEN, /* the position of inode a is damaged: it is read again from its beginning */
 	TAIL_NEWS_LIMIT, /* is not followed: a files are the most */
 };
+struct tail_report {
+	enum tail_news news;
+	const char *path;
+	uint64_t a, b;
+	const char *text; /* NULL: none */
+};
+
 struct tail_port {
 	void *owner;
 	bool (*takes_more)(void *owner);
 	/* As port_submit: 0, PORT_E_*, -errno. */
 	int (*submit)(void *owner, const struct submission *submission);
-	void (*tell)(void *owner, enum tail_news news, const char *path, uint64_t a, uint64_t b,
-		const char *text);
+	void (*tell)(void *owner, const struct tail_report *report);
 };
 
 enum {

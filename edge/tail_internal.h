@@ -104,8 +104,7 @@ struct tail {
 };
 
 /* tail.c */
-void tail_tell(struct tail *tail, enum tail_news news, const char *path, uint64_t a, uint64_t b,
-	const char *text);
+void tail_tell(struct tail *tail, const struct tail_report *report);
 struct tail_group *tail_find_group(struct tail *tail, const char *path);
 int tail_add_group(struct tail *tail, const char *path, struct tail_group **ret_group);
 struct tail_file *tail_find(const struct tail *tail, uint64_t device, uint64_t inode);

@@ -53,7 +53,8 @@ static int see_new(struct tail *tail, struct tail_group *group,
 {
 	if (tail->file_count >= TAIL_FILES_MAX) {
 		if (!tail->limit_told) {
-			tail_tell(tail, TAIL_NEWS_LIMIT, sighting->path, TAIL_FILES_MAX, 0, NULL);
+			tail_tell(tail, &(struct tail_report){TAIL_NEWS_LIMIT, sighting->path,
+						TAIL_FILES_MAX, 0, NULL});
 		}
 		tail->limit_told = true;
 		return 0;
@@ -99,8 +100,8 @@ static void see_nothing(
 		group->is_unsure = true;
 	}
 	if (!group->is_missing) {
-		tail_tell(
-			tail, TAIL_NEWS_MISSING, sighting->path, 0, 0, strerror(-sighting->error));
+		tail_tell(tail, &(struct tail_report){TAIL_NEWS_MISSING, sighting->path, 0, 0,
+					strerror(-sighting->error)});
 	}
 	group->is_missing = true;
 }
@@ -115,7 +116,8 @@ static void see_live(struct tail *tail, struct tail_group *group)
 			file->inode != group->live_inode || file->device != group->live_device;
 		if (is_other && group->live_inode != 0) {
 			tail->counts.rotations++;
-			tail_tell(tail, TAIL_NEWS_ROTATED, group->path, 0, 0, NULL);
+			tail_tell(tail,
+				&(struct tail_report){TAIL_NEWS_ROTATED, group->path, 0, 0, NULL});
 		}
 		group->live_inode = file->inode;
 		group->live_device = file->device;
@@ -130,8 +132,8 @@ static int sight_live(void *to, const struct tail_sighting *sighting)
 
 	if (group == NULL) {
 		if (strlen(sighting->path) >= TAIL_PATH_SIZE_MAX) {
-			tail_tell(
-				tail, TAIL_NEWS_LIMIT, sighting->path, TAIL_PATH_SIZE_MAX, 0, NULL);
+			tail_tell(tail, &(struct tail_report){TAIL_NEWS_LIMIT, sighting->path,
+						TAIL_PATH_SIZE_MAX, 0, NULL});
 			return 0;
 		}
 		r = tail_add_group(tail, sighting->path, &group);
@@ -249,7 +251,8 @@ static void count_lost(struct tail *tail, struct tail_file *known, uint64_t from
 
 	if (known->known_size > start) {
 		tail->counts.lost_bytes += known->known_size - start;
-		tail_tell(tail, TAIL_NEWS_LOST, known->path, start, known->known_size, NULL);
+		tail_tell(tail, &(struct tail_report){TAIL_NEWS_LOST, known->path, start,
+					known->known_size, NULL});
 		known->told_lost = known->known_size;
 	}
 }
@@ -257,7 +260,8 @@ static void count_lost(struct tail *tail, struct tail_file *known, uint64_t from
 static void end_origin(struct tail *tail, struct tail_file *file, uint64_t kept_elsewhere)
 {
 	tail->counts.truncations++;
-	tail_tell(tail, TAIL_NEWS_TRUNCATED, file->path, file->origin.offset, 0, NULL);
+	tail_tell(tail, &(struct tail_report){
+				TAIL_NEWS_TRUNCATED, file->path, file->origin.offset, 0, NULL});
 	count_lost(tail, file, kept_elsewhere);
 	file->has_origin = false;
 	file->known_size = file->size;
@@ -272,7 +276,8 @@ static int inherit(struct tail *tail, struct tail_file *file, struct tail_file *
 	file->position = *known_position(known);
 	file->stage = TAIL_FOLLOWED;
 	tail_mark_changed(file);
-	tail_tell(tail, TAIL_NEWS_CONTINUED, file->path, file->position.offset, 0, NULL);
+	tail_tell(tail, &(struct tail_report){
+				TAIL_NEWS_CONTINUED, file->path, file->position.offset, 0, NULL});
 	if (known->has_origin) {
 		end_origin(tail, known, kept);
 		return 0;
@@ -307,7 +312,8 @@ static void follow(struct tail *tail, struct tail_file *file)
 	if (!file->is_found) {
 		file->is_found = true;
 		tail_mark_changed(file);
-		tail_tell(tail, TAIL_NEWS_FOUND, file->path, file->position.offset, 0, NULL);
+		tail_tell(tail, &(struct tail_report){TAIL_NEWS_FOUND, file->path,
+					file->position.offset, 0, NULL});
 	}
 }
 
@@ -321,7 +327,8 @@ static int judge_new(struct tail *tail, struct tail_file *file)
 	if (r < 0) {
 		if (!file->is_denied && r != -ENOENT && r != -ESTALE) {
 			file->is_denied = true;
-			tail_tell(tail, TAIL_NEWS_DENIED, file->path, 0, 0, strerror(-r));
+			tail_tell(tail, &(struct tail_report){
+						TAIL_NEWS_DENIED, file->path, 0, 0, strerror(-r)});
 		}
 		return 0;
 	}
@@ -374,7 +381,7 @@ static void judge_compressed(struct tail *tail, struct tail_file *file)
 		known->is_paired = true;
 	} else if (!tail->is_first_scan) {
 		tail->counts.lost_files++;
-		tail_tell(tail, TAIL_NEWS_UNREAD, file->path, 0, 0, NULL);
+		tail_tell(tail, &(struct tail_report){TAIL_NEWS_UNREAD, file->path, 0, 0, NULL});
 	}
 }
 

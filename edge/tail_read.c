@@ -46,7 +46,8 @@ static bool look_at(struct tail *tail, struct tail_file *file)
 	if (r < 0) {
 		if (r != -ENOENT && r != -ESTALE && !file->is_denied) {
 			file->is_denied = true;
-			tail_tell(tail, TAIL_NEWS_DENIED, file->path, 0, 0, strerror(-r));
+			tail_tell(tail, &(struct tail_report){
+						TAIL_NEWS_DENIED, file->path, 0, 0, strerror(-r)});
 		}
 		return false;
 	}
@@ -69,7 +70,7 @@ static bool look_at(struct tail *tail, struct tail_file *file)
 static void get_stuck(struct tail *tail, struct tail_file *file, const char *why)
 {
 	file->is_stuck = true;
-	tail_tell(tail, TAIL_NEWS_STUCK, file->path, 0, 0, why);
+	tail_tell(tail, &(struct tail_report){TAIL_NEWS_STUCK, file->path, 0, 0, why});
 }
 
 /* What was read is the file's, unless it was emptied meanwhile: then the position does not hold any more. 0, TAIL_E_OTHER. */
@@ -100,7 +101,8 @@ static int hand_in(struct tail *tail, struct tail_file *file, uint64_t end)
 	}
 	if (r < 0) { /* the disk can't read it now: the next round tries again */
 		file->is_denied = true;
-		tail_tell(tail, TAIL_NEWS_DENIED, file->path, 0, 0, strerror(-r));
+		tail_tell(tail,
+			&(struct tail_report){TAIL_NEWS_DENIED, file->path, 0, 0, strerror(-r)});
 		return 0;
 	}
 	return tail_submit(tail, file);

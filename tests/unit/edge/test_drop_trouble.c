@@ -74,15 +74,11 @@ static int submit(void *owner, const struct submission *submission)
 	return 0;
 }
 
-static void tell(void *owner, enum drop_news news, const char *name, uint64_t a, uint64_t b,
-	const char *text)
+static void tell(void *owner, const struct drop_told *told)
 {
 	struct bench *bench = owner;
 
-	bench->forgotten += news == DROP_NEWS_FORGOTTEN && strcmp(name, "a") == 0;
-	(void)a;
-	(void)b;
-	(void)text;
+	bench->forgotten += told->news == DROP_NEWS_FORGOTTEN && strcmp(told->name, "a") == 0;
 }
 
 static struct kept_mark *find_mark(struct bench *bench, const struct kept_mark *wanted)

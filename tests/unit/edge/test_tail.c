@@ -477,16 +477,15 @@ static bool port_takes_more_sim(void *owner)
 	return sim->queue_count < QUEUE_MAX;
 }
 
-static void tell(void *owner, enum tail_news news, const char *path, uint64_t a, uint64_t b,
-	const char *text)
+static void tell(void *owner, const struct tail_report *report)
 {
 	struct sim *sim = owner;
 
-	sim->too_long += news == TAIL_NEWS_TOO_LONG;
+	sim->too_long += report->news == TAIL_NEWS_TOO_LONG;
 	if (getenv("TILL_TRACE") != NULL) {
-		fprintf(stderr, "%lld news %d %s %llu %llu %s\n", (long long)sim->now_ms, (int)news,
-			path, (unsigned long long)a, (unsigned long long)b,
-			text != NULL ? text : "");
+		fprintf(stderr, "%lld news %d %s %llu %llu\n", (long long)sim->now_ms,
+			(int)report->news, report->path, (unsigned long long)report->a,
+			(unsigned long long)report->b);
 	}
 }
 
