@@ -143,15 +143,15 @@ def test_restarts_of_edge_and_broker_lose_and_double_nothing(mosquitto, listener
     edge = listener([tcp(broker)])
     publishers = [publisher(broker.port, "one", qos=1, event_id="payload", rate=300),
                   publisher(broker.port, "two", qos=2, rate=300)]
-    publishers[1].wait_acknowledged(200)
+    publishers[1].wait_acknowledged(100)
     assert edge.edge.stop() == 0
-    publishers[0].wait_acknowledged(500)
+    publishers[0].wait_acknowledged(250)
     edge.edge.start()
     edge.wait_connected()
     assert broker.stop() == 0
     broker.start()
     edge.wait_connected()
-    publishers[1].wait_acknowledged(1200)
+    publishers[1].wait_acknowledged(500)
     for each in publishers:
         each.finish()
     expected = sum(len(each.acknowledged()) for each in publishers)
