@@ -32,6 +32,11 @@ static int read_kind(struct additions *additions, const char *text, struct confi
 	return 0;
 }
 
+bool additions_can_set(struct slice name)
+{
+	return !slice_equals_text(name, field_name(FIELD_EVENT_ID));
+}
+
 static int add_pair(
 	struct additions *additions, const struct pair *pair, struct config_error *error)
 {
@@ -40,6 +45,9 @@ static int add_pair(
 
 	if (!event_addition_is_allowed(pair->left)) {
 		return config_fail(error, "set: %.*s is for the edge alone to set", size, name);
+	}
+	if (!additions_can_set(pair->left)) {
+		return config_fail(error, "set: %.*s can't be the same for all events", size, name);
 	}
 	if (find(additions, pair->left) != NULL) {
 		return config_fail(error, "set: %.*s is given twice", size, name);

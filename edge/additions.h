@@ -15,5 +15,7 @@ struct additions {
  * set. Texts are borrowed as long as the additions are used. */
 int additions_read(
 	struct additions *additions, const char *kind, const char *set, struct config_error *error);
+/* "event_id" tells one event from the others: given to all of them, every one but the first would be a repeat. */
+bool additions_can_set(struct slice name);
 /* NULL when the field is not among them. */
 const struct event_addition *additions_find(const struct additions *additions, const char *name);

@@ -1,4 +1,5 @@
 #include "edge/file_settings.h"
+#include "edge/additions.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -108,6 +109,18 @@ static int check_pairs(const struct line_rules *rules, struct config_error *erro
 	return r == -EINVAL ? config_fail(error, "%s", why.text) : r;
 }
 
+static int check_set(const char *const *set, struct config_error *error)
+{
+	for (size_t i = 0; i < FILE_PAIRS_MAX && set[i] != NULL; i++) {
+		size_t size = strcspn(set[i], "=");
+		if (!additions_can_set(slice_of(set[i], size))) {
+			return config_fail(error, "set: %.*s can't be the same for all events",
+				(int)size, set[i]);
+		}
+	}
+	return 0;
+}
+
 int file_settings_read(const struct file_options *options, struct file_settings *ret_settings,
 	struct config_error *error)
 {
@@ -133,6 +146,9 @@ int file_settings_read(const struct file_options *options, struct file_settings 
 	}
 	if (r == 0) {
 		r = read_pairs("set", options->set, settings->set, error);
+	}
+	if (r == 0) {
+		r = check_set(settings->rules.set, error);
 	}
 	if (r == 0) {
 		r = check_pairs(&settings->rules, error);

@@ -1,4 +1,5 @@
 #include "edge/mqtt_config.h"
+#include "edge/additions.h"
 #include "proto/checksum.h"
 #include "proto/pairs.h"
 #include "proto/utf8.h"
@@ -376,6 +377,10 @@ static int read_set(const struct mqtt_config *config, struct mqtt_settings *sett
 	}
 	for (size_t i = 0; i < list.count; i++) {
 		const struct pair *pair = &list.items[i];
+		if (!additions_can_set(pair->left)) {
+			return config_fail(error, "set: %.*s can't be the same for all events",
+				(int)pair->left.size, (const char *)pair->left.bytes);
+		}
 		if (!event_addition_is_allowed(pair->left) || !utf8_is_valid(pair->right) ||
 			is_set(settings, pair->left)) {
 			return config_fail(error,

@@ -1,6 +1,7 @@
 #include "edge/sources.h"
 #include "edge/desk.h"
 #include "edge/source_table.h"
+#include "runtime/loop.h"
 #include "runtime/metrics.h"
 #include <assert.h>
 #include <errno.h>
@@ -10,7 +11,12 @@
 /* ZeroMQ's two, which are not declared, and the declared ones. */
 enum { SOURCES_MAX = SOURCES_DECLARED_MAX + 2, LABELS_SIZE = 160 };
 
+/* The edge's own: signals, links to bridges and their monitors, /metrics. */
+enum { LOOP_SOURCES_OTHERS = 16 };
+
 _Static_assert((int)SOURCES_MAX <= (int)DESK_PORTS_MAX, "each source has a port");
+_Static_assert((int)LOOP_SOURCES_OTHERS + 2 * SOURCES_MAX <= (int)LOOP_SOURCES_MAX,
+	"each source may have a connection that begins and one that ends");
 
 struct source_series {
 	struct metric *frames, *received, *accepted, *invalid, *refused, *repeated;

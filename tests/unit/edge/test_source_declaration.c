@@ -95,6 +95,20 @@ static void test_keys_are_those_of_the_type(void **state)
 	expect_refused("[source.x]\ntype = http\nlisten = 0.0.0.0:80\n", NULL, "[source.x] listen");
 }
 
+/* All but the first event would count as repeated. */
+static void test_no_type_gives_one_event_id_to_all_events(void **state)
+{
+	char text[2000];
+
+	(void)state;
+	for (size_t i = 0; source_types[i] != NULL; i++) {
+		const struct source_type *type = source_types[i];
+		snprintf(text, sizeof text, "[source.x]\ntype = %s\n%sset = event_id=a\n",
+			type->name, least_of(type));
+		expect_refused(text, NULL, "set: event_id can't be the same for all events");
+	}
+}
+
 static void test_a_name_can_stand_in_keys_labels_and_file_names(void **state)
 {
 	static const char *const bad[] = {"a b", "a.b", "a/b", "\xc3\xa4", "a:b", "a\"b"};
@@ -222,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_type_comes_first_and_is_one_that_there_is),
 		cmocka_unit_test(test_keys_are_those_of_the_type),
+		cmocka_unit_test(test_no_type_gives_one_event_id_to_all_events),
 		cmocka_unit_test(test_a_name_can_stand_in_keys_labels_and_file_names),
 		cmocka_unit_test(test_there_may_be_so_many),
 		cmocka_unit_test(test_the_command_line_wins_over_the_file),
