@@ -318,7 +318,8 @@ static enum mqtt_progress step_closing(
 static enum mqtt_progress step_current(
 	struct mqtt_session *session, int64_t now_ms, struct mqtt_order *order)
 {
-	if (now_ms < session->hold_until_ms) {
+	/* FORGET comes unasked, whatever is pending still from the connections before. */
+	if (now_ms < session->hold_until_ms || mqtt_flight_is_full(&session->flight)) {
 		return MQTT_IDLE;
 	}
 	session->current.number = session->flight.next;

@@ -72,6 +72,28 @@ static void check_books(void)
 		c->delivered + c->too_large + c->malformed + c->repeats + c->retained_skipped);
 }
 
+/* The disk is slow, and the broker comes back without our session before anything is durable. */
+static void test_a_lost_session_waits_for_room_among_what_is_pending(void **state)
+{
+	uint64_t first = 0;
+
+	(void)state;
+	come_up();
+	for (int i = 0; i < MQTT_PENDING_MAX; i++) {
+		world_hear(&world, "30 05 00 01 61 00 78");
+		uint64_t number = world_take(&world);
+		first = first == 0 ? number : first;
+		world_expect(&world, MQTT_ORDER_WAIT);
+	}
+	mqtt_session_lost(world.session, NULL, world.now_ms);
+	world_expect(&world, MQTT_ORDER_CLOSE);
+	world_pass(&world, MQTT_RETRY_MS_MAX);
+	world_connect(&world, false);
+	world_expect(&world, MQTT_ORDER_WAIT);
+	mqtt_session_durable(world.session, first);
+	world_forget(&world);
+}
+
 /* ---- QoS 0 and 1 */
 
 static void test_qos_1_is_acknowledged_when_it_is_durable_and_not_before(void **state)
@@ -729,6 +751,7 @@ int main(void)
 {
 #define UNIT(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		UNIT(test_a_lost_session_waits_for_room_among_what_is_pending),
 		UNIT(test_qos_1_is_acknowledged_when_it_is_durable_and_not_before),
 		UNIT(test_the_payload_is_the_publishers),
 		UNIT(test_acknowledgements_keep_the_order_of_the_messages),
