@@ -221,6 +221,17 @@ static int read_broker(const char *text, struct mqtt_endpoint *broker, struct co
 	return 0;
 }
 
+/* Packet ids belong to an address: two of the same would each know half of them. */
+static bool is_listed(const struct mqtt_settings *settings, const struct mqtt_endpoint *broker)
+{
+	for (const struct mqtt_endpoint *before = settings->brokers; before < broker; before++) {
+		if (strcmp(before->address, broker->address) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int read_brokers(const struct mqtt_config *config, struct mqtt_settings *settings,
 	struct config_error *error)
 {
@@ -233,7 +244,11 @@ static int read_brokers(const struct mqtt_config *config, struct mqtt_settings *
 		if (settings->broker_count == MQTT_BROKERS_MAX) {
 			return config_fail(error, "brokers: at most %d", MQTT_BROKERS_MAX);
 		}
-		r = read_broker(text, &settings->brokers[settings->broker_count++], error);
+		struct mqtt_endpoint *broker = &settings->brokers[settings->broker_count++];
+		r = read_broker(text, broker, error);
+		if (r == 0 && is_listed(settings, broker)) {
+			r = config_fail(error, "brokers: %s is listed twice", broker->address);
+		}
 	}
 	if (r == 0 && settings->broker_count == 0) {
 		return config_fail(error, "brokers: at least one");

@@ -69,6 +69,8 @@ static void test_what_is_no_broker_is_refused_with_an_example(void **state)
 		assert_refused(text, "is no broker, as tcp://host:1883 and ssl://host:8883 are");
 	}
 	assert_refused("brokers = ,\n" TOPICS, "brokers: at least one");
+	assert_refused("brokers = tcp://a, tcp://b, tcp://a:1883\n" TOPICS,
+		"brokers: a:1883 is listed twice");
 	assert_refused(
 		"brokers = "
 		"tcp://a,tcp://b,tcp://c,tcp://d,tcp://e,tcp://f,tcp://g,tcp://h,tcp://i\n" TOPICS,
