@@ -480,8 +480,9 @@ static void settle_counts(struct desk *desk)
 static int commit_draft(struct desk *desk, int64_t now_ms, int64_t wall_ms)
 {
 	int r = commit_all(desk, wall_ms);
-	desk->full = r == SPOOL_E_FULL;
-	if (desk->full) {
+	bool is_refused = r == SPOOL_E_FULL; /* even where there is room behind it */
+	desk->full = is_refused;
+	if (is_refused) {
 		r = make_room(desk, now_ms, wall_ms);
 	}
 	if (r < 0) {
@@ -490,7 +491,7 @@ static int commit_draft(struct desk *desk, int64_t now_ms, int64_t wall_ms)
 	if (!waits_for_commit(desk)) {
 		return 0; /* everybody was told; a draft that found no room stays, and is tried again */
 	}
-	if (desk->full) {
+	if (is_refused) {
 		r = refuse_group(desk);
 	} else {
 		tell_all(desk);

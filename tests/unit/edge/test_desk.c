@@ -233,6 +233,26 @@ static void test_what_is_acknowledged_leaves_although_a_draft_finds_no_room(void
 	free(orders);
 }
 
+/* What was acknowledged leaves at once, but the group whose commit made room for it was not written all the same. */
+static void test_nobody_hears_ok_of_a_draft_in_whose_place_blocks_were_deleted(void **state)
+{
+	struct bench *bench = *state;
+	char *orders = many_orders(3000);
+
+	open_desk(bench, 0);
+	shrink_room(bench, 100000);
+	assert_int_equal(removals_add(desk_removals(bench->desk), KIND_CART, 0, 1), 0);
+	assert_int_equal(submit(bench, 1, orders, false), 0);
+	round_of(bench);
+	assert_int_equal(desk_removals(bench->desk)->count, 0);
+	assert_int_equal(orders_on_disk(bench), 0);
+	assert_int_equal(bench->heard_count, 1);
+	assert_true(heard_text(bench, 0, "spool_full"));
+	assert_int_equal(desk_view(bench->desk).next_seq[KIND_ORDER], 1);
+	check_books(bench);
+	free(orders);
+}
+
 /* ---- bounds and runs */
 
 static void test_a_round_of_large_replies_is_bounded(void **state)
@@ -335,6 +355,7 @@ int main(void)
 		BENCH_TEST(test_a_commit_without_room_becomes_a_refusal_and_uses_no_seq),
 		BENCH_TEST(test_an_interval_keeps_a_draft_that_found_no_room),
 		BENCH_TEST(test_what_is_acknowledged_leaves_although_a_draft_finds_no_room),
+		BENCH_TEST(test_nobody_hears_ok_of_a_draft_in_whose_place_blocks_were_deleted),
 		BENCH_TEST(test_a_round_of_large_replies_is_bounded),
 		BENCH_TEST(test_a_clock_that_leaps_ahead_makes_no_repeat_count_again),
 		BENCH_TEST(test_a_round_takes_a_bounded_number_of_events),
