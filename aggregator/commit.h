@@ -20,6 +20,14 @@ void commit_put(
 	struct commit *commit, enum store_table table, struct slice key, struct slice value);
 void commit_delete(struct commit *commit, enum store_table table, struct slice key);
 
+struct commit_row {
+	enum store_table table;
+	bool is_deleted; /* then it has no value */
+	struct slice key, value; /* borrowed from the commit */
+};
+/* What was put and deleted, in that order. The cursor begins at 0; false at the end. */
+bool commit_next(const struct commit *commit, size_t *cursor, struct commit_row *ret_row);
+
 /* 0: it is on disk. STORE_E_FULL: nothing was written, the same commit may be tried again. STORE_E_CORRUPT: what it
  * changes can't be read, nothing was written. -errno: unknown; end the process and read the truth at the next start. */
 int store_commit(struct store *store, const struct commit *commit);

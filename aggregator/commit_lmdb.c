@@ -5,9 +5,6 @@
 #include <lmdb.h>
 
 enum {
-	PUT_DELETES = 0x80, /* in the byte that names the table */
-	/* A second's worth of offsets, streams and quarantine; a stream in quarantine is 80 KiB, a record 64. */
-	PUTS_SIZE_MAX = 256 * 1024 * 1024,
 	/* LMDB keeps values far above a page in runs of pages; no measure's state comes near. */
 	ROW_VALUE_SIZE_MAX = 1024 * 1024,
 };
@@ -27,49 +24,21 @@ struct writing {
 	struct new_members members;
 };
 
-void commit_init(struct commit *commit)
-{
-	*commit = (struct commit){0};
-	buffer_init(&commit->puts, PUTS_SIZE_MAX);
-}
-
-void commit_deinit(struct commit *commit)
-{
-	overlay_free(commit->overlay);
-	buffer_deinit(&commit->puts);
-	*commit = (struct commit){0};
-}
-
-void commit_put(struct commit *commit, enum store_table table, struct slice key, struct slice value)
-{
-	pack_u8(&commit->puts, (uint8_t)table);
-	pack_bytes(&commit->puts, key);
-	pack_bytes(&commit->puts, value);
-}
-
-void commit_delete(struct commit *commit, enum store_table table, struct slice key)
-{
-	pack_u8(&commit->puts, (uint8_t)(table | PUT_DELETES));
-	pack_bytes(&commit->puts, key);
-}
-
 static int write_puts(struct writing *writing)
 {
-	struct unpack puts = unpack_of(buffer_slice(&writing->commit->puts));
+	struct commit_row row;
+	size_t cursor = 0;
 	int r = 0;
-	while (puts.rest.size > 0 && r == 0) {
-		uint8_t code = unpack_u8(&puts);
-		struct slice key = unpack_bytes(&puts);
-		unsigned table = writing->generation->tables[code & ~PUT_DELETES];
-		if ((code & PUT_DELETES) != 0) {
-			MDB_val name = {key.size, (void *)key.bytes};
+	while (r == 0 && commit_next(writing->commit, &cursor, &row)) {
+		unsigned table = writing->generation->tables[row.table];
+		if (row.is_deleted) {
+			MDB_val name = {row.key.size, (void *)row.key.bytes};
 			r = store_from_lmdb(mdb_del(writing->txn, table, &name, NULL));
 			r = r == STORE_E_ABSENT ? 0 : r;
 		} else {
-			r = sealed_put(writing->txn, table, key, unpack_bytes(&puts));
+			r = sealed_put(writing->txn, table, row.key, row.value);
 		}
 	}
-	assert(!puts.failed);
 	return r;
 }
 
