@@ -117,8 +117,7 @@ class Paho:
 
     def close(self):
         self.client.disconnect()
-        self.client.loop_stop()
-        return 0
+        return 0  # without loop_stop: it may wait for ever for a thread that is between two connections
 
 
 class MosquittoPub:
