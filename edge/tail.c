@@ -1,6 +1,7 @@
 /* Groups, files, marks and the round; tail_judge.c says which file is which, tail_read.c reads. */
 #include "edge/port.h"
 #include "edge/tail_internal.h"
+#include "proto/checksum.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -216,19 +217,25 @@ void tail_mark_changed(struct tail_file *file)
 
 /* ---- groups */
 
+static struct tail_group **group_bucket(struct tail *tail, const char *path)
+{
+	return &tail->group_buckets[checksum_crc32c(0, path, strlen(path)) % TAIL_GROUP_BUCKETS];
+}
+
 struct tail_group *tail_find_group(struct tail *tail, const char *path)
 {
-	struct tail_group *group = tail->groups;
+	struct tail_group *group = *group_bucket(tail, path);
 
 	while (group != NULL && strcmp(group->path, path) != 0) {
-		group = group->next;
+		group = group->same_hash;
 	}
 	return group;
 }
 
 int tail_add_group(struct tail *tail, const char *path, struct tail_group **ret_group)
 {
-	struct tail_group **last = &tail->groups;
+	const struct tail_disk *disk = &tail->options.disk;
+	struct tail_group **bucket = group_bucket(tail, path);
 	struct tail_group *group = calloc(1, sizeof *group);
 
 	if (group == NULL) {
@@ -236,10 +243,12 @@ int tail_add_group(struct tail *tail, const char *path, struct tail_group **ret_
 	}
 	assert(strlen(path) < sizeof group->path);
 	strcpy(group->path, path);
-	while (*last != NULL) {
-		last = &(*last)->next;
-	}
-	*last = group;
+	group->is_wanted = disk->wants(disk->owner, path);
+	group->next = tail->groups;
+	group->same_hash = *bucket;
+	tail->groups = group;
+	*bucket = group;
+	tail->group_count++;
 	*ret_group = group;
 	return 0;
 }

@@ -25,6 +25,8 @@ struct tail_disk {
 	void *owner;
 	/* Every path that is to be followed; one that is named and not there too. */
 	int (*list_live)(void *owner, tail_sight_fn sight, void *to);
+	/* Whether it is to be followed at all: positions of paths that are not configured any more are only kept. */
+	bool (*wants)(void *owner, const char *path);
 	/* What `path` was before it was rotated away. */
 	int (*list_rotated)(void *owner, const char *path, tail_sight_fn sight, void *to);
 	/* A handle ≥ 0, or -errno. */

@@ -233,6 +233,20 @@ static int list_live(void *owner, tail_sight_fn sight, void *to)
 	return r;
 }
 
+static bool wants(void *owner, const char *path)
+{
+	const struct tail_disk_posix *disk = owner;
+	const char *cursor = disk->paths;
+	char pattern[TAIL_PATH_SIZE_MAX];
+
+	while (config_list_next(&cursor, pattern, sizeof pattern)) {
+		if (strcmp(pattern, path) == 0 || fnmatch(pattern, path, FNM_PATHNAME) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int list_glob(struct tail_disk_posix *disk, const char *path, tail_sight_fn sight, void *to)
 {
 	struct name_list list = {0};
@@ -397,8 +411,8 @@ struct tail_disk_posix *tail_disk_posix_free(struct tail_disk_posix *disk)
 
 struct tail_disk tail_disk_posix_ops(struct tail_disk_posix *disk)
 {
-	return (struct tail_disk){disk, list_live, list_rotated, open_file, stat_file, read_file,
-		next_data, close_file};
+	return (struct tail_disk){disk, list_live, wants, list_rotated, open_file, stat_file,
+		read_file, next_data, close_file};
 }
 
 int tail_disk_posix_watch_fd(const struct tail_disk_posix *disk)

@@ -57,12 +57,13 @@ struct tail_file {
 
 struct tail_group {
 	struct tail_group *next;
+	struct tail_group *same_hash;
+	bool is_wanted; /* its path is configured */
 	char path[TAIL_PATH_SIZE_MAX];
 	struct tail_file *files;
 	uint64_t live_inode, live_device; /* of the last live file; 0: none */
 	bool is_missing;
 	bool is_unsure; /* this scan could not look everywhere: nothing has vanished */
-	bool is_listed; /* by list_live, in this scan */
 	bool changed; /* marks are to be written before anything is read */
 	bool in_flight;
 	uint8_t (*dead_keys)[TAIL_KEY_SIZE]; /* owned: marks to be deleted */
@@ -75,13 +76,15 @@ struct tail_flight {
 	struct tail_file *file;
 };
 
-enum { TAIL_BUCKETS = 4096 };
+enum { TAIL_BUCKETS = 4096, TAIL_GROUP_BUCKETS = 1024 };
 
 struct tail {
 	struct tail_options options;
 	struct line_batch *batch;
 	struct buffer marks;
 	struct tail_group *groups;
+	struct tail_group *group_buckets[TAIL_GROUP_BUCKETS];
+	uint32_t group_count;
 	struct tail_group *turn; /* whose turn it is to be read */
 	struct tail_file *buckets[TAIL_BUCKETS];
 	uint32_t file_count;

@@ -124,18 +124,31 @@ static void see_live(struct tail *tail, struct tail_group *group)
 	}
 }
 
+static bool may_add_group(struct tail *tail, const char *path)
+{
+	bool is_long = strlen(path) >= TAIL_PATH_SIZE_MAX;
+
+	if (!is_long && tail->group_count < TAIL_FILES_MAX) {
+		return true;
+	}
+	if (!tail->limit_told) {
+		tail_tell(tail, &(struct tail_report){TAIL_NEWS_LIMIT, path,
+					is_long ? TAIL_PATH_SIZE_MAX : TAIL_FILES_MAX, 0, NULL});
+	}
+	tail->limit_told = true;
+	return false;
+}
+
 static int sight_live(void *to, const struct tail_sighting *sighting)
 {
 	struct tail *tail = to;
 	struct tail_group *group = tail_find_group(tail, sighting->path);
 	int r = 0;
 
+	if (group == NULL && !may_add_group(tail, sighting->path)) {
+		return 0;
+	}
 	if (group == NULL) {
-		if (strlen(sighting->path) >= TAIL_PATH_SIZE_MAX) {
-			tail_tell(tail, &(struct tail_report){TAIL_NEWS_LIMIT, sighting->path,
-						TAIL_PATH_SIZE_MAX, 0, NULL});
-			return 0;
-		}
 		r = tail_add_group(tail, sighting->path, &group);
 	}
 	if (r < 0) {
@@ -589,7 +602,7 @@ int tail_scan(struct tail *tail)
 	int r = disk->list_live(disk->owner, sight_live, tail);
 	for (struct tail_group *group = tail->groups; r == 0 && group != NULL;
 		group = group->next) {
-		r = scan_group(tail, group);
+		r = group->is_wanted ? scan_group(tail, group) : 0;
 	}
 	return r;
 }

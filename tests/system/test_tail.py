@@ -204,6 +204,22 @@ def test_a_symlink_that_is_switched_leads_to_the_next_file(follower, tmp_path):
     files.wait_ids(3)
 
 
+def test_a_path_that_is_not_configured_any_more_is_left_alone(follower, tmp_path):
+    files = follower(f"path={tmp_path}/logs/a.ndjson", "poll=100ms")
+    (files.logs / "a.ndjson").write_text(line(0))
+    files.wait_ids(1)
+    files.edge.args = [arg.replace("logs/a.ndjson", "logs/b.ndjson") for arg in files.edge.args]
+    files.edge.restart()
+    with open(files.logs / "a.ndjson", "a", encoding="utf-8") as file:
+        file.write(line(666))
+    os.rename(files.logs / "a.ndjson", files.logs / "a.ndjson.1")
+    (files.logs / "b.ndjson").write_text(line(1))
+    files.wait_ids(2)
+    files.edge.args = [arg.replace("logs/b.ndjson", "logs/a.ndjson") for arg in files.edge.args]
+    files.edge.restart()
+    wait_until(lambda: files.ids() == [0, 1, 666], "the line that waited")
+
+
 def test_a_folder_that_appears_later_is_found(follower, tmp_path):
     files = follower(f"path={tmp_path}/later/pos.ndjson", "poll=100ms")
     files.wait_metric("till_edge_tail_files_missing", 1)

@@ -118,6 +118,12 @@ static int list_live(void *owner, tail_sight_fn sight, void *to)
 	return show(owner, "log", sight, to, true);
 }
 
+static bool wants(void *owner, const char *path)
+{
+	(void)owner;
+	return strcmp(path, "log") == 0;
+}
+
 static int list_rotated(void *owner, const char *path, tail_sight_fn sight, void *to)
 {
 	char name[40];
@@ -561,8 +567,8 @@ static void init(struct sim *sim, uint64_t seed)
 		.rules = {.format = seed % 2 == 0 ? LINE_NDJSON : LINE_CSV,
 			.delimiter = ',',
 			.events_max = 1 + draw(sim, 20)},
-		.disk = {sim, list_live, list_rotated, sim_open, sim_stat, sim_read, sim_next_data,
-			sim_close},
+		.disk = {sim, list_live, wants, list_rotated, sim_open, sim_stat, sim_read,
+			sim_next_data, sim_close},
 		.port = {sim, port_takes_more_sim, port_submit_sim, tell},
 		.poll_ms = 1000,
 		.settle_ms = 3000,
