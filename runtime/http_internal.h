@@ -65,6 +65,7 @@ struct http_server {
 	struct connection_list connections;
 	struct deadline_list deadlines;
 	size_t bodies_size; /* memory held */
+	size_t read_size; /* of bodies, in this round */
 	unsigned connection_count; /* after the last run */
 	bool has_resumed; /* connections that libmicrohttpd has not looked at since */
 	bool is_quiescing;

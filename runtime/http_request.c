@@ -399,6 +399,7 @@ int request_step(struct connection *connection, const struct request_step *step,
 		return *request != NULL ? begin(*request) : MHD_NO;
 	}
 	if (*step->size > 0) {
+		connection->server->read_size += *step->size;
 		take_body(*request, step->bytes, *step->size);
 		*step->size = 0;
 		return MHD_YES;

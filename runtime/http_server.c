@@ -11,6 +11,8 @@
 
 enum {
 	RUNS_A_ROUND = 4, /* each reads one buffer of every connection that has more */
+	/* After so much of bodies the others on the loop have their turn: a fraction of a millisecond. */
+	ROUND_SIZE = 512 * 1024,
 	RUNS_AT_END = 16, /* answers that wait for their sending are small */
 	DAEMON_OPTIONS_MAX = 8,
 };
@@ -91,9 +93,21 @@ static bool has_more(const struct http_server *server)
 	       (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES && wait_ms == 0);
 }
 
-static void run_while_more(struct http_server *server, int runs)
+/* What is left is for the next round. */
+static void run_round(struct http_server *server)
 {
-	while (runs-- > 0 && has_more(server)) {
+	for (int i = 0; i < RUNS_A_ROUND && server->read_size < ROUND_SIZE; i++) {
+		if (!has_more(server)) {
+			break;
+		}
+		run_daemon(server);
+	}
+	server->read_size = 0;
+}
+
+static void run_to_end(struct http_server *server)
+{
+	for (int i = 0; i < RUNS_AT_END && has_more(server); i++) {
 		run_daemon(server);
 	}
 }
@@ -103,7 +117,7 @@ static int on_tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 	struct http_server *server = owner;
 
 	int64_t wait_ms = connections_expire(server, now_ms);
-	run_while_more(server, RUNS_A_ROUND);
+	run_round(server);
 	if (has_more(server)) {
 		*ret_wait_ms = 0;
 	} else if (wait_ms >= 0) {
@@ -230,7 +244,7 @@ struct http_server *http_server_free(struct http_server *server)
 	if (server->daemon != NULL) {
 		http_server_quiesce(server);
 		requests_drop(server);
-		run_while_more(server, RUNS_AT_END);
+		run_to_end(server);
 		MHD_stop_daemon(server->daemon);
 	}
 	http_tls_free(server->tls);
