@@ -302,7 +302,14 @@ static bool can_submit(const struct drop *drop)
 	       drop->options.port.takes_more(drop->options.port.owner);
 }
 
-/* Files are read one behind the other, but for those that wait for something themselves; and the same content is judged when the first of its kind is counted. */
+/* It is written on, or can't be read now: nobody knows for how long. */
+static bool lets_others_pass(const struct drop_file *file)
+{
+	return file->step == DROP_SETTLING || file->is_told;
+}
+
+/* Files are read one behind the other, but for those that wait for something themselves; and the same content is judged
+ * when the first of its kind is counted. */
 static bool is_its_turn(const struct drop *drop, uint32_t index)
 {
 	const struct drop_file *file = drop->active[index];
@@ -310,7 +317,7 @@ static bool is_its_turn(const struct drop *drop, uint32_t index)
 	for (uint32_t i = 0; i < index; i++) {
 		const struct drop_file *before = drop->active[i];
 		bool is_read =
-			before->step >= DROP_MOVING ||
+			before->step >= DROP_MOVING || lets_others_pass(before) ||
 			(before->step == DROP_FLYING && before->next.outcome != DROP_UNDECIDED);
 		bool is_same =
 			before->step == DROP_FLYING && before->state.size == file->state.size &&

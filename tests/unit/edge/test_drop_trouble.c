@@ -25,6 +25,7 @@ struct bench {
 	int submissions;
 	int forgotten; /* of "a" */
 	uint64_t ticket;
+	int64_t settle_ms;
 	struct kept_mark marks[MARKS_MAX];
 	size_t mark_count;
 	struct kept_mark handed[MARKS_MAX]; /* with the last submission */
@@ -113,7 +114,7 @@ static void start(struct bench *bench)
 		.port = {bench, takes_more, submit, tell},
 		.edge = "berlin-1",
 		.source = "in",
-		.settle_ms = 0,
+		.settle_ms = bench->settle_ms,
 		.poll_ms = 1000};
 
 	assert_int_equal(drop_new(&options, &bench->drop, &error), 0);
@@ -276,6 +277,40 @@ static void test_the_end_of_a_lost_file_that_was_not_kept_is_handed_in_again(voi
 	assert_true(read_report(bench, "done", "b", report));
 }
 
+static void write_on(const struct bench *bench, const char *name, const char *text)
+{
+	char path[PATH_SIZE];
+
+	snprintf(path, sizeof path, "%s/%s", bench->dir, name);
+	FILE *file = fopen(path, "a");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* Somebody's log is no reason to leave a day's sales lying. */
+static void test_a_file_that_is_written_on_does_not_keep_the_others_waiting(void **state)
+{
+	struct bench *bench = *state;
+	char report[REPORT_SIZE];
+
+	bench->drop = drop_free(bench->drop);
+	bench->settle_ms = 60000;
+	start(bench);
+	put_file(bench, "a", "{\"order_id\":\"1\"}\n{\"order_id\":\"2\"}\n");
+	poll_until(bench, 1);
+	uint64_t first = bench->ticket;
+	put_file(bench, "b", "{\"order_id\":\"3\"}\n");
+	write_on(bench, "a", "{\"order_id\":\"4\"}\n");
+	settle(bench, true);
+	drop_wake(bench->drop);
+	poll_until(bench, 2);
+	assert_int_not_equal(bench->ticket, first);
+	settle(bench, true);
+	poll_at(bench, 10);
+	assert_true(read_report(bench, "done", "b", report));
+}
+
 static void test_a_damaged_position_is_told(void **state)
 {
 	struct bench *bench = *state;
@@ -310,6 +345,7 @@ int main(void)
 		DROP_TEST(test_the_end_of_a_lost_file_waits_for_its_turn),
 		DROP_TEST(test_the_end_of_a_lost_file_waits_for_room),
 		DROP_TEST(test_the_end_of_a_lost_file_that_was_not_kept_is_handed_in_again),
+		DROP_TEST(test_a_file_that_is_written_on_does_not_keep_the_others_waiting),
 		DROP_TEST(test_a_damaged_position_is_told),
 		DROP_TEST(test_a_report_is_text_whatever_its_file_is_called),
 	};
