@@ -4,8 +4,10 @@ A suite's results are read from what its runner wrote (meson's testlog.json with
 guessed from an exit code alone: a suite that dies, overruns its budget or runs nothing is a failure.
 """
 import argparse
+import concurrent.futures
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -241,14 +243,66 @@ def fuzz_long():
     return run_fuzz(60)
 
 
+# A planted bug -> within how many seeds the simulator must find it: some ten times what it needs.
+PLANTED = {"early-ack": 10, "no-numbers": 10, "offset-first": 60, "stored-run": 60, "late-ack": 60, "restamped": 60,
+           "window": 60, "merge": 60, "no-sync": 60}
+SIM_FRESH_FROM = 10**6  # the fixed set lies below
+
+
+def sim_job(program, *arguments):
+    """Runs that were right, and what is to be said of them; the last two lines are the sums and the faults."""
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, env={**os.environ, **SANITIZER_ENV})
+    lines = done.stdout.splitlines()
+    sums = re.search(r"(\d+) runs, (\d+) failed", done.stdout)
+    if done.returncode != 0 or not sums:
+        return 0, [f"till-sim {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"]
+    if "--find" in arguments:
+        print(lines[-1], flush=True)
+        return 1, []
+    print(lines[-2], flush=True)
+    return int(sums[1]), []
+
+
+def sim_seeds(first, count, jobs):
+    """The seeds in as many pieces as there are to run at a time."""
+    size = -(-count // jobs)
+    return [f"{start}-{min(start + size, first + count) - 1}" for start in range(first, first + count, size)]
+
+
+def run_sim(kind, count):
+    """`count` fixed seeds, as many fresh ones, and every planted bug."""
+    program = build(kind) / "tests" / "sim" / "till-sim"
+    jobs = os.cpu_count() or 1
+    fresh = random.SystemRandom().randrange(SIM_FRESH_FROM, 10**12)
+    runs = [("--seeds", seeds) for first in (1, fresh) for seeds in sim_seeds(first, count, jobs)]
+    runs += [("--seeds", f"1-{limit}", "--bug", bug, "--find") for bug, limit in PLANTED.items()]
+    result = Result()
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for passed, notes in pool.map(lambda arguments: sim_job(program, *arguments), runs):
+            result.passed += passed
+            result.failed += len(notes)
+            result.notes += notes
+    return result
+
+
+def sim():
+    return run_sim("plain", 300)
+
+
+def sim_long():
+    return run_sim("plain", 10000)
+
+
 SUITES = [
     Suite("style", 120, "layers, lengths, formatting and words of the source", style),
     Suite("unit", 300, "cmocka, the pure modules and their rims; conformance vectors", unit),
+    Suite("sim", 120, "edge, bridge and aggregator simulated with faults; planted bugs are found", sim),
     Suite("system", 1200, "pytest on the real programs and a real Kafka", system),
     Suite("unit-sanitize", 420, "the unit tests under ASan and UBSan", unit_sanitize),
     Suite("system-sanitize", 1500, "the system tests under ASan and UBSan", system_sanitize),
     Suite("fuzz", 420, "every libFuzzer target over its corpus and 20,000 runs", fuzz),
     Suite("coverage", 1200, "unit and system tests instrumented; line coverage printed", coverage),
+    Suite("sim-long", 1800, "20,000 seeds of the simulator", sim_long, long=True),
     Suite("unit-thread", 600, "the unit tests under TSan", unit_thread, long=True),
     Suite("unit-valgrind", 1800, "the unit tests under valgrind", unit_valgrind, long=True),
     Suite("fuzz-long", 2400, "every libFuzzer target for a minute", fuzz_long, long=True),

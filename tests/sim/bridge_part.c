@@ -1,0 +1,138 @@
+#include "tests/sim/bridge_part.h"
+#include "bridge/bridge.h"
+#include "proto/wire.h"
+#include "tests/sim/net.h"
+#include "tests/sim/rim_loop.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ACK_SIZE_MAX = 512 };
+
+/* For the planted late ACK: the newest session of each edge, and the last ACK that its bridge said to it. */
+struct newest {
+	uint64_t session;
+	uint8_t ack[ACK_SIZE_MAX];
+	size_t ack_size;
+	bool is_due; /* the ACK is of the session before */
+};
+
+struct bridge_part {
+	int number;
+	struct bridge_config config;
+	struct bridge *bridge;
+	struct loop *loop; /* the bridge's */
+};
+
+static int current;
+static struct newest newest[BRIDGES_MAX][EDGES_MAX];
+
+int bridge_part_current(void)
+{
+	return current;
+}
+
+/* ---- the planted bug: what an ended session was told is told to the next one of the same edge */
+
+static void send_late(int bridge, const uint8_t *peer, struct newest *place)
+{
+	static struct wire_range ranges[WIRE_RANGES_MAX];
+	struct wire_message message;
+	struct complaint complaint;
+	struct buffer buffer;
+
+	place->is_due = false;
+	if (wire_decode(slice_of(place->ack, place->ack_size), ranges, &message, &complaint) != 0) {
+		abort();
+	}
+	message.session = place->session;
+	buffer_init(&buffer, NET_FRAME_MAX);
+	wire_encode(&message, &buffer);
+	net_send_down(bridge, peer, buffer.bytes, buffer.size);
+	buffer_deinit(&buffer);
+}
+
+static void plant_late_ack(int bridge, const uint8_t *peer, const void *bytes, size_t size)
+{
+	static struct wire_range ranges[WIRE_RANGES_MAX];
+	struct wire_message message;
+	struct complaint complaint;
+	int edge = net_edge_of(peer);
+
+	if (edge < 0 || wire_decode(slice_of(bytes, size), ranges, &message, &complaint) != 0) {
+		return;
+	}
+	struct newest *place = &newest[bridge][edge];
+	if (message.type == WIRE_WELCOME) {
+		place->session = message.session;
+		place->is_due = place->ack_size > 0;
+	} else if (message.type == WIRE_ACK && message.session == place->session &&
+		   message.ack.range_count > 0 && size <= sizeof place->ack) {
+		if (place->is_due) {
+			send_late(bridge, peer, place);
+		}
+		memcpy(place->ack, bytes, size);
+		place->ack_size = size;
+	}
+}
+
+int bridge_part_send(int bridge, const void *peer, const void *bytes, size_t size)
+{
+	if (world.bug == BUG_LATE_ACK) {
+		plant_late_ack(bridge, peer, bytes, size);
+	}
+	return net_send_down(bridge, peer, bytes, size);
+}
+
+/* ---- life */
+
+void bridge_part_begin(void)
+{
+	memset(newest, 0, sizeof newest);
+}
+
+struct bridge_part *bridge_part_new(int bridge)
+{
+	static const char *const names[] = {"orders", "cart_events", "page_views"};
+	struct bridge_part *part = calloc(1, sizeof *part);
+	struct config_error error = {0};
+	struct complaint complaint;
+
+	if (part == NULL) {
+		abort();
+	}
+	current = part->number = bridge;
+	part->config = (struct bridge_config){
+		.listen = "tcp://127.0.0.1:1",
+		.brokers = "kafka",
+		.http_listen = "",
+		.partitions = PARTITIONS,
+		.topics = {.partitions = PARTITIONS},
+		.encoding = ENCODING_MSGPACK,
+	};
+	if (topic_names_fill(names, part->config.topics.names, &complaint) != 0 ||
+		bridge_new(&part->config, &part->bridge, &error) != 0) {
+		fprintf(stderr, "a bridge can't be made: %s\n", error.text);
+		abort();
+	}
+	part->loop = rim_loop_newest();
+	world_note("bridge %d: starts", bridge);
+	return part;
+}
+
+struct bridge_part *bridge_part_free(struct bridge_part *part)
+{
+	if (part != NULL) {
+		current = part->number;
+		net_bridge_died(part->number);
+		bridge_free(part->bridge);
+		free(part);
+	}
+	return NULL;
+}
+
+int bridge_part_round(struct bridge_part *part)
+{
+	current = part->number;
+	return loop_run(part->loop);
+}

@@ -1,0 +1,23 @@
+/* counted_add with what can be planted in it; the linker puts this in front of the real one (--wrap). */
+#include "aggregator/counted.h"
+#include "tests/sim/world.h"
+
+enum { WINDOW_SEQS = 30 };
+
+int __real_counted_add(struct counted *counted, uint64_t seq);
+int __wrap_counted_add(struct counted *counted, uint64_t seq);
+
+int __wrap_counted_add(struct counted *counted, uint64_t seq)
+{
+	int r = __real_counted_add(counted, seq);
+
+	if (world.bug == BUG_WINDOW && r == COUNTED_E_REPEATED &&
+		seq + WINDOW_SEQS < counted_max(counted)) {
+		return 0; /* long ago: forgotten */
+	}
+	if (world.bug == BUG_MERGE && r == 0 && seq > 2 && !counted_has(counted, seq - 1) &&
+		counted_has(counted, seq - 2)) {
+		__real_counted_add(counted, seq - 1); /* a gap of one is none */
+	}
+	return r;
+}

@@ -1,0 +1,222 @@
+#include "tests/sim/edge_part.h"
+#include "edge/courier.h"
+#include "runtime/clock.h"
+#include "runtime/loop.h"
+#include "runtime/program.h"
+#include "tests/sim/spool_model.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct edge_part {
+	struct edge_part_options options;
+	struct spool *spool;
+	struct desk *desk;
+	struct port *port;
+	struct courier *courier;
+	uint64_t conflicts;
+};
+
+static int current;
+
+int edge_part_current(void)
+{
+	return current;
+}
+
+void edge_part_select(const struct edge_part *part)
+{
+	current = part->options.number;
+}
+
+/* The rim that the courier asks for the time. */
+int64_t loop_now_ms(const struct loop *loop)
+{
+	(void)loop;
+	return world.now_ms;
+}
+
+const char *program_version(void)
+{
+	return "simulated";
+}
+
+/* ---- making */
+
+static uint64_t draw_run(struct edge_part *part)
+{
+	uint64_t run = 0;
+
+	if (world.bug == BUG_STORED_RUN) {
+		return disk_next_run(part->options.disk);
+	}
+	while (run == 0) {
+		run = world_random() & RUN_MAX;
+	}
+	return run;
+}
+
+static void acknowledge(void *owner, uint64_t ticket, const struct submission_result *result)
+{
+	const struct edge_part *part = owner;
+	const struct edge_answer answer = {
+		.ticket = ticket,
+		.is_taken = result->outcome == SUBMISSION_TAKEN,
+		.is_repeated = result->repeated,
+		.accepted = result->accepted,
+		.invalid = result->invalid,
+	};
+
+	part->options.answered(&answer);
+}
+
+static int make_desk(struct edge_part *part)
+{
+	struct desk_options options = {
+		.spool = part->spool,
+		.edge = part->options.id,
+		.default_currency = "EUR",
+		.run = draw_run(part),
+	};
+	const struct port_options port = {
+		.label = "zmq", .owner = part, .acknowledge = acknowledge};
+
+	random_bytes(options.seed, sizeof options.seed);
+	int r = desk_new(&options, &part->desk);
+	return r == 0 ? desk_open_port(part->desk, &port, &part->port) : r;
+}
+
+static int make_courier(struct edge_part *part)
+{
+	const struct courier_options options = {
+		.spool = part->spool,
+		.desk = part->desk,
+		.edge = part->options.id,
+		.bridges = "0, 1",
+		.live_first = part->options.live_first,
+	};
+
+	return courier_new(&options, &part->courier);
+}
+
+struct edge_part *edge_part_new(const struct edge_part_options *options)
+{
+	struct edge_part *part = calloc(1, sizeof *part);
+
+	if (part == NULL) {
+		abort();
+	}
+	part->options = *options;
+	edge_part_select(part);
+	part->spool = spool_model_new(options->disk, options->id, options->quota_bytes);
+	if (make_desk(part) != 0 || make_courier(part) != 0) {
+		fprintf(stderr, "an edge can't be made\n");
+		abort();
+	}
+	world_note("edge %d: starts as %s, run %llu", options->number, options->id,
+		(unsigned long long)desk_view(part->desk).run);
+	return part;
+}
+
+struct edge_part *edge_part_free(struct edge_part *part)
+{
+	if (part != NULL) {
+		net_edge_died(part->options.number);
+		courier_free(part->courier);
+		desk_free(part->desk);
+		spool_free(part->spool);
+		disk_crash(part->options.disk);
+		free(part);
+	}
+	return NULL;
+}
+
+/* ---- turns */
+
+bool edge_part_submit(struct edge_part *part, const char *header, const char *events,
+	uint64_t ticket, int *ret_result)
+{
+	const struct submission submission = {
+		.header = slice_of_text(header),
+		.events = slice_of_text(events),
+		.reply = SUBMISSION_REPLY_JSON,
+		.ticket = ticket,
+	};
+
+	edge_part_select(part);
+	*ret_result = 0;
+	if (!port_takes_more(part->port)) {
+		return false;
+	}
+	*ret_result = port_submit(part->port, &submission, clock_wall_ms());
+	return *ret_result == 0;
+}
+
+/* Another process said HELLO with our run. */
+static void renew_run(struct edge_part *part)
+{
+	uint64_t conflicts = courier_sender(part->courier)->counts.id_conflicts;
+
+	if (conflicts != part->conflicts && desk_set_run(part->desk, draw_run(part))) {
+		part->conflicts = conflicts;
+	}
+}
+
+int edge_part_round(struct edge_part *part)
+{
+	int64_t wait_ms = 0;
+
+	edge_part_select(part);
+	int r = desk_round(part->desk, world.now_ms, clock_wall_ms(), &wait_ms);
+	if (r == 0) {
+		renew_run(part);
+		r = courier_tick(part->courier, world.now_ms, &wait_ms);
+	}
+	return r;
+}
+
+/* ---- looking */
+
+struct edge_books edge_part_books(const struct edge_part *part)
+{
+	struct intake_counts counts;
+
+	desk_count(part->desk, &counts);
+	struct edge_books books = {.received = counts.received, .repeated = counts.repeated};
+	for (int i = 0; i < KIND_EVENT_COUNT; i++) {
+		books.accepted += counts.accepted[i];
+	}
+	for (int i = 0; i < REASON_COUNT; i++) {
+		books.invalid += counts.invalid[i];
+		books.refused += counts.refused[i];
+	}
+	return books;
+}
+
+static uint64_t bucket(uint64_t count)
+{
+	uint64_t bits = 0;
+
+	for (; count > 0; count >>= 1) {
+		bits++;
+	}
+	return bits;
+}
+
+uint64_t edge_part_shape(const struct edge_part *part)
+{
+	const struct sender *sender = courier_sender(part->courier);
+	const struct probe *probe = courier_probe(part->courier);
+	const struct spool_index *index = spool_index(part->spool);
+	uint64_t shape = (uint64_t)sender->state;
+
+	shape = shape * 16 + (uint64_t)sender->end;
+	shape = shape * 2 + sender->bridge;
+	shape = shape * 4 + (uint64_t)probe->state;
+	for (int i = 0; i < KIND_COUNT; i += KIND_EVENT_COUNT) {
+		shape = shape * 16 + bucket(index->lanes[i].blocks);
+		shape = shape * 2 + (sender->lanes[i].waiting ? 1 : 0);
+		shape = shape * 16 + bucket(index->lanes[i].events);
+	}
+	shape = shape * 2 + (desk_view(part->desk).full ? 1 : 0);
+	return shape;
+}

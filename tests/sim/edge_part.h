@@ -1,0 +1,43 @@
+/* edge_part.h - desk, intake and courier of a till-edge, over a modelled disk and net. One thread. */
+#pragma once
+#include "tests/sim/disk.h"
+#include "tests/sim/net.h"
+
+struct edge_part;
+
+/* What a producer hears of a frame. */
+struct edge_answer {
+	uint64_t ticket;
+	bool is_taken; /* else refused: nothing of it was kept by this submission */
+	bool is_repeated;
+	uint32_t accepted, invalid;
+};
+
+struct edge_part_options {
+	int number;
+	const char *id;
+	struct disk *disk; /* borrowed, outlives the part */
+	uint64_t quota_bytes;
+	bool live_first;
+	void (*answered)(const struct edge_answer *answer);
+};
+
+struct edge_part *edge_part_new(const struct edge_part_options *options);
+/* As kill -9 leaves it. */
+struct edge_part *edge_part_free(struct edge_part *part);
+/* false: it takes nothing more in this round. *ret_result is 0 or a negative errno that ends it. */
+bool edge_part_submit(struct edge_part *part, const char *header, const char *events,
+	uint64_t ticket, int *ret_result);
+/* These, too: 0 or a negative errno that ends it. */
+int edge_part_round(struct edge_part *part);
+int edge_part_hear(struct edge_part *part, const struct net_event *event);
+
+struct edge_books {
+	uint64_t received, accepted, invalid, refused, repeated;
+};
+struct edge_books edge_part_books(const struct edge_part *part);
+uint64_t edge_part_shape(const struct edge_part *part); /* roughly, the state that it is in */
+
+/* For the models within: whose turn it is. */
+int edge_part_current(void);
+void edge_part_select(const struct edge_part *part);

@@ -1,0 +1,136 @@
+/* The rim of a simulated process: the loop, HTTP, and what else a program asks of its surroundings. loop_run makes one round:
+ * every handler once, then every tick; when the next one is due is the world's to say. */
+#include "tests/sim/rim_loop.h"
+#include "runtime/http.h"
+#include "runtime/loop.h"
+#include "runtime/program.h"
+#include "tests/sim/world.h"
+#include <errno.h>
+#include <stdlib.h>
+
+enum { HANDLERS_MAX = 16 };
+
+struct handler {
+	loop_ready_fn ready;
+	loop_tick_fn tick;
+	void *owner;
+};
+
+struct loop {
+	struct handler handlers[HANDLERS_MAX];
+	size_t count;
+};
+
+static struct loop *newest;
+
+struct loop *rim_loop_newest(void)
+{
+	return newest;
+}
+
+int loop_new(struct loop **ret_loop)
+{
+	struct loop *loop = calloc(1, sizeof *loop);
+	if (loop == NULL) {
+		return -ENOMEM;
+	}
+	*ret_loop = newest = loop;
+	return 0;
+}
+
+struct loop *loop_free(struct loop *loop)
+{
+	free(loop);
+	return NULL;
+}
+
+static int add(struct loop *loop, struct handler handler)
+{
+	if (loop->count == HANDLERS_MAX) {
+		return -ENOSPC;
+	}
+	loop->handlers[loop->count++] = handler;
+	return 0;
+}
+
+int loop_add_socket(struct loop *loop, struct socket *socket, loop_ready_fn readable, void *owner)
+{
+	(void)socket;
+	return add(loop, (struct handler){.ready = readable, .owner = owner});
+}
+
+int loop_add_fd(struct loop *loop, int fd, loop_ready_fn ready, void *owner)
+{
+	(void)fd;
+	return add(loop, (struct handler){.ready = ready, .owner = owner});
+}
+
+int loop_add_tick(struct loop *loop, loop_tick_fn tick, void *owner)
+{
+	return add(loop, (struct handler){.tick = tick, .owner = owner});
+}
+
+void loop_on_terminate(struct loop *loop, loop_ready_fn terminate, void *owner)
+{
+	(void)loop, (void)terminate, (void)owner;
+}
+
+int64_t loop_now_ms(const struct loop *loop)
+{
+	(void)loop;
+	return world.now_ms;
+}
+
+int loop_run(struct loop *loop)
+{
+	int64_t wait_ms = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < loop->count; i++) {
+		struct handler *handler = &loop->handlers[i];
+		r = handler->tick != NULL ? handler->tick(handler->owner, world.now_ms, &wait_ms)
+					  : handler->ready(handler->owner);
+	}
+	return r;
+}
+
+void loop_stop(struct loop *loop)
+{
+	(void)loop;
+}
+
+int http_new(const struct http_options *options, struct http **ret_http)
+{
+	(void)options;
+	*ret_http = NULL;
+	return 0;
+}
+
+struct http *http_free(struct http *http)
+{
+	(void)http;
+	return NULL;
+}
+
+const char *http_address(const struct http *http)
+{
+	(void)http;
+	return "";
+}
+
+int program_ready(
+	struct program *program, const char *name, const struct program_endpoints *endpoints)
+{
+	(void)program, (void)name, (void)endpoints;
+	return 0;
+}
+
+void program_stopping(void)
+{
+}
+
+int program_attach(struct loop *loop)
+{
+	(void)loop;
+	return 0;
+}

@@ -1,0 +1,451 @@
+/* The spool over a modelled disk: edge/spool.h as the LMDB one keeps it, with blocks, producers and what the spool belongs
+ * to in arrays. Blocks are encoded and checked by edge/spool_block.c, room is judged by edge/spool_index.c. */
+#include "tests/sim/spool_model.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BLOCKS_MAX = 4096, ROWS_MAX = 64, ROW_SIZE_MAX = 4096 };
+
+struct stored_block {
+	enum kind lane;
+	uint64_t index;
+	uint32_t size;
+	uint8_t *bytes; /* header and events; owned */
+};
+
+struct stored_row {
+	char id[PRODUCER_ID_SIZE_MAX];
+	size_t id_size;
+	uint8_t bytes[ROW_SIZE_MAX];
+	size_t size;
+};
+
+struct disk {
+	struct spool_identity identity;
+	struct stored_block *blocks; /* owned; in order of coming */
+	size_t block_count;
+	struct stored_row *rows; /* owned */
+	size_t row_count;
+	uint64_t last_run;
+	struct disk *before; /* the last commit; only with the planted bug */
+};
+
+struct spool {
+	struct disk *disk;
+	struct spool_index index;
+};
+
+/* ---- the disk */
+
+static void *must(void *memory)
+{
+	if (memory == NULL) {
+		abort();
+	}
+	return memory;
+}
+
+struct disk *disk_new(void)
+{
+	struct disk *disk = must(calloc(1, sizeof *disk));
+
+	disk->blocks = must(calloc(BLOCKS_MAX, sizeof *disk->blocks));
+	disk->rows = must(calloc(ROWS_MAX, sizeof *disk->rows));
+	return disk;
+}
+
+static void clear(struct disk *disk)
+{
+	for (size_t i = 0; i < disk->block_count; i++) {
+		free(disk->blocks[i].bytes);
+	}
+	disk->block_count = 0;
+}
+
+static void assign(struct disk *to, const struct disk *from)
+{
+	clear(to);
+	to->identity = from->identity;
+	to->last_run = from->last_run;
+	to->row_count = from->row_count;
+	memcpy(to->rows, from->rows, from->row_count * sizeof *from->rows);
+	for (size_t i = 0; i < from->block_count; i++) {
+		struct stored_block *block = &to->blocks[i];
+		*block = from->blocks[i];
+		block->bytes = must(malloc(block->size));
+		memcpy(block->bytes, from->blocks[i].bytes, block->size);
+	}
+	to->block_count = from->block_count;
+}
+
+struct disk *disk_copy(const struct disk *disk)
+{
+	struct disk *copy = disk_new();
+
+	assign(copy, disk);
+	return copy;
+}
+
+struct disk *disk_free(struct disk *disk)
+{
+	if (disk != NULL) {
+		clear(disk);
+		free(disk->blocks);
+		free(disk->rows);
+		disk_free(disk->before);
+		free(disk);
+	}
+	return NULL;
+}
+
+bool disk_is_empty(const struct disk *disk)
+{
+	return disk->block_count == 0;
+}
+
+void disk_crash(struct disk *disk)
+{
+	if (disk->before != NULL && world_draw(3) == 0) {
+		assign(disk, disk->before);
+	}
+	disk->before = disk_free(disk->before);
+}
+
+uint64_t disk_next_run(struct disk *disk)
+{
+	return ++disk->last_run;
+}
+
+/* The events of an order block again, with another run, and seqs from *next_seq on. */
+static void restamp_events(
+	struct slice events, uint64_t run, uint64_t *next_seq, struct buffer *out)
+{
+	struct document document;
+	struct event event;
+	struct complaint complaint;
+	struct slice bytes;
+
+	if (document_init(&document, EVENT_NODES_MAX) != 0) {
+		abort();
+	}
+	while (event_cut(&events, &bytes)) {
+		if (event_decode(&document, ENCODING_MSGPACK, bytes, &event, &complaint) != 0) {
+			abort();
+		}
+		event.certificate.run = run;
+		event.certificate.seq = (*next_seq)++;
+		event_encode(&event, ENCODING_MSGPACK, out);
+	}
+	document_deinit(&document);
+}
+
+static void restamp_block(struct stored_block *block, uint64_t run, uint64_t *next_seq)
+{
+	struct spool_block_header header;
+	struct slice events;
+	struct buffer buffer;
+
+	if (spool_block_decode(slice_of(block->bytes, block->size), &header, &events) != 0) {
+		abort();
+	}
+	buffer_init(&buffer, BATCH_SIZE_MAX);
+	header.run = run;
+	header.first_seq = *next_seq;
+	restamp_events(events, run, next_seq, &buffer);
+	header.size = (uint32_t)buffer.size;
+	free(block->bytes);
+	block->size = (uint32_t)(SPOOL_BLOCK_HEADER_SIZE + buffer.size);
+	block->bytes = must(malloc(block->size));
+	spool_block_encode_header(&header, buffer_slice(&buffer), block->bytes);
+	memcpy(block->bytes + SPOOL_BLOCK_HEADER_SIZE, buffer.bytes, buffer.size);
+	buffer_deinit(&buffer);
+}
+
+void disk_restamp(struct disk *disk)
+{
+	uint64_t run = (world_random() & RUN_MAX) | 1;
+	uint64_t next_seq = 1;
+
+	for (size_t i = 0; i < disk->block_count; i++) {
+		if (disk->blocks[i].lane == KIND_ORDER) {
+			restamp_block(&disk->blocks[i], run, &next_seq);
+		}
+	}
+}
+
+static void keep_last_commit(struct disk *disk)
+{
+	if (world.bug == BUG_NO_SYNC) {
+		disk->before = disk_free(disk->before);
+		disk->before = disk_copy(disk);
+	}
+}
+
+static struct stored_row *find_row(const struct disk *disk, struct slice id)
+{
+	for (size_t i = 0; i < disk->row_count; i++) {
+		struct stored_row *row = &disk->rows[i];
+		if (slice_equal(slice_of(row->id, row->id_size), id)) {
+			return row;
+		}
+	}
+	return NULL;
+}
+
+static void put_row(struct disk *disk, struct slice id, struct slice value)
+{
+	struct stored_row *row = find_row(disk, id);
+
+	if (row == NULL) {
+		if (disk->row_count == ROWS_MAX) {
+			abort();
+		}
+		row = &disk->rows[disk->row_count++];
+		memcpy(row->id, id.bytes, id.size);
+		row->id_size = id.size;
+	}
+	if (value.size > sizeof row->bytes) {
+		abort();
+	}
+	memcpy(row->bytes, value.bytes, value.size);
+	row->size = value.size;
+}
+
+/* ---- opening */
+
+static void count_blocks(struct spool *spool)
+{
+	struct spool_block_header header;
+
+	for (size_t i = 0; i < spool->disk->block_count; i++) {
+		const struct stored_block *block = &spool->disk->blocks[i];
+		if (spool_block_decode_header(slice_of(block->bytes, block->size), &header) != 0) {
+			abort();
+		}
+		spool_index_reserve(&spool->index, block->lane, block->index);
+		spool_index_add(
+			&spool->index, block->lane, block->index, header.count, header.size);
+	}
+}
+
+struct spool *spool_model_new(struct disk *disk, const char *edge, uint64_t quota_bytes)
+{
+	static const uint32_t share_percent[KIND_COUNT] = {100, 100, 100, 100, 100, 100};
+	struct spool *spool = must(calloc(1, sizeof *spool));
+
+	spool->disk = disk;
+	disk->identity.version = SPOOL_VERSION;
+	snprintf(disk->identity.edge, sizeof disk->identity.edge, "%s", edge);
+	spool_index_init(&spool->index, quota_bytes, share_percent);
+	count_blocks(spool);
+	return spool;
+}
+
+struct spool *spool_free(struct spool *spool)
+{
+	free(spool);
+	return NULL;
+}
+
+/* ---- looking */
+
+const struct spool_index *spool_index(const struct spool *spool)
+{
+	return &spool->index;
+}
+
+const struct spool_identity *spool_identity(const struct spool *spool)
+{
+	return &spool->disk->identity;
+}
+
+static int look_up_producer(void *owner, struct slice producer, struct producer_row *ret_row)
+{
+	const struct spool *spool = owner;
+	const struct stored_row *row = find_row(spool->disk, producer);
+
+	if (row == NULL) {
+		return SPOOL_E_UNKNOWN;
+	}
+	return producer_row_decode(producer, slice_of(row->bytes, row->size), ret_row)
+		       ? 0
+		       : SPOOL_E_CORRUPT;
+}
+
+static int look_up_event_id(void *owner, struct slice event_id, struct slice *ret_value)
+{
+	(void)owner, (void)event_id, (void)ret_value;
+	return SPOOL_E_UNKNOWN; /* no event of a run has one */
+}
+
+struct intake_memory spool_memory(struct spool *spool)
+{
+	return (struct intake_memory){
+		.owner = spool, .producer = look_up_producer, .event_id = look_up_event_id};
+}
+
+int spool_each_mark(struct spool *spool, const struct spool_mark_walk *walk)
+{
+	(void)spool, (void)walk;
+	return 0;
+}
+
+/* ---- committing */
+
+static bool is_removed(const struct removals *removals, const struct stored_block *block)
+{
+	for (size_t i = 0; removals != NULL && i < removals->count; i++) {
+		const struct removal *range = &removals->ranges[i];
+		if (range->lane == block->lane && range->first <= block->index &&
+			block->index <= range->last) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void delete_removals(struct spool *spool, const struct removals *removals)
+{
+	struct disk *disk = spool->disk;
+	struct spool_lane taken[KIND_COUNT] = {0};
+	struct spool_block_header header;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < disk->block_count; i++) {
+		struct stored_block *block = &disk->blocks[i];
+		if (!is_removed(removals, block)) {
+			disk->blocks[kept++] = *block;
+			continue;
+		}
+		(void)spool_block_decode_header(slice_of(block->bytes, block->size), &header);
+		taken[block->lane].blocks++;
+		taken[block->lane].events += header.count;
+		taken[block->lane].bytes += spool_cost(SPOOL_KEY_SIZE, block->size);
+		free(block->bytes);
+	}
+	disk->block_count = kept;
+	spool_index_subtract(&spool->index, taken);
+}
+
+static void write_block(struct spool *spool, const struct draft *draft, enum kind lane,
+	const struct draft_block *from)
+{
+	struct disk *disk = spool->disk;
+	struct slice events = draft_block_events(&draft->lanes[lane], from);
+	const struct spool_block_header header = {
+		.lane = lane,
+		.count = from->count,
+		.run = draft->run,
+		.first_seq = from->first_seq,
+		.received_first_ms = from->received_first_ms,
+		.received_last_ms = from->received_last_ms,
+		.size = from->size,
+	};
+
+	if (disk->block_count == BLOCKS_MAX) {
+		abort();
+	}
+	struct stored_block *block = &disk->blocks[disk->block_count++];
+	*block = (struct stored_block){.lane = lane, .index = spool->index.lanes[lane].end};
+	block->size = (uint32_t)(SPOOL_BLOCK_HEADER_SIZE + events.size);
+	block->bytes = must(malloc(block->size));
+	spool_block_encode_header(&header, events, block->bytes);
+	memcpy(block->bytes + SPOOL_BLOCK_HEADER_SIZE, events.bytes, events.size);
+	spool_index_add(&spool->index, lane, block->index, from->count, from->size);
+}
+
+static void write_draft(struct spool *spool, const struct draft *draft)
+{
+	for (int lane = 0; lane < KIND_COUNT; lane++) {
+		for (size_t i = 0; i < draft->lanes[lane].block_count; i++) {
+			write_block(spool, draft, (enum kind)lane, &draft->lanes[lane].blocks[i]);
+		}
+	}
+	for (uint32_t i = 0; i < draft->producers.count; i++) {
+		const struct idmap_entry *entry = &draft->producers.entries[i];
+		put_row(spool->disk, idmap_id(&draft->producers, entry),
+			idmap_value(&draft->producers, entry));
+	}
+}
+
+int spool_commit(struct spool *spool, const struct draft *draft, const struct removals *removals,
+	int64_t wall_ms)
+{
+	(void)wall_ms;
+	if (world_fails(FAULT_DISK_FULL, 8000)) {
+		return SPOOL_E_FULL;
+	}
+	if (world_fails(FAULT_COMMIT_LOST, 3000)) {
+		return -EIO;
+	}
+	keep_last_commit(spool->disk);
+	delete_removals(spool, removals);
+	if (draft != NULL) {
+		write_draft(spool, draft);
+		world_note("spool: %llu events committed", (unsigned long long)draft->event_count);
+	}
+	return world_fails(FAULT_REPLY_LOST, 3000) ? -EIO : 0;
+}
+
+int spool_keep_cluster(struct spool *spool, const char *cluster, uint64_t topics_hash)
+{
+	struct spool_identity *identity = &spool->disk->identity;
+
+	snprintf(identity->cluster, sizeof identity->cluster, "%s", cluster);
+	identity->topics_hash = topics_hash;
+	return 0;
+}
+
+/* ---- reading */
+
+int spool_read(struct spool *spool, const struct spool_query *query, struct buffer *events,
+	struct spool_batch *ret_batch)
+{
+	struct spool_batch batch = {0};
+	struct spool_block_header header;
+	struct slice bytes;
+	int r = SPOOL_E_END;
+
+	for (size_t i = 0; i < spool->disk->block_count; i++) {
+		const struct stored_block *block = &spool->disk->blocks[i];
+		if (block->lane != query->lane || block->index < query->first ||
+			block->index > query->last) {
+			continue;
+		}
+		if (spool_block_decode(slice_of(block->bytes, block->size), &header, &bytes) != 0) {
+			abort();
+		}
+		if (batch.size + header.size > query->size_max) {
+			r = SPOOL_E_FULL;
+			break;
+		}
+		batch.first = batch.count == 0 ? block->index : batch.first;
+		batch.last = block->index;
+		batch.count += header.count;
+		batch.size += header.size;
+		buffer_append(events, bytes.bytes, bytes.size);
+		if (query->size_enough > 0 && batch.size >= query->size_enough) {
+			break;
+		}
+	}
+	if (batch.count == 0) {
+		return r;
+	}
+	*ret_batch = batch;
+	return events->error;
+}
+
+/* No block of a run is damaged. */
+int spool_set_aside(
+	struct spool *spool, enum kind lane, uint64_t index, struct spool_block_header *ret_header)
+{
+	(void)spool, (void)lane, (void)index, (void)ret_header;
+	abort();
+}
+
+bool spool_is_map_full(const struct spool *spool)
+{
+	(void)spool;
+	return false;
+}

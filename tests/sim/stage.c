@@ -1,0 +1,358 @@
+#include "tests/sim/stage.h"
+#include "tests/sim/kafka.h"
+#include "tests/sim/tills.h"
+#include <stdio.h>
+
+enum {
+	DOWN_MS_MAX = 3000,
+	AWAY_MS_MAX = 7000,
+	DAY_MS = 24 * 60 * 60 * 1000,
+	RESTORE_PATIENCE_MS = 20000,
+	NEWS_A_STEP = 30,
+};
+
+struct edge_place {
+	bool is_used;
+	const char *id;
+	struct disk *disk;
+	struct disk *backup;
+	struct edge_part *part; /* NULL: dead */
+	int64_t back_ms;
+	int64_t restore_until_ms; /* a backup is to be put back once nothing is under way; 0: no */
+};
+
+struct bridge_place {
+	struct bridge_part *part;
+	int64_t back_ms;
+};
+
+static struct edge_place edges[EDGES_MAX];
+static struct bridge_place bridges[BRIDGES_MAX];
+static struct aggregator_part *aggregator;
+static int64_t aggregator_back_ms;
+static bool live_first;
+static uint64_t quota_bytes;
+
+/* ---- life */
+
+static void start_edge(int number)
+{
+	struct edge_place *place = &edges[number];
+	const struct edge_part_options options = {
+		.number = number,
+		.id = place->id,
+		.disk = place->disk,
+		.quota_bytes = quota_bytes,
+		.live_first = live_first,
+		.answered = tills_answered,
+	};
+
+	place->part = edge_part_new(&options);
+}
+
+static void open_edge(int number, const char *id, struct disk *disk)
+{
+	edges[number] = (struct edge_place){.is_used = true, .id = id, .disk = disk};
+	start_edge(number);
+	tills_open(number);
+}
+
+static int64_t down_until_ms(void)
+{
+	return world.now_ms + (world.has_faults ? (int64_t)world_draw(DOWN_MS_MAX) : 1);
+}
+
+static void kill_edge(int number)
+{
+	world_note("edge %d: dies", number);
+	edges[number].part = edge_part_free(edges[number].part);
+	edges[number].back_ms = down_until_ms();
+}
+
+static void kill_bridge(int number)
+{
+	world_note("bridge %d: dies", number);
+	bridges[number].part = bridge_part_free(bridges[number].part);
+	bridges[number].back_ms = down_until_ms();
+}
+
+static void kill_aggregator(void)
+{
+	world_note("aggregator: dies");
+	aggregator = aggregator_part_free(aggregator);
+	aggregator_back_ms = down_until_ms();
+}
+
+void stage_begin(void)
+{
+	static const uint64_t quotas[] = {64 * 1024, 256 * 1024, 16 * 1024 * 1024};
+
+	live_first = world_draw(2) == 0;
+	quota_bytes = quotas[world_draw(3)];
+	open_edge(0, "berlin", disk_new());
+	open_edge(1, "oslo", disk_new());
+	bridge_part_begin();
+	for (int i = 0; i < BRIDGES_MAX; i++) {
+		bridges[i].part = bridge_part_new(i);
+	}
+	aggregator = aggregator_part_new();
+}
+
+void stage_end(void)
+{
+	for (int i = 0; i < EDGES_MAX; i++) {
+		edge_part_free(edges[i].part);
+		disk_free(edges[i].disk);
+		disk_free(edges[i].backup);
+		edges[i] = (struct edge_place){0};
+	}
+	for (int i = 0; i < BRIDGES_MAX; i++) {
+		bridges[i].part = bridge_part_free(bridges[i].part);
+	}
+	aggregator = aggregator_part_free(aggregator);
+}
+
+static void raise_the_dead(bool all)
+{
+	for (int i = 0; i < EDGES_MAX; i++) {
+		struct edge_place *place = &edges[i];
+		if (place->is_used && place->part == NULL &&
+			(all || world.now_ms >= place->back_ms)) {
+			start_edge(i);
+		}
+	}
+	for (int i = 0; i < BRIDGES_MAX; i++) {
+		if (bridges[i].part == NULL && (all || world.now_ms >= bridges[i].back_ms)) {
+			bridges[i].part = bridge_part_new(i);
+		}
+	}
+	if (aggregator == NULL && (all || world.now_ms >= aggregator_back_ms)) {
+		aggregator = aggregator_part_new();
+	}
+}
+
+/* ---- faults */
+
+static void jump_clock(void)
+{
+	int64_t jump_ms = (int64_t)world_draw(2 * DAY_MS) - DAY_MS;
+
+	world.wall_offset_ms += jump_ms;
+	world_note_fault(FAULT_CLOCK_JUMP, jump_ms < 0 ? "back" : "ahead");
+}
+
+/* A machine is copied, disk and all, and both go on. */
+static void clone_edge(void)
+{
+	if (!edges[EDGES_MAX - 1].is_used) {
+		world_note_fault(FAULT_EDGE_CLONED, "");
+		open_edge(EDGES_MAX - 1, edges[0].id, disk_copy(edges[0].disk));
+	}
+}
+
+static void back_up(int number)
+{
+	struct edge_place *place = &edges[number];
+
+	disk_free(place->backup);
+	place->backup = disk_copy(place->disk);
+	world_note("edge %d: backup", number);
+}
+
+static void plan_restore(int number)
+{
+	struct edge_place *place = &edges[number];
+
+	if (place->backup != NULL && place->restore_until_ms == 0) {
+		place->restore_until_ms = world.now_ms + RESTORE_PATIENCE_MS;
+		tills_hold(number, true);
+	}
+}
+
+/* What was accepted since the backup and is not in Kafka would be lost with any disk, so it waits for that. */
+static void restore_if_calm(int number)
+{
+	struct edge_place *place = &edges[number];
+
+	if (place->restore_until_ms == 0) {
+		return;
+	}
+	if (tills_are_calm(number) && disk_is_empty(place->disk) && world.has_faults) {
+		world_note_fault(FAULT_SPOOL_RESTORED,
+			disk_is_empty(place->backup) ? "(empty)" : "(with events)");
+		place->part = edge_part_free(place->part);
+		disk_free(place->disk);
+		place->disk = place->backup;
+		place->backup = NULL;
+		if (world.bug == BUG_RESTAMPED) {
+			disk_restamp(place->disk);
+		}
+		place->back_ms = down_until_ms();
+	} else if (world.now_ms < place->restore_until_ms && world.has_faults) {
+		return;
+	}
+	place->restore_until_ms = 0;
+	tills_hold(number, false);
+}
+
+static void strike_edge(int number)
+{
+	if (edges[number].part != NULL && world_fails(FAULT_EDGE_CRASH, 1500)) {
+		kill_edge(number);
+	}
+	if (edges[number].is_used && world_draw(250) == 0) {
+		back_up(number);
+	}
+	if (edges[number].is_used && world_draw(400) == 0) {
+		plan_restore(number);
+	}
+}
+
+static void strike_aggregator(void)
+{
+	bool is_untold = aggregator != NULL && aggregator_part_is_untold(aggregator);
+
+	if (is_untold && world_fails(FAULT_COMMIT_UNTOLD, 10000)) {
+		kill_aggregator();
+	} else if (aggregator != NULL && world_fails(FAULT_AGGREGATOR_CRASH, 1500)) {
+		kill_aggregator();
+	}
+}
+
+static void strike(void)
+{
+	for (int i = 0; i < EDGES_MAX; i++) {
+		strike_edge(i);
+	}
+	for (int i = 0; i < BRIDGES_MAX; i++) {
+		if (bridges[i].part != NULL && world_fails(FAULT_BRIDGE_CRASH, 1500)) {
+			kill_bridge(i);
+		}
+	}
+	strike_aggregator();
+	if (!kafka_is_away() && world_fails(FAULT_KAFKA_AWAY, 1500)) {
+		kafka_go_away(200 + (int64_t)world_draw(AWAY_MS_MAX));
+	}
+	if (world_draw(500) == 0) {
+		jump_clock();
+	}
+	if (world_draw(120) == 0) {
+		net_disturb();
+	}
+	if (world_draw(1500) == 0) {
+		clone_edge();
+	}
+}
+
+/* ---- turns */
+
+static void pass_time(void)
+{
+	uint64_t kind = world_draw(100);
+
+	world.now_ms += kind < 50   ? (int64_t)world_draw(4)
+			: kind < 97 ? (int64_t)world_draw(30)
+				    : (int64_t)world_draw(1500);
+}
+
+static void bring_news(void)
+{
+	struct net_event event;
+
+	for (int i = 0; i < NEWS_A_STEP && net_next_event(&event); i++) {
+		if (event.news != NET_FRAME) {
+			world_note("edge %d: a link %s", event.edge,
+				event.news == NET_CONNECTED ? "is up" : "is lost");
+		}
+		if (edge_part_hear(edges[event.edge].part, &event) < 0) {
+			kill_edge(event.edge);
+		}
+	}
+}
+
+static void turn_edge(int number)
+{
+	struct edge_place *place = &edges[number];
+
+	if (place->part != NULL && world_draw(4) != 0) {
+		int r = tills_send(number, place->part);
+		if (r == 0) {
+			r = edge_part_round(place->part);
+		}
+		if (r < 0) {
+			kill_edge(number);
+		}
+	}
+	restore_if_calm(number);
+}
+
+static void take_turns(void)
+{
+	for (int i = 0; i < EDGES_MAX; i++) {
+		turn_edge(i);
+	}
+	for (int i = 0; i < BRIDGES_MAX; i++) {
+		if (bridges[i].part != NULL && world_draw(4) != 0 &&
+			bridge_part_round(bridges[i].part) < 0) {
+			kill_bridge(i);
+		}
+	}
+	if (aggregator != NULL && world_draw(3) != 0 && aggregator_part_round(aggregator) < 0) {
+		kill_aggregator();
+	}
+}
+
+static void note_state(void)
+{
+	uint64_t state = kafka_is_away();
+
+	for (int i = 0; i < EDGES_MAX; i++) {
+		state = state * 1000003 +
+			(edges[i].part == NULL ? 1 : edge_part_shape(edges[i].part));
+	}
+	for (int i = 0; i < BRIDGES_MAX; i++) {
+		state = state * 2 + (bridges[i].part != NULL);
+	}
+	state = state * 1000003 + (aggregator == NULL ? 1 : aggregator_part_shape(aggregator));
+	world_reach(state);
+}
+
+void stage_step(void)
+{
+	pass_time();
+	kafka_step();
+	if (world.has_faults) {
+		strike();
+	}
+	raise_the_dead(false);
+	bring_news();
+	take_turns();
+	note_state();
+}
+
+void stage_heal(void)
+{
+	world.has_faults = false;
+	raise_the_dead(true);
+}
+
+bool stage_is_drained(void)
+{
+	for (int i = 0; i < EDGES_MAX; i++) {
+		if (edges[i].is_used && (edges[i].part == NULL || !tills_are_calm(i) ||
+						!disk_is_empty(edges[i].disk))) {
+			return false;
+		}
+	}
+	return aggregator != NULL && kafka_is_quiet() && aggregator_part_is_settled(aggregator);
+}
+
+struct aggregator_part *stage_aggregator(void)
+{
+	return aggregator;
+}
+
+const struct edge_part *stage_edge(int number)
+{
+	return edges[number].part;
+}

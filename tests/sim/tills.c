@@ -1,0 +1,257 @@
+#include "tests/sim/tills.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	TILLS_AN_EDGE = 3,
+	TILLS_MAX = EDGES_MAX * TILLS_AN_EDGE,
+	FRAMES_MAX = 8192,
+	SALES_A_FRAME = 4,
+	SALES_MAX = FRAMES_MAX * SALES_A_FRAME,
+	EVENTS_TEXT_SIZE = 12 * 1024,
+	NOTE_SIZE_MAX = 2000,
+	PATIENCE_MS = 2000,
+	PRODUCTS = 7,
+};
+
+struct frame {
+	enum outcome outcome;
+	uint64_t n;
+	size_t first_sale;
+	uint32_t sale_count, invalid_count;
+	uint32_t unanswered; /* sendings */
+	uint64_t text_seed; /* what its events' text follows from */
+};
+
+struct till {
+	int edge;
+	uint64_t n;
+	struct frame *frame; /* under way; NULL: idle */
+	int64_t next_ms; /* when it sends, or sends again */
+};
+
+static struct till tills[TILLS_MAX];
+static size_t till_count;
+static struct frame frames[FRAMES_MAX];
+static size_t frame_count;
+static struct sale sales[SALES_MAX];
+static size_t sale_count;
+static bool held[EDGES_MAX];
+static char complaint[200];
+
+void tills_begin(void)
+{
+	till_count = frame_count = sale_count = 0;
+	memset(held, 0, sizeof held);
+	complaint[0] = '\0';
+}
+
+void tills_end(void)
+{
+	tills_begin();
+}
+
+void tills_open(int edge)
+{
+	for (int i = 0; i < TILLS_AN_EDGE; i++) {
+		tills[till_count++] = (struct till){
+			.edge = edge, .next_ms = world.now_ms + (int64_t)world_draw(200)};
+	}
+}
+
+/* ---- frames */
+
+static void draw_sale(struct frame *frame)
+{
+	struct sale *sale = &sales[sale_count++];
+
+	*sale = (struct sale){.product = (int)world_draw(PRODUCTS)};
+	sale->is_invalid = world_draw(25) == 0;
+	sale->is_poison = !sale->is_invalid && world_draw(60) == 0;
+	sale->millionths = 10000 * (int64_t)(1 + world_draw(100000));
+	frame->sale_count++;
+	frame->invalid_count += sale->is_invalid;
+}
+
+static struct frame *new_frame(struct till *till)
+{
+	struct frame *frame = &frames[frame_count++];
+
+	*frame = (struct frame){
+		.n = ++till->n, .first_sale = sale_count, .text_seed = world_random()};
+	for (uint64_t i = 1 + world_draw(SALES_A_FRAME); i > 0; i--) {
+		draw_sale(frame);
+	}
+	return frame;
+}
+
+/* The same text each time: quantity * price is the sale's amount, and a note makes some of them long. */
+static size_t write_sale(const struct frame *frame, size_t i, char *text, size_t size)
+{
+	const struct sale *sale = &sales[i];
+	uint64_t seed = frame->text_seed + i;
+	int quantity = sale->millionths % 20000 == 0 ? 2 : 1;
+	int64_t cents = sale->millionths / 10000 / quantity;
+	size_t note = seed % 5 == 0 ? (size_t)(seed >> 8) % NOTE_SIZE_MAX : seed % 20;
+	char product[32] = "";
+
+	if (!sale->is_invalid) {
+		snprintf(product, sizeof product, "\"product_id\":\"p%d\",", sale->product);
+	}
+	note = sale->is_poison ? 150 : note;
+	return (size_t)snprintf(text, size,
+		"{\"kind\":\"order\",\"order_id\":\"e%zu\",%s\"quantity\":%d,\"unit_price\":"
+		"\"%lld.%02lld\",\"ts\":1291191960000,\"note\":\"%s%0*d\"}",
+		i, product, quantity, (long long)(cents / 100), (long long)(cents % 100),
+		sale->is_poison ? "poison" : "", (int)note + 1, 0);
+}
+
+static void write_frame(const struct frame *frame, char text[EVENTS_TEXT_SIZE])
+{
+	size_t size = (size_t)snprintf(text, EVENTS_TEXT_SIZE, "[");
+
+	for (uint32_t i = 0; i < frame->sale_count; i++) {
+		if (i > 0) {
+			text[size++] = ',';
+		}
+		size += write_sale(
+			frame, frame->first_sale + i, text + size, EVENTS_TEXT_SIZE - size);
+	}
+	snprintf(text + size, EVENTS_TEXT_SIZE - size, "]");
+}
+
+/* ---- sending */
+
+static void settle(struct till *till, enum outcome outcome)
+{
+	struct frame *frame = till->frame;
+
+	frame->outcome = outcome;
+	for (uint32_t i = 0; i < frame->sale_count; i++) {
+		sales[frame->first_sale + i].outcome = outcome;
+	}
+	till->frame = NULL;
+	till->next_ms = world.now_ms + (int64_t)world_draw(60);
+}
+
+static bool is_due(struct till *till)
+{
+	if (world.now_ms < till->next_ms) {
+		return false;
+	}
+	if (till->frame != NULL) { /* not answered for so long */
+		if (world.has_faults && till->frame->unanswered > 0 && world_draw(20) == 0) {
+			settle(till, OUTCOME_UNKNOWN);
+			return false;
+		}
+		return true;
+	}
+	if (!world.has_faults || held[till->edge] || frame_count == FRAMES_MAX) {
+		return false;
+	}
+	till->frame = new_frame(till);
+	return true;
+}
+
+static int send(struct till *till, struct edge_part *part)
+{
+	char events[EVENTS_TEXT_SIZE];
+	char header[64];
+	int result = 0;
+
+	snprintf(header, sizeof header, "{\"producer\":\"till-%td\",\"n\":%llu}", till - tills,
+		(unsigned long long)till->frame->n);
+	write_frame(till->frame, events);
+	if (!edge_part_submit(part, world.bug == BUG_NO_NUMBERS ? NULL : header, events,
+		    (uint64_t)(till - tills) << 32 | (uint64_t)(till->frame - frames), &result)) {
+		return result;
+	}
+	world_note("till %td: frame %llu with sales e%zu-e%zu to edge %d", till - tills,
+		(unsigned long long)till->frame->n, till->frame->first_sale,
+		till->frame->first_sale + till->frame->sale_count - 1, till->edge);
+	till->frame->unanswered++;
+	till->next_ms = world.now_ms + PATIENCE_MS;
+	return 0;
+}
+
+int tills_send(int edge, struct edge_part *part)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < till_count; i++) {
+		if (tills[i].edge == edge && is_due(&tills[i])) {
+			r = send(&tills[i], part);
+		}
+	}
+	return r;
+}
+
+/* ---- answers */
+
+static void take_ok(struct till *till, const struct edge_answer *answer)
+{
+	const struct frame *frame = till->frame;
+
+	if (!answer->is_repeated &&
+		(answer->invalid != frame->invalid_count ||
+			answer->accepted + answer->invalid != frame->sale_count)) {
+		snprintf(complaint, sizeof complaint,
+			"a frame of %u sales was answered with %u accepted and %u invalid",
+			frame->sale_count, answer->accepted, answer->invalid);
+	}
+	settle(till, OUTCOME_OK);
+}
+
+void tills_answered(const struct edge_answer *answer)
+{
+	struct till *till = &tills[answer->ticket >> 32];
+	struct frame *frame = &frames[answer->ticket & UINT32_MAX];
+
+	if (world_fails(FAULT_ANSWER_LOST, 8000)) {
+		return;
+	}
+	frame->unanswered--;
+	world_note("till %td: frame %llu is %s%s", till - tills, (unsigned long long)frame->n,
+		answer->is_taken ? "taken" : "refused", answer->is_repeated ? " (before)" : "");
+	if (till->frame != frame) {
+		return; /* it gave up on this one */
+	}
+	if (answer->is_taken) {
+		take_ok(till, answer);
+	} else if (world.has_faults && world_draw(5) == 0) {
+		settle(till, frame->unanswered == 0 ? OUTCOME_REFUSED : OUTCOME_UNKNOWN);
+	} else {
+		till->next_ms = world.now_ms + 200 + (int64_t)world_draw(800);
+	}
+}
+
+void tills_hold(int edge, bool holds)
+{
+	held[edge] = holds;
+}
+
+bool tills_are_calm(int edge)
+{
+	for (size_t i = 0; i < till_count; i++) {
+		if (tills[i].edge == edge && tills[i].frame != NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
+size_t tills_sale_count(void)
+{
+	return sale_count;
+}
+
+const struct sale *tills_sale(size_t i)
+{
+	return &sales[i];
+}
+
+const char *tills_complaint(void)
+{
+	return complaint;
+}

@@ -1,0 +1,36 @@
+/* tills.h - the producers of a run, and the ledger of what they were told: each sends numbered frames of orders to one
+ * edge, one at a time, and the same again until it is answered; now and then one gives up. One thread. */
+#pragma once
+#include "tests/sim/edge_part.h"
+
+/* What a till knows of a frame in the end. */
+enum outcome {
+	OUTCOME_UNKNOWN, /* it may be counted, once */
+	OUTCOME_OK, /* it is counted, once */
+	OUTCOME_REFUSED, /* it is not counted */
+};
+
+struct sale {
+	enum outcome outcome;
+	int product;
+	int64_t millionths; /* quantity * price */
+	bool is_invalid; /* becomes a dead letter of the edge */
+	bool is_poison; /* Kafka refuses it: becomes a dead letter of the bridge */
+};
+
+void tills_begin(void);
+void tills_end(void);
+/* Some more, at this edge. */
+void tills_open(int edge);
+/* Sends what is due to this edge. 0 or the edge's negative errno. */
+int tills_send(int edge, struct edge_part *part);
+void tills_answered(const struct edge_answer *answer);
+/* Nothing new is sent to this edge; what is under way goes on. */
+void tills_hold(int edge, bool holds);
+bool tills_are_calm(int edge); /* nothing is under way to it */
+
+size_t tills_sale_count(void);
+/* Sale i has order_id "eI". */
+const struct sale *tills_sale(size_t i);
+/* An answer that can't be right; "": none. */
+const char *tills_complaint(void);

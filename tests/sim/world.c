@@ -1,0 +1,152 @@
+#include "tests/sim/world.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STATES_BITS = 22 }; /* a hash set of four million places */
+
+struct world world;
+static uint64_t *states;
+static size_t state_count;
+
+const char *bug_name(enum bug bug)
+{
+	static const char *const names[BUG_COUNT] = {"none", "early-ack", "no-numbers",
+		"offset-first", "stored-run", "late-ack", "restamped", "window", "merge",
+		"no-sync"};
+	return names[bug];
+}
+
+const char *fault_name(enum fault fault)
+{
+	static const char *const names[FAULT_COUNT] = {"edge-crash", "commit-lost", "reply-lost",
+		"answer-lost", "disk-full", "spool-restored", "edge-cloned", "clock-jump",
+		"link-cut", "link-half-open", "link-silent", "queue-full", "bridge-crash",
+		"kafka-away", "delivery-failed", "delivery-denied", "record-refused",
+		"topic-refused", "producer-lost", "report-late", "sink-full", "aggregator-crash",
+		"commit-untold", "store-full", "store-failed", "reader-restarted"};
+	return names[fault];
+}
+
+void world_begin(uint64_t seed, enum bug bug, bool is_traced)
+{
+	world = (struct world){
+		.random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1,
+		.now_ms = 1000000,
+		.wall_offset_ms = INT64_C(1700000000000),
+		.has_faults = true,
+		.is_traced = is_traced,
+		.bug = bug,
+	};
+}
+
+/* splitmix64 */
+uint64_t world_random(void)
+{
+	uint64_t z = world.random += UINT64_C(0x9e3779b97f4a7c15);
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+uint64_t world_draw(uint64_t below)
+{
+	return world_random() % below;
+}
+
+int64_t world_delay(int64_t max_ms)
+{
+	return world_draw(12) == 0 ? (int64_t)world_draw((uint64_t)max_ms + 1)
+				   : (int64_t)world_draw(6);
+}
+
+bool world_fails(enum fault fault, uint32_t per_million)
+{
+	if (!world.has_faults || world_draw(1000000) >= per_million) {
+		return false;
+	}
+	world_note_fault(fault, "");
+	return true;
+}
+
+static void trace(const char *what)
+{
+	if (world.is_traced) {
+		printf("%9lld %s\n", (long long)world.now_ms - 1000000, what);
+	}
+}
+
+void world_note_fault(enum fault fault, const char *what)
+{
+	char line[160];
+
+	world.faults[fault]++;
+	snprintf(line, sizeof line, "FAULT %s %s", fault_name(fault), what);
+	trace(line);
+}
+
+uint64_t world_fault_count(void)
+{
+	uint64_t count = 0;
+
+	for (int i = 0; i < FAULT_COUNT; i++) {
+		count += world.faults[i];
+	}
+	return count;
+}
+
+static void trace_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+
+static void trace_list(const char *format, va_list arguments)
+{
+	char line[400];
+
+	if (world.is_traced) {
+		vsnprintf(line, sizeof line, format, arguments);
+		trace(line);
+	}
+}
+
+void world_note(const char *format, ...)
+{
+	va_list arguments;
+
+	world.events++;
+	va_start(arguments, format);
+	trace_list(format, arguments);
+	va_end(arguments);
+}
+
+void world_trace(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	trace_list(format, arguments);
+	va_end(arguments);
+}
+
+void world_reach(uint64_t state)
+{
+	size_t mask = ((size_t)1 << STATES_BITS) - 1;
+
+	state = (state ^ (state >> 29)) * UINT64_C(0xbf58476d1ce4e5b9) | 1;
+	if (states == NULL) {
+		states = calloc(mask + 1, sizeof *states);
+	}
+	if (states == NULL || state_count > mask / 2) {
+		return;
+	}
+	size_t at = (size_t)(state >> 20) & mask;
+	while (states[at] != 0 && states[at] != state) {
+		at = (at + 1) & mask;
+	}
+	state_count += states[at] == 0;
+	states[at] = state;
+}
+
+size_t world_reached(void)
+{
+	return state_count;
+}

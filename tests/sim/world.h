@@ -1,0 +1,87 @@
+/* world.h - what all parts of one simulated run share: virtual time, chance, faults, the trace, and which states were
+ * seen. There is one world a process, begun anew for each seed; all that happens follows from the seed. One thread. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { EDGES_MAX = 3, BRIDGES_MAX = 2, PARTITIONS = 2 };
+
+/* What is planted to see whether the simulator finds it. Each lives in a model or in the glue, none in the product. */
+enum bug {
+	BUG_NONE,
+	BUG_EARLY_ACK, /* the sink reports delivery before Kafka has the record */
+	BUG_NO_NUMBERS, /* producers repeat their frames without a number */
+	BUG_OFFSET_FIRST, /* the store keeps offsets outside the transaction of what was counted */
+	BUG_STORED_RUN, /* a run is the next of a stored counter instead of random */
+	BUG_LATE_ACK, /* an ACK of an ended session counts in the next session of its edge */
+	BUG_RESTAMPED, /* what a restored spool holds is stamped anew */
+	BUG_WINDOW, /* the counted set forgets what is long ago */
+	BUG_MERGE, /* the counted set merges intervals with a gap of one between them */
+	BUG_NO_SYNC, /* the edge's disk may lose its last commit at a crash */
+	BUG_COUNT,
+};
+const char *bug_name(enum bug bug);
+
+enum fault {
+	FAULT_EDGE_CRASH, /* between two rounds */
+	FAULT_COMMIT_LOST, /* the edge dies in a commit that was not written */
+	FAULT_REPLY_LOST, /* the edge dies after the commit and before the reply */
+	FAULT_ANSWER_LOST, /* the reply does not reach its producer */
+	FAULT_DISK_FULL,
+	FAULT_SPOOL_RESTORED,
+	FAULT_EDGE_CLONED,
+	FAULT_CLOCK_JUMP,
+	FAULT_LINK_CUT,
+	FAULT_LINK_HALF_OPEN,
+	FAULT_LINK_SILENT, /* a new peer behind the same link, what was last sent comes twice */
+	FAULT_QUEUE_FULL,
+	FAULT_BRIDGE_CRASH,
+	FAULT_KAFKA_AWAY,
+	FAULT_DELIVERY_FAILED, /* and the record is not in the log */
+	FAULT_DELIVERY_DENIED, /* reported as failed, though the record is in the log */
+	FAULT_RECORD_REFUSED,
+	FAULT_TOPIC_REFUSED,
+	FAULT_PRODUCER_LOST, /* a fatal error; what was on its way may arrive later */
+	FAULT_REPORT_LATE,
+	FAULT_SINK_FULL,
+	FAULT_AGGREGATOR_CRASH,
+	FAULT_COMMIT_UNTOLD, /* the aggregator dies between its commit and the loop's hearing of it */
+	FAULT_STORE_FULL,
+	FAULT_STORE_FAILED, /* nobody knows whether the commit was written */
+	FAULT_READER_RESTARTED,
+	FAULT_COUNT,
+};
+const char *fault_name(enum fault fault);
+
+struct world {
+	uint64_t random;
+	int64_t now_ms; /* monotonic */
+	int64_t wall_offset_ms;
+	bool has_faults; /* off: what began heals, nothing new fails */
+	bool is_traced;
+	enum bug bug;
+	uint64_t events; /* whatever happened, faults not counted */
+	uint64_t faults[FAULT_COUNT];
+};
+extern struct world world;
+
+void world_begin(uint64_t seed, enum bug bug, bool is_traced);
+uint64_t world_random(void);
+/* 0 … below - 1 */
+uint64_t world_draw(uint64_t below);
+/* How long something takes: mostly a few ms, now and then up to `max_ms`. */
+int64_t world_delay(int64_t max_ms);
+/* true so many times in a million, counted and traced; never once the faults are over. */
+bool world_fails(enum fault fault, uint32_t per_million);
+/* One that was decided elsewhere. */
+void world_note_fault(enum fault fault, const char *what);
+uint64_t world_fault_count(void);
+/* Something happened; a line in the trace. */
+void world_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The line alone. */
+void world_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The states that all runs of this process have reached. */
+void world_reach(uint64_t state);
+size_t world_reached(void);
