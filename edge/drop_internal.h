@@ -1,4 +1,4 @@
-/* drop_internal.h - what drop.c (the round), drop_read.c (one file's bytes) and drop_finish.c (marks, reports, moves) share. */
+/* drop_internal.h - what drop.c (the round), drop_look.c (what is there), drop_read.c (one file's bytes) and drop_finish.c (marks, reports, moves) share. */
 #pragma once
 #include "edge/drop.h"
 #include "edge/drop_list.h"
@@ -68,6 +68,12 @@ struct drop {
 	struct drop_counts counts;
 	uint8_t window[LINE_WINDOW_SIZE];
 };
+
+/* drop_look.c */
+struct drop_file *drop_find_file(const struct drop *drop, const char *name);
+int drop_add_file(struct drop *drop, const char *name, struct drop_file **ret_file);
+/* Lists on, and fills up the files at work. 0 or -errno. */
+int drop_look(struct drop *drop);
 
 /* drop_read.c */
 /* Opens, or says that it is over. 0 or -errno. */

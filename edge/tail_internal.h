@@ -126,6 +126,16 @@ int tail_submit(struct tail *tail, struct tail_file *file);
 int tail_submit_marks(struct tail *tail, struct tail_group *group);
 bool tail_can_submit(const struct tail *tail);
 
+/* tail_sight.c */
+void tail_see_stat(struct tail *tail, struct tail_file *file, const struct tail_stat *stat);
+/* For tail_disk's lists; `to` is the tail, or a struct tail_rotated_sight. */
+struct tail_rotated_sight {
+	struct tail *tail;
+	struct tail_group *group;
+};
+int tail_sight_live(void *to, const struct tail_sighting *sighting);
+int tail_sight_rotated(void *to, const struct tail_sighting *sighting);
+
 /* tail_judge.c */
 int tail_scan(struct tail *tail);
 

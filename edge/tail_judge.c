@@ -15,169 +15,6 @@ enum {
 	VANISHED_MAX = 1000,
 };
 
-/* ---- sightings */
-
-static int set_path(struct tail_file *file, const char *path)
-{
-	if (strcmp(file->path, path) == 0) {
-		return 0;
-	}
-	char *copy = strdup(path);
-	if (copy == NULL) {
-		return -ENOMEM;
-	}
-	free(file->path);
-	file->path = copy;
-	return 0;
-}
-
-static void see_stat(struct tail *tail, struct tail_file *file, const struct tail_stat *stat)
-{
-	if (stat->size != file->size || stat->mtime_ns != file->mtime_ns) {
-		file->grown_ms = tail->now_ms;
-		file->idle_size = stat->size != file->size ? 0 : file->idle_size;
-	}
-	file->size = stat->size;
-	file->mtime_ns = stat->mtime_ns;
-	if (stat->size > file->known_size) {
-		file->known_size = stat->size;
-	}
-	if (file->stage == TAIL_FOLLOWED &&
-		(stat->size < file->position.offset || stat->size < file->skip_offset)) {
-		file->stage = TAIL_TRUNCATED;
-	}
-}
-
-static int see_new(struct tail *tail, struct tail_group *group,
-	const struct tail_sighting *sighting, struct tail_file **ret_file)
-{
-	if (tail->file_count >= TAIL_FILES_MAX) {
-		if (!tail->limit_told) {
-			tail_tell(tail, &(struct tail_report){TAIL_NEWS_LIMIT, sighting->path,
-						TAIL_FILES_MAX, 0, NULL});
-		}
-		tail->limit_told = true;
-		return 0;
-	}
-	return tail_add_file(tail, group, sighting->path, &sighting->stat, ret_file);
-}
-
-/* A file that bears two names is read once: as what it was seen first. */
-static int see(struct tail *tail, struct tail_group *group, const struct tail_sighting *sighting,
-	enum tail_role role)
-{
-	const struct tail_stat *stat = &sighting->stat;
-	struct tail_file *file = tail_find(tail, stat->device, stat->inode);
-	int r = 0;
-
-	if (file == NULL) {
-		r = see_new(tail, group, sighting, &file);
-	}
-	if (file == NULL || file->sighted) {
-		return r;
-	}
-	file->sighted = true;
-	file->is_paired = false;
-	if (file->vanished_ms != 0) {
-		file->vanished_ms = 0;
-		tail_mark_changed(file);
-	}
-	if (file->stage == TAIL_COMPRESSED && !tail_name_is_compressed(sighting->path)) {
-		tail_reset_file(file); /* another file with its inode */
-	}
-	if (file->stage == TAIL_FOLLOWED && file->position.offset == 0 && file->skip_offset == 0) {
-		file->stage = TAIL_NEW; /* nothing of it is known: it may be another by now */
-	}
-	file->role = file->group == group ? role : TAIL_ROTATED;
-	see_stat(tail, file, stat);
-	return set_path(file, sighting->path);
-}
-
-static void see_nothing(
-	struct tail *tail, struct tail_group *group, const struct tail_sighting *sighting)
-{
-	if (sighting->error != -ENOENT) {
-		group->is_unsure = true;
-	}
-	if (!group->is_missing) {
-		tail_tell(tail, &(struct tail_report){TAIL_NEWS_MISSING, sighting->path, 0, 0,
-					strerror(-sighting->error)});
-	}
-	group->is_missing = true;
-}
-
-static void see_live(struct tail *tail, struct tail_group *group)
-{
-	for (struct tail_file *file = group->files; file != NULL; file = file->next) {
-		if (!file->sighted || file->role != TAIL_LIVE) {
-			continue;
-		}
-		bool is_other =
-			file->inode != group->live_inode || file->device != group->live_device;
-		if (is_other && group->live_inode != 0) {
-			tail->counts.rotations++;
-			tail_tell(tail,
-				&(struct tail_report){TAIL_NEWS_ROTATED, group->path, 0, 0, NULL});
-		}
-		group->live_inode = file->inode;
-		group->live_device = file->device;
-	}
-}
-
-static bool may_add_group(struct tail *tail, const char *path)
-{
-	bool is_long = strlen(path) >= TAIL_PATH_SIZE_MAX;
-
-	if (!is_long && tail->group_count < TAIL_FILES_MAX) {
-		return true;
-	}
-	if (!tail->limit_told) {
-		tail_tell(tail, &(struct tail_report){TAIL_NEWS_LIMIT, path,
-					is_long ? TAIL_PATH_SIZE_MAX : TAIL_FILES_MAX, 0, NULL});
-	}
-	tail->limit_told = true;
-	return false;
-}
-
-static int sight_live(void *to, const struct tail_sighting *sighting)
-{
-	struct tail *tail = to;
-	struct tail_group *group = tail_find_group(tail, sighting->path);
-	int r = 0;
-
-	if (group == NULL && !may_add_group(tail, sighting->path)) {
-		return 0;
-	}
-	if (group == NULL) {
-		r = tail_add_group(tail, sighting->path, &group);
-	}
-	if (r < 0) {
-		return r;
-	}
-	if (sighting->error != 0) {
-		see_nothing(tail, group, sighting);
-		return 0;
-	}
-	group->is_missing = false;
-	return see(tail, group, sighting, TAIL_LIVE);
-}
-
-struct rotated_sight {
-	struct tail *tail;
-	struct tail_group *group;
-};
-
-static int sight_rotated(void *to, const struct tail_sighting *sighting)
-{
-	struct rotated_sight *sight = to;
-
-	if (sighting->error != 0) {
-		sight->group->is_unsure = sight->group->is_unsure || sighting->error != -ENOENT;
-		return 0;
-	}
-	return see(sight->tail, sight->group, sighting, TAIL_ROTATED);
-}
-
 /* ---- what a new file is */
 
 /* What can't be looked at counts as whole: nothing is decided. */
@@ -442,6 +279,24 @@ static int judge_absent(struct tail *tail, struct tail_file *file, uint32_t *van
 
 /* ---- a group */
 
+static void see_live(struct tail *tail, struct tail_group *group)
+{
+	for (struct tail_file *file = group->files; file != NULL; file = file->next) {
+		if (!file->sighted || file->role != TAIL_LIVE) {
+			continue;
+		}
+		bool is_other =
+			file->inode != group->live_inode || file->device != group->live_device;
+		if (is_other && group->live_inode != 0) {
+			tail->counts.rotations++;
+			tail_tell(tail,
+				&(struct tail_report){TAIL_NEWS_ROTATED, group->path, 0, 0, NULL});
+		}
+		group->live_inode = file->inode;
+		group->live_device = file->device;
+	}
+}
+
 static int compare_age(const struct tail_file *a, const struct tail_file *b)
 {
 	if ((a->role == TAIL_LIVE) != (b->role == TAIL_LIVE)) {
@@ -553,7 +408,7 @@ static void see_open_files(struct tail *tail, struct tail_group *group)
 	for (struct tail_file *file = group->files; file != NULL; file = file->next) {
 		if (!file->sighted && file->handle >= 0 &&
 			disk->stat(disk->owner, file->handle, &stat) == 0) {
-			see_stat(tail, file, &stat);
+			tail_see_stat(tail, file, &stat);
 		}
 	}
 }
@@ -561,9 +416,9 @@ static void see_open_files(struct tail *tail, struct tail_group *group)
 static int scan_group(struct tail *tail, struct tail_group *group)
 {
 	const struct tail_disk *disk = &tail->options.disk;
-	struct rotated_sight sight = {tail, group};
+	struct tail_rotated_sight sight = {tail, group};
 
-	int r = disk->list_rotated(disk->owner, group->path, sight_rotated, &sight);
+	int r = disk->list_rotated(disk->owner, group->path, tail_sight_rotated, &sight);
 	see_open_files(tail, group);
 	sort_files(group);
 	if (r < 0 ||
@@ -599,7 +454,7 @@ int tail_scan(struct tail *tail)
 	const struct tail_disk *disk = &tail->options.disk;
 
 	begin_scan(tail);
-	int r = disk->list_live(disk->owner, sight_live, tail);
+	int r = disk->list_live(disk->owner, tail_sight_live, tail);
 	for (struct tail_group *group = tail->groups; r == 0 && group != NULL;
 		group = group->next) {
 		r = group->is_wanted ? scan_group(tail, group) : 0;
