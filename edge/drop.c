@@ -1,7 +1,6 @@
 /* The round: what is known from before, and the files at work, step by step. */
 #include "edge/drop.h"
 #include "edge/drop_internal.h"
-#include "edge/file_settings.h"
 #include "edge/port.h"
 #include <assert.h>
 #include <endian.h>

@@ -1,4 +1,4 @@
-/* tail_internal.h - what tail.c, tail_judge.c and tail_read.c share. */
+/* tail_internal.h - what the files of tail.h share: tail.c (the round), tail_files.c, tail_sight.c, tail_judge.c, tail_read.c. */
 #pragma once
 #include "edge/tail.h"
 #include "edge/tail_position.h"
@@ -108,6 +108,12 @@ struct tail {
 
 /* tail.c */
 void tail_tell(struct tail *tail, const struct tail_report *report);
+/* With the file's marks, `items` of the batch: 0, PORT_E_*, -errno. */
+int tail_submit(struct tail *tail, struct tail_file *file);
+int tail_submit_marks(struct tail *tail, struct tail_group *group);
+bool tail_can_submit(const struct tail *tail);
+
+/* tail_files.c */
 struct tail_group *tail_find_group(struct tail *tail, const char *path);
 int tail_add_group(struct tail *tail, const char *path, struct tail_group **ret_group);
 struct tail_file *tail_find(const struct tail *tail, uint64_t device, uint64_t inode);
@@ -121,10 +127,6 @@ void tail_close_file(struct tail *tail, struct tail_file *file);
 /* Nothing is known of its content any more. */
 void tail_reset_file(struct tail_file *file);
 void tail_mark_changed(struct tail_file *file);
-/* With the file's marks, `items` of the batch: 0, PORT_E_*, -errno. */
-int tail_submit(struct tail *tail, struct tail_file *file);
-int tail_submit_marks(struct tail *tail, struct tail_group *group);
-bool tail_can_submit(const struct tail *tail);
 
 /* tail_sight.c */
 void tail_see_stat(struct tail *tail, struct tail_file *file, const struct tail_stat *stat);
