@@ -53,8 +53,8 @@ class Suite:
 
 BUILDS = {
     "plain": ["--buildtype=debugoptimized"],
-    "coverage": ["--buildtype=debugoptimized", "-Db_coverage=true"],
-    "sanitize": ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined"],
+    # Instrumented for coverage too: a build and a round of all tests less.
+    "sanitize": ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_coverage=true"],
     "fuzz": ["--buildtype=debugoptimized", "-Dfuzz=true", "-Db_lundef=false",
              "-Db_sanitize=address,undefined"],
     "thread": ["--buildtype=debugoptimized", "-Db_sanitize=thread"],
@@ -149,6 +149,16 @@ def unit_sanitize():
     return run_meson("sanitize", "unit", env=SANITIZER_ENV)
 
 
+def measured():
+    """What the suites under sanitizers have covered so far."""
+    return list((ROOT / "build-sanitize").rglob("*.gcda"))
+
+
+def forget_measured():
+    for data in measured():
+        data.unlink()
+
+
 def unit_thread():
     return run_meson("thread", "unit", env=THREAD_ENV)
 
@@ -177,14 +187,12 @@ def system_sanitize():
 
 
 def coverage():
-    """Unit and system tests on an instrumented build; the share of lines is printed and held."""
-    folder = build("coverage")
-    for data in folder.rglob("*.gcda"):
-        data.unlink()
-    result = run_meson("coverage", "unit")
-    # The same system tests count once, in their own suite: here only their coverage is of interest.
-    tests = run_pytest("coverage", "tests/system", options=("-m", "not kill"))
-    result.failed += tests.failed
+    """The share of lines that the unit and system tests reached under sanitizers is printed and held."""
+    folder = build("sanitize")
+    result = Result()
+    if not measured():  # this suite alone was asked for
+        for tests in (unit_sanitize(), system_sanitize()):
+            result.failed += tests.failed
     summary = folder / "coverage.json"
     subprocess.run(["gcovr", "-r", str(ROOT), str(folder), "--json-summary", str(summary), "--gcov-ignore-parse-errors",
                     *[arg for name in COVERED for arg in ("-f", f"{ROOT}/{name}/")]],
@@ -300,8 +308,8 @@ SUITES = [
     Suite("system", 1200, "pytest on the real programs and a real Kafka", system),
     Suite("unit-sanitize", 420, "the unit tests under ASan and UBSan", unit_sanitize),
     Suite("system-sanitize", 1500, "the system tests under ASan and UBSan", system_sanitize),
+    Suite("coverage", 2400, "lines that the tests under sanitizers reached, printed and held", coverage),
     Suite("fuzz", 420, "every libFuzzer target over its corpus and 20,000 runs", fuzz),
-    Suite("coverage", 1200, "unit and system tests instrumented; line coverage printed", coverage),
     Suite("sim-long", 1800, "20,000 seeds of the simulator", sim_long, long=True),
     Suite("unit-thread", 600, "the unit tests under TSan", unit_thread, long=True),
     Suite("unit-valgrind", 1800, "the unit tests under valgrind", unit_valgrind, long=True),
@@ -330,6 +338,7 @@ def main():
 
 def run_all(chosen):
     total = Result()
+    forget_measured()
     for suite in chosen:
         print(f"== {suite.name}: {suite.what}", flush=True)
         start = time.monotonic()
