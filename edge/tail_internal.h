@@ -62,6 +62,8 @@ struct tail_group {
 	char path[TAIL_PATH_SIZE_MAX];
 	struct tail_file *files;
 	uint64_t live_inode, live_device; /* of the last live file; 0: none */
+	struct tail_file *live; /* in this scan, while new files are judged; NULL: none */
+	bool has_origins; /* the same: something known is not where it was */
 	bool is_missing;
 	bool is_unsure; /* this scan could not look everywhere: nothing has vanished */
 	bool changed; /* marks are to be written before anything is read */

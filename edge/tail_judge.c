@@ -75,6 +75,11 @@ static struct tail_file *find_origin(struct tail *tail, struct tail_file *file, 
 	uint64_t offset = 0;
 
 	*ret_is_copy = false;
+	if (!file->group->has_origins) { /* as nearly always: one look instead of thousands */
+		struct tail_file *live = file->group->live;
+		*ret_is_copy = live != NULL && live != file && is_copy_of(tail, file, live);
+		return *ret_is_copy ? live : NULL;
+	}
 	for (struct tail_file *known = file->group->files; known != NULL; known = known->next) {
 		const struct tail_position *position = known_position(known);
 		if (known == file) {
@@ -308,49 +313,90 @@ static int compare_age(const struct tail_file *a, const struct tail_file *b)
 	return tail_name_compare_age(a->path, b->path);
 }
 
-/* Oldest first. Most of the time they are in order already. */
+static struct tail_file *merge_files(struct tail_file *a, struct tail_file *b)
+{
+	struct tail_file *merged = NULL;
+	struct tail_file **end = &merged;
+
+	while (a != NULL && b != NULL) {
+		struct tail_file **older = compare_age(a, b) <= 0 ? &a : &b;
+		*end = *older;
+		end = &(*end)->next;
+		*older = *end;
+	}
+	*end = a != NULL ? a : b;
+	return merged;
+}
+
+/* Oldest first. Runs of 1, 2, 4 … files are merged as they come, as a binary counter carries: a path may have thousands. */
 static void sort_files(struct tail_group *group)
 {
+	enum { RUNS_MAX = 32 };
+	struct tail_file *runs[RUNS_MAX] = {NULL};
 	struct tail_file *sorted = NULL;
 
 	while (group->files != NULL) {
-		struct tail_file *file = group->files;
-		struct tail_file **at = &sorted;
-		group->files = file->next;
-		while (*at != NULL && compare_age(*at, file) <= 0) {
-			at = &(*at)->next;
+		struct tail_file *run = group->files;
+		int i = 0;
+		group->files = run->next;
+		run->next = NULL;
+		for (; runs[i] != NULL; i++) {
+			run = merge_files(runs[i], run);
+			runs[i] = NULL;
 		}
-		file->next = *at;
-		*at = file;
+		runs[i] = run;
+	}
+	for (int i = 0; i < RUNS_MAX; i++) {
+		sorted = merge_files(runs[i], sorted);
 	}
 	group->files = sorted;
 }
 
-/* The live one first: of two that hold what is known, the other is its copy. */
-static struct tail_file *next_unjudged(const struct tail_group *group)
+static bool is_unjudged(const struct tail_file *file)
 {
-	struct tail_file *first = NULL;
-
-	for (struct tail_file *file = group->files; file != NULL; file = file->next) {
-		if (file->stage == TAIL_NEW && file->sighted && !file->is_judged &&
-			(first == NULL || file->role == TAIL_LIVE)) {
-			first = file;
-		}
-	}
-	return first;
+	return file->stage == TAIL_NEW && file->sighted && !file->is_judged;
 }
 
+/* Of thousands that wait to be read, those found first stay open; to look for one to close at each other would take long. */
+static int judge_file(struct tail *tail, struct tail_file *file)
+{
+	file->is_judged = true;
+	if (tail_name_is_compressed(file->path)) {
+		judge_compressed(tail, file);
+		return 0;
+	}
+	int r = judge_new(tail, file);
+	if (file->role == TAIL_ROTATED && tail->open_count > TAIL_OPEN_MAX / 2) {
+		tail_close_file(tail, file);
+	}
+	return r;
+}
+
+/* What find_origin need not look for in each file. */
+static void look_at_group(struct tail_group *group)
+{
+	group->live = NULL;
+	group->has_origins = false;
+	for (struct tail_file *file = group->files; file != NULL; file = file->next) {
+		group->has_origins = group->has_origins || known_position(file) != NULL;
+		if (file->role == TAIL_LIVE && file->sighted) {
+			group->live = file;
+		}
+	}
+}
+
+/* The live one first: of two that hold what is known, the other is its copy. Judging one may drop another, never itself. */
 static int judge_new_files(struct tail *tail, struct tail_group *group)
 {
-	struct tail_file *file;
 	int r = 0;
 
-	while (r == 0 && (file = next_unjudged(group)) != NULL) {
-		file->is_judged = true;
-		if (tail_name_is_compressed(file->path)) {
-			judge_compressed(tail, file);
-		} else {
-			r = judge_new(tail, file);
+	look_at_group(group);
+	if (group->live != NULL && is_unjudged(group->live)) {
+		r = judge_file(tail, group->live);
+	}
+	for (struct tail_file *file = group->files; r == 0 && file != NULL; file = file->next) {
+		if (is_unjudged(file)) {
+			r = judge_file(tail, file);
 		}
 	}
 	return r;
