@@ -295,7 +295,7 @@ static int step_all(struct drop *drop, uint64_t *bytes)
 /* When there is something to do next: 0 at once. */
 static int64_t next_wait(const struct drop *drop)
 {
-	int64_t next = drop->woken ? 0 : drop->list_ms;
+	int64_t next = drop->woken || drop->list_ms < drop->rest_ms ? drop->rest_ms : drop->list_ms;
 
 	if (drop->is_listing) {
 		return 0;

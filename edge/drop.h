@@ -39,6 +39,8 @@ enum {
 	DROP_ACTIVE_MAX =
 		16, /* files at work: while one is committed others are summed up or moved */
 	DROP_LIST_ROUND = 1000, /* names looked at in one round of the loop */
+	DROP_LIST_REST =
+		4, /* after a listing so many times as long as it took: a folder of a million names */
 	DROP_ROUND_BYTES = 8 * 1024 * 1024, /* read in one round */
 	DROP_FINISH_ROUND = 8, /* files moved in one round: each costs an fsync */
 	DROP_DIGESTS_MAX = 100000, /* of contents that are known again */

@@ -62,6 +62,8 @@ struct drop {
 	bool listing_told;
 	uint64_t seen, ignored, ignored_now; /* names of the last listing, and of the present one */
 	int64_t list_ms; /* when the folder is listed next */
+	int64_t began_ms; /* the present listing, or the last */
+	int64_t rest_ms; /* and no sooner than this, whatever wakes us */
 	int64_t soonest_ms; /* of the present listing: when a file will have settled */
 	int64_t retry_ms;
 	int64_t now_ms, wall_ms;

@@ -82,6 +82,7 @@ static void begin_listing(struct drop *drop)
 {
 	drop_list_clear(&drop->list);
 	drop->woken = false;
+	drop->began_ms = drop->now_ms;
 	drop->ignored_now = 0;
 	drop->soonest_ms = drop->now_ms + drop->options.poll_ms;
 	drop->list_ms = drop->soonest_ms;
@@ -98,6 +99,7 @@ static int list_on(struct drop *drop)
 		return r;
 	}
 	drop->is_listing = false;
+	drop->rest_ms = drop->now_ms + DROP_LIST_REST * (drop->now_ms - drop->began_ms);
 	drop->list_ms = drop->soonest_ms;
 	drop->ignored = drop->ignored_now;
 	drop_list_sort(&drop->list);
@@ -124,6 +126,7 @@ static int fill(struct drop *drop)
 static bool listing_is_due(const struct drop *drop)
 {
 	return drop->list.next == drop->list.count && !drop->is_listing &&
+	       drop->now_ms >= drop->rest_ms &&
 	       (drop->now_ms >= drop->list_ms || drop->woken || drop->list.left_out);
 }
 
