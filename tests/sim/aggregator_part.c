@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REPORT_MS = 1000, READ_A_ROUND = 40, TOPIC_COUNT = TOPICS };
+enum { REPORT_MS = 1000, READ_A_ROUND = 40, SHARD_COUNT_MAX = 2 };
 
 struct aggregator_part {
 	struct stores stores;
@@ -19,7 +19,8 @@ struct aggregator_part {
 };
 
 static struct view_set *views;
-static struct store *store;
+static struct store *stores[SHARD_COUNT_MAX];
+static size_t shard_count;
 
 /* ---- a run's store */
 
@@ -48,12 +49,17 @@ void aggregator_part_begin(void)
 		"count(), total_revenue = sum(revenue)\n");
 	add_view("by_letter",
 		"kind = dead_letter\ngroup_by = code\nmeasures = order_count = count()\n");
-	store = store_model_new(views);
+	shard_count = 1 + world_draw(SHARD_COUNT_MAX);
+	for (size_t i = 0; i < shard_count; i++) {
+		stores[i] = store_model_new(views);
+	}
 }
 
 void aggregator_part_end(void)
 {
-	store = store_model_free(store);
+	for (size_t i = 0; i < SHARD_COUNT_MAX; i++) {
+		stores[i] = store_model_free(stores[i]);
+	}
 	views = view_set_free(views);
 }
 
@@ -101,8 +107,11 @@ struct aggregator_part *aggregator_part_new(void)
 	if (part == NULL) {
 		abort();
 	}
-	part->stores = (struct stores){
-		.count = 1, .items = {store}, .workers = {worker_model_new()}, .lock_fd = -1};
+	part->stores = (struct stores){.count = shard_count, .lock_fd = -1};
+	for (size_t i = 0; i < shard_count; i++) {
+		part->stores.items[i] = stores[i];
+		part->stores.workers[i] = worker_model_new();
+	}
 	const struct pipeline_options options = {
 		.stores = &part->stores,
 		.views = views,
@@ -131,9 +140,13 @@ struct aggregator_part *aggregator_part_new(void)
 struct aggregator_part *aggregator_part_free(struct aggregator_part *part)
 {
 	if (part != NULL) {
-		worker_model_abandon(part->stores.workers[0]);
+		for (size_t i = 0; i < shard_count; i++) {
+			worker_model_abandon(part->stores.workers[i]);
+		}
 		pipeline_free(part->pipeline);
-		worker_model_free(part->stores.workers[0]);
+		for (size_t i = 0; i < shard_count; i++) {
+			worker_model_free(part->stores.workers[i]);
+		}
 		free(part);
 	}
 	return NULL;
@@ -227,13 +240,23 @@ static int read_some(struct aggregator_part *part)
 }
 
 /* With the planted bug offsets are on disk as soon as they are known. */
-static void leak_offsets(struct aggregator_part *part)
+static void leak_offsets(struct aggregator_part *part, size_t shard)
 {
 	bool has_run = false;
 
 	if (world.bug == BUG_OFFSET_FIRST &&
-		worker_model_job(part->stores.workers[0], &has_run) != NULL && !has_run) {
-		store_model_write_offsets(store, &part->pipeline->shards[0]->frozen);
+		worker_model_job(part->stores.workers[shard], &has_run) != NULL && !has_run) {
+		store_model_write_offsets(stores[shard], &part->pipeline->shards[shard]->frozen);
+	}
+}
+
+static void turn_workers(struct aggregator_part *part)
+{
+	for (size_t i = 0; i < shard_count; i++) {
+		leak_offsets(part, i);
+		if (world_draw(3) == 0) {
+			worker_model_step(part->stores.workers[i]);
+		}
 	}
 }
 
@@ -253,11 +276,11 @@ int aggregator_part_round(struct aggregator_part *part)
 	if (r == 0) {
 		r = pipeline_tick(part->pipeline, world.now_ms, &wait_ms);
 	}
-	leak_offsets(part);
-	if (r == 0 && world_draw(3) == 0) {
-		worker_model_step(part->stores.workers[0]);
+	if (r == 0) {
+		turn_workers(part);
+		r = part->result;
 	}
-	return r == 0 ? part->result : r;
+	return r;
 }
 
 /* ---- looking */
@@ -271,30 +294,48 @@ bool aggregator_part_is_settled(const struct aggregator_part *part)
 			}
 		}
 	}
-	const struct shard *shard = part->pipeline->shards[0];
-	return !shard->is_changed && !shard->is_frozen;
+	for (size_t i = 0; i < shard_count; i++) {
+		const struct shard *shard = part->pipeline->shards[i];
+		if (shard->is_changed || shard->is_frozen) {
+			return false;
+		}
+	}
+	return true;
 }
 
 const char *aggregator_part_broken(const struct aggregator_part *part)
 {
-	return part->pipeline->shards[0]->broken_why;
+	for (size_t i = 0; i < shard_count; i++) {
+		if (part->pipeline->shards[i]->is_broken) {
+			return part->pipeline->shards[i]->broken_why;
+		}
+	}
+	return "";
 }
 
 bool aggregator_part_is_untold(const struct aggregator_part *part)
 {
-	bool has_run = false;
+	bool is_untold = false;
 
-	return worker_model_job(part->stores.workers[0], &has_run) != NULL && has_run;
+	for (size_t i = 0; i < shard_count; i++) {
+		bool has_run = false;
+		bool has_job = worker_model_job(part->stores.workers[i], &has_run) != NULL;
+		is_untold = is_untold || (has_job && has_run);
+	}
+	return is_untold;
 }
 
 uint64_t aggregator_part_shape(const struct aggregator_part *part)
 {
-	const struct shard *shard = part->pipeline->shards[0];
-	uint64_t shape = shard->is_frozen;
+	uint64_t shape = shard_count;
 
-	shape = shape * 2 + shard->is_changed;
-	shape = shape * 2 + shard->is_writing;
-	shape = shape * 2 + shard->is_full;
+	for (size_t i = 0; i < shard_count; i++) {
+		const struct shard *shard = part->pipeline->shards[i];
+		shape = shape * 2 + shard->is_frozen;
+		shape = shape * 2 + shard->is_changed;
+		shape = shape * 2 + shard->is_writing;
+		shape = shape * 2 + shard->is_full;
+	}
 	shape = shape * 2 + pipeline_is_caught_up(part->pipeline);
 	shape = shape * 2 + part->pipeline->is_reachable;
 	const struct partition *partition = pipeline_partition(part->pipeline, KIND_ORDER, 0);
@@ -336,7 +377,7 @@ void aggregator_part_each_row(
 {
 	static const char *const no_gaps[] = {NULL};
 	struct answer_context context = {.views = views,
-		.shard_count = 1,
+		.shard_count = shard_count,
 		.freshness = {.store_id = "simulated", .gaps = no_gaps}};
 	struct document question, answer;
 	struct query query;
@@ -348,7 +389,9 @@ void aggregator_part_each_row(
 	buffer_init(&reply, ANSWER_SIZE_MAX);
 	int r = document_init(&question, QUERY_NODES_MAX) | document_init(&answer, 4000000);
 	r |= query_decode(&question, slice_of_text(text), &query, &complaint);
-	r |= shard_layers(part->pipeline->shards[0], &context.shards[0]);
+	for (size_t i = 0; i < shard_count; i++) {
+		r |= shard_layers(part->pipeline->shards[i], &context.shards[i]);
+	}
 	r |= answer_query(&context, &query, &reply);
 	r |= document_decode(&answer, ENCODING_JSON, buffer_slice(&reply), NESTING_MAX, &complaint);
 	if (r != 0) {
@@ -363,7 +406,7 @@ void aggregator_part_each_row(
 struct aggregator_books aggregator_part_books(const struct aggregator_part *part)
 {
 	struct aggregator_books books = {.add_up = true};
-	const struct ledger *ledger = &part->pipeline->shards[0]->ledger;
+	struct tally tallies[STREAM_KIND_COUNT];
 
 	for (size_t i = 0; i < part->pipeline->partition_count; i++) {
 		const struct books *from = &part->pipeline->partitions[i]->position.books;
@@ -375,9 +418,10 @@ struct aggregator_books aggregator_part_books(const struct aggregator_part *part
 		books.unreadable += from->fates[FATE_UNREADABLE];
 		books.add_up = books.add_up && books_add_up(from);
 	}
+	pipeline_tallies(part->pipeline, tallies);
 	for (int lane = 0; lane < KIND_COUNT; lane++) {
-		books.accepted[lane] = ledger->tallies[lane].accepted;
-		books.markers[lane] = ledger->tallies[lane].rejected;
+		books.accepted[lane] = tallies[lane].accepted;
+		books.markers[lane] = tallies[lane].rejected;
 	}
 	return books;
 }

@@ -25,6 +25,7 @@ struct bridge_part {
 };
 
 static int current;
+static enum encoding encoding; /* of a run's records */
 static struct newest newest[BRIDGES_MAX][EDGES_MAX];
 
 int bridge_part_current(void)
@@ -89,6 +90,7 @@ int bridge_part_send(int bridge, const void *peer, const void *bytes, size_t siz
 void bridge_part_begin(void)
 {
 	memset(newest, 0, sizeof newest);
+	encoding = world_draw(4) == 0 ? ENCODING_JSON : ENCODING_MSGPACK;
 }
 
 struct bridge_part *bridge_part_new(int bridge)
@@ -106,9 +108,11 @@ struct bridge_part *bridge_part_new(int bridge)
 		.listen = "tcp://127.0.0.1:1",
 		.brokers = "kafka",
 		.http_listen = "",
+		.compress = true,
 		.partitions = PARTITIONS,
+		.drain_ms = 2000,
 		.topics = {.partitions = PARTITIONS},
-		.encoding = ENCODING_MSGPACK,
+		.encoding = encoding,
 	};
 	if (topic_names_fill(names, part->config.topics.names, &complaint) != 0 ||
 		bridge_new(&part->config, &part->bridge, &error) != 0) {
@@ -135,4 +139,15 @@ int bridge_part_round(struct bridge_part *part)
 {
 	current = part->number;
 	return loop_run(part->loop);
+}
+
+int bridge_part_terminate(struct bridge_part *part)
+{
+	current = part->number;
+	return rim_loop_terminate(part->loop);
+}
+
+bool bridge_part_has_stopped(const struct bridge_part *part)
+{
+	return rim_loop_is_stopped(part->loop);
 }

@@ -10,6 +10,9 @@ struct bridge_part *bridge_part_new(int bridge);
 struct bridge_part *bridge_part_free(struct bridge_part *part);
 /* One round of its loop. 0 or a negative errno that ends it. */
 int bridge_part_round(struct bridge_part *part);
+/* SIGTERM: it drains in the rounds that follow. */
+int bridge_part_terminate(struct bridge_part *part);
+bool bridge_part_has_stopped(const struct bridge_part *part);
 
 /* For the models within: whose turn it is, and its way to the net. */
 int bridge_part_current(void);

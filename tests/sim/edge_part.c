@@ -93,6 +93,7 @@ static int make_courier(struct edge_part *part)
 		.edge = part->options.id,
 		.bridges = "0, 1",
 		.live_first = part->options.live_first,
+		.compression_level = part->options.compression_level,
 	};
 
 	return courier_new(&options, &part->courier);

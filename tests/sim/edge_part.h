@@ -19,6 +19,7 @@ struct edge_part_options {
 	struct disk *disk; /* borrowed, outlives the part */
 	uint64_t quota_bytes;
 	bool live_first;
+	int compression_level; /* 0: none */
 	void (*answered)(const struct edge_answer *answer);
 };
 

@@ -164,6 +164,7 @@ static void prune(void)
 		bool is_over = conn->link == NULL && conn->up.count == 0 &&
 			       conn->gone_ms != NEVER_MS && world.now_ms >= conn->gone_ms;
 		if (is_over) {
+			queue_cut(&conn->down, 0);
 			free(conn);
 		} else {
 			conns[kept++] = conn;

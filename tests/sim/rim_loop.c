@@ -19,6 +19,8 @@ struct handler {
 struct loop {
 	struct handler handlers[HANDLERS_MAX];
 	size_t count;
+	struct handler terminate;
+	bool is_stopped;
 };
 
 static struct loop *newest;
@@ -72,7 +74,17 @@ int loop_add_tick(struct loop *loop, loop_tick_fn tick, void *owner)
 
 void loop_on_terminate(struct loop *loop, loop_ready_fn terminate, void *owner)
 {
-	(void)loop, (void)terminate, (void)owner;
+	loop->terminate = (struct handler){.ready = terminate, .owner = owner};
+}
+
+int rim_loop_terminate(struct loop *loop)
+{
+	return loop->terminate.ready(loop->terminate.owner);
+}
+
+bool rim_loop_is_stopped(const struct loop *loop)
+{
+	return loop->is_stopped;
 }
 
 int64_t loop_now_ms(const struct loop *loop)
@@ -96,7 +108,7 @@ int loop_run(struct loop *loop)
 
 void loop_stop(struct loop *loop)
 {
-	(void)loop;
+	loop->is_stopped = true;
 }
 
 int http_new(const struct http_options *options, struct http **ret_http)

@@ -23,6 +23,7 @@ struct edge_place {
 
 struct bridge_place {
 	struct bridge_part *part;
+	bool is_stopping;
 	int64_t back_ms;
 };
 
@@ -31,6 +32,7 @@ static struct bridge_place bridges[BRIDGES_MAX];
 static struct aggregator_part *aggregator;
 static int64_t aggregator_back_ms;
 static bool live_first;
+static int compression_level;
 static uint64_t quota_bytes;
 
 /* ---- life */
@@ -44,6 +46,7 @@ static void start_edge(int number)
 		.disk = place->disk,
 		.quota_bytes = quota_bytes,
 		.live_first = live_first,
+		.compression_level = compression_level,
 		.answered = tills_answered,
 	};
 
@@ -73,6 +76,7 @@ static void kill_bridge(int number)
 {
 	world_note("bridge %d: dies", number);
 	bridges[number].part = bridge_part_free(bridges[number].part);
+	bridges[number].is_stopping = false;
 	bridges[number].back_ms = down_until_ms();
 }
 
@@ -88,6 +92,7 @@ void stage_begin(void)
 	static const uint64_t quotas[] = {64 * 1024, 256 * 1024, 16 * 1024 * 1024};
 
 	live_first = world_draw(2) == 0;
+	compression_level = world_draw(4) == 0 ? 1 : 0;
 	quota_bytes = quotas[world_draw(3)];
 	open_edge(0, "berlin", disk_new());
 	open_edge(1, "oslo", disk_new());
@@ -107,7 +112,8 @@ void stage_end(void)
 		edges[i] = (struct edge_place){0};
 	}
 	for (int i = 0; i < BRIDGES_MAX; i++) {
-		bridges[i].part = bridge_part_free(bridges[i].part);
+		bridge_part_free(bridges[i].part);
+		bridges[i] = (struct bridge_place){0};
 	}
 	aggregator = aggregator_part_free(aggregator);
 }
@@ -219,15 +225,28 @@ static void strike_aggregator(void)
 	}
 }
 
+static void strike_bridge(int number)
+{
+	struct bridge_place *place = &bridges[number];
+
+	if (place->part != NULL && world_fails(FAULT_BRIDGE_CRASH, 1500)) {
+		kill_bridge(number);
+	}
+	if (place->part != NULL && !place->is_stopping && world_fails(FAULT_BRIDGE_STOPPED, 700)) {
+		place->is_stopping = true;
+		if (bridge_part_terminate(place->part) < 0) {
+			kill_bridge(number);
+		}
+	}
+}
+
 static void strike(void)
 {
 	for (int i = 0; i < EDGES_MAX; i++) {
 		strike_edge(i);
 	}
 	for (int i = 0; i < BRIDGES_MAX; i++) {
-		if (bridges[i].part != NULL && world_fails(FAULT_BRIDGE_CRASH, 1500)) {
-			kill_bridge(i);
-		}
+		strike_bridge(i);
 	}
 	strike_aggregator();
 	if (!kafka_is_away() && world_fails(FAULT_KAFKA_AWAY, 1500)) {
@@ -286,16 +305,23 @@ static void turn_edge(int number)
 	restore_if_calm(number);
 }
 
+static void turn_bridge(int number)
+{
+	struct bridge_part *part = bridges[number].part;
+
+	if (part != NULL && world_draw(4) != 0 &&
+		(bridge_part_round(part) < 0 || bridge_part_has_stopped(part))) {
+		kill_bridge(number);
+	}
+}
+
 static void take_turns(void)
 {
 	for (int i = 0; i < EDGES_MAX; i++) {
 		turn_edge(i);
 	}
 	for (int i = 0; i < BRIDGES_MAX; i++) {
-		if (bridges[i].part != NULL && world_draw(4) != 0 &&
-			bridge_part_round(bridges[i].part) < 0) {
-			kill_bridge(i);
-		}
+		turn_bridge(i);
 	}
 	if (aggregator != NULL && world_draw(3) != 0 && aggregator_part_round(aggregator) < 0) {
 		kill_aggregator();

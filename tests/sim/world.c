@@ -23,9 +23,10 @@ const char *fault_name(enum fault fault)
 	static const char *const names[FAULT_COUNT] = {"edge-crash", "commit-lost", "reply-lost",
 		"answer-lost", "disk-full", "spool-restored", "edge-cloned", "clock-jump",
 		"link-cut", "link-half-open", "link-silent", "queue-full", "bridge-crash",
-		"kafka-away", "delivery-failed", "delivery-denied", "record-refused",
-		"topic-refused", "producer-lost", "report-late", "sink-full", "aggregator-crash",
-		"commit-untold", "store-full", "store-failed", "reader-restarted"};
+		"bridge-stopped", "kafka-away", "delivery-failed", "delivery-denied",
+		"record-refused", "topic-refused", "producer-lost", "report-late", "sink-full",
+		"aggregator-crash", "commit-untold", "store-full", "store-failed",
+		"reader-restarted"};
 	return names[fault];
 }
 
@@ -39,6 +40,10 @@ void world_begin(uint64_t seed, enum bug bug, bool is_traced)
 		.is_traced = is_traced,
 		.bug = bug,
 	};
+	for (int i = 0; i < FAULT_COUNT; i++) {
+		static const uint32_t scales[] = {0, 1, 1, 1, 4};
+		world.scales[i] = scales[world_draw(sizeof scales / sizeof scales[0])];
+	}
 }
 
 /* splitmix64 */
@@ -63,7 +68,7 @@ int64_t world_delay(int64_t max_ms)
 
 bool world_fails(enum fault fault, uint32_t per_million)
 {
-	if (!world.has_faults || world_draw(1000000) >= per_million) {
+	if (!world.has_faults || world_draw(1000000) >= per_million * world.scales[fault]) {
 		return false;
 	}
 	world_note_fault(fault, "");

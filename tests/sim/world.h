@@ -37,6 +37,7 @@ enum fault {
 	FAULT_LINK_SILENT, /* a new peer behind the same link, what was last sent comes twice */
 	FAULT_QUEUE_FULL,
 	FAULT_BRIDGE_CRASH,
+	FAULT_BRIDGE_STOPPED, /* as an operator stops it: it drains */
 	FAULT_KAFKA_AWAY,
 	FAULT_DELIVERY_FAILED, /* and the record is not in the log */
 	FAULT_DELIVERY_DENIED, /* reported as failed, though the record is in the log */
@@ -63,6 +64,8 @@ struct world {
 	enum bug bug;
 	uint64_t events; /* whatever happened, faults not counted */
 	uint64_t faults[FAULT_COUNT];
+	uint32_t scales
+		[FAULT_COUNT]; /* how often each fault comes in this run, drawn: runs differ more than chance alone */
 };
 extern struct world world;
 
