@@ -82,20 +82,19 @@ static size_t count_ids(const struct mqtt_delivery *delivery, uint32_t broker)
 	return count;
 }
 
-/* All ids of the broker are deleted; mark 0 is put: it has a session of ours. */
-static size_t list_marks(const struct mqtt_delivery *delivery, uint32_t broker,
+/* All ids of the broker are deleted; mark 0 is put: it has a session of ours, with these subscriptions. */
+static size_t list_marks(const struct mqtt_delivery *delivery, const struct mqtt_order *order,
 	struct source_mark *marks, uint8_t *keys)
 {
-	static const uint8_t nothing[MQTT_MARK_VALUE_SIZE];
-	struct mqtt_owner owner = owner_of(delivery, broker);
+	struct mqtt_owner owner = owner_of(delivery, order->broker);
 	uint16_t id = 0;
 	size_t count = 0;
 
 	do {
-		id = mqtt_session_next_id(delivery->session, broker, id);
+		id = mqtt_session_next_id(delivery->session, order->broker, id);
 		marks[count].key = slice_of(keys, mqtt_mark_key(&owner, id, keys));
 		if (id == 0) {
-			marks[count].value = slice_of(nothing, sizeof nothing);
+			marks[count].value = order->bytes;
 		}
 		keys += MQTT_MARK_KEY_SIZE;
 		count++;
@@ -114,12 +113,29 @@ static int forget(
 
 	if (r == 0) {
 		submission.marks = marks;
-		submission.mark_count = list_marks(delivery, order->broker, marks, keys);
+		submission.mark_count = list_marks(delivery, order, marks, keys);
 		r = hand_in(delivery, &submission, now);
 	}
 	free(keys);
 	free(marks);
 	return r;
+}
+
+static int note(
+	struct mqtt_delivery *delivery, const struct mqtt_order *order, const struct now *now)
+{
+	struct mqtt_owner owner = owner_of(delivery, order->broker);
+	uint8_t key[MQTT_MARK_KEY_SIZE];
+	struct source_mark mark = {
+		.key = slice_of(key, mqtt_mark_key(&owner, 0, key)), .value = order->bytes};
+	struct submission submission = {
+		.marks = &mark,
+		.mark_count = 1,
+		.unattended = true,
+		.ticket = order->number,
+	};
+
+	return hand_in(delivery, &submission, now);
 }
 
 int mqtt_delivery_carry_out(struct mqtt_delivery *delivery, const struct mqtt_order *order,
@@ -137,6 +153,9 @@ int mqtt_delivery_carry_out(struct mqtt_delivery *delivery, const struct mqtt_or
 		break;
 	case MQTT_ORDER_FORGET:
 		r = forget(delivery, order, &now);
+		break;
+	case MQTT_ORDER_NOTE:
+		r = note(delivery, order, &now);
 		break;
 	default:
 		break;

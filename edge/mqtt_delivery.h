@@ -1,4 +1,4 @@
-/* mqtt_delivery.h - carries out what an MQTT session orders of the desk: DELIVER, RELEASE, FORGET. Zero-initialise, then
+/* mqtt_delivery.h - carries out what an MQTT session orders of the desk: DELIVER, RELEASE, FORGET, NOTE. Zero-initialise, then
  * fill in. One thread. */
 #pragma once
 #include "edge/mqtt_event.h"

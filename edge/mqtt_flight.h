@@ -9,6 +9,7 @@ enum mqtt_flight_type {
 	MQTT_FLIGHT_DELIVER,
 	MQTT_FLIGHT_RELEASE,
 	MQTT_FLIGHT_FORGET,
+	MQTT_FLIGHT_NOTE,
 };
 
 struct mqtt_flight_entry {

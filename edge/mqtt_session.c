@@ -38,6 +38,8 @@ int mqtt_session_new(const struct mqtt_session_options *options, int64_t now_ms,
 	session->version = MQTT_VERSION_5;
 	for (uint32_t i = 0; i < options->broker_count; i++) {
 		mqtt_ids_init(&session->brokers[i].ids);
+		buffer_init(&session->brokers[i].kept, MQTT_LIST_SIZE_MAX);
+		buffer_init(&session->brokers[i].noted, MQTT_LIST_SIZE_MAX);
 	}
 	mqtt_flight_init(&session->flight);
 	mqtt_input_init(&session->input, options->packet_size_max);
@@ -53,6 +55,8 @@ struct mqtt_session *mqtt_session_free(struct mqtt_session *session)
 	}
 	for (uint32_t i = 0; i < session->options.broker_count; i++) {
 		mqtt_ids_deinit(&session->brokers[i].ids);
+		buffer_deinit(&session->brokers[i].kept);
+		buffer_deinit(&session->brokers[i].noted);
 	}
 	mqtt_input_deinit(&session->input);
 	buffer_deinit(&session->output);
@@ -70,6 +74,15 @@ int mqtt_session_remember(
 		return 0;
 	}
 	return mqtt_ids_put(&session->brokers[broker].ids, packet_id, fingerprint);
+}
+
+int mqtt_session_remember_filters(struct mqtt_session *session, uint32_t broker, struct slice value)
+{
+	struct buffer *kept = &session->brokers[broker].kept;
+
+	buffer_clear(kept);
+	buffer_append(kept, value.bytes, value.size);
+	return kept->error;
 }
 
 uint16_t mqtt_session_next_id(const struct mqtt_session *session, uint32_t broker, uint16_t after)
@@ -324,6 +337,9 @@ static enum mqtt_progress step_current(
 	}
 	session->current.number = session->flight.next;
 	session->current.broker = session->broker;
+	if (session->current.act == MQTT_ORDER_FORGET || session->current.act == MQTT_ORDER_NOTE) {
+		session->current.bytes = buffer_slice(&mqtt_session_broker(session)->noted);
+	}
 	*order = session->current;
 	return MQTT_ORDERED;
 }
@@ -356,12 +372,14 @@ static void end_stopped(struct mqtt_session *session, int64_t now_ms)
 static enum mqtt_progress step_link(
 	struct mqtt_session *session, int64_t now_ms, struct mqtt_order *order)
 {
+	const struct mqtt_broker *broker = mqtt_session_broker(session);
+
 	if (session->stopping && session->current.act == MQTT_ORDER_WAIT &&
 		mqtt_flight_is_empty(&session->flight)) {
 		end_stopped(session, now_ms);
 		return MQTT_AGAIN;
 	}
-	if (session->state == MQTT_FORGETTING && !mqtt_session_broker(session)->must_forget) {
+	if (session->state == MQTT_FORGETTING && !broker->must_forget && !broker->must_note) {
 		mqtt_session_subscribe(session, false, now_ms);
 		return MQTT_AGAIN;
 	}

@@ -6,12 +6,13 @@
  *	DELIVER   `publish` came: make it durable under `number`
  *	RELEASE   the broker has released `packet_id`: delete its mark, durably, under `number`
  *	FORGET    `broker` has made a new session for us: delete the marks of all its ids (mqtt_session_next_id) and put
- *	          its mark 0, durably, under `number`
+ *	          its mark 0 with `bytes`, durably, under `number`
+ *	NOTE      put mark 0 of `broker` with `bytes`, durably, under `number`
  *	TELL      say `words` to the operator
  *	CLOSE     close the link
  *	WAIT      nothing to do for wait_ms, unless something comes in
  *
- * DELIVER, RELEASE and FORGET are answered at once by mqtt_session_taken (it is on its way to the disk) or by
+ * DELIVER, RELEASE, FORGET and NOTE are answered at once by mqtt_session_taken (it is on its way to the disk) or by
  * mqtt_session_held (no room now: the same order comes again later, and nothing is read meanwhile). What was taken is
  * answered later, once each, in any order, by mqtt_session_durable or, if it could not be kept, mqtt_session_not_kept:
  * then the link is given up and the broker sends the message again. Take orders to the disk in the order in which they
@@ -29,7 +30,8 @@
  *   that share their sessions (a cluster) must therefore stand behind one address.
  * - A broker that has no session of ours (session present = 0) is believed: all its ids are forgotten, durably, before
  *   anything is subscribed. Mark 0 tells at the next start that there was one: that it is gone then is said and counted,
- *   for with it went what was published meanwhile.
+ *   for with it went what was published meanwhile. Its value is what is subscribed in that session: what is configured no
+ *   more is unsubscribed, or the broker would go on sending it.
  * - What is not durable yet is bounded in number and bytes; past that nothing is read (mqtt_session_room gives none).
  * - A PUBLISH too large, and one that comes malformed again after a reconnect, is delivered with `problem` set: it must
  *   become a dead letter, or the broker would send it for ever. So must one whose topic matches no pattern, which only
@@ -72,7 +74,7 @@ enum mqtt_session_state {
 	MQTT_DOWN, /* no link; the next attempt at retry_at_ms */
 	MQTT_CONNECTING, /* OPEN was ordered */
 	MQTT_GREETING, /* CONNECT said; CONNACK owed */
-	MQTT_FORGETTING, /* the broker has lost our session; ids are being forgotten */
+	MQTT_FORGETTING, /* FORGET or NOTE is on its way to the disk; nothing is subscribed before */
 	MQTT_SUBSCRIBING, /* SUBSCRIBE said; SUBACK owed. Messages may come already */
 	MQTT_UP, /* messages flow */
 	MQTT_CLOSING, /* what is to be sent is sent, then the link is closed */
@@ -146,6 +148,7 @@ struct mqtt_session_counts {
 	uint64_t
 		sessions_lost; /* of them: the broker had forgotten us although we had been there before */
 	uint64_t filters_refused, filters_lowered; /* by SUBACK */
+	uint64_t filters_dropped; /* unsubscribed: configured no more */
 	uint64_t pings; /* PINGREQs */
 	uint64_t ends[MQTT_END_STOPPED + 1]; /* connections and attempts, by why they ended */
 };
@@ -157,6 +160,7 @@ enum mqtt_act {
 	MQTT_ORDER_DELIVER,
 	MQTT_ORDER_RELEASE,
 	MQTT_ORDER_FORGET,
+	MQTT_ORDER_NOTE,
 	MQTT_ORDER_TELL,
 	MQTT_ORDER_CLOSE,
 };
@@ -170,9 +174,11 @@ enum mqtt_problem {
 struct mqtt_order {
 	enum mqtt_act act;
 	int64_t wait_ms;
-	uint32_t broker; /* OPEN, TELL, FORGET, and of the mark: DELIVER with QoS 2, RELEASE */
-	struct slice bytes; /* SEND; borrowed until mqtt_session_sent */
-	uint64_t number; /* DELIVER, RELEASE, FORGET: rises */
+	uint32_t
+		broker; /* OPEN, TELL, FORGET, NOTE, and of the mark: DELIVER with QoS 2, RELEASE */
+	struct slice
+		bytes; /* SEND, until mqtt_session_sent; FORGET, NOTE, until taken or held: the value of mark 0 */
+	uint64_t number; /* DELIVER, RELEASE, FORGET, NOTE: rises */
 	struct mqtt_publish publish; /* DELIVER; borrowed until taken or held */
 	enum mqtt_problem problem;
 	enum mqtt_error error; /* MQTT_PROBLEM_MALFORMED */
@@ -191,6 +197,9 @@ struct mqtt_session *mqtt_session_free(struct mqtt_session *session);
 /* Before the first step: a mark that was found. packet_id 0: mark 0. 0 or -ENOMEM. */
 int mqtt_session_remember(
 	struct mqtt_session *session, uint32_t broker, uint16_t packet_id, uint64_t fingerprint);
+/* Before the first step: the value of mark 0 that was found. 0 or -ENOMEM. */
+int mqtt_session_remember_filters(
+	struct mqtt_session *session, uint32_t broker, struct slice value);
 /* For FORGET: the ids of `broker` whose marks are to be deleted, rising; begin with 0; 0 at the end. */
 uint16_t mqtt_session_next_id(const struct mqtt_session *session, uint32_t broker, uint16_t after);
 
@@ -209,7 +218,7 @@ void mqtt_session_heard(struct mqtt_session *session, size_t size, int64_t now_m
 void mqtt_session_sent(struct mqtt_session *session, size_t size, int64_t now_ms);
 void mqtt_session_writable(struct mqtt_session *session);
 
-/* The answers to DELIVER, RELEASE and FORGET, of the order just carried out. Taken: 0 or -ENOMEM. */
+/* The answers to DELIVER, RELEASE, FORGET and NOTE, of the order just carried out. Taken: 0 or -ENOMEM. */
 int mqtt_session_taken(struct mqtt_session *session);
 void mqtt_session_held(struct mqtt_session *session, int64_t now_ms);
 /* Held only because others have their turn: the order comes again as soon as acknowledgements had theirs. */

@@ -24,6 +24,7 @@ static const char *what_is_owed(const struct mqtt_session *session)
 {
 	return session->connection.connack_owed    ? "CONNACK"
 	       : session->connection.suback_owed   ? "SUBACK"
+	       : session->connection.unsuback_owed ? "UNSUBACK"
 	       : session->connection.pingresp_owed ? "PINGRESP"
 						   : NULL;
 }
@@ -109,7 +110,7 @@ static int64_t link_wakes_at_ms(const struct mqtt_session *session, int64_t at_m
 	if (connection->resubscribe_ms >= 0) {
 		at_ms = sooner(at_ms, connection->resubscribe_ms);
 	}
-	if (session->current.act != MQTT_ORDER_WAIT) {
+	if (session->current.act != MQTT_ORDER_WAIT && !mqtt_flight_is_full(&session->flight)) {
 		at_ms = sooner(at_ms, session->hold_until_ms);
 	}
 	return at_ms;

@@ -21,6 +21,10 @@ enum {
 	/* Connections in a row that ended before CONNACK, after which AUTO tries 3.1.1 once: some brokers of old hang up
 	 * instead of answering a CONNECT of MQTT 5. */
 	MQTT_SILENT_MAX = 3,
+	/* The value of mark 0, which the desk bounds: filters, a NUL behind each. What does not fit is subscribed all the
+	 * same, and must be unsubscribed by hand when it is configured no more. */
+	MQTT_LIST_SIZE_MAX = 4096,
+	MQTT_LIST_FILTERS_MAX = 2 * MQTT_FILTERS_MAX,
 };
 
 /* What is to be told, each at most once at a time. */
@@ -31,6 +35,7 @@ enum mqtt_tell {
 	MQTT_TELL_EXPIRY,
 	MQTT_TELL_FILTER, /* the next one that is not granted as asked */
 	MQTT_TELL_UP,
+	MQTT_TELL_DROPPED,
 	MQTT_TELL_REUSED,
 	MQTT_TELL_RETAINED,
 	MQTT_TELL_COUNT,
@@ -40,6 +45,9 @@ struct mqtt_broker {
 	struct mqtt_ids ids;
 	bool known; /* mark 0: it has had a session of ours */
 	bool must_forget; /* it has made a new one, and that is not durable yet */
+	bool must_note; /* `noted` shall become the value of mark 0 */
+	struct buffer kept; /* the value of mark 0: what may be subscribed in its session */
+	struct buffer noted; /* what it shall be */
 	bool speaks_old; /* it has refused MQTT 5 */
 	uint32_t silent; /* see MQTT_SILENT_MAX */
 	uint32_t told; /* checksum of the last words about its ends: repeats are not told */
@@ -54,7 +62,7 @@ struct mqtt_connection {
 	bool told_retained, told_reused;
 	/* deadlines */
 	int64_t owed_since_ms; /* of what is owed, the oldest */
-	bool connack_owed, suback_owed, pingresp_owed;
+	bool connack_owed, suback_owed, unsuback_owed, pingresp_owed;
 	int64_t sent_ms, heard_ms;
 	bool reading; /* the last step found less than a packet, and room for more */
 	int64_t read_ms; /* when we last could not, or did not want to, read */
@@ -64,6 +72,8 @@ struct mqtt_connection {
 	uint16_t subscribe_id;
 	uint8_t asked[MQTT_FILTERS_MAX]; /* indexes of the filters of the SUBSCRIBE that is owed */
 	uint32_t asked_count;
+	uint16_t unsubscribe_id;
+	uint32_t dropped_count; /* filters of the UNSUBSCRIBE that is owed */
 	uint8_t granted[MQTT_FILTERS_MAX]; /* SUBACK's code */
 	uint32_t next_told; /* filter */
 	int64_t resubscribe_ms; /* -1: every filter is granted */
@@ -136,6 +146,15 @@ void mqtt_session_count_publish(struct mqtt_session *session, const struct mqtt_
 
 /* mqtt_session_subscribe.c: all filters, or those that the broker has refused before. */
 void mqtt_session_subscribe(struct mqtt_session *session, bool only_refused, int64_t now_ms);
+/* What must be on disk before SUBSCRIBE: FORGET or NOTE becomes the present order; false: nothing. 0 or -ENOMEM. */
+int mqtt_session_note_filters(struct mqtt_session *session, bool *ret_ordered);
+/* UNSUBSCRIBE of what is configured no more. */
+void mqtt_session_drop_filters(struct mqtt_session *session, int64_t now_ms);
+/* Of a list, the next filter that is configured no more; false at the end. */
+bool mqtt_session_next_dropped(
+	const struct mqtt_session *session, struct slice *rest, struct slice *ret_filter);
+void mqtt_session_hear_unsuback(
+	struct mqtt_session *session, const struct mqtt_packet *packet, int64_t now_ms);
 /* How many filters are granted. */
 uint32_t mqtt_session_granted(const struct mqtt_session *session);
 void mqtt_session_hear_suback(

@@ -13,7 +13,9 @@ static void fill_entry(
 		.packet_id = order->packet_id,
 		.fingerprint = order->fingerprint,
 	};
-	if (act == MQTT_ORDER_RELEASE) {
+	if (act == MQTT_ORDER_NOTE) {
+		entry->type = MQTT_FLIGHT_NOTE;
+	} else if (act == MQTT_ORDER_RELEASE) {
 		entry->type = MQTT_FLIGHT_RELEASE;
 		entry->ack = MQTT_PUBCOMP;
 	} else if (act == MQTT_ORDER_DELIVER) {
@@ -49,7 +51,7 @@ int mqtt_session_taken(struct mqtt_session *session)
 	enum mqtt_act act = session->current.act;
 	struct mqtt_flight_entry entry;
 
-	assert(act == MQTT_ORDER_DELIVER || act == MQTT_ORDER_RELEASE || act == MQTT_ORDER_FORGET);
+	assert(act >= MQTT_ORDER_DELIVER && act <= MQTT_ORDER_NOTE);
 	if (act == MQTT_ORDER_DELIVER) {
 		int r = note_delivery(session);
 		if (r < 0) {
@@ -62,7 +64,7 @@ int mqtt_session_taken(struct mqtt_session *session)
 	}
 	fill_entry(session, &entry, act);
 	mqtt_flight_add(&session->flight, &entry);
-	if (act != MQTT_ORDER_FORGET) {
+	if (act == MQTT_ORDER_DELIVER || act == MQTT_ORDER_RELEASE) {
 		mqtt_input_drop(&session->input);
 	}
 	session->current.act = MQTT_ORDER_WAIT;
@@ -79,10 +81,21 @@ void mqtt_session_postponed(struct mqtt_session *session, int64_t now_ms)
 	session->hold_until_ms = now_ms + 1;
 }
 
-static void forget(struct mqtt_session *session, uint32_t broker_index)
+static void keep_noted(struct mqtt_broker *broker)
 {
-	struct mqtt_broker *broker = &session->brokers[broker_index];
+	struct buffer kept = broker->kept;
 
+	broker->kept = broker->noted;
+	broker->noted = kept;
+}
+
+/* A second one may be on its way behind it, of a connection that began meanwhile: by then ids may be new. */
+static void forget(struct mqtt_session *session, struct mqtt_broker *broker)
+{
+	if (!broker->must_forget) {
+		return;
+	}
+	keep_noted(broker);
 	session->counts.forgotten_ids += broker->ids.count;
 	mqtt_ids_deinit(&broker->ids);
 	broker->must_forget = false;
@@ -93,8 +106,13 @@ void mqtt_session_durable(struct mqtt_session *session, uint64_t number)
 {
 	const struct mqtt_flight_entry *entry = mqtt_flight_find(&session->flight, number);
 
+	struct mqtt_broker *broker = &session->brokers[entry->broker];
+
 	if (entry->type == MQTT_FLIGHT_FORGET) {
-		forget(session, entry->broker);
+		forget(session, broker);
+	} else if (entry->type == MQTT_FLIGHT_NOTE && broker->must_note) {
+		broker->must_note = false;
+		keep_noted(broker);
 	}
 	mqtt_flight_done(&session->flight, number);
 }

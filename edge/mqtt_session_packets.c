@@ -32,6 +32,22 @@ static void take_connack(struct mqtt_session *session, const struct mqtt_connack
 	broker->must_forget |= !connack->session_present || is_unknown;
 }
 
+static enum mqtt_progress begin_session(struct mqtt_session *session, int64_t now_ms)
+{
+	bool ordered = false;
+	int r = mqtt_session_note_filters(session, &ordered);
+
+	if (r != 0) {
+		session->output.error = r; /* which the step returns */
+	}
+	if (ordered) {
+		mqtt_session_enter(session, MQTT_FORGETTING, now_ms);
+		return MQTT_ORDERED;
+	}
+	mqtt_session_subscribe(session, false, now_ms);
+	return MQTT_AGAIN;
+}
+
 static enum mqtt_progress hear_connack(
 	struct mqtt_session *session, const struct mqtt_packet *packet, int64_t now_ms)
 {
@@ -45,12 +61,7 @@ static enum mqtt_progress hear_connack(
 	} else {
 		take_connack(session, &connack);
 		mqtt_input_drop(&session->input);
-		if (mqtt_session_broker(session)->must_forget) {
-			session->current = (struct mqtt_order){.act = MQTT_ORDER_FORGET};
-			mqtt_session_enter(session, MQTT_FORGETTING, now_ms);
-			return MQTT_ORDERED;
-		}
-		mqtt_session_subscribe(session, false, now_ms);
+		return begin_session(session, now_ms);
 	}
 	return MQTT_AGAIN;
 }
@@ -301,6 +312,9 @@ static enum mqtt_progress hear_in_session(
 		return hear_pubrel(session, packet, now_ms);
 	case MQTT_SUBACK:
 		mqtt_session_hear_suback(session, packet, now_ms);
+		break;
+	case MQTT_UNSUBACK:
+		mqtt_session_hear_unsuback(session, packet, now_ms);
 		break;
 	case MQTT_PINGRESP:
 		hear_pingresp(session, packet, now_ms);

@@ -114,6 +114,21 @@ static bool tell_up(struct mqtt_session *session, struct mqtt_order *order)
 	return true;
 }
 
+static bool tell_dropped(struct mqtt_session *session, struct mqtt_order *order)
+{
+	struct slice rest = buffer_slice(&mqtt_session_broker(session)->kept);
+	struct slice first = {NULL, 0};
+
+	mqtt_session_next_dropped(session, &rest, &first);
+	complaint_set(&session->told, REASON_NONE, NULL,
+		"is told to drop %u subscriptions that are configured no more: %.*s%s",
+		session->connection.dropped_count, (int)first.size,
+		first.size == 0 ? "" : (const char *)first.bytes,
+		session->connection.dropped_count > 1 ? ", …" : "");
+	put(order, MQTT_TELL_INFO, &session->told);
+	return true;
+}
+
 static bool tell(struct mqtt_session *session, enum mqtt_tell what, struct mqtt_order *order)
 {
 	static const struct {
@@ -143,6 +158,8 @@ static bool tell(struct mqtt_session *session, enum mqtt_tell what, struct mqtt_
 		return tell_filter(session, order);
 	case MQTT_TELL_UP:
 		return tell_up(session, order);
+	case MQTT_TELL_DROPPED:
+		return tell_dropped(session, order);
 	case MQTT_TELL_EXPIRY:
 		complaint_set(&session->told, REASON_NONE, NULL,
 			"keeps our session for %" PRIu32

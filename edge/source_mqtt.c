@@ -149,6 +149,7 @@ static int carry_out_one(struct source *source, const struct mqtt_order *order, 
 	case MQTT_ORDER_DELIVER:
 	case MQTT_ORDER_RELEASE:
 	case MQTT_ORDER_FORGET:
+	case MQTT_ORDER_NOTE:
 		return mqtt_delivery_carry_out(&source->delivery, order, now_ms, clock_wall_ms());
 	case MQTT_ORDER_TELL:
 		tell(source, order);
@@ -392,9 +393,14 @@ static int take_mark(void *owner, struct slice key, struct slice value)
 	for (uint32_t i = 0; i < source->settings.broker_count; i++) {
 		struct mqtt_owner candidate = {
 			source->settings.brokers[i].address, source->client_id};
-		if (mqtt_mark_read(&candidate, key, value, &packet_id, &fingerprint)) {
-			return mqtt_session_remember(source->session, i, packet_id, fingerprint);
+		if (!mqtt_mark_read(&candidate, key, value, &packet_id, &fingerprint)) {
+			continue;
 		}
+		int r = mqtt_session_remember(source->session, i, packet_id, fingerprint);
+		if (r == 0 && packet_id == 0) {
+			r = mqtt_session_remember_filters(source->session, i, value);
+		}
+		return r;
 	}
 	return 0; /* of a broker or client id that is not configured any more: it may be again */
 }

@@ -132,6 +132,7 @@ struct mqtt_publish {
 	uint32_t subscription_id; /* the first of them; 0: none */
 };
 
+/* SUBACK; UNSUBACK, whose reasons are 0, 0x11 or ≥ 0x80, and in 3.1.1 none */
 struct mqtt_suback {
 	uint16_t packet_id;
 	struct slice
@@ -159,6 +160,8 @@ int mqtt_publish_decode(const struct mqtt_packet *packet, enum mqtt_version vers
 	struct mqtt_publish *ret_publish);
 int mqtt_suback_decode(const struct mqtt_packet *packet, enum mqtt_version version,
 	struct mqtt_suback *ret_suback);
+int mqtt_unsuback_decode(const struct mqtt_packet *packet, enum mqtt_version version,
+	struct mqtt_suback *ret_unsuback);
 int mqtt_ack_decode(
 	const struct mqtt_packet *packet, enum mqtt_version version, struct mqtt_ack *ret_ack);
 int mqtt_disconnect_decode(const struct mqtt_packet *packet, enum mqtt_version version,
@@ -203,6 +206,8 @@ struct mqtt_filter {
 void mqtt_connect_encode(const struct mqtt_connect *connect, struct buffer *buffer);
 void mqtt_subscribe_encode(enum mqtt_version version, uint16_t packet_id,
 	const struct mqtt_filter *filters, size_t filter_count, struct buffer *buffer);
+void mqtt_unsubscribe_encode(enum mqtt_version version, uint16_t packet_id,
+	const struct slice *filters, size_t filter_count, struct buffer *buffer);
 /* PUBACK, PUBREC, PUBCOMP. 3.1.1 has no reason codes: they are left out. */
 void mqtt_ack_encode(enum mqtt_version version, enum mqtt_type type, uint16_t packet_id,
 	uint8_t reason, struct buffer *buffer);

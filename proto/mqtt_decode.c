@@ -210,39 +210,72 @@ bool mqtt_publish_salvage(const struct mqtt_packet *packet, enum mqtt_version ve
 
 /* ---- SUBACK, the four acknowledgements, DISCONNECT, PINGRESP */
 
-static bool is_suback_reason(enum mqtt_version version, uint8_t reason)
+static bool is_subscription_reason(enum mqtt_type type, enum mqtt_version version, uint8_t reason)
 {
+	if (type == MQTT_UNSUBACK) {
+		return ONE_OF(reason, 0x00, 0x11, 0x80, 0x83, 0x87, 0x8f, 0x91);
+	}
 	if (version == MQTT_VERSION_3_1_1) {
 		return ONE_OF(reason, 0, 1, 2, 0x80);
 	}
 	return ONE_OF(reason, 0, 1, 2, 0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2);
 }
 
-int mqtt_suback_decode(
+static int decode_reasons(
 	const struct mqtt_packet *packet, enum mqtt_version version, struct mqtt_suback *ret_suback)
 {
 	struct mqtt_cursor cursor = mqtt_cursor_on(packet->body);
 	struct mqtt_properties properties = {.present = 0};
 	uint16_t packet_id = mqtt_take_packet_id(&cursor);
 
-	assert(packet->type == MQTT_SUBACK);
 	if (version == MQTT_VERSION_5) {
-		mqtt_take_properties(&cursor, MQTT_SUBACK, &properties);
-	}
-	if (cursor.error == 0 && cursor.rest.size == 0) {
-		return MQTT_E_SHORT;
+		mqtt_take_properties(&cursor, packet->type, &properties);
 	}
 	for (size_t i = 0; i < cursor.rest.size && cursor.error == 0; i++) {
-		if (!is_suback_reason(version, cursor.rest.bytes[i])) {
+		if (!is_subscription_reason(packet->type, version, cursor.rest.bytes[i])) {
 			mqtt_cursor_fail(&cursor, MQTT_E_REASON);
 		}
 	}
-	if (cursor.error != 0) {
-		return cursor.error;
+	if (cursor.error == 0) {
+		*ret_suback = (struct mqtt_suback){packet_id, cursor.rest,
+			mqtt_property_text(&properties, MQTT_REASON_STRING)};
 	}
-	*ret_suback = (struct mqtt_suback){
-		packet_id, cursor.rest, mqtt_property_text(&properties, MQTT_REASON_STRING)};
-	return 0;
+	return cursor.error;
+}
+
+int mqtt_suback_decode(
+	const struct mqtt_packet *packet, enum mqtt_version version, struct mqtt_suback *ret_suback)
+{
+	struct mqtt_suback suback;
+	int r = decode_reasons(packet, version, &suback);
+
+	assert(packet->type == MQTT_SUBACK);
+	if (r == 0 && suback.reasons.size == 0) {
+		r = MQTT_E_SHORT;
+	}
+	if (r == 0) {
+		*ret_suback = suback;
+	}
+	return r;
+}
+
+int mqtt_unsuback_decode(const struct mqtt_packet *packet, enum mqtt_version version,
+	struct mqtt_suback *ret_unsuback)
+{
+	struct mqtt_suback unsuback;
+	int r = decode_reasons(packet, version, &unsuback);
+
+	assert(packet->type == MQTT_UNSUBACK);
+	if (r == 0 && version == MQTT_VERSION_5 && unsuback.reasons.size == 0) {
+		r = MQTT_E_SHORT;
+	}
+	if (r == 0 && version == MQTT_VERSION_3_1_1 && unsuback.reasons.size > 0) {
+		r = MQTT_E_LONG;
+	}
+	if (r == 0) {
+		*ret_unsuback = unsuback;
+	}
+	return r;
 }
 
 static bool is_ack_reason(enum mqtt_type type, uint8_t reason)

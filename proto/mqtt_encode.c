@@ -3,7 +3,7 @@
 #include "proto/mqtt_property.h"
 
 enum {
-	FLAGS_SUBSCRIBE = 2,
+	FLAGS_SUBSCRIBE = 2, /* and UNSUBSCRIBE */
 	CONNECT_CLEAN = 0x02,
 	CONNECT_PASSWORD = 0x40,
 	CONNECT_USER = 0x80,
@@ -126,6 +126,26 @@ void mqtt_subscribe_encode(enum mqtt_version version, uint16_t packet_id,
 		unsigned handling = is_5 ? (unsigned)filters[i].retain_handling << 4 : 0;
 		put_binary(buffer, filters[i].text);
 		buffer_append_byte(buffer, (uint8_t)(filters[i].qos | handling));
+	}
+}
+
+void mqtt_unsubscribe_encode(enum mqtt_version version, uint16_t packet_id,
+	const struct slice *filters, size_t filter_count, struct buffer *buffer)
+{
+	bool is_5 = version == MQTT_VERSION_5;
+	size_t size = 2 + (is_5 ? 1u : 0u);
+
+	assert(packet_id != 0 && filter_count > 0);
+	for (size_t i = 0; i < filter_count; i++) {
+		size += binary_size(filters[i]);
+	}
+	put_header(buffer, MQTT_UNSUBSCRIBE, FLAGS_SUBSCRIBE, size);
+	put_integer(buffer, packet_id, 2);
+	if (is_5) {
+		put_varint(buffer, 0);
+	}
+	for (size_t i = 0; i < filter_count; i++) {
+		put_binary(buffer, filters[i]);
 	}
 }
 

@@ -164,6 +164,7 @@ static void carry_out(const struct mqtt_order *order)
 	case MQTT_ORDER_DELIVER:
 	case MQTT_ORDER_RELEASE:
 	case MQTT_ORDER_FORGET:
+	case MQTT_ORDER_NOTE:
 		take(order);
 		break;
 	case MQTT_ORDER_TELL:

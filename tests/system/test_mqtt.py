@@ -161,6 +161,21 @@ def test_restarts_of_edge_and_broker_lose_and_double_nothing(mosquitto, listener
         assert not verdict.lost and not verdict.foreign and verdict.surplus == 0, verdict
 
 
+def test_a_topic_that_is_configured_no_more_is_unsubscribed(mosquitto, listener):
+    broker = mosquitto()
+    edge = listener([tcp(broker)])
+    assert edge.edge.stop() == 0
+    edge.edge.args = [arg.replace("stores/{store}", "shops/{store}") for arg in edge.edge.args]
+    edge.edge.start()
+    wait_until(lambda: broker.count("Received UNSUBSCRIBE from till-store-1-shop"), "UNSUBSCRIBE", every=0.05)
+    edge.wait_connected()
+    broker.publish("stores/berlin/orders", json.dumps(ORDER).encode())
+    broker.publish("shops/berlin/orders", json.dumps(ORDER).encode())
+    edge.wait_orders(1)
+    assert [event["store"] for event in edge.events()] == ["berlin"]
+    assert edge.metric("source_received_total") == 1
+
+
 def test_the_other_broker_takes_over(mosquitto, listener):
     first, second = mosquitto(), mosquitto()
     edge = listener([tcp(first), tcp(second)])

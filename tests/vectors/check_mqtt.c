@@ -65,6 +65,8 @@ static int decode(
 		return mqtt_publish_decode(packet, version, &meaning->publish);
 	case MQTT_SUBACK:
 		return mqtt_suback_decode(packet, version, &meaning->suback);
+	case MQTT_UNSUBACK:
+		return mqtt_unsuback_decode(packet, version, &meaning->suback);
 	case MQTT_PUBACK:
 	case MQTT_PUBREC:
 	case MQTT_PUBREL:
@@ -189,12 +191,13 @@ static void check_suback(
 	struct check *check, const struct node *wanted, const struct mqtt_suback *suback)
 {
 	const struct node *list = node_find(wanted, "reasons");
-	const struct node *reason = node_first(list);
+	const struct node *reason = list == NULL ? NULL : node_first(list);
+	uint32_t count = list == NULL ? 0 : list->count;
 
 	check_number(check, wanted, "packet_id", suback->packet_id, 0);
 	check_text(check, wanted, "reason_text", suback->reason_text);
-	check_equal_number(check, "reasons", list->count, (int64_t)suback->reasons.size);
-	for (size_t i = 0; i < suback->reasons.size && i < list->count; i++) {
+	check_equal_number(check, "reasons", count, (int64_t)suback->reasons.size);
+	for (size_t i = 0; i < suback->reasons.size && i < count; i++) {
 		int64_t code = -1;
 		node_integer(reason, &code);
 		check_equal_number(check, "reason", code, suback->reasons.bytes[i]);
@@ -214,6 +217,7 @@ static void check_meaning(struct check *check, const struct node *wanted,
 		check_publish(check, wanted, &meaning->publish);
 		break;
 	case MQTT_SUBACK:
+	case MQTT_UNSUBACK:
 		check_suback(check, wanted, &meaning->suback);
 		break;
 	case MQTT_DISCONNECT:
@@ -333,6 +337,20 @@ static void say_subscribe(struct buffer *to, const struct node *said, enum mqtt_
 		version, (uint16_t)wanted_number(said, "packet_id", 0), filters, list->count, to);
 }
 
+static void say_unsubscribe(struct buffer *to, const struct node *said, enum mqtt_version version)
+{
+	struct slice filters[MQTT_FILTERS_MAX];
+	const struct node *list = node_find(said, "filters");
+	const struct node *node = node_first(list);
+
+	for (uint32_t i = 0; i < list->count; i++) {
+		filters[i] = node->text;
+		node = node_next(node);
+	}
+	mqtt_unsubscribe_encode(
+		version, (uint16_t)wanted_number(said, "packet_id", 0), filters, list->count, to);
+}
+
 static void say(struct buffer *to, const struct node *said, enum mqtt_version version)
 {
 	struct slice type = vector_text(said, "type");
@@ -342,6 +360,8 @@ static void say(struct buffer *to, const struct node *said, enum mqtt_version ve
 		say_connect(to, said, version);
 	} else if (slice_equals_text(type, "subscribe")) {
 		say_subscribe(to, said, version);
+	} else if (slice_equals_text(type, "unsubscribe")) {
+		say_unsubscribe(to, said, version);
 	} else if (slice_equals_text(type, "pingreq")) {
 		mqtt_pingreq_encode(to);
 	} else if (slice_equals_text(type, "disconnect")) {

@@ -29,7 +29,7 @@ LINES = []
 # --- the encoder --------------------------------------------------------------------------------------------------
 
 TYPES = {"connect": 1, "connack": 2, "publish": 3, "puback": 4, "pubrec": 5, "pubrel": 6, "pubcomp": 7, "subscribe": 8,
-         "suback": 9, "unsuback": 11, "pingreq": 12, "pingresp": 13, "disconnect": 14, "auth": 15}
+         "suback": 9, "unsubscribe": 10, "unsuback": 11, "pingreq": 12, "pingresp": 13, "disconnect": 14, "auth": 15}
 
 # MQTT 5, table 2-4: identifier, kind, packets that a broker sends with it.
 EVERY = ("connack", "publish", "puback", "pubrec", "pubrel", "pubcomp", "suback", "disconnect")
@@ -387,6 +387,23 @@ def subacks():
     bad("broker_data", "short 2", NEW, frame("suback", b"\0\1"), "short")
 
 
+def unsubacks():
+    good("broker_data", "UNSUBACK", OLD, "unsuback", {"packet_id": 1}, frame("unsuback", b"\0\1"))
+    bad("broker_data", "UNSUBACK long", OLD, frame("unsuback", b"\0\1\0"), "long")
+    for code in CODES:
+        data = frame("unsuback", b"\0\1\0" + bytes([code]))
+        if code in (0, 0x11, 0x80, 0x83, 0x87, 0x8f, 0x91):
+            good("broker_data", f"UNSUBACK reason {code:#x}", NEW, "unsuback", {"packet_id": 1, "reasons": [code]}, data)
+        else:
+            bad("broker_data", f"UNSUBACK reason {code:#x}", NEW, data, "reason")
+    good("broker_data", "UNSUBACK with a property", NEW, "unsuback", {"packet_id": 1, "reasons": [0], "reason_text": "p"},
+         frame("unsuback", b"\0\1\4\x1f\0\1p\0"))
+    for version in (OLD, NEW):
+        bad("broker_data", "UNSUBACK id 0", version, frame("unsuback", b"\0\0\0\0"), "packet_id")
+        bad("broker_data", "UNSUBACK short 1", version, frame("unsuback", b"\1"), "short")
+    bad("broker_data", "UNSUBACK without reasons", NEW, frame("unsuback", b"\0\1\0"), "short")
+
+
 def acknowledgements():
     for kind in ("puback", "pubrec", "pubrel", "pubcomp"):
         flags = 2 if kind == "pubrel" else 0
@@ -473,6 +490,10 @@ def client():
             for topic, qos, handling in filters:
                 body += text(topic) + bytes([qos | (handling << 4 if version == NEW else 0)])
             says("lib", "SUBSCRIBE", version, "subscribe", {"packet_id": 1, "filters": filters}, frame("subscribe", body, 2))
+    for filters in (["unsubscribe/test"], ["unsubscribe/test", "no-sub/+"]):
+        for version in (OLD, NEW):
+            body = b"\0\1" + (b"\0" if version == NEW else b"") + b"".join(map(text, filters))
+            says("lib", "UNSUBSCRIBE", version, "unsubscribe", {"packet_id": 1, "filters": filters}, frame("unsubscribe", body, 2))
     for kind in ("puback", "pubrec", "pubcomp"):
         for packet_id in (1, 0x1234, 65535):
             for version in (OLD, NEW):
@@ -539,6 +560,7 @@ def main():
     fixed_headers()
     publishes()
     subacks()
+    unsubacks()
     acknowledgements()
     disconnects()
     streams()

@@ -159,6 +159,21 @@ static bool is_5(const struct world *world)
 	return world_look(world).version == MQTT_VERSION_5;
 }
 
+void world_know_session(struct world *world)
+{
+	uint8_t list[256];
+	size_t size = 0;
+
+	for (uint32_t i = 0; i < world->options.filter_count; i++) {
+		struct slice text = world->options.filters[i];
+		memcpy(list + size, text.bytes, text.size);
+		size += text.size;
+		list[size++] = '\0';
+	}
+	mqtt_session_remember(world->session, 0, 0, 0);
+	assert_int_equal(mqtt_session_remember_filters(world->session, 0, slice_of(list, size)), 0);
+}
+
 void world_forget(struct world *world)
 {
 	world_expect(world, MQTT_ORDER_FORGET);

@@ -39,5 +39,7 @@ void world_connect(struct world *world, bool session_present);
 void world_come_up(struct world *world, bool session_present);
 /* DELIVER is ordered and taken: its number. */
 uint64_t world_take(struct world *world);
+/* The spool has mark 0 of broker 0: a session with the filters of `options`. */
+void world_know_session(struct world *world);
 /* FORGET is ordered, taken and durable. */
 void world_forget(struct world *world);

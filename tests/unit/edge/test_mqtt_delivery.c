@@ -166,7 +166,7 @@ static void test_messages_may_come_before_suback(void **state)
 {
 	(void)state;
 	world_begin(&world);
-	mqtt_session_remember(world.session, 0, 0, 0);
+	world_know_session(&world);
 	world_connect(&world, true);
 	world_expect(&world, MQTT_ORDER_WAIT);
 	buffer_clear(&world.sent);
@@ -353,7 +353,7 @@ static void test_a_repeat_is_known_after_a_restart(void **state)
 	world_deinit(&world);
 	world_init(&world);
 	world_begin(&world);
-	mqtt_session_remember(world.session, 0, 0, 0);
+	world_know_session(&world);
 	mqtt_session_remember(world.session, 0, 5, fingerprint);
 	world_come_up(&world, true);
 	world_hear(&world, PUBLISH_5_DUP);

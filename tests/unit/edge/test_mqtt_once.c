@@ -45,6 +45,7 @@ struct pending {
 	uint64_t number;
 	struct mqtt_order order;
 	uint32_t message;
+	uint8_t list[64];
 };
 
 struct world {
@@ -64,6 +65,8 @@ struct world {
 	bool has_mark[WINDOW + 1];
 	uint64_t mark[WINDOW + 1];
 	bool knows_broker;
+	uint8_t list[64]; /* mark 0 */
+	size_t list_size;
 };
 
 static struct world world;
@@ -248,6 +251,8 @@ static void begin_session(void)
 	world.pending_count = 0;
 	if (world.knows_broker) {
 		mqtt_session_remember(world.session, 0, 0, 0);
+		mqtt_session_remember_filters(
+			world.session, 0, slice_of(world.list, world.list_size));
 	}
 	for (uint16_t id = 1; id <= WINDOW; id++) {
 		if (world.has_mark[id]) {
@@ -277,6 +282,10 @@ static void take(const struct mqtt_order *order)
 		const uint8_t *payload = order->publish.payload.bytes;
 		pending->message = (uint32_t)(payload[0] << 8 | payload[1]);
 	}
+	if (order->act == MQTT_ORDER_FORGET || order->act == MQTT_ORDER_NOTE) {
+		assert_true(order->bytes.size < sizeof pending->list);
+		memcpy(pending->list, order->bytes.bytes, order->bytes.size);
+	}
 	assert_int_equal(mqtt_session_taken(world.session), 0);
 }
 
@@ -285,12 +294,16 @@ static void commit(const struct pending *pending)
 {
 	const struct mqtt_order *order = &pending->order;
 
+	if (order->act == MQTT_ORDER_FORGET || order->act == MQTT_ORDER_NOTE) {
+		world.knows_broker = true;
+		world.list_size = order->bytes.size;
+		memcpy(world.list, pending->list, world.list_size);
+	}
 	if (order->act == MQTT_ORDER_FORGET) {
 		memset(world.has_mark, 0, sizeof world.has_mark);
-		world.knows_broker = true;
 	} else if (order->act == MQTT_ORDER_RELEASE) {
 		world.has_mark[order->packet_id] = false;
-	} else {
+	} else if (order->act == MQTT_ORDER_DELIVER) {
 		world.delivered[pending->message]++;
 		if (order->publish.qos == 2) {
 			world.has_mark[order->packet_id] = true;
@@ -339,6 +352,7 @@ static void carry_out(const struct mqtt_order *order)
 	case MQTT_ORDER_DELIVER:
 	case MQTT_ORDER_RELEASE:
 	case MQTT_ORDER_FORGET:
+	case MQTT_ORDER_NOTE:
 		take(order);
 		break;
 	default:

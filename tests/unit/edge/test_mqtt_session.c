@@ -91,7 +91,7 @@ static void test_a_kept_session_keeps_its_ids_and_is_subscribed_again(void **sta
 {
 	(void)state;
 	world_begin(&world);
-	mqtt_session_remember(world.session, 0, 0, 0);
+	world_know_session(&world);
 	mqtt_session_remember(world.session, 0, 7, 1);
 	world_connect(&world, true);
 	world_expect(&world, MQTT_ORDER_WAIT);
@@ -104,7 +104,7 @@ static void test_a_session_that_the_broker_has_lost_is_said(void **state)
 {
 	(void)state;
 	world_begin(&world);
-	mqtt_session_remember(world.session, 0, 0, 0);
+	world_know_session(&world);
 	world_connect(&world, false);
 	world_forget(&world);
 	assert_true(world_told(&world, "has lost our session"));
@@ -119,6 +119,31 @@ static void test_the_first_session_with_a_broker_is_no_loss(void **state)
 	world_forget(&world);
 	assert_false(world_told(&world, "has lost our session"));
 	assert_int_equal(world_look(&world).counts->sessions_lost, 0);
+}
+
+/* Two forgettings are on their way to the disk, of two connections; the second says nothing about what came between. */
+static void test_a_forgetting_that_comes_late_forgets_nothing_new(void **state)
+{
+	(void)state;
+	world_begin(&world);
+	world_connect(&world, false);
+	world_expect(&world, MQTT_ORDER_FORGET);
+	uint64_t first = world.order.number;
+	assert_int_equal(mqtt_session_taken(world.session), 0);
+	mqtt_session_lost(world.session, NULL, world.now_ms);
+	world_expect(&world, MQTT_ORDER_CLOSE);
+	world_pass(&world, MQTT_RETRY_MS_MAX);
+	world_connect(&world, true);
+	world_expect(&world, MQTT_ORDER_FORGET);
+	uint64_t second = world.order.number;
+	assert_int_equal(mqtt_session_taken(world.session), 0);
+	mqtt_session_durable(world.session, first);
+	world_expect(&world, MQTT_ORDER_WAIT);
+	world_hear(&world, "34 07 00 01 61 00 05 00 78");
+	world_take(&world);
+	mqtt_session_durable(world.session, second);
+	world_expect(&world, MQTT_ORDER_WAIT);
+	assert_int_equal(world_look(&world).ids, 1);
 }
 
 /* The link breaks before the forgetting is durable; the broker has by then a session of ours, the new one. */
@@ -141,7 +166,7 @@ static void test_a_session_shorter_than_asked_for_is_said(void **state)
 {
 	(void)state;
 	world_begin(&world);
-	mqtt_session_remember(world.session, 0, 0, 0);
+	world_know_session(&world);
 	greet();
 	world_hear(&world, "20 08 01 00 05 11 00 00 0e 10");
 	world_expect(&world, MQTT_ORDER_WAIT);
@@ -356,7 +381,7 @@ static void test_a_broker_that_can_not_take_our_subscribe_is_left(void **state)
 {
 	(void)state;
 	world_begin(&world);
-	mqtt_session_remember(world.session, 0, 0, 0);
+	world_know_session(&world);
 	greet();
 	buffer_clear(&world.sent);
 	world_hear(&world, "20 08 01 00 05 27 00 00 00 0a");
@@ -423,7 +448,7 @@ static void test_the_brokers_keep_alive_wins(void **state)
 {
 	(void)state;
 	world_begin(&world);
-	mqtt_session_remember(world.session, 0, 0, 0);
+	world_know_session(&world);
 	greet();
 	world_hear(&world, "20 06 01 00 03 13 00 04");
 	world_expect(&world, MQTT_ORDER_WAIT);
@@ -670,6 +695,7 @@ int main(void)
 		UNIT(test_a_session_that_the_broker_has_lost_is_said),
 		UNIT(test_the_first_session_with_a_broker_is_no_loss),
 		UNIT(test_ids_are_forgotten_even_if_the_link_breaks_meanwhile),
+		UNIT(test_a_forgetting_that_comes_late_forgets_nothing_new),
 		UNIT(test_a_session_shorter_than_asked_for_is_said),
 		UNIT(test_wrong_credentials_say_what_to_check),
 		UNIT(test_old_return_codes_mean_the_same),
