@@ -252,8 +252,8 @@ def fuzz_long():
 
 
 # A planted bug -> within how many seeds the simulator must find it: some ten times what it needs.
-PLANTED = {"early-ack": 10, "no-numbers": 10, "offset-first": 60, "stored-run": 60, "late-ack": 60, "restamped": 60,
-           "window": 60, "merge": 60, "no-sync": 60}
+PLANTED = {"early-ack": 10, "no-numbers": 10, "offset-first": 60, "stored-run": 150, "late-ack": 60, "restamped": 60,
+           "mark-first": 150, "window": 60, "merge": 60, "no-sync": 60}
 SIM_FRESH_FROM = 10**6  # the fixed set lies below
 
 

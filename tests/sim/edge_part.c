@@ -11,7 +11,8 @@ struct edge_part {
 	struct edge_part_options options;
 	struct spool *spool;
 	struct desk *desk;
-	struct port *port;
+	struct port *port; /* of tills */
+	struct port *file_port;
 	struct courier *courier;
 	uint64_t conflicts;
 };
@@ -79,10 +80,15 @@ static int make_desk(struct edge_part *part)
 	};
 	const struct port_options port = {
 		.label = "zmq", .owner = part, .acknowledge = acknowledge};
+	const struct port_options file_port = {
+		.label = "tail:file", .owner = part, .acknowledge = acknowledge};
 
 	random_bytes(options.seed, sizeof options.seed);
 	int r = desk_new(&options, &part->desk);
-	return r == 0 ? desk_open_port(part->desk, &port, &part->port) : r;
+	if (r == 0) {
+		r = desk_open_port(part->desk, &port, &part->port);
+	}
+	return r == 0 ? desk_open_port(part->desk, &file_port, &part->file_port) : r;
 }
 
 static int make_courier(struct edge_part *part)
@@ -150,6 +156,51 @@ bool edge_part_submit(struct edge_part *part, const char *header, const char *ev
 	}
 	*ret_result = port_submit(part->port, &submission, clock_wall_ms());
 	return *ret_result == 0;
+}
+
+bool edge_part_submit_read(struct edge_part *part, const char *events, uint64_t position,
+	uint64_t ticket, int *ret_result)
+{
+	char text[24];
+	struct source_mark mark = {.key = slice_of_text("position")};
+	const struct submission submission = {
+		.events = slice_of_text(events),
+		.marks = &mark,
+		.mark_count = 1,
+		.unattended = true,
+		.ticket = ticket,
+	};
+
+	edge_part_select(part);
+	snprintf(text, sizeof text, "%llu", (unsigned long long)position);
+	mark.value = slice_of_text(text);
+	*ret_result = 0;
+	if (!port_takes_more(part->file_port)) {
+		return false;
+	}
+	int r = port_submit(part->file_port, &submission, clock_wall_ms());
+	*ret_result = r < 0 ? r : 0;
+	return r == 0;
+}
+
+static int take_position(void *owner, struct slice key, struct slice value)
+{
+	char text[24];
+
+	(void)key;
+	snprintf(text, sizeof text, "%.*s", (int)value.size, (const char *)value.bytes);
+	*(uint64_t *)owner = strtoull(text, NULL, 10);
+	return 0;
+}
+
+uint64_t edge_part_position(struct edge_part *part)
+{
+	uint64_t position = 0;
+
+	if (port_each_mark(part->file_port, &position, take_position) != 0) {
+		abort();
+	}
+	return position;
 }
 
 /* Another process said HELLO with our run. */

@@ -5,7 +5,9 @@
 
 struct edge_part;
 
-/* What a producer hears of a frame. */
+#define FILE_TICKET (UINT64_C(1) << 63) /* in tickets of what is read from a file */
+
+/* What a producer, or a reader, hears of a frame. */
 struct edge_answer {
 	uint64_t ticket;
 	bool is_taken; /* else refused: nothing of it was kept by this submission */
@@ -29,6 +31,11 @@ struct edge_part *edge_part_free(struct edge_part *part);
 /* false: it takes nothing more in this round. *ret_result is 0 or a negative errno that ends it. */
 bool edge_part_submit(struct edge_part *part, const char *header, const char *events,
 	uint64_t ticket, int *ret_result);
+/* What a file holds: kept with the position behind it, or held by whoever reads. */
+bool edge_part_submit_read(struct edge_part *part, const char *events, uint64_t position,
+	uint64_t ticket, int *ret_result);
+/* The position that the spool remembers; 0: none. */
+uint64_t edge_part_position(struct edge_part *part);
 /* These, too: 0 or a negative errno that ends it. */
 int edge_part_round(struct edge_part *part);
 int edge_part_hear(struct edge_part *part, const struct net_event *event);

@@ -7,6 +7,8 @@
 
 enum { BLOCKS_MAX = 4096, ROWS_MAX = 64, ROW_SIZE_MAX = 4096 };
 
+#define MARK_PREFIX "\1" /* no producer's name begins so */
+
 struct stored_block {
 	enum kind lane;
 	uint64_t index;
@@ -25,7 +27,7 @@ struct disk {
 	struct spool_identity identity;
 	struct stored_block *blocks; /* owned; in order of coming */
 	size_t block_count;
-	struct stored_row *rows; /* owned */
+	struct stored_row *rows; /* owned; of producers, and marks behind MARK_PREFIX */
 	size_t row_count;
 	uint64_t last_run;
 	struct disk *before; /* the last commit; only with the planted bug */
@@ -287,8 +289,18 @@ struct intake_memory spool_memory(struct spool *spool)
 
 int spool_each_mark(struct spool *spool, const struct spool_mark_walk *walk)
 {
-	(void)spool, (void)walk;
-	return 0;
+	char prefix[1 + SOURCE_LABEL_SIZE];
+	size_t size = (size_t)snprintf(prefix, sizeof prefix, MARK_PREFIX "%s", walk->label) + 1;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < spool->disk->row_count; i++) {
+		const struct stored_row *row = &spool->disk->rows[i];
+		if (row->id_size > size && memcmp(row->id, prefix, size) == 0) {
+			r = walk->take(walk->owner, slice_of(row->id + size, row->id_size - size),
+				slice_of(row->bytes, row->size));
+		}
+	}
+	return r;
 }
 
 /* ---- committing */
@@ -355,6 +367,24 @@ static void write_block(struct spool *spool, const struct draft *draft, enum kin
 	spool_index_add(&spool->index, lane, block->index, from->count, from->size);
 }
 
+/* A run puts marks, and deletes none. */
+static void write_marks(struct disk *disk, const struct idmap *marks)
+{
+	char id[PRODUCER_ID_SIZE_MAX];
+
+	for (uint32_t i = 0; i < marks->count; i++) {
+		struct slice key = idmap_id(marks, &marks->entries[i]);
+		struct slice value = idmap_value(marks, &marks->entries[i]);
+		if (value.bytes[0] != DRAFT_MARK_PUT || key.size >= sizeof id) {
+			abort();
+		}
+		id[0] = MARK_PREFIX[0];
+		memcpy(id + 1, key.bytes, key.size);
+		put_row(disk, slice_of(id, 1 + key.size),
+			slice_of(value.bytes + 1, value.size - 1));
+	}
+}
+
 static void write_draft(struct spool *spool, const struct draft *draft)
 {
 	for (int lane = 0; lane < KIND_COUNT; lane++) {
@@ -367,12 +397,16 @@ static void write_draft(struct spool *spool, const struct draft *draft)
 		put_row(spool->disk, idmap_id(&draft->producers, entry),
 			idmap_value(&draft->producers, entry));
 	}
+	write_marks(spool->disk, &draft->marks);
 }
 
 int spool_commit(struct spool *spool, const struct draft *draft, const struct removals *removals,
 	int64_t wall_ms)
 {
 	(void)wall_ms;
+	if (world.bug == BUG_MARK_FIRST && draft != NULL) {
+		write_marks(spool->disk, &draft->marks);
+	}
 	if (world_fails(FAULT_DISK_FULL, 8000)) {
 		return SPOOL_E_FULL;
 	}

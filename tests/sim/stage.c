@@ -1,4 +1,5 @@
 #include "tests/sim/stage.h"
+#include "tests/sim/file_reader.h"
 #include "tests/sim/kafka.h"
 #include "tests/sim/tills.h"
 #include <stdio.h>
@@ -37,6 +38,15 @@ static uint64_t quota_bytes;
 
 /* ---- life */
 
+static void take_answer(const struct edge_answer *answer)
+{
+	if ((answer->ticket & FILE_TICKET) != 0) {
+		file_reader_answered(answer);
+	} else {
+		tills_answered(answer);
+	}
+}
+
 static void start_edge(int number)
 {
 	struct edge_place *place = &edges[number];
@@ -47,10 +57,13 @@ static void start_edge(int number)
 		.quota_bytes = quota_bytes,
 		.live_first = live_first,
 		.compression_level = compression_level,
-		.answered = tills_answered,
+		.answered = take_answer,
 	};
 
 	place->part = edge_part_new(&options);
+	if (number == file_reader_edge()) {
+		file_reader_resume(place->part);
+	}
 }
 
 static void open_edge(int number, const char *id, struct disk *disk)
@@ -94,6 +107,7 @@ void stage_begin(void)
 	live_first = world_draw(2) == 0;
 	compression_level = world_draw(4) == 0 ? 1 : 0;
 	quota_bytes = quotas[world_draw(3)];
+	file_reader_begin(world_draw(2) == 0 ? 1 : -1);
 	open_edge(0, "berlin", disk_new());
 	open_edge(1, "oslo", disk_new());
 	bridge_part_begin();
@@ -169,7 +183,8 @@ static void plan_restore(int number)
 {
 	struct edge_place *place = &edges[number];
 
-	if (place->backup != NULL && place->restore_until_ms == 0) {
+	/* A file would be read again from where the backup stood. */
+	if (place->backup != NULL && place->restore_until_ms == 0 && number != file_reader_edge()) {
 		place->restore_until_ms = world.now_ms + RESTORE_PATIENCE_MS;
 		tills_hold(number, true);
 	}
@@ -295,6 +310,9 @@ static void turn_edge(int number)
 
 	if (place->part != NULL && world_draw(4) != 0) {
 		int r = tills_send(number, place->part);
+		if (r == 0 && number == file_reader_edge()) {
+			r = file_reader_read(place->part);
+		}
 		if (r == 0) {
 			r = edge_part_round(place->part);
 		}
@@ -370,7 +388,8 @@ bool stage_is_drained(void)
 			return false;
 		}
 	}
-	return aggregator != NULL && kafka_is_quiet() && aggregator_part_is_settled(aggregator);
+	return aggregator != NULL && file_reader_is_done() && kafka_is_quiet() &&
+	       aggregator_part_is_settled(aggregator);
 }
 
 struct aggregator_part *stage_aggregator(void)

@@ -7,9 +7,9 @@ enum {
 	TILLS_AN_EDGE = 3,
 	TILLS_MAX = EDGES_MAX * TILLS_AN_EDGE,
 	FRAMES_MAX = 8192,
+	FILE_FRAMES_MAX = 1024, /* kept free for a file */
 	SALES_A_FRAME = 4,
 	SALES_MAX = FRAMES_MAX * SALES_A_FRAME,
-	EVENTS_TEXT_SIZE = 12 * 1024,
 	NOTE_SIZE_MAX = 2000,
 	PATIENCE_MS = 2000,
 	PRODUCTS = 7,
@@ -74,12 +74,11 @@ static void draw_sale(struct frame *frame)
 	frame->invalid_count += sale->is_invalid;
 }
 
-static struct frame *new_frame(struct till *till)
+static struct frame *new_frame(uint64_t n)
 {
 	struct frame *frame = &frames[frame_count++];
 
-	*frame = (struct frame){
-		.n = ++till->n, .first_sale = sale_count, .text_seed = world_random()};
+	*frame = (struct frame){.n = n, .first_sale = sale_count, .text_seed = world_random()};
 	for (uint64_t i = 1 + world_draw(SALES_A_FRAME); i > 0; i--) {
 		draw_sale(frame);
 	}
@@ -107,18 +106,33 @@ static size_t write_sale(const struct frame *frame, size_t i, char *text, size_t
 		sale->is_poison ? "poison" : "", (int)note + 1, 0);
 }
 
-static void write_frame(const struct frame *frame, char text[EVENTS_TEXT_SIZE])
+static void write_frame(const struct frame *frame, char text[TILLS_TEXT_SIZE])
 {
-	size_t size = (size_t)snprintf(text, EVENTS_TEXT_SIZE, "[");
+	size_t size = (size_t)snprintf(text, TILLS_TEXT_SIZE, "[");
 
 	for (uint32_t i = 0; i < frame->sale_count; i++) {
 		if (i > 0) {
 			text[size++] = ',';
 		}
 		size += write_sale(
-			frame, frame->first_sale + i, text + size, EVENTS_TEXT_SIZE - size);
+			frame, frame->first_sale + i, text + size, TILLS_TEXT_SIZE - size);
 	}
-	snprintf(text + size, EVENTS_TEXT_SIZE - size, "]");
+	snprintf(text + size, TILLS_TEXT_SIZE - size, "]");
+}
+
+size_t tills_write_frame(void)
+{
+	struct frame *frame = new_frame(0);
+
+	for (uint32_t i = 0; i < frame->sale_count; i++) {
+		sales[frame->first_sale + i].outcome = OUTCOME_OK;
+	}
+	return (size_t)(frame - frames);
+}
+
+void tills_frame_text(size_t frame, char text[TILLS_TEXT_SIZE])
+{
+	write_frame(&frames[frame], text);
 }
 
 /* ---- sending */
@@ -147,16 +161,16 @@ static bool is_due(struct till *till)
 		}
 		return true;
 	}
-	if (!world.has_faults || held[till->edge] || frame_count == FRAMES_MAX) {
+	if (!world.has_faults || held[till->edge] || frame_count >= FRAMES_MAX - FILE_FRAMES_MAX) {
 		return false;
 	}
-	till->frame = new_frame(till);
+	till->frame = new_frame(++till->n);
 	return true;
 }
 
 static int send(struct till *till, struct edge_part *part)
 {
-	char events[EVENTS_TEXT_SIZE];
+	char events[TILLS_TEXT_SIZE];
 	char header[64];
 	int result = 0;
 
@@ -254,4 +268,9 @@ const struct sale *tills_sale(size_t i)
 const char *tills_complaint(void)
 {
 	return complaint;
+}
+
+void tills_complain(const char *words)
+{
+	snprintf(complaint, sizeof complaint, "%s", words);
 }

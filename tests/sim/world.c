@@ -13,8 +13,8 @@ static size_t state_count;
 const char *bug_name(enum bug bug)
 {
 	static const char *const names[BUG_COUNT] = {"none", "early-ack", "no-numbers",
-		"offset-first", "stored-run", "late-ack", "restamped", "window", "merge",
-		"no-sync"};
+		"offset-first", "stored-run", "late-ack", "restamped", "mark-first", "window",
+		"merge", "no-sync"};
 	return names[bug];
 }
 

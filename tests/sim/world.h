@@ -16,6 +16,7 @@ enum bug {
 	BUG_STORED_RUN, /* a run is the next of a stored counter instead of random */
 	BUG_LATE_ACK, /* an ACK of an ended session counts in the next session of its edge */
 	BUG_RESTAMPED, /* what a restored spool holds is stamped anew */
+	BUG_MARK_FIRST, /* what a source marks is on disk before its events are */
 	BUG_WINDOW, /* the counted set forgets what is long ago */
 	BUG_MERGE, /* the counted set merges intervals with a gap of one between them */
 	BUG_NO_SYNC, /* the edge's disk may lose its last commit at a crash */
