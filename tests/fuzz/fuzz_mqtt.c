@@ -80,6 +80,9 @@ static int read_other(
 	if (packet->type == MQTT_SUBACK) {
 		r = mqtt_suback_decode(packet, version, &suback);
 		fuzz_require(r != 0 || (suback.packet_id > 0 && suback.reasons.size > 0));
+	} else if (packet->type == MQTT_UNSUBACK) {
+		r = mqtt_unsuback_decode(packet, version, &suback);
+		fuzz_require(r != 0 || suback.packet_id > 0);
 	} else if (packet->type >= MQTT_PUBACK && packet->type <= MQTT_PUBCOMP) {
 		r = mqtt_ack_decode(packet, version, &ack);
 		fuzz_require(r != 0 || ack.packet_id > 0);

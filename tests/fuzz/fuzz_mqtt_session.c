@@ -20,6 +20,7 @@ enum operation {
 	HOLD, /* or no longer */
 	STUFF_LINK, /* or no longer */
 	STOP,
+	HEAR_UNSUBACK,
 	OPERATION_COUNT,
 };
 
@@ -246,6 +247,13 @@ static void hear_suback(void)
 	hear(speaks_5() ? slice_of(new, sizeof new) : slice_of(old, sizeof old));
 }
 
+static void hear_unsuback(void)
+{
+	static const uint8_t new[] = {0xb0, 4, 0xff, 0xff, 0, 0}, old[] = {0xb0, 2, 0xff, 0xff};
+
+	hear(speaks_5() ? slice_of(new, sizeof new) : slice_of(old, sizeof old));
+}
+
 static void hear_connack(uint8_t present)
 {
 	const uint8_t bytes[] = {0x20, speaks_5() ? 3 : 2, present & 1, 0, 0};
@@ -273,6 +281,9 @@ static void operate(enum operation operation, struct slice *script)
 		break;
 	case HEAR_SUBACK:
 		hear_suback();
+		break;
+	case HEAR_UNSUBACK:
+		hear_unsuback();
 		break;
 	case HEAR_PUBLISH:
 		hear_publish(script);
@@ -328,6 +339,13 @@ static void begin(struct slice *script)
 	memset(&world, 0, sizeof world);
 	if (mqtt_session_new(&options, 0, &world.session) != 0) {
 		abort();
+	}
+	/* Some spools know of a session with other subscriptions. */
+	if (choices >= 0xc0) {
+		static const uint8_t list[] = "old/#\0a";
+		mqtt_session_remember(world.session, 0, 0, 0);
+		fuzz_require(mqtt_session_remember_filters(
+				     world.session, 0, slice_of(list, sizeof list)) == 0);
 	}
 }
 

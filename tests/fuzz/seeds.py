@@ -92,6 +92,8 @@ def mqtt_session_seeds(vectors):
     for choices in (0x00, 0x02, 0x04, 0x05, 0x14, 0x2a):
         for flow in flows:
             yield bytes([choices, 10, 255]) + b"\x01\x00" + durable + b"\x02" + flow
+    dropping = b"\x01\x01" + durable + b"\x02" + b"\x0c" + durable
+    yield from (bytes([choices, 10, 255]) + dropping + message + durable for choices in (0xc0, 0xc4, 0xc8))
 
 
 def line_seeds(vectors):
