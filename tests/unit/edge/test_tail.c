@@ -68,7 +68,7 @@ struct sim {
 	int64_t now_ms;
 	bool is_full;
 	bool is_denied; /* the folder can't be looked at */
-	uint64_t cut_at; /* a part of a line is written, up to here; the rest follows */
+	uint32_t names_size; /* of the column names: all files may begin with the same bytes */
 	int asked; /* whether more is taken */
 	struct tail *tail;
 	struct tail_options options;
@@ -245,7 +245,9 @@ static void write_line(struct sim *sim)
 	uint32_t line = sim->line_count++;
 	bool is_csv = sim->options.rules.format == LINE_CSV;
 	if (is_csv && file->size == 0) {
-		append(sim, file, "n,pad\n");
+		char names[400];
+		snprintf(names, sizeof names, "n,%0*d\n", (int)sim->names_size, 1);
+		append(sim, file, names);
 	}
 	snprintf(text, sizeof text, is_csv ? "%u,%0*d" : "{\"n\":%u,\"pad\":\"%0*d\"}", line,
 		(int)draw(sim, 30) + 1, 7);
@@ -563,6 +565,7 @@ static void kill_edge(struct sim *sim)
 static void init(struct sim *sim, uint64_t seed)
 {
 	*sim = (struct sim){.random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1, .now_ms = 1000};
+	sim->names_size = seed % 4 == 1 ? 300 : 3;
 	sim->options = (struct tail_options){
 		.rules = {.format = seed % 2 == 0 ? LINE_NDJSON : LINE_CSV,
 			.delimiter = ',',
