@@ -242,11 +242,11 @@ static void merge_tail(
 int table_sort(struct table *table)
 {
 	size_t tail_count = table->row_count - table->sorted_count;
-	struct place *end = table->places + table->sorted_count;
 
 	if (tail_count == 0) {
-		return 0;
+		return 0; /* there may be no places at all */
 	}
+	struct place *end = table->places + table->sorted_count;
 	qsort(end, tail_count, sizeof *end, compare_places);
 	if (table->sorted_count > 0) {
 		struct place *tail = malloc(tail_count * sizeof *tail);
