@@ -313,8 +313,10 @@ int port_refuse(struct port *port, const struct submission *submission)
 
 static void tell(struct desk *desk, struct pending *pending)
 {
-	pending->result.reply =
-		slice_of(desk->replies.bytes + pending->reply_offset, pending->reply_size);
+	if (pending->reply_size > 0) { /* else there may be no bytes at all */
+		pending->result.reply =
+			slice_of(desk->replies.bytes + pending->reply_offset, pending->reply_size);
+	}
 	pending->port->acknowledge(pending->port->owner, pending->ticket, &pending->result);
 }
 
