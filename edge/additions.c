@@ -17,6 +17,11 @@ const struct event_addition *additions_find(const struct additions *additions, c
 	return find(additions, slice_of_text(name));
 }
 
+bool additions_has(const struct additions *additions, struct slice name)
+{
+	return find(additions, name) != NULL;
+}
+
 static int read_kind(struct additions *additions, const char *text, struct config_error *error)
 {
 	struct slice name = slice_of_text(text);

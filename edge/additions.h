@@ -17,5 +17,6 @@ int additions_read(
 	struct additions *additions, const char *kind, const char *set, struct config_error *error);
 /* "event_id" tells one event from the others: given to all of them, every one but the first would be a repeat. */
 bool additions_can_set(struct slice name);
+bool additions_has(const struct additions *additions, struct slice name);
 /* NULL when the field is not among them. */
 const struct event_addition *additions_find(const struct additions *additions, const char *name);

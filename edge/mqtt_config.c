@@ -1,7 +1,5 @@
 #include "edge/mqtt_config.h"
-#include "edge/additions.h"
 #include "proto/checksum.h"
-#include "proto/pairs.h"
 #include "proto/utf8.h"
 #include "runtime/endpoint.h"
 #include <ctype.h>
@@ -284,16 +282,6 @@ static bool next_item(const char **cursor, struct slice *ret_item)
 	return false;
 }
 
-static bool is_set(const struct mqtt_settings *settings, struct slice name)
-{
-	for (size_t i = 0; i < settings->addition_count; i++) {
-		if (slice_equal(settings->additions[i].name, name)) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* A name must be a field that may be added, and must not be set for all events too. */
 static int check_names(const struct mqtt_settings *settings, const struct mqtt_pattern *pattern,
 	struct config_error *error)
@@ -307,7 +295,7 @@ static int check_names(const struct mqtt_settings *settings, const struct mqtt_p
 			return config_fail(error, "topics: {%.*s} is for the edge alone to set",
 				(int)level->text.size, (const char *)level->text.bytes);
 		}
-		if (is_set(settings, level->text)) {
+		if (additions_has(&settings->additions, level->text)) {
 			return config_fail(error,
 				"topics: {%.*s} is also given by kind or set: one of the two",
 				(int)level->text.size, (const char *)level->text.bytes);
@@ -357,58 +345,6 @@ static int read_topics(const struct mqtt_config *config, struct mqtt_settings *s
 	return r;
 }
 
-static int read_kind(const struct mqtt_config *config, struct mqtt_settings *settings,
-	struct config_error *error)
-{
-	struct slice name = slice_of_text(config->kind);
-	enum kind kind;
-
-	if (name.size == 0) {
-		return 0;
-	}
-	if (!kind_from_name(name, &kind) || kind_is_dead_letter(kind)) {
-		return config_fail(
-			error, "kind: \"%s\" is none of order, cart, view", config->kind);
-	}
-	settings->additions[settings->addition_count++] =
-		(struct event_addition){slice_of_text("kind"), name};
-	return 0;
-}
-
-static int read_set(const struct mqtt_config *config, struct mqtt_settings *settings,
-	struct config_error *error)
-{
-	struct pair_list list = {0};
-	struct pairs_error why;
-
-	if (config->set == NULL) {
-		return 0;
-	}
-	if (pairs_add_several(&list, "set", config->set, &why) < 0) {
-		return config_fail(error, "%s", why.text);
-	}
-	if (list.count > MQTT_SET_MAX) {
-		return config_fail(error, "set: at most %d fields", MQTT_SET_MAX);
-	}
-	for (size_t i = 0; i < list.count; i++) {
-		const struct pair *pair = &list.items[i];
-		if (!additions_can_set(pair->left)) {
-			return config_fail(error, "set: %.*s can't be the same for all events",
-				(int)pair->left.size, (const char *)pair->left.bytes);
-		}
-		if (!event_addition_is_allowed(pair->left) || !utf8_is_valid(pair->right) ||
-			is_set(settings, pair->left)) {
-			return config_fail(error,
-				"set: %.*s can't be set: it is set already, is for the edge alone, "
-				"or is no text",
-				(int)pair->left.size, (const char *)pair->left.bytes);
-		}
-		settings->additions[settings->addition_count++] =
-			(struct event_addition){pair->left, pair->right};
-	}
-	return 0;
-}
-
 /* ---- the whole */
 
 int mqtt_settings_read(const struct mqtt_config *config, struct mqtt_settings *ret_settings,
@@ -424,10 +360,7 @@ int mqtt_settings_read(const struct mqtt_config *config, struct mqtt_settings *r
 		r = read_brokers(config, ret_settings, error);
 	}
 	if (r == 0) {
-		r = read_kind(config, ret_settings, error);
-	}
-	if (r == 0) {
-		r = read_set(config, ret_settings, error);
+		r = additions_read(&ret_settings->additions, config->kind, config->set, error);
 	}
 	return r == 0 ? read_topics(config, ret_settings, error) : r;
 }

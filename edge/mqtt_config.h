@@ -1,5 +1,6 @@
 /* mqtt_config.h - what an operator sets for a source of type mqtt, and what its texts mean. Pure. */
 #pragma once
+#include "edge/additions.h"
 #include "edge/mqtt_session.h"
 #include "proto/event.h"
 #include "proto/mqtt_topic.h"
@@ -9,7 +10,6 @@ enum {
 	MQTT_HOST_SIZE = 254, /* a DNS name has at most 253 characters */
 	MQTT_ADDRESS_SIZE = MQTT_HOST_SIZE + 8, /* brackets, colon, port */
 	MQTT_BROKER_NAME_SIZE = MQTT_ADDRESS_SIZE + 6, /* "ssl://" */
-	MQTT_SET_MAX = 16, /* fields that are set for every event */
 };
 
 /* Keys of [source.NAME]. */
@@ -57,8 +57,7 @@ struct mqtt_settings {
 	enum mqtt_format format;
 	enum mqtt_retained retained;
 	uint32_t session_expiry_s;
-	struct event_addition additions[MQTT_SET_MAX + 1]; /* `kind` and `set` */
-	size_t addition_count;
+	struct additions additions; /* `kind` and `set` */
 	struct slice event_id_property; /* {NULL, 0}: none */
 };
 

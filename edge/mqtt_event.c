@@ -192,8 +192,8 @@ void mqtt_event_make(const struct mqtt_settings *settings, const struct mqtt_own
 		.unattended = true,
 		.ticket = order->number,
 	};
-	for (size_t i = 0; i < settings->addition_count; i++) {
-		add(ret_event, settings->additions[i].name, settings->additions[i].value);
+	for (size_t i = 0; i < settings->additions.count; i++) {
+		add(ret_event, settings->additions.of[i].name, settings->additions.of[i].value);
 	}
 	if (!is_event(settings, order, ret_event)) {
 		make_letter(ret_event, publish->payload);

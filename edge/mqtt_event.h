@@ -19,7 +19,7 @@ struct mqtt_owner {
 struct mqtt_event {
 	struct submission submission;
 	bool unmatched; /* its topic fits no pattern */
-	struct event_addition additions[MQTT_SET_MAX + 1 + MQTT_NAMES_MAX + 1];
+	struct event_addition additions[ADDITIONS_MAX + MQTT_NAMES_MAX + 1];
 	struct submission_item item; /* a message that is no event */
 	struct complaint complaint;
 	struct source_mark mark;

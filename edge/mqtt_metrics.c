@@ -11,6 +11,7 @@ struct mqtt_metrics {
 	struct metric *ends[MQTT_END_STOPPED + 1];
 	struct metric *sessions, *sessions_lost, *repeats, *resent, *retained_skipped;
 	struct metric *too_large, *malformed, *unmatched, *refused_filters, *lowered_filters;
+	struct metric *dropped_filters;
 	struct metric *ids_reused, *unknown_releases, *not_kept;
 };
 
@@ -82,6 +83,8 @@ static void add_sessions(struct mqtt_metrics *set, const struct place *place)
 		"subscriptions that a broker refused");
 	set->lowered_filters = counter(place, "till_edge_mqtt_filters_lowered_total",
 		"subscriptions that a broker granted with a lower QoS");
+	set->dropped_filters = counter(place, "till_edge_mqtt_filters_dropped_total",
+		"subscriptions of earlier configurations that were ended");
 	set->ids_reused = counter(place, "till_edge_mqtt_ids_reused_total",
 		"remembered packet ids that came with another message: the broker went back in "
 		"time");
@@ -148,6 +151,7 @@ void mqtt_metrics_set(struct mqtt_metrics *set, const struct mqtt_session_view *
 	metric_set(set->malformed, (double)counts->malformed);
 	metric_set(set->unmatched, (double)delivery->unmatched);
 	metric_set(set->refused_filters, (double)counts->filters_refused);
+	metric_set(set->dropped_filters, (double)counts->filters_dropped);
 	metric_set(set->lowered_filters, (double)counts->filters_lowered);
 	metric_set(set->ids_reused, (double)counts->ids_reused);
 	metric_set(set->unknown_releases, (double)counts->releases_unknown);

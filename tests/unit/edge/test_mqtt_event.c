@@ -16,7 +16,7 @@ static void make_settings(struct mqtt_settings *settings)
 	assert_int_equal(mqtt_pattern_parse(slice_of_text("stores/+/orders/{event_id}"),
 				 &settings->patterns[1], error),
 		0);
-	settings->additions[settings->addition_count++] =
+	settings->additions.of[settings->additions.count++] =
 		(struct event_addition){slice_of_text("kind"), slice_of_text("cart")};
 }
 
