@@ -3,6 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum {
+	PAIR_SIZE_MAX = 1023, /* a field, "=", and a value that an event could take */
+};
+
 static bool ends_with(const char *text, const char *end)
 {
 	size_t size = strlen(text);
@@ -81,12 +85,16 @@ static int read_pairs(
 	const char *key, const char *list, char **ret_texts, struct config_error *error)
 {
 	const char *cursor = list;
-	char item[1024];
+	char item[PAIR_SIZE_MAX + 2]; /* one byte more than fits: what is cut can be told */
 	size_t count = 0;
 
 	while (config_list_next(&cursor, item, sizeof item)) {
 		if (count == FILE_PAIRS_MAX) {
 			return config_fail(error, "%s: more than %d", key, FILE_PAIRS_MAX);
+		}
+		if (strlen(item) > PAIR_SIZE_MAX) {
+			return config_fail(error, "%s: %.40s… has more than %d bytes", key, item,
+				PAIR_SIZE_MAX);
 		}
 		ret_texts[count] = strdup(item);
 		if (ret_texts[count++] == NULL) {

@@ -109,6 +109,16 @@ static void test_no_type_gives_one_event_id_to_all_events(void **state)
 	}
 }
 
+static void test_a_setting_that_is_too_long_is_not_cut(void **state)
+{
+	char text[2000];
+
+	(void)state;
+	snprintf(text, sizeof text, "[source.x]\ntype = tail\npath = /a.csv\nset = note=%01100d\n",
+		0);
+	expect_refused(text, NULL, "has more than 1023 bytes");
+}
+
 static void test_a_name_can_stand_in_keys_labels_and_file_names(void **state)
 {
 	static const char *const bad[] = {"a b", "a.b", "a/b", "\xc3\xa4", "a:b", "a\"b"};
@@ -237,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_the_type_comes_first_and_is_one_that_there_is),
 		cmocka_unit_test(test_keys_are_those_of_the_type),
 		cmocka_unit_test(test_no_type_gives_one_event_id_to_all_events),
+		cmocka_unit_test(test_a_setting_that_is_too_long_is_not_cut),
 		cmocka_unit_test(test_a_name_can_stand_in_keys_labels_and_file_names),
 		cmocka_unit_test(test_there_may_be_so_many),
 		cmocka_unit_test(test_the_command_line_wins_over_the_file),
