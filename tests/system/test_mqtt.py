@@ -131,7 +131,7 @@ def test_files_and_brokers_that_can_not_be_used_fail_the_check(tmp_path):
             ("ssl://localhost", [f"tls_cert={certificate}", f"tls_key={key}"], f"chmod 600 {key}"),
             ("ssl://localhost", [f"tls_ca={tmp_path}/none.pem"], "No such file"),
             ("tcp://broker.example", [], "use ssl://"),
-            ("tcp://localhost", ["set=seq=1"], "seq can't be set")):
+            ("tcp://localhost", ["set=seq=1"], "seq is for the edge alone to set")):
         done = subprocess.run([program("till-edge"), "-o", "edge.id=x", "-o", "edge.data=/x", *source(brokers, *options),
                                "--check"], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 2, done.stderr
