@@ -92,7 +92,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="till-bench-", dir=os.environ.get("TILL_BENCH_DIR")) as folder:
         probes, floods = arguments.probes.split(","), arguments.floods.split(",")
         kinds = [kind for kind in KINDS if kind in probes + floods and kind not in ("zmq", "push")]
-        store = Store(Path(folder), "edge.spool_max=8GiB", kinds=kinds)
+        store = Store(Path(folder), "edge.spool_max=8GiB", "edge.spool_max.order.dlq=100%", kinds=kinds)
         try:
             trial = Trial(store, probes, arguments.seconds)
             trial.measure()  # warm
