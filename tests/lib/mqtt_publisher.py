@@ -83,7 +83,8 @@ class Paho:
         from paho.mqtt.enums import CallbackAPIVersion
         from paho.mqtt.packettypes import PacketTypes
         from paho.mqtt.properties import Properties
-        self.plan, self.acknowledged, self.numbers = plan, queue.SimpleQueue(), {}
+        # No SimpleQueue: in CPython 3.11 a signal in the last moment of its get(timeout) makes it wait for ever.
+        self.plan, self.acknowledged, self.numbers = plan, queue.Queue(), {}
         self.properties = lambda: Properties(PacketTypes.PUBLISH)
         more = {"clean_session": False} if plan.version == 4 else {}
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=plan.name, protocol=plan.version, **more)
@@ -126,7 +127,7 @@ class MosquittoPub:
     def __init__(self, plan):
         assert not plan.event_id or plan.event_id == "payload", "one topic and one set of properties for all lines"
         assert plan.encoding == "json", "a message is a line"
-        self.plan, self.acknowledged, self.published = plan, queue.SimpleQueue(), 0
+        self.plan, self.acknowledged, self.published = plan, queue.Queue(), 0
         version = {4: "mqttv311", 5: "mqttv5"}[plan.version]
         self.process = subprocess.Popen(
             ["stdbuf", "-oL", "mosquitto_pub", "-d", "-l", "-h", plan.host, "-p", str(plan.port), "-i", plan.name, "-V", version,
