@@ -181,17 +181,18 @@ static int observe(struct aggregator_part *part)
 
 static struct record record_at(int topic, int partition, int64_t offset)
 {
-	const struct kafka_record *from = kafka_at(topic, partition, offset);
+	const struct kafka_entry *entry = kafka_at(topic, partition, offset);
+	const struct kafka_record *from = entry->record;
 	struct record record = {
 		.topic_kind = (enum kind)topic,
 		.partition = partition,
 		.offset = offset,
-		.timestamp_ms = from->timestamp_ms,
+		.timestamp_ms = entry->timestamp_ms,
 		.key = slice_of(from->key, from->key_size),
 		.value = slice_of(from->value, from->value_size),
 	};
 
-	for (int i = 0; i < DLQ_HEADER_COUNT; i++) {
+	for (int i = 0; from->header_count > 0 && i < DLQ_HEADER_COUNT; i++) {
 		const char *name = dead_letter_header_name((enum dead_letter_header)i);
 		for (size_t j = 0; j < from->header_count; j++) {
 			const struct kafka_header *header = &from->headers[j];

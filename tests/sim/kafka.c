@@ -6,7 +6,7 @@
 enum { LATE_MS_MAX = 5000 };
 
 struct log {
-	struct kafka_record **records;
+	struct kafka_entry *entries;
 	size_t count, capacity;
 };
 
@@ -31,39 +31,31 @@ static void *must(void *memory)
 
 struct kafka_record *kafka_record_new(struct kafka_bytes key, struct kafka_bytes value)
 {
-	struct kafka_record *record = must(calloc(1, sizeof *record));
+	struct kafka_record *record = must(malloc(sizeof *record + key.size + value.size));
+	uint8_t *bytes = (uint8_t *)(record + 1);
 
-	record->key = must(malloc(key.size + 1));
-	record->value = must(malloc(value.size + 1));
+	*record = (struct kafka_record){.key = bytes,
+		.key_size = key.size,
+		.value = bytes + key.size,
+		.value_size = value.size,
+		.owners = 1};
 	memcpy(record->key, key.bytes, key.size);
 	if (value.size > 0) {
 		memcpy(record->value, value.bytes, value.size);
 	}
-	record->key_size = key.size;
-	record->value_size = value.size;
 	return record;
 }
 
-struct kafka_record *kafka_record_copy(const struct kafka_record *record)
+struct kafka_record *kafka_record_share(struct kafka_record *record)
 {
-	struct kafka_record *copy =
-		kafka_record_new((struct kafka_bytes){record->key, record->key_size},
-			(struct kafka_bytes){record->value, record->value_size});
-
-	for (size_t i = 0; i < record->header_count; i++) {
-		const struct kafka_header *header = &record->headers[i];
-		kafka_record_add_header(
-			copy, header->name, (struct kafka_bytes){header->value, header->size});
-	}
-	return copy;
+	record->owners++;
+	return record;
 }
 
 struct kafka_record *kafka_record_free(struct kafka_record *record)
 {
-	if (record != NULL) {
+	if (record != NULL && --record->owners == 0) {
 		free(record->headers);
-		free(record->key);
-		free(record->value);
 		free(record);
 	}
 	return NULL;
@@ -73,7 +65,7 @@ void kafka_record_add_header(
 	struct kafka_record *record, const char *name, struct kafka_bytes value)
 {
 	if (record->headers == NULL) {
-		record->headers = must(calloc(KAFKA_HEADERS_MAX, sizeof *record->headers));
+		record->headers = must(malloc(KAFKA_HEADERS_MAX * sizeof *record->headers));
 	}
 	struct kafka_header *header = &record->headers[record->header_count];
 	if (record->header_count == KAFKA_HEADERS_MAX || value.size > sizeof header->value) {
@@ -88,9 +80,9 @@ void kafka_record_add_header(
 static void log_end(struct log *log)
 {
 	for (size_t i = 0; i < log->count; i++) {
-		kafka_record_free(log->records[i]);
+		kafka_record_free(log->entries[i].record);
 	}
-	free(log->records);
+	free(log->entries);
 	*log = (struct log){0};
 }
 
@@ -120,8 +112,10 @@ void kafka_end(void)
 static void note_append(int topic, int partition, const struct log *log)
 {
 	static const char name[] = "order_id";
-	const struct kafka_record *record = log->records[log->count - 1];
-	const uint8_t *at = memmem(record->value, record->value_size, name, sizeof name - 1);
+	const struct kafka_record *record = log->entries[log->count - 1].record;
+	const uint8_t *at =
+		world.is_traced ? memmem(record->value, record->value_size, name, sizeof name - 1)
+				: NULL;
 	int size = at == NULL ? 0 : at[sizeof name - 1] & 0x1f; /* a short text of msgpack */
 
 	world_note("kafka: topic %d partition %d offset %zu: %.*s", topic, partition,
@@ -134,10 +128,10 @@ void kafka_append(int topic, int partition, struct kafka_record *record)
 
 	if (log->count == log->capacity) {
 		log->capacity = log->capacity * 2 + 64;
-		log->records = must(realloc(log->records, log->capacity * sizeof *log->records));
+		log->entries = must(realloc(log->entries, log->capacity * sizeof *log->entries));
 	}
-	record->timestamp_ms = world.now_ms + world.wall_offset_ms;
-	log->records[log->count++] = record;
+	log->entries[log->count++] =
+		(struct kafka_entry){world.now_ms + world.wall_offset_ms, record};
 	note_append(topic, partition, log);
 }
 
@@ -155,9 +149,9 @@ int64_t kafka_size(int topic, int partition)
 	return (int64_t)logs[topic][partition].count;
 }
 
-const struct kafka_record *kafka_at(int topic, int partition, int64_t offset)
+const struct kafka_entry *kafka_at(int topic, int partition, int64_t offset)
 {
-	return logs[topic][partition].records[offset];
+	return &logs[topic][partition].entries[offset];
 }
 
 void kafka_step(void)

@@ -39,9 +39,12 @@ void log_line(enum log_level level, const char *message, const char *fields, ...
 	va_list arguments;
 
 	(void)level;
-	va_start(arguments, fields);
-	vsnprintf(text, sizeof text, fields, arguments);
-	va_end(arguments);
+	text[0] = '\0';
+	if (world.is_traced) {
+		va_start(arguments, fields);
+		vsnprintf(text, sizeof text, fields, arguments);
+		va_end(arguments);
+	}
 	world_note("log: %s %s", message, text);
 }
 

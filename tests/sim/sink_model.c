@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	REPORTS_A_SERVE = 50,
@@ -79,12 +80,7 @@ static bool is_poison(const struct kafka_record *record)
 {
 	static const char mark[] = "poison";
 
-	for (size_t i = 0; i + sizeof mark - 1 <= record->value_size; i++) {
-		if (memcmp(record->value + i, mark, sizeof mark - 1) == 0) {
-			return true;
-		}
-	}
-	return false;
+	return memmem(record->value, record->value_size, mark, sizeof mark - 1) != NULL;
 }
 
 static const char *draw_error(void)
@@ -170,7 +166,7 @@ int sink_repeat(struct sink *sink, const struct sink_report *report)
 		return SINK_E_DOWN;
 	}
 	struct sent *sent = send(sink, old->lane, old->partition, old->ticket);
-	sent->record = kafka_record_copy(old->record);
+	sent->record = kafka_record_share(old->record);
 	sent->is_alone = true;
 	draw_fate(sent);
 	return 0;
@@ -183,7 +179,7 @@ static void write_due(struct sink *sink)
 	for (struct sent *sent = sink->first; sent != NULL; sent = sent->next) {
 		if (sent->fate == FATE_WAITING && sent->write_ms <= world.now_ms) {
 			kafka_append(
-				(int)sent->lane, sent->partition, kafka_record_copy(sent->record));
+				(int)sent->lane, sent->partition, kafka_record_share(sent->record));
 			sent->fate = FATE_WRITTEN;
 		}
 	}
@@ -208,7 +204,7 @@ static struct sent *take_reported(struct sink *sink)
 
 static void report(struct sink *sink, struct sent *sent)
 {
-	const struct kafka_record *record = sent->record;
+	struct kafka_record *record = sent->record;
 	const struct sink_report report = {
 		.lane = sent->lane,
 		.ticket = sent->ticket,
@@ -224,7 +220,7 @@ static void report(struct sink *sink, struct sent *sent)
 	sink->listener.reported(sink->listener.owner, &report);
 	if (sent->fate ==
 		FATE_WAITING) { /* told too early: it goes on its way without its report */
-		kafka_append_later((int)sent->lane, sent->partition, kafka_record_copy(record));
+		kafka_append_later((int)sent->lane, sent->partition, kafka_record_share(record));
 	}
 	forget(sent);
 }

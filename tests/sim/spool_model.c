@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BLOCKS_MAX = 4096, ROWS_MAX = 64, ROW_SIZE_MAX = 4096 };
+enum { ROWS_MAX = 64 };
 
 #define MARK_PREFIX "\1" /* no producer's name begins so */
 
@@ -19,15 +19,15 @@ struct stored_block {
 struct stored_row {
 	char id[PRODUCER_ID_SIZE_MAX];
 	size_t id_size;
-	uint8_t bytes[ROW_SIZE_MAX];
-	size_t size;
+	uint8_t *bytes; /* owned */
+	size_t size, capacity;
 };
 
 struct disk {
 	struct spool_identity identity;
 	struct stored_block *blocks; /* owned; in order of coming */
-	size_t block_count;
-	struct stored_row *rows; /* owned; of producers, and marks behind MARK_PREFIX */
+	size_t block_count, block_capacity;
+	struct stored_row rows[ROWS_MAX]; /* of producers, and marks behind MARK_PREFIX */
 	size_t row_count;
 	uint64_t last_run;
 	struct disk *before; /* the last commit; only with the planted bug */
@@ -50,11 +50,7 @@ static void *must(void *memory)
 
 struct disk *disk_new(void)
 {
-	struct disk *disk = must(calloc(1, sizeof *disk));
-
-	disk->blocks = must(calloc(BLOCKS_MAX, sizeof *disk->blocks));
-	disk->rows = must(calloc(ROWS_MAX, sizeof *disk->rows));
-	return disk;
+	return must(calloc(1, sizeof(struct disk)));
 }
 
 static void clear(struct disk *disk)
@@ -62,7 +58,26 @@ static void clear(struct disk *disk)
 	for (size_t i = 0; i < disk->block_count; i++) {
 		free(disk->blocks[i].bytes);
 	}
-	disk->block_count = 0;
+	for (size_t i = 0; i < disk->row_count; i++) {
+		free(disk->rows[i].bytes);
+		disk->rows[i] = (struct stored_row){0};
+	}
+	disk->block_count = disk->row_count = 0;
+}
+
+static void *copy_bytes(const void *bytes, size_t size)
+{
+	return memcpy(must(malloc(size + 1)), bytes, size);
+}
+
+static struct stored_block *add_block(struct disk *disk)
+{
+	if (disk->block_count == disk->block_capacity) {
+		disk->block_capacity = disk->block_capacity * 2 + 16;
+		disk->blocks =
+			must(realloc(disk->blocks, disk->block_capacity * sizeof *disk->blocks));
+	}
+	return &disk->blocks[disk->block_count++];
 }
 
 static void assign(struct disk *to, const struct disk *from)
@@ -71,14 +86,16 @@ static void assign(struct disk *to, const struct disk *from)
 	to->identity = from->identity;
 	to->last_run = from->last_run;
 	to->row_count = from->row_count;
-	memcpy(to->rows, from->rows, from->row_count * sizeof *from->rows);
-	for (size_t i = 0; i < from->block_count; i++) {
-		struct stored_block *block = &to->blocks[i];
-		*block = from->blocks[i];
-		block->bytes = must(malloc(block->size));
-		memcpy(block->bytes, from->blocks[i].bytes, block->size);
+	for (size_t i = 0; i < from->row_count; i++) {
+		to->rows[i] = from->rows[i];
+		to->rows[i].bytes = copy_bytes(from->rows[i].bytes, from->rows[i].size);
+		to->rows[i].capacity = from->rows[i].size;
 	}
-	to->block_count = from->block_count;
+	for (size_t i = 0; i < from->block_count; i++) {
+		struct stored_block *block = add_block(to);
+		*block = from->blocks[i];
+		block->bytes = copy_bytes(from->blocks[i].bytes, block->size);
+	}
 }
 
 struct disk *disk_copy(const struct disk *disk)
@@ -94,7 +111,6 @@ struct disk *disk_free(struct disk *disk)
 	if (disk != NULL) {
 		clear(disk);
 		free(disk->blocks);
-		free(disk->rows);
 		disk_free(disk->before);
 		free(disk);
 	}
@@ -184,7 +200,7 @@ static void keep_last_commit(struct disk *disk)
 	}
 }
 
-static struct stored_row *find_row(const struct disk *disk, struct slice id)
+static struct stored_row *find_row(struct disk *disk, struct slice id)
 {
 	for (size_t i = 0; i < disk->row_count; i++) {
 		struct stored_row *row = &disk->rows[i];
@@ -207,8 +223,9 @@ static void put_row(struct disk *disk, struct slice id, struct slice value)
 		memcpy(row->id, id.bytes, id.size);
 		row->id_size = id.size;
 	}
-	if (value.size > sizeof row->bytes) {
-		abort();
+	if (value.size > row->capacity) {
+		row->bytes = must(realloc(row->bytes, value.size));
+		row->capacity = value.size;
 	}
 	memcpy(row->bytes, value.bytes, value.size);
 	row->size = value.size;
@@ -343,7 +360,6 @@ static void delete_removals(struct spool *spool, const struct removals *removals
 static void write_block(struct spool *spool, const struct draft *draft, enum kind lane,
 	const struct draft_block *from)
 {
-	struct disk *disk = spool->disk;
 	struct slice events = draft_block_events(&draft->lanes[lane], from);
 	const struct spool_block_header header = {
 		.lane = lane,
@@ -355,10 +371,7 @@ static void write_block(struct spool *spool, const struct draft *draft, enum kin
 		.size = from->size,
 	};
 
-	if (disk->block_count == BLOCKS_MAX) {
-		abort();
-	}
-	struct stored_block *block = &disk->blocks[disk->block_count++];
+	struct stored_block *block = add_block(spool->disk);
 	*block = (struct stored_block){.lane = lane, .index = spool->index.lanes[lane].end};
 	block->size = (uint32_t)(SPOOL_BLOCK_HEADER_SIZE + events.size);
 	block->bytes = must(malloc(block->size));

@@ -11,6 +11,7 @@ enum {
 	SALES_A_FRAME = 4,
 	SALES_MAX = FRAMES_MAX * SALES_A_FRAME,
 	NOTE_SIZE_MAX = 2000,
+	POISON_NOTE_SIZE = 151,
 	PATIENCE_MS = 2000,
 	PRODUCTS = 7,
 };
@@ -85,39 +86,74 @@ static struct frame *new_frame(uint64_t n)
 	return frame;
 }
 
-/* The same text each time: quantity * price is the sale's amount, and a note makes some of them long. */
-static size_t write_sale(const struct frame *frame, size_t i, char *text, size_t size)
+static char *put_number(char *at, uint64_t number)
+{
+	char digits[24];
+	size_t size = 0;
+
+	do {
+		digits[size++] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	while (size > 0) {
+		*at++ = digits[--size];
+	}
+	return at;
+}
+
+static char *put_cents(char *at, uint64_t cents)
+{
+	at = put_number(at, cents / 100);
+	*at++ = '.';
+	*at++ = (char)('0' + cents / 10 % 10);
+	*at++ = (char)('0' + cents % 10);
+	return at;
+}
+
+/* Makes some sales long. */
+static char *put_note(char *at, const struct sale *sale, uint64_t seed)
+{
+	size_t size = 1 + (seed % 5 == 0 ? (size_t)(seed >> 8) % NOTE_SIZE_MAX : seed % 20);
+
+	at = stpcpy(at, ",\"note\":\"");
+	if (sale->is_poison) {
+		at = stpcpy(at, "poison");
+		size = POISON_NOTE_SIZE;
+	}
+	memset(at, '0', size);
+	return stpcpy(at + size, "\"}");
+}
+
+/* The same text each time: quantity * price is the sale's amount. By hand, for it is most of what a till does. */
+static char *put_sale(char *at, const struct frame *frame, size_t i)
 {
 	const struct sale *sale = &sales[i];
-	uint64_t seed = frame->text_seed + i;
-	int quantity = sale->millionths % 20000 == 0 ? 2 : 1;
-	int64_t cents = sale->millionths / 10000 / quantity;
-	size_t note = seed % 5 == 0 ? (size_t)(seed >> 8) % NOTE_SIZE_MAX : seed % 20;
-	char product[32] = "";
+	unsigned quantity = sale->millionths % 20000 == 0 ? 2 : 1;
 
+	at = stpcpy(at, "{\"kind\":\"order\",\"order_id\":\"e");
+	at = stpcpy(put_number(at, i), "\",");
 	if (!sale->is_invalid) {
-		snprintf(product, sizeof product, "\"product_id\":\"p%d\",", sale->product);
+		at = stpcpy(at, "\"product_id\":\"p");
+		at = stpcpy(put_number(at, (uint64_t)sale->product), "\",");
 	}
-	note = sale->is_poison ? 150 : note;
-	return (size_t)snprintf(text, size,
-		"{\"kind\":\"order\",\"order_id\":\"e%zu\",%s\"quantity\":%d,\"unit_price\":"
-		"\"%lld.%02lld\",\"ts\":1291191960000,\"note\":\"%s%0*d\"}",
-		i, product, quantity, (long long)(cents / 100), (long long)(cents % 100),
-		sale->is_poison ? "poison" : "", (int)note + 1, 0);
+	at = put_number(stpcpy(at, "\"quantity\":"), quantity);
+	at = stpcpy(at, ",\"unit_price\":\"");
+	at = put_cents(at, (uint64_t)sale->millionths / 10000 / quantity);
+	at = stpcpy(at, "\",\"ts\":1291191960000");
+	return put_note(at, sale, frame->text_seed + i);
 }
 
 static void write_frame(const struct frame *frame, char text[TILLS_TEXT_SIZE])
 {
-	size_t size = (size_t)snprintf(text, TILLS_TEXT_SIZE, "[");
+	char *at = stpcpy(text, "[");
 
 	for (uint32_t i = 0; i < frame->sale_count; i++) {
 		if (i > 0) {
-			text[size++] = ',';
+			*at++ = ',';
 		}
-		size += write_sale(
-			frame, frame->first_sale + i, text + size, TILLS_TEXT_SIZE - size);
+		at = put_sale(at, frame, frame->first_sale + i);
 	}
-	snprintf(text + size, TILLS_TEXT_SIZE - size, "]");
+	stpcpy(at, "]");
 }
 
 size_t tills_write_frame(void)

@@ -75,20 +75,10 @@ bool world_fails(enum fault fault, uint32_t per_million)
 	return true;
 }
 
-static void trace(const char *what)
-{
-	if (world.is_traced) {
-		printf("%9lld %s\n", (long long)world.now_ms - 1000000, what);
-	}
-}
-
 void world_note_fault(enum fault fault, const char *what)
 {
-	char line[160];
-
 	world.faults[fault]++;
-	snprintf(line, sizeof line, "FAULT %s %s", fault_name(fault), what);
-	trace(line);
+	world_trace("FAULT %s %s", fault_name(fault), what);
 }
 
 uint64_t world_fault_count(void)
@@ -109,7 +99,7 @@ static void trace_list(const char *format, va_list arguments)
 
 	if (world.is_traced) {
 		vsnprintf(line, sizeof line, format, arguments);
-		trace(line);
+		printf("%9lld %s\n", (long long)world.now_ms - 1000000, line);
 	}
 }
 
