@@ -41,10 +41,11 @@ def wait_until(condition, what, deadline=DEADLINE, every=0.02):
 
 
 class Program:
-    """One process with --ready-fd. `args` follow the program's name."""
+    """One process with --ready-fd. `args` follow the program's name; `wrap` is what comes before it (ip netns exec …)."""
 
-    def __init__(self, name, args, log, env=None, wait_ready=True, ready_deadline=DEADLINE):
+    def __init__(self, name, args, log, env=None, wait_ready=True, ready_deadline=DEADLINE, wrap=()):
         self.name = name
+        self.wrap = list(wrap)
         self.log = Path(log)
         self.args = [str(arg) for arg in args]
         self.env = {**os.environ, **(env or {})}
@@ -57,7 +58,7 @@ class Program:
         read_end, write_end = os.pipe()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [str(program(self.name)), *self.args, "--ready-fd", str(write_end)], pass_fds=[write_end],
+                [*self.wrap, str(program(self.name)), *self.args, "--ready-fd", str(write_end)], pass_fds=[write_end],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env)
         os.close(write_end)
         self.ready_fd = read_end

@@ -1,52 +1,173 @@
-"""A TCP relay between a program and Kafka, or an edge and its bridge: it can be cut (connections end, nobody listens) and
-frozen (half-open: they stand, nothing passes), and it counts what passes."""
+"""A TCP relay between a program and Kafka, or an edge and its bridge, that does what networks do: each direction of its
+own can be frozen (half-open: connections stand, nothing passes), slowed down, delayed, doubled, damaged, or cut at a
+certain byte; connections can be broken, refused, and let back. It counts what passes and what it broke.
+
+    relay.cut(), relay.restore()          nobody listens; all connections end            a partition that is noticed
+    relay.freeze(), relay.thaw()          nothing passes, both ways                      a partition that is not
+    relay.there.freeze(), .back.freeze()  nothing passes, one way                        a one-way partition
+    relay.break_off()                     all connections end, new ones are welcome      a cut
+    relay.there.cut_inside()              … in the middle of the next chunk of bytes     a cut inside a frame
+    relay.there.double(), .flip()         the next chunk passes twice, or a bit of it is turned
+    relay.there.delay_s, .bytes_per_s, .chunk_size                                       a thin, slow, or dripping link
+"""
 import contextlib
 import re
+import select
 import socket
 import threading
 
 from harness import free_port
 
+CHUNK_SIZE = 65536
+FRAME_SIZE_MIN = 96  # a chunk this large has a frame of events or of acknowledgements in it, not a heartbeat alone
+
+
+class Flow:
+    """One direction of all connections of a relay."""
+
+    def __init__(self):
+        self.passes = threading.Event()
+        self.passes.set()
+        self.lock = threading.Lock()
+        self.delay_s = 0.0
+        self.bytes_per_s = 0
+        self.chunk_size = CHUNK_SIZE  # 1: byte by byte
+        self.tricks = []  # [what, how many times], each for the next chunk that is large enough
+        self.bytes, self.doubled, self.flipped, self.cut = 0, 0, 0, 0
+        self.offered = 0  # bytes that came, whether they passed or not
+
+    def freeze(self):
+        self.passes.clear()
+
+    def thaw(self):
+        self.passes.set()
+
+    def cut_inside(self, times=1):
+        self.tricks.append(["cut", times])
+
+    def double(self, times=1):
+        self.tricks.append(["double", times])
+
+    def flip(self, times=1):
+        self.tricks.append(["flip", times])
+
+    def mend(self):
+        """As a good network does it again. What was done to bytes stays done."""
+        with self.lock:
+            self.tricks.clear()
+        self.delay_s, self.bytes_per_s, self.chunk_size = 0.0, 0, CHUNK_SIZE
+        self.thaw()
+
+    def trick_for(self, data):
+        with self.lock:
+            if not self.tricks or len(data) < FRAME_SIZE_MIN:
+                return None
+            trick = self.tricks[0]
+            trick[1] -= 1
+            if trick[1] == 0:
+                self.tricks.pop(0)
+            return trick[0]
+
+    def carry(self, data, sink):
+        """False: the connection is to end here."""
+        with self.lock:
+            self.offered += len(data)
+        self.passes.wait()
+        self.wait_turn(len(data))
+        trick = self.trick_for(data)
+        middle = len(data) // 2
+        if trick == "cut":
+            data = data[:middle]
+        elif trick == "double":
+            data += data
+        elif trick == "flip":
+            data = data[:middle] + bytes([data[middle] ^ 0x10]) + data[middle + 1:]
+        sink.sendall(data)
+        with self.lock:
+            self.bytes += len(data)
+            self.cut += trick == "cut"
+            self.doubled += trick == "double"
+            self.flipped += trick == "flip"
+        return trick != "cut"
+
+    def wait_turn(self, size):
+        wait_s = self.delay_s + (size / self.bytes_per_s if self.bytes_per_s else 0)
+        if wait_s > 0:
+            select.select([], [], [], wait_s)
+
 
 class Relay:
-    def __init__(self, target):
+    def __init__(self, target, host="127.0.0.1"):
         self.target = target  # (host, port)
+        self.host = host
         self.port = free_port()
-        self.flows = threading.Event()
-        self.flows.set()
+        self.there, self.back = Flow(), Flow()  # towards the target, and from it
         self.lock = threading.Lock()
         self.sockets = set()
-        self.bytes_there, self.bytes_back = 0, 0  # towards the target, and from it
+        self.broken = 0  # connections that break_off and cut ended
+        self.accepted = 0
         self.listener = None
         self.restore()
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
+
+    @property
+    def bytes_there(self):
+        return self.there.bytes
+
+    @property
+    def bytes_back(self):
+        return self.back.bytes
+
+    @property
+    def cuts(self):
+        """Connections ended so far, inside a frame or anywhere."""
+        return self.broken + self.there.cut + self.back.cut
 
     def restore(self):
         """Listens again, on the same port."""
-        self.listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+        if self.listener is None:
+            self.listener = socket.create_server((self.host, self.port), backlog=512)
+            threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
 
-    def cut(self):
-        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept; close alone would not
-        self.listener.close()
+    def refuse(self):
+        """Takes no more connections; those that stand go on."""
+        if self.listener is not None:
+            with contextlib.suppress(OSError):
+                self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept; close alone would not
+            self.listener.close()
+            self.listener = None
+
+    def break_off(self):
         with self.lock:
             for each in self.sockets:
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
+            self.broken += len(self.sockets) // 2
+
+    def cut(self):
+        self.refuse()
+        self.break_off()
 
     def freeze(self):
-        self.flows.clear()
+        self.there.freeze()
+        self.back.freeze()
 
     def thaw(self):
-        self.flows.set()
+        self.there.thaw()
+        self.back.thaw()
+
+    def mend(self):
+        self.there.mend()
+        self.back.mend()
+        self.restore()
 
     def close(self):
-        self.thaw()
-        with contextlib.suppress(OSError):
-            self.cut()
+        self.there.mend()
+        self.back.mend()
+        self.cut()
 
     def accept(self, listener):
         while True:
@@ -59,44 +180,52 @@ class Relay:
             except OSError:
                 near.close()
                 continue
-            for flow in ((near, far, True), (far, near, False)):
+            with self.lock:
+                self.accepted += 1
+                self.sockets |= {near, far}
+            for each in (near, far):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for flow in ((near, far, self.there), (far, near, self.back)):
                 threading.Thread(target=self.pump, args=flow, daemon=True).start()
 
-    def count(self, size, is_there):
-        with self.lock:
-            if is_there:
-                self.bytes_there += size
-            else:
-                self.bytes_back += size
-
-    def pump(self, source, sink, is_there):
-        with self.lock:
-            self.sockets.add(source)
+    def pump(self, source, sink, flow):
         with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                self.flows.wait()
-                self.count(len(data), is_there)
-                sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_RDWR)
+            while data := source.recv(flow.chunk_size):
+                if not flow.carry(data, sink):
+                    break
+        for each in (source, sink):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
         with self.lock:
             self.sockets.discard(source)
         source.close()
 
 
-def relay_to(broker):
-    """A relay to a broker of one node. Clients stay with the address that a broker advertises, so it gets a listener of
-    its own, which advertises the relay."""
-    port = free_port()
-    relay = Relay(("127.0.0.1", port))
+def advertise(ports, relays, text):
+    """More settings of a broker of one node: a listener for each relay, which advertises the relay, for clients stay with the
+    address that a broker advertises. `text`: its settings so far."""
+    def so_far(key):
+        return re.findall(rf"^{re.escape(key)}=(.*)$", text, re.M)[-1]
+    listeners, advertised, protocols = (so_far(key) for key in (
+        "listeners", "advertised.listeners", "listener.security.protocol.map"))
+    for (name, relay), port in zip(relays.items(), ports, strict=True):
+        listeners += f",{name}://127.0.0.1:{port}"
+        advertised += f",{name}://{relay.address}"
+        protocols += f",{name}:PLAINTEXT"
+    return f"listeners={listeners}\nadvertised.listeners={advertised}\nlistener.security.protocol.map={protocols}\n"
+
+
+def relays_to(broker, *names):
+    """A relay of its own for each name to a broker of one node, which is restarted for it."""
+    ports = [free_port() for _ in names]
+    relays = {name: Relay(("127.0.0.1", port)) for name, port in zip(names, ports, strict=True)}
     properties = broker.folder / "node-1" / "server.properties"
     text = properties.read_text()
-    more = []
-    for key, extra in (("listeners", f"RELAYED://127.0.0.1:{port}"),
-                       ("advertised.listeners", f"RELAYED://{relay.address}"),
-                       ("listener.security.protocol.map", "RELAYED:PLAINTEXT")):
-        more.append(f"{key}={re.findall(rf'^{re.escape(key)}=(.*)$', text, re.M)[-1]},{extra}\n")
     broker.kill()
-    properties.write_text(text + "".join(more))  # a later line wins
+    properties.write_text(text + advertise(ports, relays, text))  # a later line wins
     broker.start()
-    return relay
+    return list(relays.values())
+
+
+def relay_to(broker):
+    return relays_to(broker, "RELAYED")[0]
