@@ -17,6 +17,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import guards
 import pypi
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -183,7 +184,7 @@ def system():
 
 
 def system_sanitize():
-    return run_pytest("sanitize", "tests/system", env=SANITIZER_ENV)
+    return run_pytest("sanitize", "tests/system", env=SANITIZER_ENV, options=("-m", "not plain_only"))
 
 
 def coverage():
@@ -209,6 +210,18 @@ def coverage():
             result.notes.append(f"{name}: {percent:.1f} % of lines, at least {COVERAGE_MIN_PERCENT} % are wanted")
         else:
             result.passed += 1
+    return result
+
+
+def guarded():
+    """Each test that docs/RELIABILITY.md names fails when the line is gone that guards it."""
+    build("plain")  # what the tests need beside the tree's own build
+    result = Result()
+    for guard, fault in guards.run():
+        result.passed += fault is None
+        if fault is not None:
+            result.failed += 1
+            result.notes.append(f"{guard.test}: {guard.file}: {fault}")
     return result
 
 
@@ -311,6 +324,7 @@ SUITES = [
     Suite("coverage", 2400, "lines that the tests under sanitizers reached, printed and held", coverage),
     Suite("fuzz", 420, "every libFuzzer target over its corpus and 20,000 runs", fuzz),
     Suite("sim-long", 1800, "20,000 seeds of the simulator", sim_long, long=True),
+    Suite("guards", 7200, "tests fail when the line is gone that guards what they show", guarded, long=True),
     Suite("unit-thread", 600, "the unit tests under TSan", unit_thread, long=True),
     Suite("unit-valgrind", 1800, "the unit tests under valgrind", unit_valgrind, long=True),
     Suite("fuzz-long", 2400, "every libFuzzer target for a minute", fuzz_long, long=True),

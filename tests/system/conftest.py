@@ -15,6 +15,7 @@ _numbers = itertools.count(1)
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "kill: kills programs at random moments; run once, not again for coverage")
+    config.addinivalue_line("markers", "plain_only: slow, and says little about memory; not run again under sanitizers")
 
 
 @pytest.fixture(scope="session")

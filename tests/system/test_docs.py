@@ -2,11 +2,13 @@
 import re
 import subprocess
 
+import guards
 import pytest
 from harness import ROOT, Program, free_port, program
 
 ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
 OPERATIONS = (ROOT / "docs" / "OPERATIONS.md").read_text()
+RELIABILITY = (ROOT / "docs" / "RELIABILITY.md").read_text()
 FOLDERS = ("proto", "runtime", "edge", "bridge", "aggregator", "client", "cli")
 DAEMONS = ("till-edge", "till-bridge", "till-aggregator")
 # Appears with the first record that Kafka does not take.
@@ -27,9 +29,30 @@ def existing_tests():
 
 
 def test_every_test_that_is_named_exists():
-    named = set(in_backticks(ARCHITECTURE + OPERATIONS, r"test_\w+"))
+    named = set(in_backticks("".join(path.read_text() for path in markdown()), r"test_\w+"))
     assert len(named) > 50
     assert sorted(named - existing_tests()) == []
+
+
+def rows_of_faults():
+    """The four cells of each row of RELIABILITY.md."""
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in RELIABILITY.splitlines() if line.startswith("| ")]
+    return [row for row in rows if row[0] != "fault"]
+
+
+def test_every_fault_has_a_test_that_can_fail():
+    assert rows_of_faults()
+    guarded = {guard.test for guard in guards.load()}
+    for row in rows_of_faults():
+        assert len(row) == 4, row
+        named = re.findall(r"`([^`]+)`", row[3])
+        assert named, f"no test: {row[0]}"
+        assert guarded & set(named), f"tests/lib/guards.toml has no line whose loss one of {named} notices"
+
+
+@pytest.mark.parametrize("guard", guards.load(), ids=lambda guard: f"{guard.test}-{guard.file}")
+def test_every_guarding_line_is_in_its_file(guard):
+    assert guard.fault() is None
 
 
 def defines(path, function):
