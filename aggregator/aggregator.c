@@ -355,8 +355,7 @@ static int decide(void *owner, const struct pipeline *pipeline)
 			is_shadow ? "the log no longer has what the rebuild needs"
 				  : "the log no longer has what the store needs",
 			"missing=%s", log_quote(*text, strlen(*text), quoted, sizeof quoted));
-		fprintf(stderr, "missing: %s (to go on without it: --accept-gap \"%s\")\n", *text,
-			*text);
+		aggregator->options.tell_missing(*text);
 	}
 	aggregator->needs_decision = true;
 	aggregator->is_shadow_refused |= is_shadow;

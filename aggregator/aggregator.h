@@ -9,6 +9,8 @@ struct aggregator_options {
 	const struct aggregator_config *config; /* borrowed */
 	const struct text_set *accepted; /* gaps, as given to --accept-gap; borrowed */
 	bool wants_rebuild;
+	/* Told of each thing that the log lacks, before the end with AGGREGATOR_E_DECISION. */
+	void (*tell_missing)(const char *text);
 };
 
 enum { AGGREGATOR_E_DECISION = 1, AGGREGATOR_E_USAGE };

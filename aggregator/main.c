@@ -30,6 +30,11 @@ static int exit_code_of(int r)
 	}
 }
 
+static void tell_missing(const char *text)
+{
+	fprintf(stderr, "missing: %s (to go on without it: --accept-gap \"%s\")\n", text, text);
+}
+
 static int run(const struct aggregator_config *config, const struct arguments *arguments,
 	struct program *program)
 {
@@ -45,6 +50,7 @@ static int run(const struct aggregator_config *config, const struct arguments *a
 		.config = config,
 		.accepted = &accepted,
 		.wants_rebuild = arguments->rebuild,
+		.tell_missing = tell_missing,
 	};
 	if (r == 0) {
 		r = aggregator_new(&options, &aggregator, error, sizeof error);

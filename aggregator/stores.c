@@ -1,23 +1,15 @@
 #include "aggregator/stores.h"
 #include "aggregator/commit.h"
+#include "aggregator/data_dir.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-	DIR_MODE = 0750,
-	FILE_MODE = 0640,
 	PATH_SIZE = 4096,
 	DROP_ROWS = 10000,
-	/* One that was killed while it wrote holds the lock until the disk has answered. */
-	LOCK_MS_MAX = 2000,
-	LOCK_POLL_MS = 10,
 };
 
 /* Where the sentence goes. */
@@ -40,33 +32,20 @@ static int lock(struct stores *stores, const char *dir, const struct complaint_o
 {
 	char path[PATH_SIZE];
 	snprintf(path, sizeof path, "%.4000s/lock", dir);
-	stores->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
-	if (stores->lock_fd < 0) {
-		return fail(out, -errno, "can't open %s: %s", path, strerror(errno));
+	int r = data_dir_lock(path, &stores->lock_fd);
+	if (r == -EBUSY) {
+		return fail(out, r, "another aggregator is at work on %s", dir);
 	}
-	for (int waited_ms = 0; flock(stores->lock_fd, LOCK_EX | LOCK_NB) < 0;
-		waited_ms += LOCK_POLL_MS) {
-		if (waited_ms >= LOCK_MS_MAX) {
-			return fail(out, -EBUSY, "another aggregator is at work on %s", dir);
-		}
-		poll(NULL, 0, LOCK_POLL_MS);
-	}
-	return 0;
+	return r < 0 ? fail(out, r, "can't open %s: %s", path, strerror(-r)) : 0;
 }
 
 static int make_dir(const char *path, bool may_create, const struct complaint_out *out)
 {
-	struct stat status;
-	if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
-		return 0;
+	int r = data_dir_make(path, may_create);
+	if (r == -ENOENT && !may_create) {
+		return fail(out, r, "there is no store at %s", path);
 	}
-	if (!may_create) {
-		return fail(out, -ENOENT, "there is no store at %s", path);
-	}
-	if (mkdir(path, DIR_MODE) < 0) {
-		return fail(out, -errno, "can't make the directory %s: %s", path, strerror(errno));
-	}
-	return 0;
+	return r < 0 ? fail(out, r, "can't make the directory %s: %s", path, strerror(-r)) : 0;
 }
 
 static int explain(int r, const char *path, const struct complaint_out *out)
