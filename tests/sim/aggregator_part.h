@@ -1,27 +1,43 @@
-/* aggregator_part.h - the pipeline of a till-aggregator with its shard, counted sets, overlays and answers, over a
- * modelled store, worker and log. The store outlives the part. One thread. */
+/* aggregator_part.h - a till-aggregator as a whole, rebuild and answers included, over modelled disks, threads and log. Its
+ * disk outlives the part. One thread. */
 #pragma once
 #include "tests/sim/world.h"
 
 struct aggregator_part;
+struct mdb_files;
 
-/* Store and views of a run. */
+/* A run's store, and what is configured. */
 void aggregator_part_begin(void);
 void aggregator_part_end(void);
 
-struct aggregator_part *aggregator_part_new(void);
+struct aggregator_part_options {
+	const char *const
+		*accepted; /* gaps, ends with NULL; NULL: none. Borrowed for aggregator_part_new */
+	bool wants_rebuild;
+};
+/* NULL: it ended at once, and may be started again. */
+struct aggregator_part *aggregator_part_new(const struct aggregator_part_options *options);
 /* As kill -9 leaves it: what was committed is in the store. */
 struct aggregator_part *aggregator_part_free(struct aggregator_part *part);
-/* One round. 0, or a negative errno that ends it. */
+/* One round. 0; AGGREGATOR_PART_DECISION or a negative errno: it has ended. */
+enum { AGGREGATOR_PART_DECISION = 1 };
 int aggregator_part_round(struct aggregator_part *part);
+/* What the last one that ended with a decision named; ends with NULL. */
+const char *const *aggregator_part_missing(void);
 
-/* All of the log is counted, and on disk. */
+/* All of the log is counted, and on disk; no rebuild is under way. */
 bool aggregator_part_is_settled(const struct aggregator_part *part);
-/* Why it takes nothing any more; "": it does. */
-const char *aggregator_part_broken(const struct aggregator_part *part);
+/* A rebuild is under way. */
+bool aggregator_part_is_rebuilding(const struct aggregator_part *part);
 /* A commit is on disk of which the loop has not heard. */
 bool aggregator_part_is_untold(const struct aggregator_part *part);
 uint64_t aggregator_part_shape(const struct aggregator_part *part);
+
+/* Its disk as it is now; a copy is put in its place. The part must be dead for that. */
+struct mdb_files *aggregator_part_back_up(void);
+void aggregator_part_restore(struct mdb_files *backup); /* takes it */
+/* The canonical dump of the store, the caller's to free. The part must be dead. */
+char *aggregator_part_dump(void);
 
 /* Rows of a view, as an answer gives them: its first column, the number of events, their revenue in millionths. */
 typedef void (*aggregator_row_fn)(
@@ -29,9 +45,11 @@ typedef void (*aggregator_row_fn)(
 void aggregator_part_each_row(
 	struct aggregator_part *part, const char *view, aggregator_row_fn take, void *owner);
 
+/* As the answer to `status` gives them. */
 struct aggregator_books {
 	uint64_t read, counted, rejected, duplicates, foreign, unreadable; /* of all partitions */
 	uint64_t accepted[6], markers[6]; /* by lane, as the ledger has them */
 	bool add_up;
+	char problem[200]; /* the first one that it names; "": none */
 };
-struct aggregator_books aggregator_part_books(const struct aggregator_part *part);
+struct aggregator_books aggregator_part_books(struct aggregator_part *part);

@@ -10,10 +10,14 @@
 
 enum { HANDLERS_MAX = 16 };
 
+enum { NO_FD = -1 };
+
 struct handler {
-	loop_ready_fn ready;
+	loop_ready_fn ready; /* neither this nor a tick: it was removed */
 	loop_tick_fn tick;
 	void *owner;
+	const struct socket *socket;
+	int fd;
 };
 
 struct loop {
@@ -46,30 +50,55 @@ struct loop *loop_free(struct loop *loop)
 	return NULL;
 }
 
+static bool is_removed(const struct handler *handler)
+{
+	return handler->ready == NULL && handler->tick == NULL;
+}
+
 static int add(struct loop *loop, struct handler handler)
 {
-	if (loop->count == HANDLERS_MAX) {
-		return -ENOSPC;
+	for (size_t i = 0; i < HANDLERS_MAX; i++) {
+		if (i == loop->count || is_removed(&loop->handlers[i])) {
+			loop->handlers[i] = handler;
+			loop->count += i == loop->count;
+			return 0;
+		}
 	}
-	loop->handlers[loop->count++] = handler;
-	return 0;
+	return -ENOSPC;
 }
 
 int loop_add_socket(struct loop *loop, struct socket *socket, loop_ready_fn readable, void *owner)
 {
-	(void)socket;
-	return add(loop, (struct handler){.ready = readable, .owner = owner});
+	return add(loop,
+		(struct handler){.ready = readable, .owner = owner, .socket = socket, .fd = NO_FD});
 }
 
 int loop_add_fd(struct loop *loop, int fd, loop_ready_fn ready, void *owner)
 {
-	(void)fd;
-	return add(loop, (struct handler){.ready = ready, .owner = owner});
+	return add(loop, (struct handler){.ready = ready, .owner = owner, .fd = fd});
+}
+
+void loop_remove_socket(struct loop *loop, const struct socket *socket)
+{
+	for (size_t i = 0; i < loop->count; i++) {
+		if (loop->handlers[i].socket == socket) {
+			loop->handlers[i] = (struct handler){.fd = NO_FD};
+		}
+	}
+}
+
+void loop_remove_fd(struct loop *loop, int fd)
+{
+	for (size_t i = 0; i < loop->count; i++) {
+		if (fd != NO_FD && loop->handlers[i].fd == fd) {
+			loop->handlers[i] = (struct handler){.fd = NO_FD};
+		}
+	}
 }
 
 int loop_add_tick(struct loop *loop, loop_tick_fn tick, void *owner)
 {
-	return add(loop, (struct handler){.tick = tick, .owner = owner});
+	return add(loop, (struct handler){.tick = tick, .owner = owner, .fd = NO_FD});
 }
 
 void loop_on_terminate(struct loop *loop, loop_ready_fn terminate, void *owner)
@@ -98,8 +127,11 @@ int loop_run(struct loop *loop)
 	int64_t wait_ms = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < loop->count; i++) {
-		struct handler *handler = &loop->handlers[i];
+	for (size_t i = 0; r == 0 && !loop->is_stopped && i < loop->count; i++) {
+		const struct handler *handler = &loop->handlers[i];
+		if (is_removed(handler)) {
+			continue;
+		}
 		r = handler->tick != NULL ? handler->tick(handler->owner, world.now_ms, &wait_ms)
 					  : handler->ready(handler->owner);
 	}

@@ -100,6 +100,12 @@ static void kill_aggregator(void)
 	aggregator_back_ms = down_until_ms();
 }
 
+static struct aggregator_part *start_aggregator(void)
+{
+	const struct aggregator_part_options options = {0};
+	return aggregator_part_new(&options);
+}
+
 void stage_begin(void)
 {
 	static const uint64_t quotas[] = {64 * 1024, 256 * 1024, 16 * 1024 * 1024};
@@ -114,7 +120,7 @@ void stage_begin(void)
 	for (int i = 0; i < BRIDGES_MAX; i++) {
 		bridges[i].part = bridge_part_new(i);
 	}
-	aggregator = aggregator_part_new();
+	aggregator = start_aggregator();
 }
 
 void stage_end(void)
@@ -147,7 +153,7 @@ static void raise_the_dead(bool all)
 		}
 	}
 	if (aggregator == NULL && (all || world.now_ms >= aggregator_back_ms)) {
-		aggregator = aggregator_part_new();
+		aggregator = start_aggregator();
 	}
 }
 
@@ -341,7 +347,7 @@ static void take_turns(void)
 	for (int i = 0; i < BRIDGES_MAX; i++) {
 		turn_bridge(i);
 	}
-	if (aggregator != NULL && world_draw(3) != 0 && aggregator_part_round(aggregator) < 0) {
+	if (aggregator != NULL && world_draw(3) != 0 && aggregator_part_round(aggregator) != 0) {
 		kill_aggregator();
 	}
 }

@@ -1,13 +1,11 @@
-/* worker_model.h - the aggregator's committing thread without a thread: a job is run at one step of the world, and its
+/* worker_model.h - the aggregator's committing threads without threads: a job is run at one step of the world, and its
  * owner hears of it at another. */
 #pragma once
 #include "aggregator/worker.h"
 
-struct worker *worker_model_new(void);
-struct worker *worker_model_free(struct worker *worker);
-/* Runs what waits, or tells what was run. true: something was told. */
-bool worker_model_step(struct worker *worker);
-/* The process dies: what was not run never is, and nobody hears of what was. */
-void worker_model_abandon(struct worker *worker);
-/* The job that waits or that nobody was told of; NULL: none. */
-struct job *worker_model_job(struct worker *worker, bool *ret_has_run);
+/* The process dies: what was not run never is, and nobody hears of what was. All workers there are. */
+void worker_model_die(void);
+/* Was a job run of which nobody has heard? */
+bool worker_model_is_untold(void);
+/* Of the state of all workers. */
+uint64_t worker_model_shape(void);

@@ -1,0 +1,126 @@
+/* The rim of a simulated aggregator: the ROUTER of its server, at which one question is asked at a time, the directories of
+ * its store, and the look at a file. */
+#include "tests/sim/rim_question.h"
+#include "aggregator/data_dir.h"
+#include "aggregator/store_layout.h"
+#include "runtime/program.h"
+#include "runtime/socket.h"
+#include "tests/sim/mdb_model.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct {
+	const char *text; /* NULL: nobody asks */
+	struct buffer *reply; /* NULL: nobody waits for one */
+} asked;
+
+void rim_question_put(const char *text, struct buffer *reply)
+{
+	asked.text = text;
+	asked.reply = reply;
+}
+
+bool rim_question_is_open(void)
+{
+	return asked.reply != NULL;
+}
+
+struct socket {
+	char unused;
+};
+
+int context_new(struct context **ret_context)
+{
+	*ret_context = NULL;
+	return 0;
+}
+
+struct context *context_free(struct context *context)
+{
+	(void)context;
+	return NULL;
+}
+
+int socket_new(struct context *context, enum socket_type type, const struct socket_options *options,
+	struct socket **ret_socket)
+{
+	(void)context, (void)type, (void)options;
+	*ret_socket = calloc(1, sizeof **ret_socket);
+	return *ret_socket == NULL ? -ENOMEM : 0;
+}
+
+struct socket *socket_free(struct socket *socket)
+{
+	free(socket);
+	return NULL;
+}
+
+int socket_bind(struct socket *socket, const char *endpoint, char ret_endpoint[ENDPOINT_SIZE])
+{
+	(void)socket;
+	snprintf(ret_endpoint, ENDPOINT_SIZE, "%s", endpoint);
+	return 0;
+}
+
+int socket_receive(struct socket *socket, struct message *message)
+{
+	(void)socket;
+	if (asked.text == NULL) {
+		return SOCKET_E_AGAIN;
+	}
+	message->frame_count = 2;
+	message->user_id[0] = '\0';
+	message->frames[0] = (struct iovec){(void *)(uintptr_t) "asker", 5};
+	message->frames[1] = (struct iovec){(void *)(uintptr_t)asked.text, strlen(asked.text)};
+	asked.text = NULL;
+	return 0;
+}
+
+void message_clear(struct message *message)
+{
+	*message = (struct message){0};
+}
+
+int socket_send(struct socket *socket, const struct iovec *frames, size_t frame_count)
+{
+	const struct iovec *last = &frames[frame_count - 1];
+
+	(void)socket;
+	if (asked.reply == NULL) {
+		return SOCKET_E_UNREACHABLE;
+	}
+	buffer_append(asked.reply, last->iov_base, last->iov_len);
+	asked.reply = NULL;
+	return 0;
+}
+
+const char *program_version(void)
+{
+	return "simulated";
+}
+
+int program_check_endpoints(
+	const char *key, const char *endpoints, bool safe, struct config_error *error)
+{
+	(void)key, (void)endpoints, (void)safe, (void)error;
+	return 0;
+}
+
+int data_dir_make(const char *path, bool may_create)
+{
+	(void)path, (void)may_create;
+	return 0;
+}
+
+int data_dir_lock(const char *lock_path, int *ret_fd)
+{
+	(void)lock_path;
+	*ret_fd = -1;
+	return 0;
+}
+
+int store_look(const char *dir)
+{
+	return mdb_model_has(dir) ? 0 : STORE_E_ABSENT;
+}

@@ -1,0 +1,206 @@
+#include "tests/sim/source_model.h"
+#include "tests/sim/kafka.h"
+#include <errno.h>
+#include <stdlib.h>
+
+enum { REPORT_MS = 1000, READ_A_ROUND = 40, FIRST_FD = 100, NOT_READ = -1 };
+
+struct source {
+	int number;
+	int64_t at[TOPICS][PARTITIONS]; /* NOT_READ: it was not started */
+	int64_t report_ms;
+	const struct pipeline *pipeline; /* whom it feeds; known from the first poll on */
+};
+
+static struct source *sources[SOURCES_MAX];
+
+size_t source_model_pipelines(const struct pipeline *ret_pipelines[SOURCES_MAX])
+{
+	size_t count = 0;
+
+	for (int i = 0; i < SOURCES_MAX; i++) {
+		if (sources[i] != NULL) {
+			ret_pipelines[count++] = sources[i]->pipeline;
+		}
+	}
+	return count;
+}
+
+/* ---- life */
+
+int source_new(const struct source_options *options, struct source **ret_source,
+	struct config_error *error)
+{
+	struct source *source = calloc(1, sizeof *source);
+
+	(void)options, (void)error;
+	if (source == NULL) {
+		return -ENOMEM;
+	}
+	source->number = sources[0] == NULL ? 0 : 1;
+	sources[source->number] = source;
+	for (int topic = 0; topic < TOPICS; topic++) {
+		for (int partition = 0; partition < PARTITIONS; partition++) {
+			source->at[topic][partition] = NOT_READ;
+		}
+	}
+	*ret_source = source;
+	return 0;
+}
+
+struct source *source_free(struct source *source, int64_t wait_ms)
+{
+	(void)wait_ms;
+	if (source != NULL) {
+		sources[source->number] = NULL;
+		free(source);
+	}
+	return NULL;
+}
+
+int source_fd(const struct source *source)
+{
+	return FIRST_FD + source->number;
+}
+
+void source_clear(struct source *source)
+{
+	(void)source;
+}
+
+void source_wake(struct source *source)
+{
+	(void)source;
+}
+
+/* ---- reports */
+
+static void report_topic(struct log_report *report, int topic)
+{
+	struct watermarks *marks = calloc(PARTITIONS, sizeof *marks);
+
+	if (marks == NULL) {
+		abort();
+	}
+	for (int partition = 0; partition < PARTITIONS; partition++) {
+		marks[partition] = (struct watermarks){0, kafka_size(topic, partition)};
+	}
+	report->partition_counts[topic] = PARTITIONS;
+	report->partitions[topic] = marks;
+}
+
+struct log_report *source_report(struct source *source)
+{
+	if (world.now_ms < source->report_ms) {
+		return NULL;
+	}
+	source->report_ms = world.now_ms + REPORT_MS;
+	struct log_report *report = calloc(1, sizeof *report);
+	if (report == NULL) {
+		abort();
+	}
+	report->is_reachable = !kafka_is_away();
+	snprintf(report->error, sizeof report->error, "Kafka is away");
+	snprintf(report->cluster_id, sizeof report->cluster_id, "cluster-a");
+	for (int topic = 0; topic < TOPICS && report->is_reachable; topic++) {
+		report_topic(report, topic);
+	}
+	return report;
+}
+
+struct log_report *log_report_free(struct log_report *report)
+{
+	for (int topic = 0; report != NULL && topic < TOPICS; topic++) {
+		free(report->partitions[topic]);
+	}
+	free(report);
+	return NULL;
+}
+
+void source_ask(struct source *source)
+{
+	source->report_ms = world.now_ms;
+}
+
+/* ---- reading */
+
+static struct record record_at(int topic, int partition, int64_t offset)
+{
+	const struct kafka_entry *entry = kafka_at(topic, partition, offset);
+	const struct kafka_record *from = entry->record;
+	struct record record = {
+		.topic_kind = (enum kind)topic,
+		.partition = partition,
+		.offset = offset,
+		.timestamp_ms = entry->timestamp_ms,
+		.key = slice_of(from->key, from->key_size),
+		.value = slice_of(from->value, from->value_size),
+	};
+
+	for (int i = 0; i < DLQ_HEADER_COUNT && from->header_count > 0; i++) {
+		const char *name = dead_letter_header_name((enum dead_letter_header)i);
+		for (size_t j = 0; j < from->header_count; j++) {
+			const struct kafka_header *header = &from->headers[j];
+			if (strcmp(header->name, name) == 0) {
+				record.headers[i] = slice_of(header->value, header->size);
+			}
+		}
+	}
+	return record;
+}
+
+static int read_partition(
+	struct source *source, const struct source_sink *sink, int topic, int partition)
+{
+	int64_t *at = &source->at[topic][partition];
+	int r = 0;
+
+	for (int i = 0; r == 0 && *at >= 0 && i < READ_A_ROUND; i++) {
+		if (*at >= kafka_size(topic, partition)) {
+			return sink->end(sink->owner, (enum kind)topic, partition, *at);
+		}
+		struct record record = record_at(topic, partition, (*at)++);
+		r = sink->record(sink->owner, &record);
+	}
+	return r;
+}
+
+static int stop(struct source *source, const struct source_sink *sink, int topic, int partition)
+{
+	source->at[topic][partition] = NOT_READ;
+	return sink->stopped(sink->owner, (enum kind)topic, partition, "restarted");
+}
+
+/* A part of what there is: the rest comes in the next round. */
+int source_poll(struct source *source, const struct source_sink *sink, size_t records_max,
+	bool *ret_is_drained)
+{
+	int r = 0;
+
+	(void)records_max;
+	*ret_is_drained = true;
+	source->pipeline = sink->owner;
+	for (int i = 0; r == 0 && !kafka_is_away() && i < TOPICS * PARTITIONS; i++) {
+		int topic = i % TOPICS;
+		int partition = i / TOPICS;
+		if (world_draw(3) != 0) {
+			r = read_partition(source, sink, topic, partition);
+		}
+		if (r == 0 && source->at[topic][partition] >= 0 &&
+			world_fails(FAULT_READER_RESTARTED, 300)) {
+			r = stop(source, sink, topic, partition);
+		}
+	}
+	return r;
+}
+
+int source_start(struct source *source, enum kind topic, int32_t partition, int64_t offset)
+{
+	source->at[topic][partition] = offset;
+	return 0;
+}
+
+int64_t source_high(struct source *source, enum kind topic, int32_t partition)
+{
+	return source->at[topic][partition] < 0 ? -1 : kafka_size((int)topic, partition);
+}

@@ -1,0 +1,8 @@
+/* source_model.h - the aggregator's reader of the log (aggregator/source.h), over the modelled Kafka. One for each generation
+ * at work. One thread. */
+#pragma once
+#include "aggregator/pipeline.h"
+
+/* The pipelines of the sources that there are and were polled, in order of making; the number of sources, polled or not. */
+enum { SOURCES_MAX = 2 };
+size_t source_model_pipelines(const struct pipeline *ret_pipelines[SOURCES_MAX]);
