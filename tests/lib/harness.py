@@ -313,31 +313,32 @@ class Pipeline:
         return [arg for kind, name in (("order", "orders"), ("cart", "cart_events"), ("view", "page_views"))
                 for arg in ("-o", f"{section}.topic.{kind}={self.prefix}{name}")]
 
-    def start_bridge(self, number=0, port=0):
+    def start_bridge(self, number=0, port=0, host="127.0.0.1", bootstrap=None, wrap=()):
+        """`host` is where it listens, when it is `wrap`ped into another network than ours."""
         self.bridges.append(Program("till-bridge", [
-            "-o", f"bridge.listen=tcp://127.0.0.1:{port or free_port()}", "-o", f"bridge.brokers={self.bootstrap}",
-            "-o", f"bridge.partitions={self.partitions}", "-o", "http.listen=127.0.0.1:0",
-            *self.topics("bridge"), *self.settings("till-bridge")], self.folder / f"bridge-{number}.log"))
+            "-o", f"bridge.listen=tcp://{host}:{port or free_port()}", "-o", f"bridge.brokers={bootstrap or self.bootstrap}",
+            "-o", f"bridge.partitions={self.partitions}", "-o", f"http.listen={host}:0",
+            *self.topics("bridge"), *self.settings("till-bridge")], self.folder / f"bridge-{number}.log", wrap=wrap))
         return self.bridges[-1]
 
     def bridge_endpoints(self):
         return ",".join(bridge.ready["listen"][0] for bridge in self.bridges)
 
-    def start_edge(self, name, bridges=None):
+    def start_edge(self, name, bridges=None, host="127.0.0.1", wrap=()):
         slug = re.sub(r"\W", "_", name)
         data = self.folder / f"edge-{slug}"
         data.mkdir(exist_ok=True)
         self.edges[name] = Program("till-edge", [
-            "-o", f"edge.id={name}", "-o", f"edge.data={data}", "-o", f"edge.listen=tcp://127.0.0.1:{free_port()}",
-            "-o", f"edge.bridges={bridges or self.bridge_endpoints()}", "-o", "http.listen=127.0.0.1:0",
-            *self.settings("till-edge")], self.folder / f"edge-{slug}.log")
+            "-o", f"edge.id={name}", "-o", f"edge.data={data}", "-o", f"edge.listen=tcp://{host}:{free_port()}",
+            "-o", f"edge.bridges={bridges or self.bridge_endpoints()}", "-o", f"http.listen={host}:0",
+            *self.settings("till-edge")], self.folder / f"edge-{slug}.log", wrap=wrap)
         return self.edges[name]
 
-    def start_aggregator(self, *extra, wait_ready=True):
+    def start_aggregator(self, *extra, wait_ready=True, bootstrap=None):
         data = self.folder / "store"
         data.mkdir(exist_ok=True)
         self.aggregator = Program("till-aggregator", [
-            "-o", f"aggregator.data={data}", "-o", f"aggregator.brokers={self.bootstrap}",
+            "-o", f"aggregator.data={data}", "-o", f"aggregator.brokers={bootstrap or self.bootstrap}",
             "-o", f"aggregator.listen=tcp://127.0.0.1:{free_port()}", "-o", "http.listen=127.0.0.1:0",
             *self.topics("aggregator"), *self.settings("till-aggregator"), *extra],
             self.folder / "aggregator.log", wait_ready=wait_ready)

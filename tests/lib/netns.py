@@ -8,6 +8,7 @@ tests break: unplugged, without a route, losing packets, or passing one way only
 import functools
 import itertools
 import os
+import re
 import shutil
 import subprocess
 
@@ -82,8 +83,13 @@ class Namespace:
         self.inside("nft", "-f", "-", input=f"table inet till {{}}\ndelete table inet till\ntable inet till {{\n{text}}}\n")
 
     def lose(self, percent):
-        loss = f"numgen random mod 100 < {percent} drop"
+        loss = f"numgen random mod 100 < {percent} counter drop"
         self.rules(("input", loss), ("output", loss))
+
+    def lost(self):
+        """Packets that `lose` dropped so far."""
+        rules = self.inside("nft", "list", "table", "inet", "till").stdout
+        return sum(int(count) for count in re.findall(r"counter packets (\d+)", rules))
 
     def drop_incoming(self):
         self.rules(("input", "drop"))

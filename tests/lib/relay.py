@@ -19,7 +19,7 @@ import threading
 from harness import free_port
 
 CHUNK_SIZE = 65536
-FRAME_SIZE_MIN = 96  # a chunk this large has a frame of events or of acknowledgements in it, not a heartbeat alone
+FRAME_SIZE_MIN = 40  # a chunk this large has a frame of events or of acknowledgements in it, not a heartbeat alone
 
 
 class Flow:
@@ -201,31 +201,24 @@ class Relay:
         source.close()
 
 
-def advertise(ports, relays, text):
-    """More settings of a broker of one node: a listener for each relay, which advertises the relay, for clients stay with the
-    address that a broker advertises. `text`: its settings so far."""
-    def so_far(key):
-        return re.findall(rf"^{re.escape(key)}=(.*)$", text, re.M)[-1]
-    listeners, advertised, protocols = (so_far(key) for key in (
-        "listeners", "advertised.listeners", "listener.security.protocol.map"))
-    for (name, relay), port in zip(relays.items(), ports, strict=True):
-        listeners += f",{name}://127.0.0.1:{port}"
-        advertised += f",{name}://{relay.address}"
-        protocols += f",{name}:PLAINTEXT"
-    return f"listeners={listeners}\nadvertised.listeners={advertised}\nlistener.security.protocol.map={protocols}\n"
-
-
-def relays_to(broker, *names):
-    """A relay of its own for each name to a broker of one node, which is restarted for it."""
-    ports = [free_port() for _ in names]
-    relays = {name: Relay(("127.0.0.1", port)) for name, port in zip(names, ports, strict=True)}
+def add_listeners(broker, listeners):
+    """`listeners`: (host, port, the address that it advertises), for a broker of one node, which is restarted. Clients
+    stay with the address that a broker advertises, so what is to go by way of a relay needs a listener of its own."""
     properties = broker.folder / "node-1" / "server.properties"
     text = properties.read_text()
+    more = {"listeners": [f"OWN{i}://{host}:{port}" for i, (host, port, _) in enumerate(listeners)],
+            "advertised.listeners": [f"OWN{i}://{address}" for i, (_, _, address) in enumerate(listeners)],
+            "listener.security.protocol.map": [f"OWN{i}:PLAINTEXT" for i in range(len(listeners))]}
+    for key, added in more.items():
+        before = re.findall(rf"^{re.escape(key)}=(.*)$", text, re.M)[-1]
+        text += f"{key}={','.join([before, *added])}\n"  # a later line wins
     broker.kill()
-    properties.write_text(text + advertise(ports, relays, text))  # a later line wins
+    properties.write_text(text)
     broker.start()
-    return list(relays.values())
 
 
 def relay_to(broker):
-    return relays_to(broker, "RELAYED")[0]
+    """A relay to a broker of one node, which is restarted."""
+    relay = Relay(("127.0.0.1", free_port()))
+    add_listeners(broker, [(*relay.target, relay.address)])
+    return relay
