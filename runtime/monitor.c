@@ -77,8 +77,10 @@ static bool event_of(const struct iovec *frame, enum socket_event *ret_event)
 		return true;
 	case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
 	case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-	case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
 		*ret_event = SOCKET_HANDSHAKE_FAILED;
+		return true;
+	case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+		*ret_event = SOCKET_KEY_REFUSED;
 		return true;
 	default: /* the monitor's own end */
 		return false;

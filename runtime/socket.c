@@ -148,7 +148,8 @@ static int set_curve(struct socket *socket, const struct socket_options *options
 		return r;
 	}
 	set_int(socket, ZMQ_CURVE_SERVER, 1, &r);
-	set_text(socket, ZMQ_ZAP_DOMAIN, "till", &r);
+	set_text(socket, ZMQ_ZAP_DOMAIN,
+		options->curve_domain != NULL ? options->curve_domain : "till", &r);
 	set_int(socket, ZAP_ENFORCE_DOMAIN, 1, &r);
 	return r;
 }

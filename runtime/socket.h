@@ -41,6 +41,8 @@ struct socket_options {
 	const char *curve_secret_key;
 	const char *curve_public_key;
 	const char *curve_server_key; /* the peer's: we are a client */
+	const char
+		*curve_domain; /* a server's name in what its ZAP handler is asked; NULL: "till" */
 };
 
 /* Also raises the soft limit of open files to the hard one. */
@@ -75,7 +77,8 @@ int socket_send(struct socket *socket, const struct iovec *frames, size_t frame_
 enum socket_event {
 	SOCKET_CONNECTED, /* usable: the handshake is through; on either side */
 	SOCKET_DISCONNECTED,
-	SOCKET_HANDSHAKE_FAILED,
+	SOCKET_HANDSHAKE_FAILED, /* no common words: one has keys and the other none, or not the server's key */
+	SOCKET_KEY_REFUSED, /* a handshake failed, too: the server does not let our key in */
 	SOCKET_CONNECT_FAILED, /* one attempt: refused, or no answer */
 	SOCKET_ACCEPTED /* a peer's TCP or ipc connection, before its handshake */
 };
