@@ -7,7 +7,7 @@
 enum {
 	/* Credit bounds the bytes; this bounds libzmq's copies of them when a bridge gives a lot. */
 	QUEUE_MESSAGES = 256,
-	HEARTBEAT_MS = 1500, /* a half-open connection is noticed within three of them */
+	HEARTBEAT_MS = 1000, /* a half-open connection is noticed within four of them */
 	CONNECT_TIMEOUT_MS = 3000,
 	FRAMES_A_ROUND = 1000, /* an ACK a frame: other sources get their turn */
 };
