@@ -143,11 +143,15 @@ static void print_views(const void *target, FILE *out)
 static const struct config_section sections[] = {
 	{.prefix = "kafka",
 		.set = set_kafka,
+		.is_secret = kafka_key_is_secret,
 		.print = print_kafka,
 		.help = "any property of librdkafka that leaves the guarantees alone; X_file = "
 			"PATH for "
 			"secrets"},
-	{.prefix = "kafka.consumer", .set = set_kafka, .help = "the same, wins over [kafka]"},
+	{.prefix = "kafka.consumer",
+		.set = set_kafka,
+		.is_secret = kafka_key_is_secret,
+		.help = "the same, wins over [kafka]"},
 	{.prefix = "view.",
 		.set = set_view,
 		.print = print_views,

@@ -53,11 +53,15 @@ static void print_kafka(const void *target, FILE *out)
 static const struct config_section sections[] = {
 	{.prefix = "kafka",
 		.set = set_kafka,
+		.is_secret = kafka_key_is_secret,
 		.print = print_kafka,
 		.help = "any property of librdkafka that leaves the guarantees alone; X_file = "
 			"PATH for "
 			"secrets"},
-	{.prefix = "kafka.producer", .set = set_kafka, .help = "the same, wins over [kafka]"},
+	{.prefix = "kafka.producer",
+		.set = set_kafka,
+		.is_secret = kafka_key_is_secret,
+		.help = "the same, wins over [kafka]"},
 	{0},
 };
 

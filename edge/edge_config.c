@@ -82,6 +82,12 @@ static int set_source(void *target, const char *section, const char *key, const 
 	return source_declare(&config->sources, section, key, value, error);
 }
 
+static bool source_key_is_secret(const void *target, const char *section, const char *key)
+{
+	const struct edge_config *config = target;
+	return source_declared_is_secret(&config->sources, section, key);
+}
+
 static void print_sources(const void *target, FILE *out)
 {
 	const struct edge_config *config = target;
@@ -91,6 +97,7 @@ static void print_sources(const void *target, FILE *out)
 static const struct config_section sections[] = {
 	{.prefix = "source.",
 		.set = set_source,
+		.is_secret = source_key_is_secret,
 		.print = print_sources,
 		.help = "another way in beside ZeroMQ; its first key is `type`",
 		.print_help = source_types_print_help},

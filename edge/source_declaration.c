@@ -115,6 +115,20 @@ int source_declare(struct source_declarations *declarations, const char *section
 		declaration->type->schema, declaration->config, "source", key, value, error);
 }
 
+bool source_declared_is_secret(
+	const struct source_declarations *declarations, const char *section, const char *key)
+{
+	for (size_t i = 0; i < declarations->count; i++) {
+		const struct source_declaration *declaration = &declarations->of[i];
+		if (strcmp(declaration->name, section + strlen(prefix)) == 0) {
+			return declaration->type != NULL &&
+			       config_is_secret(declaration->type->schema, declaration->config,
+				       "source", key);
+		}
+	}
+	return false;
+}
+
 static int check(
 	const struct source_declaration *declaration, bool insecure, struct config_error *error)
 {

@@ -28,6 +28,9 @@ struct source_declarations {
 /* For config_section: 0 or -EINVAL with the error set. */
 int source_declare(struct source_declarations *declarations, const char *section, const char *key,
 	const char *value, struct config_error *error);
+/* For config_section: was this key's value, as it stands in the section, a secret? */
+bool source_declared_is_secret(
+	const struct source_declarations *declarations, const char *section, const char *key);
 /* All is read: what is required is there, and each type's own check. */
 int source_declarations_check(
 	struct source_declarations *declarations, bool insecure, struct config_error *error);

@@ -187,6 +187,19 @@ int config_check_section(
 	return config_fail(error, "no such section; --help lists them");
 }
 
+bool config_is_secret(const struct config_schema *schema, const void *target, const char *section,
+	const char *key)
+{
+	bool is_file = false;
+
+	const struct config_option *option = find_option(schema, section, key, &is_file);
+	if (option != NULL) {
+		return option->type == CONFIG_SECRET && !is_file;
+	}
+	const struct config_section *entry = config_find_section(schema, section);
+	return entry != NULL && entry->is_secret != NULL && entry->is_secret(target, section, key);
+}
+
 int config_apply(const struct config_schema *schema, void *target, const char *section,
 	const char *key, const char *value, struct config_error *error)
 {

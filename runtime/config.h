@@ -19,7 +19,9 @@ enum config_type {
 	CONFIG_SIZE, /* int64_t bytes: 1GiB, 256 MiB, 65536 */
 	CONFIG_DURATION, /* int64_t ms: 100ms, 1s, 5m, 30d; a bare number is seconds */
 	CONFIG_PERCENT, /* int64_t: 10 or 10% */
-	CONFIG_SECRET, /* char *: never printed; KEY_file reads it from a file that others can't read */
+	/* char *: never printed; KEY_file reads it from a file that others can't read. Inline only in such a file too, and
+	 * never on a command line. */
+	CONFIG_SECRET,
 };
 
 struct config_option {
@@ -40,6 +42,8 @@ struct config_section {
 	/* Returns 0, or -EINVAL with error->text set to a bare sentence (file and line are put in front). */
 	int (*set)(void *target, const char *section, const char *key, const char *value,
 		struct config_error *error);
+	/* Is what this key was set to a secret, inline? May be NULL: none is. */
+	bool (*is_secret)(const void *target, const char *section, const char *key);
 	void (*print)(const void *target, FILE *out); /* for --print-config; may be NULL */
 	const char *help; /* one line for --help; may be NULL */
 	void (*print_help)(FILE *out); /* the keys that such a section may have; may be NULL */
@@ -73,6 +77,15 @@ void config_print_options_help(const struct config_schema *schema, FILE *out);
 /* Walks a CONFIG_LIST: copies the next item into `item`, returns false at the end. */
 bool config_list_next(const char **cursor, char *item, size_t item_size);
 
+/* Is `key` a secret, set inline? Of what was applied. */
+bool config_is_secret(const struct config_schema *schema, const void *target, const char *section,
+	const char *key);
+/* For a command line that holds the secret `name`: -EINVAL, and the error says what to do instead. */
+int config_refuse_secret(const char *name, struct config_error *error);
+/* 0 where nobody but its owner may read the open file `fd`, or it is one of systemd's credentials; else -EINVAL with the
+ * error set. `what` is for the words: "a secret". */
+int config_check_secret_file(
+	int fd, const char *path, const char *what, struct config_error *error);
 /* Reads a secret from a file that nobody else may read (chmod 600); line ends at its end are cut. The text is the
  * caller's (free). 0, -EINVAL or -errno with the error set. */
 int config_read_secret(const char *path, char **ret_text, struct config_error *error);

@@ -20,8 +20,8 @@ static void print_value(const struct config_option *option, const void *target, 
 		return;
 	}
 	case CONFIG_SECRET: /* a comment: what is printed here can be read as a file again */
-		fprintf(out, "# %s %s\n", option->key,
-			*(char *const *)place != NULL ? "is set and not shown" : "is not set");
+		fprintf(out, "# %s = %s\n", option->key,
+			*(char *const *)place != NULL ? "(hidden)" : "(not set)");
 		return;
 	case CONFIG_BOOL:
 		fprintf(out, "%s = %s\n", option->key, *(const bool *)place ? "yes" : "no");

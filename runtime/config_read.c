@@ -27,6 +27,7 @@ struct reader {
 	char section[CONFIG_SECTION_SIZE_MAX + 1];
 	struct seen *seen;
 	size_t seen_count;
+	int fd; /* of the file; -1: there is none */
 };
 
 static bool is_name(const char *text, size_t size)
@@ -123,9 +124,9 @@ static int read_key(struct reader *reader, char *text, struct config_error *erro
 {
 	char *equals = strchr(text, '=');
 
-	if (equals == NULL) {
-		return config_fail(
-			error, "\"%.80s\": neither [section], key = value nor # comment", text);
+	if (equals == NULL) { /* only the first word: what follows may be a secret */
+		return config_fail(error, "\"%.*s\": neither [section], key = value nor # comment",
+			(int)strcspn(text, " \t:"), text);
 	}
 	*equals = '\0';
 	const char *key = trim(text);
@@ -142,6 +143,10 @@ static int read_key(struct reader *reader, char *text, struct config_error *erro
 	if (r == 0) {
 		r = config_apply(
 			reader->schema, reader->target, reader->section, key, value, error);
+	}
+	if (r == 0 && reader->fd >= 0 &&
+		config_is_secret(reader->schema, reader->target, reader->section, key)) {
+		r = config_check_secret_file(reader->fd, reader->name, "this secret", error);
 	}
 	if (r < 0) {
 		config_error_at(error, "[%s] %s: ", reader->section, key);
@@ -200,20 +205,26 @@ static int read_lines(
 	return r;
 }
 
+static int read_text(
+	struct reader *reader, const char *text, size_t size, struct config_error *error)
+{
+	int r = read_lines(reader, text, size, error);
+	if (r < 0) {
+		config_error_at(error, "%s:%u: ", reader->name, reader->line);
+	}
+	for (size_t i = 0; i < reader->seen_count; i++) {
+		free(reader->seen[i].name);
+	}
+	free(reader->seen);
+	return r;
+}
+
 int config_read_text(const struct config_schema *schema, void *target, const char *name,
 	const char *text, size_t size, struct config_error *error)
 {
-	struct reader reader = {.schema = schema, .target = target, .name = name};
+	struct reader reader = {.schema = schema, .target = target, .name = name, .fd = -1};
 
-	int r = read_lines(&reader, text, size, error);
-	if (r < 0) {
-		config_error_at(error, "%s:%u: ", name, reader.line);
-	}
-	for (size_t i = 0; i < reader.seen_count; i++) {
-		free(reader.seen[i].name);
-	}
-	free(reader.seen);
-	return r;
+	return read_text(&reader, text, size, error);
 }
 
 static int read_stream(FILE *in, char **ret_text, size_t *ret_size)
@@ -241,15 +252,17 @@ int config_read_file(const struct config_schema *schema, void *target, const cha
 
 	FILE *in = fopen(path, "re");
 	int r = in != NULL ? read_stream(in, &text, &size) : -errno;
+	if (r < 0) {
+		config_fail(error, "%s: %s", path, strerror(-r));
+	} else {
+		struct reader reader = {
+			.schema = schema, .target = target, .name = path, .fd = fileno(in)};
+		r = read_text(&reader, text, size, error);
+		free(text);
+	}
 	if (in != NULL) {
 		fclose(in);
 	}
-	if (r < 0) {
-		config_fail(error, "%s: %s", path, strerror(-r));
-		return r;
-	}
-	r = config_read_text(schema, target, path, text, size, error);
-	free(text);
 	return r;
 }
 
@@ -280,6 +293,22 @@ static size_t split_name(const struct config_schema *schema, const char *name)
 	return found != 0 || dot == NULL ? found : (size_t)(dot - name);
 }
 
+/* Without what stands behind "=": it may be a secret. */
+static int fail_assignment(const char *assignment, struct config_error *error)
+{
+	size_t size = strcspn(assignment, "=");
+	return config_fail(error, "-o %.*s: is not section.key=value", (int)(size < 80 ? size : 80),
+		assignment);
+}
+
+static int refuse_secret(const char *section, const char *key, struct config_error *error)
+{
+	char name[2 * (CONFIG_SECTION_SIZE_MAX + CONFIG_NAME_SIZE_MAX + 2)];
+
+	snprintf(name, sizeof name, "%s.%s", section, key);
+	return config_refuse_secret(name, error);
+}
+
 int config_set(const struct config_schema *schema, void *target, const char *assignment,
 	struct config_error *error)
 {
@@ -288,16 +317,19 @@ int config_set(const struct config_schema *schema, void *target, const char *ass
 	const char *equals = strchr(assignment, '=');
 	size_t size = equals != NULL ? (size_t)(equals - assignment) : 0;
 	if (size == 0 || size >= sizeof name) {
-		return config_fail(error, "-o %.80s: is not section.key=value", assignment);
+		return fail_assignment(assignment, error);
 	}
 	memcpy(name, assignment, size);
 	name[size] = '\0';
 	size_t split = split_name(schema, name);
 	if (split == 0 || name[split + 1] == '\0' || !is_name(name, size)) {
-		return config_fail(error, "-o %.80s: is not section.key=value", assignment);
+		return fail_assignment(assignment, error);
 	}
 	name[split] = '\0';
 	int r = config_apply(schema, target, name, name + split + 1, equals + 1, error);
+	if (r == 0 && config_is_secret(schema, target, name, name + split + 1)) {
+		r = refuse_secret(name, name + split + 1, error);
+	}
 	if (r < 0) {
 		config_error_at(error, "-o %s.%s: ", name, name + split + 1);
 	}

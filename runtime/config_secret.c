@@ -29,7 +29,16 @@ static int read_to_end(int fd, char *text, size_t size, size_t *ret_size)
 	return -EFBIG;
 }
 
-static int check_file(int fd, const char *path, struct config_error *error)
+/* systemd gives them to the service alone, by an access list that looks like rights of the group. */
+static bool is_credential(const char *path)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	size_t size = folder == NULL ? 0 : strlen(folder);
+	return size > 0 && strncmp(path, folder, size) == 0 && path[size] == '/' &&
+	       strstr(path, "/../") == NULL;
+}
+
+int config_check_secret_file(int fd, const char *path, const char *what, struct config_error *error)
 {
 	struct stat status;
 
@@ -39,11 +48,20 @@ static int check_file(int fd, const char *path, struct config_error *error)
 	if (!S_ISREG(status.st_mode)) {
 		return config_fail(error, "%s is not a file", path);
 	}
-	if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
+	mode_t others = S_IRWXO | (is_credential(path) ? S_IWGRP : S_IRWXG);
+	if ((status.st_mode & others) != 0) {
 		return config_fail(
-			error, "%s holds a secret and is open to others: chmod 600 %s", path, path);
+			error, "%s holds %s and is open to others: chmod 600 %s", path, what, path);
 	}
 	return 0;
+}
+
+int config_refuse_secret(const char *name, struct config_error *error)
+{
+	return config_fail(error,
+		"everybody on this machine can read a command line; write the secret into a file, "
+		"chmod 600, and give %s_file=PATH",
+		name);
 }
 
 static int read_text(int fd, const char *path, char **ret_text, struct config_error *error)
@@ -79,7 +97,7 @@ int config_read_secret(const char *path, char **ret_text, struct config_error *e
 	if (fd < 0) {
 		return config_fail(error, "%s: %s", path, strerror(errno));
 	}
-	int r = check_file(fd, path, error);
+	int r = config_check_secret_file(fd, path, "a secret", error);
 	if (r == 0) {
 		r = read_text(fd, path, ret_text, error);
 	}

@@ -61,7 +61,7 @@ const char *kafka_property_refusal(const char *name)
 	return NULL;
 }
 
-static bool is_secret(const char *name)
+bool kafka_property_is_secret(const char *name)
 {
 	for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
 		if (strcmp(secrets[i], name) == 0) {
@@ -95,6 +95,15 @@ static bool split_role(
 	*ret_role = KAFKA_BOTH;
 	*ret_name = key;
 	return strcmp(section, "kafka") == 0;
+}
+
+bool kafka_key_is_secret(const void *target, const char *section, const char *key)
+{
+	enum kafka_role role;
+	const char *name;
+
+	(void)target;
+	return split_role(section, key, &role, &name) && kafka_property_is_secret(name);
 }
 
 static struct kafka_property *slot_of(
@@ -159,7 +168,8 @@ int kafka_properties_set(struct kafka_properties *properties, const char *sectio
 		return config_fail(error, "%s can not be set: %s", name, why);
 	}
 	if (!from_file) {
-		return store_take(properties, role, name, strdup(value), is_secret(name));
+		return store_take(
+			properties, role, name, strdup(value), kafka_property_is_secret(name));
 	}
 	int r = config_read_secret(value, &owned, error);
 	return r < 0 ? r : store_take(properties, role, name, owned, true);
@@ -180,7 +190,7 @@ void kafka_properties_print(const struct kafka_properties *properties, FILE *out
 				has_heading = true;
 			}
 			if (item->is_secret) { /* a comment: what is printed can be read again */
-				fprintf(out, "# %s is set and not shown\n", item->name);
+				fprintf(out, "# %s = (hidden)\n", item->name);
 			} else {
 				fprintf(out, "%s = %s\n", item->name, item->value);
 			}

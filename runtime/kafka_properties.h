@@ -26,10 +26,14 @@ struct kafka_properties {
 /* The middle of a config_section's `set` (prefixes "kafka" and "kafka."). 0, or -EINVAL / -ENOMEM with the error. */
 int kafka_properties_set(struct kafka_properties *properties, const char *section, const char *key,
 	const char *value, struct config_error *error);
+/* The middle of its `is_secret`. */
+bool kafka_key_is_secret(const void *target, const char *section, const char *key);
 /* All three sections as INI, secrets as "(hidden)". */
 void kafka_properties_print(const struct kafka_properties *properties, FILE *out);
 void kafka_properties_deinit(struct kafka_properties *properties);
 
+/* Does nobody but till have to know its value? */
+bool kafka_property_is_secret(const char *name);
 /* Why `name` may not be set: a sentence; NULL when it may. */
 const char *kafka_property_refusal(const char *name);
 /* The value that a client of this role gets, [kafka.ROLE] before [kafka]; NULL when not set. */

@@ -229,10 +229,10 @@ static void test_wrong_assignments_are_refused_with_their_name(void **state)
 		{"edge.spool_mx=1", "-o edge.spool_mx: unknown key; did you mean \"spool_max\"?"},
 		{"edgy.id=1", "-o edgy.id: no such section; did you mean [edge]?"},
 		{"edge.id", "-o edge.id: is not section.key=value"},
-		{"edge=1", "-o edge=1: is not section.key=value"},
-		{"=1", "-o =1: is not section.key=value"},
-		{".id=1", "-o .id=1: is not section.key=value"},
-		{"edge.=1", "-o edge.=1: is not section.key=value"},
+		{"edge=1", "-o edge: is not section.key=value"},
+		{"=1", "-o : is not section.key=value"},
+		{".id=1", "-o .id: is not section.key=value"},
+		{"edge.=1", "-o edge.: is not section.key=value"},
 		{"bridge.partitions=0", "-o bridge.partitions: \"0\" is too small; the least is 1"},
 	};
 	struct settings settings;
@@ -306,6 +306,8 @@ static void test_secrets_come_from_files_that_others_can_not_read(void **state)
 	assert_int_equal(config_set(&schema, &settings, assignment, &error), -EINVAL);
 	assert_non_null(strstr(error.text, "is open to others: chmod 600"));
 	assert_null(settings.password);
+	write_file(path, "open sesame\r\n\n", 0640); /* a group is others too */
+	assert_int_equal(config_set(&schema, &settings, assignment, &error), -EINVAL);
 	write_file(path, "open sesame\r\n\n", 0600);
 	assert_int_equal(config_set(&schema, &settings, assignment, &error), 0);
 	assert_string_equal(settings.password, "open sesame");
@@ -317,6 +319,76 @@ static void test_secrets_come_from_files_that_others_can_not_read(void **state)
 	assert_int_equal(
 		config_set(&schema, &settings, "security.password_file=/tmp", &error), -EINVAL);
 	assert_non_null(strstr(error.text, "/tmp is not a file"));
+	config_deinit(&schema, &settings);
+}
+
+/* DynamicUser has no other way to give one service a file. */
+static void test_a_credential_of_systemd_may_look_as_if_a_group_could_read_it(void **state)
+{
+	char folder[] = "/tmp/till-credentials-XXXXXX", path[64], assignment[128];
+	struct settings settings;
+	struct config_error error;
+	(void)state;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/password", folder);
+	snprintf(assignment, sizeof assignment, "security.password_file=%s", path);
+	write_file(path, "open sesame", 0440);
+	assert_int_equal(config_init(&schema, &settings, &error), 0);
+	assert_int_equal(config_set(&schema, &settings, assignment, &error), -EINVAL);
+	setenv("CREDENTIALS_DIRECTORY", folder, 1);
+	assert_int_equal(config_set(&schema, &settings, assignment, &error), 0);
+	write_file(path, "open sesame", 0444);
+	assert_int_equal(config_set(&schema, &settings, assignment, &error), -EINVAL);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+	config_deinit(&schema, &settings);
+}
+
+static void test_a_file_with_a_secret_in_it_must_be_closed_to_others(void **state)
+{
+	char path[] = "/tmp/till-config-XXXXXX";
+	struct settings settings;
+	struct config_error error;
+	(void)state;
+
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(config_init(&schema, &settings, &error), 0);
+	write_file(path, "[edge]\nid = a\n", 0644);
+	assert_int_equal(config_read_file(&schema, &settings, path, &error), 0);
+	write_file(path, "[security]\npassword = open sesame\n", 0640);
+	assert_int_equal(config_read_file(&schema, &settings, path, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "[security] password: "));
+	assert_non_null(strstr(error.text, "chmod 600"));
+	assert_null(strstr(error.text, "sesame"));
+	write_file(path, "[security]\npassword = open sesame\n", 0600);
+	assert_int_equal(config_read_file(&schema, &settings, path, &error), 0);
+	assert_string_equal(settings.password, "open sesame");
+	assert_int_equal(unlink(path), 0);
+	config_deinit(&schema, &settings);
+}
+
+static void test_a_secret_on_a_command_line_is_refused_and_not_repeated(void **state)
+{
+	static const char *const assignments[] = {
+		"security.password=sesame", "securitypassword=sesame", "kafka.sasl=sesame"};
+	struct settings settings;
+	struct config_error error;
+	(void)state;
+
+	assert_int_equal(config_init(&schema, &settings, &error), 0);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(config_set(&schema, &settings, assignments[i], &error), -EINVAL);
+		assert_null(strstr(error.text, "sesame"));
+	}
+	assert_int_equal(config_set(&schema, &settings, assignments[0], &error), -EINVAL);
+	assert_non_null(strstr(error.text, "security.password_file=PATH"));
+	assert_int_equal(config_set(&schema, &settings, assignments[2], &error), 0);
+	assert_int_equal(read_text(&settings, "[security]\npassword sesame\n", &error), -EINVAL);
+	assert_null(strstr(error.text, "sesame"));
 	config_deinit(&schema, &settings);
 }
 
@@ -346,10 +418,10 @@ static void test_what_is_printed_can_be_read_again_and_shows_no_secret(void **st
 	assert_int_equal(config_init(&schema, &again, &error), 0);
 	assert_int_equal(config_set(&schema, &settings, "edge.id=berlin-1", &error), 0);
 	assert_int_equal(config_set(&schema, &settings, "edge.interval=90s", &error), 0);
-	assert_int_equal(config_set(&schema, &settings, "security.password=sesame", &error), 0);
+	assert_int_equal(read_text(&settings, "[security]\npassword = sesame\n", &error), 0);
 	char *text = print(&settings, false);
 	assert_null(strstr(text, "sesame"));
-	assert_non_null(strstr(text, "# password is set and not shown\n"));
+	assert_non_null(strstr(text, "# password = (hidden)\n"));
 	assert_non_null(strstr(text, "# bytes on disk\nspool_max = 1 GiB\n"));
 	assert_non_null(strstr(text, "\n[security]\n"));
 	assert_int_equal(read_text(&again, text, &error), 0);
@@ -436,6 +508,9 @@ int main(void)
 		cmocka_unit_test(test_an_emptied_text_is_none_only_where_none_is_the_default),
 		cmocka_unit_test(test_what_is_required_must_be_given),
 		cmocka_unit_test(test_secrets_come_from_files_that_others_can_not_read),
+		cmocka_unit_test(test_a_credential_of_systemd_may_look_as_if_a_group_could_read_it),
+		cmocka_unit_test(test_a_file_with_a_secret_in_it_must_be_closed_to_others),
+		cmocka_unit_test(test_a_secret_on_a_command_line_is_refused_and_not_repeated),
 		cmocka_unit_test(test_what_is_printed_can_be_read_again_and_shows_no_secret),
 		cmocka_unit_test(test_help_names_every_option_with_default_and_meaning),
 		cmocka_unit_test(test_a_file_that_is_not_there_is_named),

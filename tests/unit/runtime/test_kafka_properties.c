@@ -116,7 +116,7 @@ static void test_secrets_are_read_from_files_and_never_printed(void **state)
 	FILE *out = open_memstream(&text, &size);
 	kafka_properties_print(&properties, out);
 	fclose(out);
-	assert_string_equal(text, "[kafka]\n# sasl.password is set and not shown\n"
+	assert_string_equal(text, "[kafka]\n# sasl.password = (hidden)\n"
 				  "[kafka.consumer]\nsasl.username = till\n");
 	free(text);
 }
