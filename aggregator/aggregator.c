@@ -38,6 +38,7 @@ struct aggregator {
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
 	int64_t stop_by_ms; /* 0: no signal yet */
 	bool was_reported, was_reachable, was_ready, was_full; /* what the log said last */
+	char told_why[512]; /* in the log: why Kafka can not be reached */
 	bool needs_decision;
 	bool is_shadow_refused; /* the log can't fill it */
 	int error; /* from where no error can be returned */
@@ -165,22 +166,33 @@ static void look(void *owner, struct gauges_view *ret_view)
 	};
 }
 
+/* Once a change, and once more when it turns out what must be mended. */
+static void report_reach(struct aggregator *aggregator)
+{
+	char quoted[2 * sizeof aggregator->told_why];
+	const struct pipeline *pipeline = aggregator->live->pipeline;
+	const char *why = aggregator->live->kafka_error;
+	bool is_news = aggregator->live->is_error_telling && strcmp(why, aggregator->told_why) != 0;
+	bool is_changed =
+		!aggregator->was_reported || pipeline->is_reachable != aggregator->was_reachable;
+	if (!pipeline->has_report || (!is_changed && !is_news)) {
+		return;
+	}
+	if (pipeline->is_reachable) {
+		log_line(LOG_INFO, "Kafka answers", "lag=%" PRId64, pipeline_lag(pipeline));
+	} else {
+		log_line(LOG_WARNING, "Kafka unreachable, answering from the store", "why=%s",
+			log_quote(why, strlen(why), quoted, sizeof quoted));
+	}
+	snprintf(aggregator->told_why, sizeof aggregator->told_why, "%s", is_news ? why : "");
+	aggregator->was_reported = true;
+	aggregator->was_reachable = pipeline->is_reachable;
+}
+
 static void report_changes(struct aggregator *aggregator)
 {
 	const struct pipeline *pipeline = aggregator->live->pipeline;
-	if (pipeline->has_report && (!aggregator->was_reported ||
-					    pipeline->is_reachable != aggregator->was_reachable)) {
-		char quoted[600];
-		const char *why = aggregator->live->kafka_error;
-		if (pipeline->is_reachable) {
-			log_line(LOG_INFO, "Kafka answers", "lag=%" PRId64, pipeline_lag(pipeline));
-		} else {
-			log_line(LOG_WARNING, "Kafka unreachable, answering from the store",
-				"why=%s", log_quote(why, strlen(why), quoted, sizeof quoted));
-		}
-		aggregator->was_reported = true;
-		aggregator->was_reachable = pipeline->is_reachable;
-	}
+	report_reach(aggregator);
 	if (desk_is_ready(&aggregator->desk) && !aggregator->was_ready) {
 		log_line(LOG_INFO, "answering queries", "commit=%" PRIu64,
 			pipeline_commit(pipeline));

@@ -71,6 +71,7 @@ static int observe(struct feed *feed, bool *ret_took_any)
 	*ret_took_any = true;
 	snprintf(feed->kafka_error, sizeof feed->kafka_error, "%s",
 		report->is_reachable ? "" : report->error);
+	feed->is_error_telling = !report->is_reachable && report->is_telling;
 	int r = feed->is_stopping ? 0 : pipeline_observe(feed->pipeline, report);
 	log_report_free(report);
 	return r;

@@ -30,7 +30,8 @@ struct feed {
 	int64_t polled_ms;
 	int64_t restarted_ms;
 	uint64_t restarts;
-	char kafka_error[256]; /* "" while Kafka answers */
+	char kafka_error[512]; /* "" while Kafka answers */
+	bool is_error_telling; /* it names what a person must mend */
 };
 
 /* 0, STORE_E_CORRUPT, -errno with the error set where it is about the configuration. */

@@ -183,10 +183,13 @@ static void publish(struct prober *prober)
 	if (copy == NULL) {
 		return; /* the next second brings another */
 	}
-	pthread_mutex_lock(&source->lock);
-	if (!copy->is_reachable && source->error[0] != '\0') {
-		snprintf(copy->error, sizeof copy->error, "%s", source->error);
+	if (copy->is_reachable) {
+		kafka_trouble_over(&source->trouble);
+	} else {
+		copy->is_telling = kafka_trouble_why(
+			&source->trouble, prober->last.error, copy->error, sizeof copy->error);
 	}
+	pthread_mutex_lock(&source->lock);
 	log_report_free(source->report);
 	source->report = copy;
 	pthread_mutex_unlock(&source->lock);
@@ -228,6 +231,7 @@ static void take_down(struct source *source)
 	close(source->fd);
 	log_report_free(source->report);
 	pthread_mutex_destroy(&source->lock);
+	kafka_trouble_deinit(&source->trouble);
 	free(source);
 }
 

@@ -23,9 +23,10 @@ struct watermarks {
 
 /* What the log is, as of one moment. */
 struct log_report {
-	bool is_reachable; /* else nothing but `error` is set */
+	bool is_reachable; /* else nothing but the errors is set */
 	char cluster_id[CLUSTER_ID_SIZE];
-	char error[256];
+	char error[512];
+	bool is_telling; /* `error` names what a person must mend */
 	int32_t partition_counts[KIND_COUNT]; /* 0: there is no such topic, yet */
 	struct watermarks *partitions[KIND_COUNT]; /* owned */
 };

@@ -52,13 +52,20 @@ struct log_report *log_report_free(struct log_report *report)
 static void note_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
 {
 	struct source *source = opaque;
-	(void)client;
-	pthread_mutex_lock(&source->lock);
-	snprintf(source->error, sizeof source->error, "%s", reason);
+	(void)client, (void)reason; /* the log has it in better words */
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-		source->is_asked = true;
+		source_ask(source);
 	}
-	pthread_mutex_unlock(&source->lock);
+}
+
+/* Called from any thread of librdkafka's. Nothing is written: what matters comes in a report. */
+static void hear_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
+{
+	struct source *source = rd_kafka_opaque(client);
+	(void)level;
+	if (source != NULL) {
+		kafka_trouble_hear_now(&source->trouble, facility, text);
+	}
 }
 
 static int new_client(
@@ -78,7 +85,7 @@ static int new_client(
 	}
 	rd_kafka_conf_set_opaque(conf, source);
 	rd_kafka_conf_set_error_cb(conf, note_error);
-	rd_kafka_conf_set_log_cb(conf, NULL); /* what matters comes as an error or a report */
+	rd_kafka_conf_set_log_cb(conf, hear_log);
 	source->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error->text, sizeof error->text);
 	if (source->client == NULL) {
 		rd_kafka_conf_destroy(conf);
@@ -122,6 +129,7 @@ static void take_down(struct source *source)
 		close(source->fd);
 	}
 	pthread_mutex_destroy(&source->lock);
+	kafka_trouble_deinit(&source->trouble);
 	free(source);
 }
 
@@ -133,6 +141,7 @@ int source_new(const struct source_options *options, struct source **ret_source,
 		return -ENOMEM;
 	}
 	source->fd = -1;
+	kafka_trouble_init_here(&source->trouble);
 	pthread_mutex_init(&source->lock, NULL);
 	int r = new_client(options, source, error);
 	if (r == 0) {

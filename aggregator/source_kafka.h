@@ -2,6 +2,7 @@
  * thread) and the prober (probe_kafka.c, a thread of its own). */
 #pragma once
 #include "aggregator/source.h"
+#include "runtime/kafka_options.h"
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
 
@@ -17,6 +18,7 @@ struct source_topic {
 struct source {
 	rd_kafka_t *client;
 	rd_kafka_queue_t *queue; /* of all partitions */
+	struct kafka_trouble trouble; /* of the client's connections; any thread */
 	int fd;
 	struct source_topic topics[KIND_COUNT];
 	pthread_t prober;
@@ -24,7 +26,6 @@ struct source {
 	bool is_ending;
 	bool is_asked;
 	struct log_report *report;
-	char error[256]; /* what librdkafka last complained of */
 };
 
 /* The prober's thread. Ends when source->is_ending, and takes the source's client and memory with it. */

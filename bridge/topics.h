@@ -26,8 +26,9 @@ struct topic_sight {
 };
 struct topics_sight {
 	int64_t began_ms; /* monotonic: before Kafka was asked */
-	bool is_reached; /* else only `why` is set beside it */
-	char why[160];
+	bool is_reached; /* else only what follows is set beside it */
+	bool is_telling; /* `why` names what a person must mend */
+	char why[512];
 	char cluster_id[CLUSTER_ID_SIZE];
 	int broker_count;
 	struct topic_sight topics[LANE_COUNT];

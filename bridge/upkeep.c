@@ -3,6 +3,7 @@
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include <stdio.h>
+#include <string.h>
 
 void upkeep_init(struct upkeep *upkeep, const struct upkeep_parts *parts, int64_t wall_ms)
 {
@@ -12,7 +13,6 @@ void upkeep_init(struct upkeep *upkeep, const struct upkeep_parts *parts, int64_
 
 static void set_connected(struct upkeep *upkeep, bool is_connected, const char *why)
 {
-	char quoted[2 * LANE_WHY_SIZE];
 	snprintf(upkeep->why, sizeof upkeep->why, "%s", why);
 	upkeep->parts.reception->is_kafka_away = !is_connected;
 	if (upkeep->is_connected == is_connected) {
@@ -20,12 +20,24 @@ static void set_connected(struct upkeep *upkeep, bool is_connected, const char *
 	}
 	upkeep->is_connected = is_connected;
 	upkeep->waiting_since_ms = upkeep->parts.pipeline->wall_ms;
-	if (is_connected) {
+}
+
+/* Once a change, and once more when it turns out what must be mended. */
+static void log_connection(struct upkeep *upkeep, bool is_telling)
+{
+	char quoted[2 * sizeof upkeep->why];
+	bool is_news = is_telling && strcmp(upkeep->why, upkeep->told_why) != 0;
+	if (upkeep->is_connected == upkeep->is_told_connected && !is_news) {
+		return;
+	}
+	upkeep->is_told_connected = upkeep->is_connected;
+	snprintf(upkeep->told_why, sizeof upkeep->told_why, "%s", is_telling ? upkeep->why : "");
+	if (upkeep->is_connected) {
 		log_line(LOG_INFO, "Kafka answers", "cluster=%s",
 			upkeep->parts.reception->cluster_id);
 	} else {
 		log_line(LOG_WARNING, "Kafka can not be reached; edges keep their events", "why=%s",
-			log_quote(why, strlen(why), quoted, sizeof quoted));
+			log_quote(upkeep->why, strlen(upkeep->why), quoted, sizeof quoted));
 	}
 }
 
@@ -45,7 +57,9 @@ void upkeep_disconnected(struct upkeep *upkeep, const char *error, const char *w
 {
 	char why[LANE_WHY_SIZE];
 	snprintf(why, sizeof why, "%s: %s", error, words);
-	set_connected(upkeep, false, why);
+	if (upkeep->is_connected) { /* else the watch knows better why */
+		set_connected(upkeep, false, why);
+	}
 	upkeep->parts.pipeline->is_topic_lost = true;
 }
 
@@ -187,11 +201,13 @@ void upkeep_see(struct upkeep *upkeep, const struct topics_sight *sight)
 {
 	if (!sight->is_reached) {
 		set_connected(upkeep, false, sight->why);
+		log_connection(upkeep, sight->is_telling);
 		return;
 	}
 	learn_cluster(upkeep, sight->cluster_id);
 	upkeep->sure_ms = sight->began_ms;
 	set_connected(upkeep, true, "");
+	log_connection(upkeep, false);
 	for (int kind = 0; kind < LANE_COUNT; kind++) {
 		see_lane(upkeep, sight, (enum kind)kind);
 	}

@@ -27,7 +27,9 @@ struct upkeep {
 	struct upkeep_parts parts;
 	bool is_connected;
 	int64_t waiting_since_ms; /* wall clock; while not connected */
-	char why[LANE_WHY_SIZE]; /* while not connected */
+	char why[512]; /* while not connected */
+	bool is_told_connected; /* in the log */
+	char told_why[512]; /* in the log: the last that names what a person must mend */
 	struct {
 		bool is_due;
 		int64_t at_ms;

@@ -12,11 +12,13 @@
 enum {
 	CREATE_TIMEOUT_MS = 5000,
 	LEVEL_ERROR = 3, /* as in syslog */
+	LEVEL_DEBUG = 7,
 };
 
 struct watch {
 	struct watch_options options;
 	rd_kafka_t *client;
+	struct kafka_trouble trouble; /* of the client's connections */
 	rd_kafka_topic_t *topics[LANE_COUNT]; /* what the client asks metadata for */
 	int fd;
 	pthread_t thread;
@@ -32,10 +34,14 @@ struct watch {
 
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
-	const struct watch *watch = rd_kafka_opaque(client);
-	(void)facility;
-	if (watch != NULL && watch->options.log != NULL) {
-		watch->options.log(level, text);
+	struct watch *watch = rd_kafka_opaque(client);
+	if (watch == NULL) {
+		return;
+	}
+	/* What it hears of connections is said with the next sight. */
+	bool is_heard = kafka_trouble_hear_now(&watch->trouble, facility, text);
+	if (watch->options.log != NULL) {
+		watch->options.log(is_heard ? LEVEL_DEBUG : level, text);
 	}
 }
 
@@ -61,6 +67,14 @@ static void see_topics(const struct watch *watch, const struct rd_kafka_metadata
 	}
 }
 
+static void see_failure(struct watch *watch, rd_kafka_resp_err_t error, struct topics_sight *sight)
+{
+	const char *words = error == RD_KAFKA_RESP_ERR_NO_ERROR ? "the cluster has no id"
+								: rd_kafka_err2str(error);
+	sight->is_telling =
+		kafka_trouble_why(&watch->trouble, words, sight->why, sizeof sight->why);
+}
+
 static void look(struct watch *watch, struct topics_sight *sight)
 {
 	const struct rd_kafka_metadata *metadata = NULL;
@@ -70,10 +84,9 @@ static void look(struct watch *watch, struct topics_sight *sight)
 	char *cluster_id =
 		error == RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_clusterid(watch->client, 0) : NULL;
 	if (cluster_id == NULL) {
-		snprintf(sight->why, sizeof sight->why, "%s",
-			error == RD_KAFKA_RESP_ERR_NO_ERROR ? "the cluster has no id"
-							    : rd_kafka_err2str(error));
+		see_failure(watch, error, sight);
 	} else {
+		kafka_trouble_over(&watch->trouble);
 		sight->is_reached = true;
 		sight->broker_count = metadata->broker_cnt;
 		snprintf(sight->cluster_id, sizeof sight->cluster_id, "%s", cluster_id);
@@ -287,6 +300,7 @@ int watch_new(
 		return -ENOMEM;
 	}
 	watch->options = *options;
+	kafka_trouble_init_here(&watch->trouble);
 	watch->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int r = watch->fd < 0 ? -errno : open_client(watch, error);
 	if (r == 0) {
@@ -330,6 +344,7 @@ struct watch *watch_free(struct watch *watch)
 	if (watch->fd >= 0) {
 		close(watch->fd);
 	}
+	kafka_trouble_deinit(&watch->trouble);
 	free(watch);
 	return NULL;
 }

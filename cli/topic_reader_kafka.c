@@ -1,5 +1,6 @@
 #include "cli/topic_reader_kafka.h"
 
+#include "runtime/kafka_options.h"
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -10,53 +11,80 @@ enum { PARTITIONS_MAX = 10000 };
 
 struct topic_reader {
 	rd_kafka_t *client;
+	struct kafka_trouble trouble; /* of its connections */
 	rd_kafka_message_t *message; /* the one that was handed out last */
 	int32_t partition_count;
 	bool *ended; /* owned; by partition: read to its end */
 	int32_t open_count; /* partitions that are not */
 };
 
-static int set_property(
-	rd_kafka_conf_t *conf, const char *name, const char *value, struct topic_error *error)
-{
-	if (rd_kafka_conf_set(conf, name, value, error->text, sizeof error->text) !=
-		RD_KAFKA_CONF_OK) {
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* "name=value"; a dot in the name needs no care. */
-static int set_pair(rd_kafka_conf_t *conf, const char *pair, struct topic_error *error)
+/* "name=value"; a dot in the name needs no care. The command line can be read by everybody on the machine. */
+static int set_pair(
+	struct kafka_properties *properties, const char *pair, struct config_error *error)
 {
 	char name[128];
 	const char *equals = strchr(pair, '=');
 
 	if (equals == NULL || (size_t)(equals - pair) >= sizeof name) {
-		snprintf(error->text, sizeof error->text, "\"%s\" is not NAME=VALUE", pair);
-		return -EINVAL;
+		return config_fail(error, "\"%.40s\" is not NAME=VALUE", pair);
 	}
 	snprintf(name, sizeof name, "%.*s", (int)(equals - pair), pair);
-	return set_property(conf, name, equals + 1, error);
+	if (kafka_property_is_secret(name)) {
+		return config_refuse_secret(name, error);
+	}
+	return kafka_properties_set(properties, "kafka", name, equals + 1, error);
 }
 
-static int configure(rd_kafka_conf_t *conf, const struct topic_reader_options *options,
-	struct topic_error *error)
+static int configure(const struct topic_reader_options *options, rd_kafka_conf_t **ret_conf,
+	struct config_error *error)
 {
-	static const char *const fixed[] = {"client.id=till", "enable.auto.commit=false",
-		"enable.auto.offset.store=false", "auto.offset.reset=error",
-		"enable.partition.eof=true", "allow.auto.create.topics=false", "log_level=0",
-		"group.id=till-reads-without-a-group"};
-	int r = set_property(conf, "bootstrap.servers", options->brokers, error);
+	static const struct kafka_setting fixed[] = {
+		{"client.id", "till"},
+		{"enable.auto.commit", "false"},
+		{"enable.auto.offset.store", "false"},
+		{"auto.offset.reset", "error"},
+		{"enable.partition.eof", "true"},
+		{"allow.auto.create.topics", "false"},
+		{"group.id", "till-reads-without-a-group"},
+		{NULL, NULL},
+	};
+	struct kafka_properties properties = {0};
+	const struct kafka_options kafka = {.brokers = options->brokers,
+		.role = KAFKA_CONSUMER,
+		.properties = &properties,
+		.fixed = fixed};
+	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < sizeof fixed / sizeof fixed[0]; i++) {
-		r = set_pair(conf, fixed[i], error);
-	}
 	for (const char *const *pair = options->properties; r == 0 && pair != NULL && *pair != NULL;
 		pair++) {
-		r = set_pair(conf, *pair, error);
+		r = set_pair(&properties, *pair, error);
 	}
+	if (r == 0) {
+		r = kafka_options_new(&kafka, ret_conf, error);
+	}
+	kafka_properties_deinit(&properties);
 	return r;
+}
+
+/* Called from any thread of librdkafka's. Nothing is written: what matters comes as an error. */
+static void hear_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
+{
+	struct topic_reader *reader = rd_kafka_opaque(client);
+	(void)level;
+	if (reader != NULL) {
+		kafka_trouble_hear_now(&reader->trouble, facility, text);
+	}
+}
+
+static int fail_unreachable(struct topic_reader *reader, const struct topic_reader_options *options,
+	rd_kafka_resp_err_t code, struct topic_error *error)
+{
+	char why[KAFKA_TROUBLE_SIZE];
+
+	kafka_trouble_why(&reader->trouble, rd_kafka_err2str(code), why, sizeof why);
+	snprintf(error->text, sizeof error->text, "could not reach Kafka at %.100s: %.380s",
+		options->brokers, why);
+	return TOPIC_E_UNREACHABLE;
 }
 
 static int find_topic(struct topic_reader *reader, const struct topic_reader_options *options,
@@ -74,9 +102,7 @@ static int find_topic(struct topic_reader *reader, const struct topic_reader_opt
 		rd_kafka_metadata(reader->client, 0, topic, &metadata, (int)options->timeout_ms);
 	rd_kafka_topic_destroy(topic);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-		snprintf(error->text, sizeof error->text, "could not reach Kafka at %s: %s",
-			options->brokers, rd_kafka_err2str(code));
-		return TOPIC_E_UNREACHABLE;
+		return fail_unreachable(reader, options, code, error);
 	}
 	if (metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR) {
 		reader->partition_count = metadata->topics[0].partition_cnt;
@@ -127,17 +153,21 @@ static int assign(struct topic_reader *reader, const struct topic_reader_options
 static int open_client(struct topic_reader *reader, const struct topic_reader_options *options,
 	struct topic_error *error)
 {
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_conf_t *conf = NULL;
+	struct config_error why = {.text = ""};
 
-	int r = configure(conf, options, error);
+	int r = configure(options, &conf, &why);
 	if (r == 0) {
-		rd_kafka_conf_set_log_cb(conf, NULL);
-		reader->client =
-			rd_kafka_new(RD_KAFKA_CONSUMER, conf, error->text, sizeof error->text);
+		rd_kafka_conf_set_opaque(conf, reader);
+		rd_kafka_conf_set_log_cb(conf, hear_log);
+		reader->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why.text, sizeof why.text);
 		r = reader->client != NULL ? 0 : -EINVAL;
 	}
 	if (r != 0) {
-		rd_kafka_conf_destroy(conf);
+		snprintf(error->text, sizeof error->text, "%s", why.text);
+		if (conf != NULL) {
+			rd_kafka_conf_destroy(conf);
+		}
 		return r;
 	}
 	rd_kafka_poll_set_consumer(reader->client);
@@ -151,6 +181,7 @@ int topic_reader_new(const struct topic_reader_options *options, struct topic_re
 	if (reader == NULL) {
 		return -ENOMEM;
 	}
+	kafka_trouble_init_here(&reader->trouble);
 	int r = open_client(reader, options, error);
 	if (r == 0) {
 		r = find_topic(reader, options, error);
@@ -179,6 +210,7 @@ struct topic_reader *topic_reader_free(struct topic_reader *reader)
 		rd_kafka_consumer_close(reader->client);
 		rd_kafka_destroy(reader->client);
 	}
+	kafka_trouble_deinit(&reader->trouble);
 	free(reader->ended);
 	free(reader);
 	return NULL;

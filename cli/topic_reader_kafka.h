@@ -16,7 +16,8 @@ enum { TOPIC_HEADERS_MAX = 32 };
 struct topic_reader_options {
 	const char *brokers;
 	const char *topic;
-	const char *const *properties; /* "name=value" of librdkafka, ends with NULL; may be NULL */
+	const char *const *
+		properties; /* "name=value" of librdkafka or "name_file=path", ends with NULL; may be NULL */
 	int32_t partition; /* -1: all */
 	int64_t offset; /* TOPIC_BEGINNING, TOPIC_TAIL or a number */
 	int64_t timeout_ms; /* for finding the topic */

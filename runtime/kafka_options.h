@@ -2,6 +2,7 @@
  * The types of librdkafka appear by tag only; <librdkafka/rdkafka.h> stays in kafka_options_kafka.c. */
 #pragma once
 #include "runtime/kafka_properties.h"
+#include "runtime/kafka_trouble.h"
 
 struct rd_kafka_conf_s;
 struct rd_kafka_queue_s;
@@ -26,6 +27,10 @@ int kafka_options_new(const struct kafka_options *options, struct rd_kafka_conf_
 	struct config_error *error);
 /* Tries every property on a scratch configuration: for `validate` of program_spec, so that --check finds them. */
 int kafka_options_check(const struct kafka_properties *properties, struct config_error *error);
+
+/* kafka_trouble.h for the librdkafka that is linked, and for now: what a log callback calls. */
+void kafka_trouble_init_here(struct kafka_trouble *trouble);
+bool kafka_trouble_hear_now(struct kafka_trouble *trouble, const char *facility, const char *text);
 
 /* Makes librdkafka write to a new eventfd (the caller's to close, after the queue is destroyed) when `queue` turns
  * non-empty. On readable: kafka_queue_clear, then poll the queue until it is empty; and poll every few hundred ms in

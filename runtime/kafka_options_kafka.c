@@ -1,6 +1,9 @@
+#include "runtime/certificate_words_ssl.h"
+#include "runtime/clock.h"
 #include "runtime/kafka_options.h"
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -44,6 +47,19 @@ static int set_properties(rd_kafka_conf_t *conf, const struct kafka_properties *
 	return 0;
 }
 
+/* Decides as librdkafka would without it, and says why: librdkafka itself tells all refusals in the same words. */
+static int judge_certificate(rd_kafka_t *client, const char *broker, int32_t broker_id, int *error,
+	int depth, const char *bytes, size_t size, char *words, size_t words_size, void *opaque)
+{
+	(void)client, (void)broker, (void)broker_id, (void)depth, (void)bytes, (void)size;
+	(void)opaque;
+	if (*error == 0) {
+		return 1;
+	}
+	snprintf(words, words_size, "%s", certificate_words(*error));
+	return 0;
+}
+
 int kafka_options_new(const struct kafka_options *options, struct rd_kafka_conf_s **ret_conf,
 	struct config_error *error)
 {
@@ -57,6 +73,10 @@ int kafka_options_new(const struct kafka_options *options, struct rd_kafka_conf_
 	}
 	if (r == 0 && options->brokers != NULL) {
 		r = set(conf, "bootstrap.servers", options->brokers, error);
+	}
+	if (r == 0 &&
+		rd_kafka_conf_set_ssl_cert_verify_cb(conf, judge_certificate) != RD_KAFKA_CONF_OK) {
+		r = config_fail(error, "this librdkafka knows no TLS");
 	}
 	if (r < 0) {
 		rd_kafka_conf_destroy(conf);
@@ -79,6 +99,16 @@ int kafka_options_check(const struct kafka_properties *properties, struct config
 		}
 	}
 	return r;
+}
+
+void kafka_trouble_init_here(struct kafka_trouble *trouble)
+{
+	kafka_trouble_init(trouble, rd_kafka_version());
+}
+
+bool kafka_trouble_hear_now(struct kafka_trouble *trouble, const char *facility, const char *text)
+{
+	return kafka_trouble_hear(trouble, facility, text, clock_monotonic_ms());
 }
 
 int kafka_queue_watch(struct rd_kafka_queue_s *queue, int *ret_fd)

@@ -294,11 +294,12 @@ class Sender:
 class Pipeline:
     """Everything between a till and a total, on free ports, in one folder; topics of its own on a shared broker."""
 
-    def __init__(self, folder, bootstrap, prefix, edges=("store-1",), bridges=1, partitions=4, options=None):
+    def __init__(self, folder, bootstrap, prefix, edges=("store-1",), bridges=1, partitions=4, options=None, env=None):
         self.folder = Path(folder)
         self.bootstrap = bootstrap
         self.prefix = prefix
         self.options = options or {}
+        self.env = env or {}
         self.partitions = partitions
         self.edges, self.bridges, self.aggregator, self.client = {}, [], None, None
         for number in range(bridges):
@@ -318,7 +319,7 @@ class Pipeline:
         self.bridges.append(Program("till-bridge", [
             "-o", f"bridge.listen=tcp://{host}:{port or free_port()}", "-o", f"bridge.brokers={bootstrap or self.bootstrap}",
             "-o", f"bridge.partitions={self.partitions}", "-o", f"http.listen={host}:0",
-            *self.topics("bridge"), *self.settings("till-bridge")], self.folder / f"bridge-{number}.log", wrap=wrap))
+            *self.topics("bridge"), *self.settings("till-bridge")], self.folder / f"bridge-{number}.log", self.env, wrap=wrap))
         return self.bridges[-1]
 
     def bridge_endpoints(self):
@@ -331,7 +332,7 @@ class Pipeline:
         self.edges[name] = Program("till-edge", [
             "-o", f"edge.id={name}", "-o", f"edge.data={data}", "-o", f"edge.listen=tcp://{host}:{free_port()}",
             "-o", f"edge.bridges={bridges or self.bridge_endpoints()}", "-o", f"http.listen={host}:0",
-            *self.settings("till-edge")], self.folder / f"edge-{slug}.log", wrap=wrap)
+            *self.settings("till-edge")], self.folder / f"edge-{slug}.log", self.env, wrap=wrap)
         return self.edges[name]
 
     def start_aggregator(self, *extra, wait_ready=True, bootstrap=None):
@@ -341,7 +342,7 @@ class Pipeline:
             "-o", f"aggregator.data={data}", "-o", f"aggregator.brokers={bootstrap or self.bootstrap}",
             "-o", f"aggregator.listen=tcp://127.0.0.1:{free_port()}", "-o", "http.listen=127.0.0.1:0",
             *self.topics("aggregator"), *self.settings("till-aggregator"), *extra],
-            self.folder / "aggregator.log", wait_ready=wait_ready)
+            self.folder / "aggregator.log", self.env, wait_ready=wait_ready)
         if wait_ready:
             self.client = Client(self.aggregator.ready["listen"][0])
         return self.aggregator
