@@ -12,7 +12,7 @@
 
 enum {
 	LOOK_SECONDS_MAX = 20, /* then the child is taken for lost in a broken file */
-	CHILD_FAILED = 64, /* its exit code when it could not even begin */
+	CHILD_ERRNO = 64, /* and an errno: its exit code when it could not see the file */
 	TABLES_MAX = 64,
 };
 
@@ -124,13 +124,25 @@ static _Noreturn void be_the_child(const char *dir)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	alarm(LOOK_SECONDS_MAX);
 	int r = look(dir);
-	_exit(r >= 0 ? r : CHILD_FAILED);
+	_exit(r >= 0 ? r : CHILD_ERRNO - r);
 }
 
 static bool is_unborn(const char *path)
 {
 	struct stat status;
 	return stat(path, &status) != 0 ? errno == ENOENT : status.st_size == 0;
+}
+
+/* A child that somebody killed (the kernel, for want of memory) found nothing either way. */
+static int finding_of_status(int status)
+{
+	if (!WIFEXITED(status)) {
+		int number = WTERMSIG(status);
+		bool is_killed = number == SIGKILL || number == SIGTERM || number == SIGINT;
+		return is_killed ? -EINTR : STORE_E_CORRUPT;
+	}
+	int code = WEXITSTATUS(status);
+	return code > CHILD_ERRNO ? CHILD_ERRNO - code : code;
 }
 
 int store_look(const char *dir)
@@ -156,8 +168,5 @@ int store_look(const char *dir)
 			return -errno;
 		}
 	}
-	if (!WIFEXITED(status)) {
-		return STORE_E_CORRUPT;
-	}
-	return WEXITSTATUS(status) == CHILD_FAILED ? -EIO : WEXITSTATUS(status);
+	return finding_of_status(status);
 }

@@ -19,8 +19,7 @@ enum {
 	CHECK_VERSION = 11,
 	CHECK_DAMAGED = 12,
 	CHECK_NOT_LMDB = 13,
-	CHECK_NO_MEMORY = 14,
-	CHECK_REFUSED = 15, /* rights */
+	CHECK_ERRNO = 100, /* and an errno: the file was not seen, so nothing is said of it */
 	NODE_SIZE_MIN = 8,
 	KEY_SIZE_MAX = 511, /* LMDB's */
 
@@ -54,6 +53,12 @@ void spool_error_set(struct spool_error *error, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(error->text, sizeof error->text, format, arguments);
 	va_end(arguments);
+}
+
+/* LMDB's own codes speak of the file, the system's (above 0) only of this look at it. */
+static int finding_of(int rc)
+{
+	return rc > 0 ? CHECK_ERRNO + rc : CHECK_DAMAGED;
 }
 
 /* Touches both ends of a value: a file that was cut off faults here and not later. */
@@ -206,14 +211,20 @@ static int walk(MDB_txn *txn, MDB_dbi dbi, const struct limits *limits)
 	MDB_stat stat;
 	uint64_t entries = 0;
 
-	if (mdb_stat(txn, dbi, &stat) != 0 || mdb_cursor_open(txn, dbi, &cursor) != 0 ||
-		mdb_cursor_open(txn, dbi, &probe) != 0) {
-		return CHECK_DAMAGED;
+	int rc = mdb_stat(txn, dbi, &stat);
+	if (rc == 0) {
+		rc = mdb_cursor_open(txn, dbi, &cursor);
 	}
-	int rc = walk_entries(cursor, probe, limits, &entries);
+	if (rc == 0) {
+		rc = mdb_cursor_open(txn, dbi, &probe);
+	}
+	if (rc != 0) {
+		return finding_of(rc);
+	}
+	rc = walk_entries(cursor, probe, limits, &entries);
 	mdb_cursor_close(probe);
 	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND && entries == stat.ms_entries ? CHECK_OK : CHECK_DAMAGED;
+	return rc == MDB_NOTFOUND && entries == stat.ms_entries ? CHECK_OK : finding_of(rc);
 }
 
 /* One record of the free list: how many, then page numbers, falling. LMDB hands them out unseen. */
@@ -250,10 +261,10 @@ static int walk_free_list(MDB_txn *txn, const struct limits *limits)
 	bool sane = true;
 	enum { FREE_LIST = 0 };
 
-	if (mdb_cursor_open(txn, FREE_LIST, &cursor) != 0) {
-		return CHECK_DAMAGED;
+	int rc = mdb_cursor_open(txn, FREE_LIST, &cursor);
+	if (rc != 0) {
+		return finding_of(rc);
 	}
-	int rc = 0;
 	while (sane && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
 		touch(value);
 		sane = ++entries <= limits->entries && key.mv_size == sizeof(size_t) &&
@@ -261,7 +272,7 @@ static int walk_free_list(MDB_txn *txn, const struct limits *limits)
 		       free_pages_are_sane(value, limits->pages);
 	}
 	mdb_cursor_close(cursor);
-	return sane && rc == MDB_NOTFOUND ? CHECK_OK : CHECK_DAMAGED;
+	return sane && rc == MDB_NOTFOUND ? CHECK_OK : finding_of(rc);
 }
 
 static int check_identity(MDB_txn *txn)
@@ -276,7 +287,8 @@ static int check_identity(MDB_txn *txn)
 		rc = mdb_get(txn, meta, &key, &value);
 	}
 	if (rc != 0) {
-		return rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE ? CHECK_FOREIGN : CHECK_DAMAGED;
+		return rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE ? CHECK_FOREIGN
+								    : finding_of(rc);
 	}
 	switch (spool_identity_decode(slice_of(value.mv_data, value.mv_size), &identity)) {
 	case 0:
@@ -305,7 +317,7 @@ static int walk_all(MDB_txn *txn, const struct limits *limits)
 		if (rc == 0) {
 			r = walk(txn, dbi, limits);
 		} else if (rc != MDB_NOTFOUND || strcmp(names[i], SPOOL_DB_MARKS) != 0) {
-			r = CHECK_DAMAGED;
+			r = finding_of(rc);
 		}
 	}
 	return r;
@@ -329,19 +341,6 @@ static int check_txn(MDB_env *env, MDB_txn *txn, uint64_t file_size)
 	return r == CHECK_OK ? walk_all(txn, &limits) : r;
 }
 
-static int check_open_failed(int rc)
-{
-	switch (rc) {
-	case ENOMEM:
-		return CHECK_NO_MEMORY;
-	case EACCES:
-	case EPERM:
-		return CHECK_REFUSED;
-	default:
-		return CHECK_NOT_LMDB;
-	}
-}
-
 /* In the child. Without LMDB's lock when nobody else can be writing: then a crash leaves no reader behind. */
 static int check_in_child(const char *dir, bool beside, uint64_t file_size)
 {
@@ -349,15 +348,19 @@ static int check_in_child(const char *dir, bool beside, uint64_t file_size)
 	MDB_env *env;
 	MDB_txn *txn;
 
-	if (mdb_env_create(&env) != 0 || mdb_env_set_maxdbs(env, SPOOL_DBS_MAX) != 0) {
-		return CHECK_NO_MEMORY;
+	int rc = mdb_env_create(&env);
+	if (rc == 0) {
+		rc = mdb_env_set_maxdbs(env, SPOOL_DBS_MAX);
 	}
-	int rc = mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS | lock, 0600);
+	if (rc == 0) {
+		rc = mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS | lock, 0600);
+	}
+	if (rc != 0) { /* EINVAL is LMDB's own word, too: a meta page that makes no sense */
+		return rc < 0 || rc == EINVAL ? CHECK_NOT_LMDB : finding_of(rc);
+	}
+	rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
 	if (rc != 0) {
-		return check_open_failed(rc);
-	}
-	if (mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) != 0) {
-		return CHECK_DAMAGED;
+		return finding_of(rc);
 	}
 	int r = check_txn(env, txn, file_size);
 	mdb_txn_abort(txn);
@@ -377,22 +380,41 @@ static void become_crashable(void)
 	(void)freopen("/dev/null", "w", stderr); /* LMDB's asserts speak of code, not of files */
 }
 
-static int explain(const char *dir, int status, struct spool_error *error)
+/* A child that somebody killed (the kernel, for want of memory) found nothing either way. */
+static int finding_of_status(int status)
 {
-	int code = WIFEXITED(status) ? WEXITSTATUS(status) : CHECK_DAMAGED;
+	if (WIFEXITED(status)) {
+		return WEXITSTATUS(status);
+	}
+	int number = WTERMSIG(status);
+	bool is_killed = number == SIGKILL || number == SIGTERM || number == SIGINT;
+	return is_killed ? CHECK_ERRNO + EINTR : CHECK_DAMAGED;
+}
+
+static int not_seen(const char *dir, int code, struct spool_error *error)
+{
+	if (code == ENOMEM) {
+		spool_error_set(error, "%s: not enough memory to open the spool", dir);
+	} else if (code == EACCES || code == EPERM) {
+		spool_error_set(error, "%s: no right to read the spool", dir);
+	} else {
+		spool_error_set(error, "%s: can't look at the spool: %s", dir, strerror(code));
+	}
+	return -code;
+}
+
+static int explain(const char *dir, int code, struct spool_error *error)
+{
 	static const char advice[] =
 		"Nothing was changed. Move the directory aside to start with an empty "
 		"spool; what it holds may be saved with `till spool export`";
 
+	if (code > CHECK_ERRNO) {
+		return not_seen(dir, code - CHECK_ERRNO, error);
+	}
 	switch (code) {
 	case CHECK_OK:
 		return 0;
-	case CHECK_NO_MEMORY:
-		spool_error_set(error, "%s: not enough memory to open the spool", dir);
-		return -ENOMEM;
-	case CHECK_REFUSED:
-		spool_error_set(error, "%s: no right to read the spool", dir);
-		return -EACCES;
 	case CHECK_FOREIGN:
 		spool_error_set(error, "%s/data.mdb is an LMDB file, but no spool of till. %s", dir,
 			advice);
@@ -442,5 +464,5 @@ int spool_check(const char *dir, bool beside, struct spool_error *error)
 			return -errno;
 		}
 	}
-	return explain(dir, status, error);
+	return explain(dir, finding_of_status(status), error);
 }

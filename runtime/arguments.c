@@ -285,10 +285,13 @@ static void print_help(const struct program_spec *spec)
 	       "configuration, 4 when\nan operator has to decide.\n");
 }
 
-static int fail_usage(const struct program_spec *spec, const struct config_error *error)
+/* What the operator wrote is wrong, unless the machine had nothing to read it with: then a restart may help. */
+static int fail_usage(const struct program_spec *spec, const struct config_error *error, int r)
 {
+	bool is_machine = r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO;
+
 	fprintf(stderr, "%s: %s\n", spec->name, error->text);
-	return EXIT_USAGE;
+	return is_machine ? EXIT_FAILED : EXIT_USAGE;
 }
 
 /* What ends at once is done here; the target is empty again then. */
@@ -304,7 +307,7 @@ static int run_command(const struct arguments *arguments)
 		config_print(spec->schema, spec->target, stdout);
 	}
 	config_deinit(spec->schema, spec->target);
-	return r == 0 ? EXIT_STOPPED : fail_usage(spec, arguments->error);
+	return r == 0 ? EXIT_STOPPED : fail_usage(spec, arguments->error, r);
 }
 
 int program_parse(struct program *program, const struct program_spec *spec, int argc, char **argv)
@@ -317,8 +320,9 @@ int program_parse(struct program *program, const struct program_spec *spec, int 
 		.ready_fd = -1,
 		.error = &error};
 
-	if (read_arguments(&arguments) < 0) {
-		return fail_usage(spec, &error);
+	int r = read_arguments(&arguments);
+	if (r < 0) {
+		return fail_usage(spec, &error, r);
 	}
 	if (arguments.command == HELP) {
 		print_help(spec);

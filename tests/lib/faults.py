@@ -1,0 +1,55 @@
+"""Programs whose calls of the operating system fail: tests/lib/faults_preload.c from the tests' side."""
+import mmap
+import os
+import re
+import struct
+
+from harness import BUILD
+
+PRELOAD = BUILD / "tests" / "lib" / "libfaults-preload.so"
+CONTROL_SIZE = 4096
+ARMED, MATCHED, INJECTED, SITE = 0, 8, 16, 24
+# A death is a library's if the innermost frame that is neither the C library's nor the shim's is.
+PASSED_OVER = ("libc.so", "libfaults-preload", "ld-linux", "libstdc++", "libgcc_s", "linux-vdso", "libpthread")
+
+
+class Faults:
+    """One plan, for the next start of one program: `environment` makes it so."""
+
+    def __init__(self, folder, plan):
+        path = folder / "faults.control"
+        path.write_bytes(b"\0" * CONTROL_SIZE)
+        with open(path, "r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), CONTROL_SIZE)
+        preload = ":".join(filter(None, (os.environ.get("LD_PRELOAD"), str(PRELOAD))))
+        self.environment = {**os.environ, "LD_PRELOAD": preload, "TILL_FAULT_CONTROL": str(path), "TILL_FAULT": plan}
+
+    def number(self, at):
+        return struct.unpack_from("Q", self.memory, at)[0]
+
+    def arm(self, armed=True):
+        struct.pack_into("Q", self.memory, ARMED, int(armed))
+
+    @property
+    def matched(self):
+        """Calls that the plan names, so far."""
+        return self.number(MATCHED)
+
+    @property
+    def injected(self):
+        return self.number(INJECTED)
+
+    @property
+    def site(self):
+        """The module that made the last call that failed."""
+        return self.memory[SITE:SITE + 256].split(b"\0")[0].decode()
+
+
+def place_of_death(log_text):
+    """(signal, module) of the last death that the shim reported: whose code it was that died."""
+    found = list(re.finditer(r"^faults_preload: signal (\d+)\n((?:\S*\(.*\).*\n?|\S+\[0x.*\n?)*)", log_text, re.M))
+    if not found:
+        return None
+    modules = [os.path.basename(re.split(r"[(\[]", line)[0]) for line in found[-1][2].splitlines()]
+    own = [module for module in modules if not module.startswith(PASSED_OVER)]
+    return int(found[-1][1]), own[0] if own else "?"
