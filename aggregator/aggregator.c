@@ -56,6 +56,22 @@ static void notice(void *owner, const char *what, const char *topic, int32_t par
 	log_line(LOG_WARNING, what, "topic=\"%s\" partition=%" PRId32, topic, partition);
 }
 
+static void conflict(
+	void *owner, const char *topic, const struct record *record, const struct reading *reading)
+{
+	char edge[4 * EDGE_ID_SIZE_MAX + 3];
+	(void)owner;
+	log_line(LOG_ERROR,
+		"certificate_conflict: another event was counted under this certificate; this one "
+		"is set aside",
+		"edge=%s run=%" PRIu64 " kind=%s seq=%" PRIu64 " topic=\"%s\" partition=%" PRId32
+		" offset=%" PRId64,
+		log_quote((const char *)reading->stream.edge.bytes, reading->stream.edge.size, edge,
+			sizeof edge),
+		reading->stream.run, stream_kind_name(reading->stream.kind), reading->seq, topic,
+		record->partition, record->offset);
+}
+
 static void committed(void *owner, int result, int64_t took_us)
 {
 	struct aggregator *aggregator = owner;
@@ -400,6 +416,7 @@ static int new_feed(struct aggregator *aggregator, bool is_shadow, struct feed *
 		.decide = decide,
 		.committed = committed,
 		.notice = notice,
+		.conflict = conflict,
 		.owner = aggregator,
 	};
 	memcpy(options.pipeline.hash_key, aggregator->hash_key, sizeof aggregator->hash_key);

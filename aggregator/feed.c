@@ -28,6 +28,13 @@ static void notice(void *owner, const char *what, const char *topic, int32_t par
 	feed->options.notice(feed->options.owner, what, topic, partition);
 }
 
+static void conflict(
+	void *owner, const char *topic, const struct record *record, const struct reading *reading)
+{
+	struct feed *feed = owner;
+	feed->options.conflict(feed->options.owner, topic, record, reading);
+}
+
 static void committed(void *owner, int result, int64_t took_us)
 {
 	struct feed *feed = owner;
@@ -147,6 +154,7 @@ int feed_new(const struct feed_options *options, struct feed **ret_feed, struct 
 	struct pipeline_options pipeline = options->pipeline;
 	pipeline.start = start;
 	pipeline.notice = notice;
+	pipeline.conflict = conflict;
 	pipeline.committed = committed;
 	pipeline.owner = feed;
 	int r = pipeline_new(&pipeline, &feed->pipeline);

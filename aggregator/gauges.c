@@ -34,8 +34,8 @@ struct gauges {
 	struct partition_series *partitions;
 	size_t partition_count;
 	struct kind_series kinds[STREAM_KIND_COUNT];
-	struct metric *foreign, *unreadable;
-	uint64_t foreign_told, unreadable_told;
+	struct metric *foreign, *unreadable, *conflicts, *uncompared;
+	uint64_t foreign_told, unreadable_told, conflicts_told, uncompared_told;
 	struct query_series queries[SERIES_MAX];
 	size_t query_count;
 	struct metric *commits, *commit_seconds, *query_seconds, *check_failures, *lost, *restarts;
@@ -82,6 +82,10 @@ static void add_counters(struct gauges *gauges)
 		"Records without a certificate of ours.");
 	gauges->unreadable = counter(
 		gauges, "till_aggregator_unreadable_total", "", "Records put into quarantine.");
+	gauges->conflicts = counter(gauges, "till_aggregator_certificate_conflicts_total", "",
+		"Records under whose certificate another event was counted.");
+	gauges->uncompared = counter(gauges, "till_aggregator_duplicates_uncompared_total", "",
+		"Duplicates whose first record is too old to be compared with.");
 	gauges->commits = counter(
 		gauges, "till_aggregator_commits_total", "", "Transactions written to the store.");
 	gauges->commit_seconds = metrics_add_histogram(gauges->metrics,
@@ -167,6 +171,8 @@ static void begin_anew(struct gauges *gauges, const struct pipeline *pipeline)
 	}
 	gauges->foreign_told = 0;
 	gauges->unreadable_told = 0;
+	gauges->conflicts_told = 0;
+	gauges->uncompared_told = 0;
 	gauges->restarts_told = 0;
 	gauges->told_of = pipeline;
 }
@@ -208,13 +214,18 @@ static void collect_kinds(struct gauges *gauges, const struct pipeline *pipeline
 static void collect_shards(struct gauges *gauges, const struct pipeline *pipeline)
 {
 	double bytes = 0, events = 0, uncommitted = 0, quarantined = 0;
+	uint64_t conflicts = 0, uncompared = 0;
 	for (size_t i = 0; i < pipeline->shard_count; i++) {
 		const struct shard *shard = pipeline->shards[i];
 		bytes += (double)shard_bytes(shard);
 		events += (double)overlay_event_count(shard->active.overlay);
 		uncommitted += (double)shard_uncommitted(shard);
 		quarantined += (double)shard->ledger.streams_quarantined.count;
+		conflicts += shard->conflicts;
+		uncompared += shard->uncompared;
 	}
+	raise_counter(gauges->conflicts, &gauges->conflicts_told, conflicts);
+	raise_counter(gauges->uncompared, &gauges->uncompared_told, uncompared);
 	metric_set(gauges->overlay_bytes, bytes);
 	metric_set(gauges->overlay_events, events);
 	metric_set(gauges->uncommitted, uncommitted);

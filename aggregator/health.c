@@ -54,6 +54,12 @@ static void say_of_shard(const struct shard *shard, size_t index, struct text_se
 			"quarantine: stream %s has more than %d gaps; its records are set aside",
 			*name, COUNTED_INTERVALS_MAX);
 	}
+	for (name = text_set_list(&shard->ledger.streams_in_conflict); *name != NULL; name++) {
+		say(problems,
+			"certificate_conflict: stream %s has two events under one certificate; "
+			"the second ones are set aside",
+			*name);
+	}
 }
 
 void health_problems(const struct health *health, struct text_set *problems)

@@ -5,6 +5,7 @@ void ledger_deinit(struct ledger *ledger)
 {
 	text_set_deinit(&ledger->gaps);
 	text_set_deinit(&ledger->streams_quarantined);
+	text_set_deinit(&ledger->streams_in_conflict);
 }
 
 static void encode_texts(const struct text_set *set, struct buffer *buffer)
@@ -29,6 +30,8 @@ void ledger_encode(const struct ledger *ledger, struct buffer *buffer)
 	}
 	encode_texts(&ledger->gaps, buffer);
 	encode_texts(&ledger->streams_quarantined, buffer);
+	encode_texts(&ledger->streams_in_conflict, buffer);
+	pack_varint(buffer, ledger->fingerprint_chunks);
 }
 
 static int decode_texts(struct unpack *unpack, struct text_set *set)
@@ -81,6 +84,10 @@ int ledger_decode(struct slice bytes, struct ledger *ledger)
 	}
 	if (r == 0) {
 		r = decode_texts(&unpack, &decoded.streams_quarantined);
+	}
+	if (r == 0 && unpack.rest.size > 0) { /* a store of before them ends here */
+		r = decode_texts(&unpack, &decoded.streams_in_conflict);
+		decoded.fingerprint_chunks = unpack_varint(&unpack);
 	}
 	if (r == 0 && !unpack_is_whole(&unpack)) {
 		r = -EBADMSG;

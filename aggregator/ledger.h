@@ -22,6 +22,8 @@ struct ledger {
 	struct tally tallies[STREAM_KIND_COUNT];
 	struct text_set gaps; /* accepted */
 	struct text_set streams_quarantined; /* by name, for /readyz */
+	struct text_set streams_in_conflict; /* likewise: two events bore one certificate */
+	uint64_t fingerprint_chunks; /* ever made */
 };
 
 void ledger_deinit(struct ledger *ledger);

@@ -134,6 +134,7 @@ static int new_shard(struct pipeline *pipeline, size_t index)
 		.views = options->views,
 		.generation = options->generation,
 		.committed = options->committed,
+		.conflict = options->conflict,
 		.owner = options->owner,
 	};
 	memcpy(shard.hash_key, options->hash_key, sizeof shard.hash_key);
@@ -211,8 +212,9 @@ static void move_on(struct pipeline *pipeline, struct partition *partition,
 	const struct record *record, enum fate fate)
 {
 	partition->position.next = record->offset + 1;
-	partition->position.anchor =
-		anchor_of(record->offset, record->timestamp_ms, record->key, record->value);
+	partition->position.anchor = (struct anchor){.offset = record->offset,
+		.timestamp_ms = record->timestamp_ms,
+		.checksum = pipeline->reading.checksum};
 	books_enter(&partition->position.books, fate);
 	books_enter(&partition->seen, fate);
 	if (partition->high < partition->position.next) {

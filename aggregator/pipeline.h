@@ -27,6 +27,9 @@ struct pipeline_options {
 	int (*start)(void *owner, enum kind topic, int32_t partition, int64_t offset);
 	/* Something that an operator should read. `what` is a literal. */
 	void (*notice)(void *owner, const char *what, const char *topic, int32_t partition);
+	/* As in shard_options. */
+	void (*conflict)(void *owner, const char *topic, const struct record *record,
+		const struct reading *reading);
 	void *owner;
 };
 

@@ -1,4 +1,5 @@
 #include "aggregator/record.h"
+#include "proto/checksum.h"
 #include <errno.h>
 
 static int set_aside(struct reading *reading, enum record_class class)
@@ -104,6 +105,8 @@ static int read_letter(const struct record *record, struct reading *reading)
 
 int record_read(struct document *document, const struct record *record, struct reading *ret_reading)
 {
+	uint32_t checksum = checksum_crc32c(0, record->key.bytes, record->key.size);
+	ret_reading->checksum = checksum_crc32c(checksum, record->value.bytes, record->value.size);
 	ret_reading->letter_code = slice_of(NULL, 0);
 	return kind_is_dead_letter(record->topic_kind) ? read_letter(record, ret_reading)
 						       : read_event(document, record, ret_reading);

@@ -27,6 +27,7 @@ struct reading {
 	enum record_class class;
 	struct stream_id stream; /* of events and markers */
 	uint64_t seq;
+	uint32_t checksum; /* CRC32C of key and value */
 	struct event
 		event; /* of events; of a dead letter: its certificate, time of receipt and kind */
 	struct slice letter_code; /* of dead letters */

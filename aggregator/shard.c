@@ -13,15 +13,15 @@ enum {
 	ENCODED_SIZE_MAX = 1024 * 1024,
 };
 
-static int load_stream(void *owner, struct slice key, struct buffer *ret_value)
+static int load(
+	struct shard *shard, enum store_table table, struct slice key, struct buffer *ret_value)
 {
-	struct shard *shard = owner;
 	struct snapshot *snapshot = NULL;
 	struct slice value;
 
 	int r = snapshot_begin(shard->options.store, shard->options.generation, &snapshot);
 	if (r == 0) {
-		r = snapshot_get(snapshot, TABLE_STREAMS, key, &value);
+		r = snapshot_get(snapshot, table, key, &value);
 	}
 	if (r == 0) {
 		buffer_append(ret_value, value.bytes, value.size);
@@ -29,6 +29,16 @@ static int load_stream(void *owner, struct slice key, struct buffer *ret_value)
 	}
 	snapshot_end(snapshot);
 	return r == STORE_E_ABSENT ? 1 : r > 0 ? -EBADMSG : r;
+}
+
+static int load_stream(void *owner, struct slice key, struct buffer *ret_value)
+{
+	return load(owner, TABLE_STREAMS, key, ret_value);
+}
+
+static int load_fingerprints(void *owner, struct slice key, struct buffer *ret_value)
+{
+	return load(owner, TABLE_FINGERPRINTS, key, ret_value);
 }
 
 static int load_ledger(struct shard *shard)
@@ -55,6 +65,25 @@ static int new_active(struct shard *shard)
 	return overlay_new(shard->options.views, shard->options.hash_key, &shard->active.overlay);
 }
 
+static int new_sets(struct shard *shard)
+{
+	struct streams_options streams = {
+		.kept_max = STREAMS_KEPT_MAX,
+		.load = load_stream,
+		.owner = shard,
+	};
+	const struct fingerprints_options fingerprints = {
+		.chunks_max = FINGERPRINT_CHUNKS_MAX,
+		.made = shard->ledger.fingerprint_chunks,
+		.load = load_fingerprints,
+		.owner = shard,
+	};
+
+	memcpy(streams.hash_key, shard->options.hash_key, sizeof streams.hash_key);
+	int r = fingerprints_new(&fingerprints, &shard->fingerprints);
+	return r == 0 ? streams_new(&streams, &shard->streams) : r;
+}
+
 int shard_new(const struct shard_options *options, struct shard **ret_shard)
 {
 	struct shard *shard = calloc(1, sizeof *shard);
@@ -62,15 +91,9 @@ int shard_new(const struct shard_options *options, struct shard **ret_shard)
 		return -ENOMEM;
 	}
 	shard->options = *options;
-	struct streams_options streams = {
-		.kept_max = STREAMS_KEPT_MAX,
-		.load = load_stream,
-		.owner = shard,
-	};
-	memcpy(streams.hash_key, options->hash_key, sizeof streams.hash_key);
 	int r = load_ledger(shard);
 	if (r == 0) {
-		r = streams_new(&streams, &shard->streams);
+		r = new_sets(shard);
 	}
 	if (r == 0) {
 		streams_committed(shard->streams, shard->committed);
@@ -93,6 +116,7 @@ struct shard *shard_free(struct shard *shard)
 	commit_deinit(&shard->active);
 	commit_deinit(&shard->frozen);
 	streams_free(shard->streams);
+	fingerprints_free(shard->fingerprints);
 	ledger_deinit(&shard->ledger);
 	free(shard);
 	return NULL;
@@ -138,19 +162,24 @@ static void put_aside(
 	buffer_deinit(&buffer);
 }
 
+/* Past TEXT_SET_MAX enough are named. */
+static int name_stream(struct text_set *names, const struct stream_id *id)
+{
+	char name[EDGE_ID_SIZE_MAX + 64];
+	snprintf(name, sizeof name, "%.*s/%" PRIu64 "/%s", (int)id->edge.size,
+		(const char *)id->edge.bytes, id->run, stream_kind_name(id->kind));
+	int r = text_set_add(names, name);
+	return r == -ENOSPC ? 0 : r;
+}
+
 /* The set of this stream can take no more intervals: it says so, and the record is kept for a person to look at. */
 static int refuse_to_count(struct shard *shard, struct stream *stream, const char *topic,
 	const struct record *record, const struct reading *reading)
 {
-	char name[EDGE_ID_SIZE_MAX + 64];
-	snprintf(name, sizeof name, "%.*s/%" PRIu64 "/%s", (int)reading->stream.edge.size,
-		(const char *)reading->stream.edge.bytes, reading->stream.run,
-		stream_kind_name(reading->stream.kind));
 	stream->sums.set_aside++;
 	streams_change(shard->streams, stream);
 	put_aside(shard, topic, record, "its stream has too many gaps to count it once");
-	int r = text_set_add(&shard->ledger.streams_quarantined, name);
-	return r == -ENOSPC ? 0 : r;
+	return name_stream(&shard->ledger.streams_quarantined, &reading->stream);
 }
 
 static int count(struct shard *shard, struct stream *stream, const struct reading *reading)
@@ -174,6 +203,71 @@ static int count(struct shard *shard, struct stream *stream, const struct readin
 	return overlay_apply(shard->active.overlay, &reading->event, reading->letter_code);
 }
 
+static struct fingerprint_place place_of(struct stream *stream, uint64_t seq)
+{
+	return (struct fingerprint_place){
+		&stream->fingerprints, slice_of(stream->key, stream->key_size), seq};
+}
+
+static uint32_t fingerprint(const struct record *record, const struct reading *reading)
+{
+	return fingerprint_of(reading->checksum, record->value, reading->class == RECORD_MARKER);
+}
+
+static int count_first(struct shard *shard, struct stream *stream, const struct record *record,
+	const struct reading *reading, uint64_t counted_max)
+{
+	const struct fingerprint_place place = place_of(stream, reading->seq);
+
+	int r = fingerprints_note(
+		shard->fingerprints, &place, counted_max, fingerprint(record, reading));
+	return r == 0 ? count(shard, stream, reading) : r;
+}
+
+static void count_duplicate(struct shard *shard, const struct reading *reading)
+{
+	shard->ledger.tallies[reading->stream.kind].duplicates++;
+	shard->seen[reading->stream.kind].duplicates++;
+}
+
+/* Two events bear one certificate: the first was counted, the second is kept for a person to look at. */
+static int refuse_conflict(struct shard *shard, const char *topic, const struct record *record,
+	const struct reading *reading)
+{
+	shard->conflicts++;
+	put_aside(shard, topic, record,
+		"certificate_conflict: another event was counted under this certificate");
+	if (shard->options.conflict != NULL) {
+		shard->options.conflict(shard->options.owner, topic, record, reading);
+	}
+	return name_stream(&shard->ledger.streams_in_conflict, &reading->stream);
+}
+
+static int take_repeated(struct shard *shard, const char *topic, const struct record *record,
+	const struct reading *reading, enum fate *ret_fate)
+{
+	struct stream *stream = NULL;
+	uint32_t first = 0;
+
+	int r = streams_get(shard->streams, &reading->stream, &stream);
+	if (r == 0) {
+		const struct fingerprint_place place = place_of(stream, reading->seq);
+		r = fingerprints_find(shard->fingerprints, &place, &first);
+	}
+	if (r < 0) {
+		return r;
+	}
+	enum fingerprint_match match = fingerprint_compare(first, fingerprint(record, reading));
+	if (match == FINGERPRINT_OTHER) {
+		*ret_fate = FATE_UNREADABLE;
+		return refuse_conflict(shard, topic, record, reading);
+	}
+	shard->uncompared += match == FINGERPRINT_UNKNOWN;
+	*ret_fate = FATE_DUPLICATE;
+	count_duplicate(shard, reading);
+	return 0;
+}
+
 static int take_certified(struct shard *shard, const char *topic, const struct record *record,
 	const struct reading *reading, enum fate *ret_fate)
 {
@@ -182,16 +276,14 @@ static int take_certified(struct shard *shard, const char *topic, const struct r
 	if (r < 0) {
 		return r;
 	}
+	uint64_t counted = counted_max(&stream->counted);
 	r = counted_add(&stream->counted, reading->seq);
 	switch (r) {
 	case 0:
 		*ret_fate = reading->class == RECORD_MARKER ? FATE_REJECTED : FATE_COUNTED;
-		return count(shard, stream, reading);
+		return count_first(shard, stream, record, reading, counted);
 	case COUNTED_E_REPEATED:
-		*ret_fate = FATE_DUPLICATE;
-		shard->ledger.tallies[reading->stream.kind].duplicates++;
-		shard->seen[reading->stream.kind].duplicates++;
-		return 0;
+		return take_repeated(shard, topic, record, reading, ret_fate);
 	case COUNTED_E_FULL:
 		*ret_fate = FATE_UNREADABLE;
 		return refuse_to_count(shard, stream, topic, record, reading);
@@ -219,7 +311,7 @@ int shard_take(struct shard *shard, const char *topic, const struct record *reco
 	if (r == -EBADMSG) {
 		shard->is_broken = true;
 		snprintf(shard->broken_why, sizeof shard->broken_why,
-			"the counted set of edge %.*s can't be read",
+			"what was counted of edge %.*s can't be read",
 			(int)reading->stream.edge.size, (const char *)reading->stream.edge.bytes);
 	}
 	return r;
@@ -237,7 +329,8 @@ size_t shard_puts_bytes(const struct shard *shard)
 
 size_t shard_change_count(const struct shard *shard)
 {
-	return overlay_change_count(shard->active.overlay) + streams_changed_count(shard->streams);
+	return overlay_change_count(shard->active.overlay) + streams_changed_count(shard->streams) +
+	       fingerprints_changed_count(shard->fingerprints);
 }
 
 uint64_t shard_uncommitted(const struct shard *shard)
@@ -250,6 +343,17 @@ static int put_stream(void *owner, struct slice key, struct slice value)
 {
 	struct commit *commit = owner;
 	commit_put(commit, TABLE_STREAMS, key, value);
+	return commit->puts.error;
+}
+
+static int put_fingerprints(void *owner, struct slice key, struct slice value)
+{
+	struct commit *commit = owner;
+	if (value.size == 0) {
+		commit_delete(commit, TABLE_FINGERPRINTS, key);
+	} else {
+		commit_put(commit, TABLE_FINGERPRINTS, key, value);
+	}
 	return commit->puts.error;
 }
 
@@ -273,9 +377,14 @@ static int complete(struct shard *shard, struct partition *const *partitions, si
 
 	commit->number = ++shard->ledger.commit;
 	int r = streams_freeze(shard->streams, commit->number, put_stream, commit);
+	if (r == 0) {
+		r = fingerprints_freeze(
+			shard->fingerprints, commit->number, put_fingerprints, commit);
+	}
 	if (r < 0) {
 		return r;
 	}
+	shard->ledger.fingerprint_chunks = fingerprints_made(shard->fingerprints);
 	buffer_init(&scratch, ENCODED_SIZE_MAX);
 	for (size_t i = 0; i < count; i++) {
 		if (partitions[i]->is_changed) {
@@ -305,6 +414,7 @@ static void commit_done(struct job *job)
 		shard->is_full = false;
 		shard->committed = shard->frozen.number;
 		streams_committed(shard->streams, shard->committed);
+		fingerprints_committed(shard->fingerprints, shard->committed);
 		commit_deinit(&shard->frozen);
 	} else if (job->result == STORE_E_FULL) {
 		shard->is_full = true;

@@ -20,6 +20,9 @@ struct shard_options {
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
 	/* Told of every commit: its result (0, STORE_E_FULL, STORE_E_CORRUPT, -errno) and how long it took. */
 	void (*committed)(void *owner, int result, int64_t took_us);
+	/* Another event was counted under this certificate: the record is set aside. May be NULL. */
+	void (*conflict)(void *owner, const char *topic, const struct record *record,
+		const struct reading *reading);
 	void *owner;
 };
 
@@ -27,6 +30,7 @@ struct shard {
 	struct shard_options options;
 	struct ledger ledger; /* as of the last record taken */
 	struct streams *streams;
+	struct fingerprints *fingerprints;
 	struct commit active;
 	struct commit frozen;
 	struct job job; /* writes `frozen` */
@@ -41,6 +45,7 @@ struct shard {
 	int64_t retry_ms; /* when a commit that found no room is tried again */
 	uint64_t committed; /* number of the last commit on disk */
 	struct tally seen[STREAM_KIND_COUNT]; /* since the process began: for metrics */
+	uint64_t conflicts, uncompared; /* likewise, of records whose certificate was there */
 };
 
 /* Reads the ledger. 0, STORE_E_CORRUPT, -errno. */

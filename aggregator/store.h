@@ -96,6 +96,7 @@ enum store_table {
 	TABLE_OFFSETS, /* position_key -> position_encode */
 	TABLE_SUMMARY, /* SUMMARY_LEDGER -> ledger_encode; view id -> view_summary_encode */
 	TABLE_QUARANTINE, /* number -> quarantine entry */
+	TABLE_FINGERPRINTS, /* as fingerprints.h hands them over; made when an older store lacks it */
 	TABLE_COUNT,
 };
 #define SUMMARY_LEDGER (slice_of("ledger", 6))

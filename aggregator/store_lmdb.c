@@ -24,6 +24,7 @@ static const char *const table_names[TABLE_COUNT] = {
 	[TABLE_OFFSETS] = "offsets",
 	[TABLE_SUMMARY] = "summary",
 	[TABLE_QUARANTINE] = "quarantine",
+	[TABLE_FINGERPRINTS] = "fingerprints",
 };
 
 static size_t last_commit(const struct store *store)
@@ -129,7 +130,9 @@ static int open_tables(
 	for (int table = 0; table < TABLE_COUNT; table++) {
 		char name[32];
 		snprintf(name, sizeof name, "%s.%u", table_names[table], number);
-		int r = store_from_lmdb(mdb_dbi_open(txn, name, flags, &generation.tables[table]));
+		unsigned more = table == TABLE_FINGERPRINTS ? MDB_CREATE : 0;
+		int r = store_from_lmdb(
+			mdb_dbi_open(txn, name, flags | more, &generation.tables[table]));
 		if (r != 0) {
 			return r == STORE_E_ABSENT ? STORE_E_CORRUPT : r;
 		}

@@ -42,6 +42,7 @@ int streams_new(const struct streams_options *options, struct streams **ret_stre
 
 static void stream_free(struct stream *stream)
 {
+	fingerprints_leave(&stream->fingerprints);
 	counted_deinit(&stream->counted);
 	free(stream);
 }

@@ -1,13 +1,14 @@
 /* streams.h - the streams of one shard that are at work: loaded from the store at first use, kept while they change,
  * forgotten again (least recently used first) once the store has what they say. One thread. */
 #pragma once
-#include "aggregator/stream.h"
+#include "aggregator/fingerprints.h"
 
 struct streams;
 
 struct stream {
 	struct stream_sums sums;
 	struct counted counted;
+	struct fingerprint_list fingerprints;
 	bool is_changed; /* since the last freeze */
 	size_t weight; /* private: its share of streams_changed_bytes */
 	uint64_t

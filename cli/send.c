@@ -139,11 +139,16 @@ static int open_input(const struct send_options *send, struct input **ret_input)
 		say("till send", "--delimiter wants one character, not \"%s\"", send->delimiter);
 		return EXIT_USAGE;
 	}
-	if (mapping_new(&mapping_options, &mapping, &error) != 0) {
+	int r = mapping_new(&mapping_options, &mapping, &error);
+	if (r != 0) {
 		say("till send", "%s", error.text);
-		return EXIT_USAGE;
+		return r == -ENOMEM ? EXIT_FAILED : EXIT_USAGE;
 	}
-	return input_new_take(format, delimiter, mapping, ret_input) == 0 ? -1 : EXIT_FAILED;
+	r = input_new_take(format, delimiter, mapping, ret_input);
+	if (r < 0) {
+		say("till send", "%s", strerror(-r));
+	}
+	return r == 0 ? -1 : EXIT_FAILED;
 }
 
 /* Says how it ended, where that is not plain from the totals, and returns the exit code. */

@@ -174,7 +174,7 @@ class EdgeRig(Rig):
         sender = Sender(victim.ready["listen"][0])
         for frame, events in self.unanswered:
             reply = sender.ask(events, self.header(frame))
-            if not reply["ok"] or reply["accepted"] != FRAME_ORDERS:
+            if not reply["ok"] or (reply["accepted"] != FRAME_ORDERS and not reply["repeated"]):
                 raise Wrong(f"sent again in peace, frame {frame} hears {reply}")
         self.unanswered = []
         sender.close()
@@ -272,6 +272,8 @@ class TillRig(FedRig):
     def check(self, code, faults, plan, what):
         text = self.log.read_text(errors="replace")
         place = place_of_death(text)
+        if code != 0 and not text.strip():
+            raise Wrong(f"till {what} with {plan}: ended with {code} without a word")
         if code in (0, 1, 3) or (code == 2 and "open" in plan):
             return "survived" if code == 0 else "ended with a word"
         if is_library_death(code, place):

@@ -72,10 +72,38 @@ static void test_a_certificate_is_counted_once_whatever_comes_again(void **state
 	drop_store(world);
 	log_order(world, 6, "tea");
 	log_order(world, 5, "tea");
-	log_order(world, 1, "salt");
+	log_order(world, 1, "tea");
 	start_and_read(world);
 	assert_int_equal(orders_counted(world), 6);
 	assert_tally(world, 6, 0, 7);
+	assert_int_equal(world->pipeline->shards[0]->uncompared, 0);
+}
+
+/* A machine that was set back to an older image of its memory gives out its certificates again. */
+static void test_another_event_under_a_counted_certificate_is_set_aside_and_named(void **state)
+{
+	struct log_world *world = *state;
+
+	for (uint64_t seq = 1; seq <= 200; seq++) {
+		log_order(world, seq, "tea");
+	}
+	start_and_read(world);
+	log_order(world, 70, "salt"); /* what the store remembers */
+	log_order(world, 201, "tea");
+	log_order(world, 201, "salt"); /* what only memory does */
+	log_order(world, 70, "tea");
+	read_log(world);
+	drop_store(world);
+	log_order(world, 3, "salt");
+	start_and_read(world);
+
+	const struct ledger *ledger = &world->pipeline->shards[0]->ledger;
+	assert_int_equal(orders_counted(world), 201);
+	assert_tally(world, 201, 0, 1);
+	assert_int_equal(ledger->quarantined, 3);
+	assert_int_equal(position_of(world)->books.fates[FATE_UNREADABLE], 3);
+	assert_int_equal(ledger->streams_in_conflict.count, 1);
+	assert_string_equal(ledger->streams_in_conflict.texts[0], "berlin/4711/order");
 	assert_null(
 		strstr(ask(world, "{\"query\":\"get\",\"view\":\"products\",\"key\":[\"salt\"]}"),
 			"order_count"));
@@ -426,6 +454,9 @@ int main(void)
 			test_a_storm_of_runs_is_written_in_pieces, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			test_a_certificate_is_counted_once_whatever_comes_again, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_another_event_under_a_counted_certificate_is_set_aside_and_named, make,
+			unmake),
 		cmocka_unit_test_setup_teardown(
 			test_the_first_record_of_a_certificate_decides, make, unmake),
 		cmocka_unit_test_setup_teardown(
