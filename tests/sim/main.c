@@ -11,8 +11,6 @@
 enum {
 	EVENTS_MIN = 500,
 	FAULTS_MIN = 20,
-	STEPS_MIN = 800,
-	STEPS_MORE = 1200,
 	STEPS_MAX = 30000, /* until there were faults enough */
 	DRAIN_MS_MAX = 10 * 60 * 1000, /* of virtual time: then something stands still */
 };
@@ -33,6 +31,11 @@ struct sums {
 
 static bool check_drained(char words[AUDIT_WORDS_SIZE])
 {
+	if (world.events < EVENTS_MIN || world_fault_count() < FAULTS_MIN) {
+		snprintf(words, AUDIT_WORDS_SIZE, "only %" PRIu64 " events and %" PRIu64 " faults",
+			world.events, world_fault_count());
+		return false;
+	}
 	if (tills_complaint()[0] != '\0') {
 		snprintf(words, AUDIT_WORDS_SIZE, "%s", tills_complaint());
 		return false;
@@ -42,10 +45,8 @@ static bool check_drained(char words[AUDIT_WORDS_SIZE])
 
 static void disturb(void)
 {
-	uint64_t steps = STEPS_MIN + world_draw(STEPS_MORE);
-
 	for (uint64_t i = 0; i < STEPS_MAX; i++) {
-		bool is_enough = i >= steps && world.events >= EVENTS_MIN &&
+		bool is_enough = i >= world.steps && world.events >= EVENTS_MIN &&
 				 world_fault_count() >= FAULTS_MIN;
 		if (is_enough) {
 			break;

@@ -227,10 +227,10 @@ static void strike_edge(int number)
 	if (edges[number].part != NULL && world_fails(FAULT_EDGE_CRASH, 1500)) {
 		kill_edge(number);
 	}
-	if (edges[number].is_used && world_draw(250) == 0) {
+	if (edges[number].is_used && world_happens(250)) {
 		back_up(number);
 	}
-	if (edges[number].is_used && world_draw(400) == 0) {
+	if (edges[number].is_used && world_happens(400)) {
 		plan_restore(number);
 	}
 }
@@ -273,13 +273,13 @@ static void strike(void)
 	if (!kafka_is_away() && world_fails(FAULT_KAFKA_AWAY, 1500)) {
 		kafka_go_away(200 + (int64_t)world_draw(AWAY_MS_MAX));
 	}
-	if (world_draw(500) == 0) {
+	if (world_happens(500)) {
 		jump_clock();
 	}
-	if (world_draw(120) == 0) {
+	if (world_happens(120)) {
 		net_disturb();
 	}
-	if (world_draw(1500) == 0) {
+	if (world_happens(1500)) {
 		clone_edge();
 	}
 }
@@ -289,10 +289,12 @@ static void strike(void)
 static void pass_time(void)
 {
 	uint64_t kind = world_draw(100);
+	uint64_t long_percent =
+		world.has_faults ? 3 : 10; /* in the end little but waiting is left */
 
-	world.now_ms += kind < 50   ? (int64_t)world_draw(4)
-			: kind < 97 ? (int64_t)world_draw(30)
-				    : (int64_t)world_draw(1500);
+	world.now_ms += kind < 50                   ? (int64_t)world_draw(4)
+			: kind < 100 - long_percent ? (int64_t)world_draw(30)
+						    : (int64_t)world_draw(1500);
 }
 
 static void bring_news(void)

@@ -39,12 +39,16 @@ static size_t frame_count;
 static struct sale sales[SALES_MAX];
 static size_t sale_count;
 static bool held[EDGES_MAX];
+static uint64_t pause_ms; /* between two frames, at most */
 static char complaint[200];
 
 void tills_begin(void)
 {
+	static const uint64_t pauses_ms[] = {60, 200, 800};
+
 	till_count = frame_count = sale_count = 0;
 	memset(held, 0, sizeof held);
+	pause_ms = pauses_ms[world_draw(sizeof pauses_ms / sizeof pauses_ms[0])];
 	complaint[0] = '\0';
 }
 
@@ -182,7 +186,7 @@ static void settle(struct till *till, enum outcome outcome)
 		sales[frame->first_sale + i].outcome = outcome;
 	}
 	till->frame = NULL;
-	till->next_ms = world.now_ms + (int64_t)world_draw(60);
+	till->next_ms = world.now_ms + (int64_t)world_draw(pause_ms);
 }
 
 static bool is_due(struct till *till)

@@ -4,7 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATES_BITS = 22 }; /* a hash set of four million places */
+enum {
+	STATES_BITS = 22, /* a hash set of four million places */
+	STEPS_LEAST = 75,
+	STEPS_MOST = 2400,
+	STEPS_USUAL = 600,
+};
 
 struct world world;
 static uint64_t *states;
@@ -30,6 +35,18 @@ const char *fault_name(enum fault fault)
 	return names[fault];
 }
 
+/* Half of the runs have 75 to 150 steps, a quarter 150 to 300, and so on. */
+static void draw_length(void)
+{
+	uint64_t steps = STEPS_LEAST;
+
+	while (steps < STEPS_MOST && world_draw(2) == 0) {
+		steps *= 2;
+	}
+	world.steps = steps + world_draw(steps);
+	world.haste = world.steps >= STEPS_USUAL ? 1 : STEPS_USUAL / world.steps;
+}
+
 void world_begin(uint64_t seed, enum bug bug, bool is_traced)
 {
 	world = (struct world){
@@ -40,6 +57,7 @@ void world_begin(uint64_t seed, enum bug bug, bool is_traced)
 		.is_traced = is_traced,
 		.bug = bug,
 	};
+	draw_length();
 	for (int i = 0; i < FAULT_COUNT; i++) {
 		static const uint32_t scales[] = {0, 1, 1, 1, 4};
 		world.scales[i] = scales[world_draw(sizeof scales / sizeof scales[0])];
@@ -66,9 +84,15 @@ int64_t world_delay(int64_t max_ms)
 				   : (int64_t)world_draw(6);
 }
 
+bool world_happens(uint64_t one_in)
+{
+	return world_draw(one_in) < world.haste;
+}
+
 bool world_fails(enum fault fault, uint32_t per_million)
 {
-	if (!world.has_faults || world_draw(1000000) >= per_million * world.scales[fault]) {
+	if (!world.has_faults ||
+		world_draw(1000000) >= per_million * world.scales[fault] * world.haste) {
 		return false;
 	}
 	world_note_fault(fault, "");

@@ -65,8 +65,11 @@ struct world {
 	enum bug bug;
 	uint64_t events; /* whatever happened, faults not counted */
 	uint64_t faults[FAULT_COUNT];
-	uint32_t scales
-		[FAULT_COUNT]; /* how often each fault comes in this run, drawn: runs differ more than chance alone */
+	/* How often each fault comes in this run, drawn: runs differ more than chance alone. */
+	uint32_t scales[FAULT_COUNT];
+	uint64_t
+		steps; /* how long faults come, drawn: most runs are short, and in short ones all comes faster */
+	uint64_t haste; /* how many times faster */
 };
 extern struct world world;
 
@@ -76,6 +79,8 @@ uint64_t world_random(void);
 uint64_t world_draw(uint64_t below);
 /* How long something takes: mostly a few ms, now and then up to `max_ms`. */
 int64_t world_delay(int64_t max_ms);
+/* true once in so many times on average: more often the shorter the run is. */
+bool world_happens(uint64_t one_in);
 /* true so many times in a million, counted and traced; never once the faults are over. */
 bool world_fails(enum fault fault, uint32_t per_million);
 /* One that was decided elsewhere. */
