@@ -293,6 +293,7 @@ static void close_frames(struct message *message)
 	}
 	message->frame_count = 0;
 	message->user_id[0] = '\0';
+	message->peer_address[0] = '\0';
 }
 
 void message_clear(struct message *message)
@@ -356,14 +357,18 @@ static int receive_frames(struct socket *socket, struct message_store *store)
 }
 
 /* On a polled ROUTER the frame of the routing id lacks the property (fixed after 4.3.4): take the last frame's. */
-static void read_user_id(struct message *message)
+static void read_peer(struct message *message)
 {
 	zmq_msg_t *last = &message->store->frames[message->store->count - 1];
 	const char *user_id = zmq_msg_gets(last, "User-Id");
+	const char *address = zmq_msg_gets(last, "Peer-Address");
 
 	/* A name that does not fit must not become another's: it stays empty, and so has no rights. */
 	if (user_id != NULL && strlen(user_id) < sizeof message->user_id) {
 		memcpy(message->user_id, user_id, strlen(user_id) + 1);
+	}
+	if (address != NULL && strlen(address) < sizeof message->peer_address) {
+		memcpy(message->peer_address, address, strlen(address) + 1);
 	}
 }
 
@@ -386,7 +391,7 @@ int socket_receive(struct socket *socket, struct message *message)
 		zmq_msg_t *frame = &message->store->frames[i];
 		message->frames[i] = (struct iovec){zmq_msg_data(frame), zmq_msg_size(frame)};
 	}
-	read_user_id(message);
+	read_peer(message);
 	return 0;
 }
 

@@ -66,6 +66,8 @@ struct message {
 	size_t frame_count;
 	struct iovec frames[SOCKET_FRAMES_MAX];
 	char user_id[64]; /* CURVE: the name the key stands for, from a body frame; "" without */
+	char peer_address
+		[48]; /* the numeric address of a TCP peer, without port; "" where there is none */
 	struct message_store *store; /* private */
 };
 int socket_receive(struct socket *socket, struct message *message);

@@ -124,10 +124,13 @@ def test_scram_that_this_library_can_not_is_said_to_be_that(secure, password_fil
     chosen = properties(secure, password_file, "SCRAM-SHA-512")
     bridge = Program("till-bridge", ["-o", "bridge.listen=tcp://127.0.0.1:0", "-o", f"bridge.brokers={secure.bootstrap}",
                                      "-o", f"bridge.topic.order={prefix}orders", "-o", "http.listen=127.0.0.1:0",
+                                     "-o", "kafka.debug=all",
                                      *(arg for name, value in chosen.items() for arg in ("-o", f"kafka.{name}={value}"))],
-                     tmp_path / "bridge.log")
+                     tmp_path / "bridge.log", {"TILL_LOG": "debug"})
     try:
         wait_until(lambda: "older than 2.6.1" in bridge.http("/readyz")[1], "the hint")
+        wait_until(lambda: "SCRAM" in bridge.log_text(), "librdkafka's own words about SCRAM")
+        assert PASSWORD not in bridge.log_text()
     finally:
         bridge.kill()
 

@@ -1,0 +1,202 @@
+#include "runtime/peer_limits.h"
+#include "runtime/socket.h"
+#include "runtime/token_bucket.h"
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+enum { BUCKETS = 1024, BURST_S = 2 };
+
+struct peer {
+	struct peer_name name;
+	struct token_bucket rates[PEER_RATES_MAX];
+	int64_t held;
+	LIST_ENTRY(peer) by_name;
+	TAILQ_ENTRY(peer) by_use; /* the last used one is the last */
+};
+LIST_HEAD(peer_bucket, peer);
+TAILQ_HEAD(peer_queue, peer);
+
+struct peer_limits {
+	struct peer_allowance allowance;
+	struct peer_bucket buckets[BUCKETS];
+	struct peer_queue queue;
+	size_t count;
+	struct peer spare; /* what cannot be remembered shares one */
+};
+
+static bool is_this_machine(const char *address)
+{
+	return address[0] == '\0' || strncmp(address, "127.", 4) == 0 ||
+	       strcmp(address, "::1") == 0 || strcmp(address, "::ffff:127.0.0.1") == 0;
+}
+
+/* The first byte tells the sorts apart: a key may be called like an address. */
+struct peer_name peer_name_of(const struct message *message)
+{
+	struct peer_name name = {.size = 1};
+	bool has_key = message->user_id[0] != '\0';
+	bool is_near = is_this_machine(message->peer_address);
+	const void *bytes = has_key ? message->user_id : message->peer_address;
+	size_t size = strlen(bytes);
+
+	if (!has_key && is_near) {
+		bytes = message->frames[0].iov_base;
+		size = message->frames[0].iov_len;
+	}
+	name.bytes[0] = has_key ? 'k' : is_near ? 'c' : 'a';
+	size = size < sizeof name.bytes - 1 ? size : sizeof name.bytes - 1;
+	memcpy(name.bytes + 1, bytes, size);
+	name.size += size;
+	return name;
+}
+
+/* FNV-1a. Who makes names collide finds long lists, but only of PEERS_MAX. */
+static size_t bucket_of(const struct peer_name *name)
+{
+	uint32_t hash = 2166136261U;
+
+	for (size_t i = 0; i < name->size; i++) {
+		hash = (hash ^ name->bytes[i]) * 16777619U;
+	}
+	return hash % BUCKETS;
+}
+
+int peer_limits_new(const struct peer_allowance *allowance, struct peer_limits **ret_limits)
+{
+	struct peer_limits *limits = calloc(1, sizeof *limits);
+
+	if (limits == NULL) {
+		return -ENOMEM;
+	}
+	limits->allowance = *allowance;
+	TAILQ_INIT(&limits->queue);
+	*ret_limits = limits;
+	return 0;
+}
+
+struct peer_limits *peer_limits_free(struct peer_limits *limits)
+{
+	while (limits != NULL && !TAILQ_EMPTY(&limits->queue)) {
+		struct peer *peer = TAILQ_FIRST(&limits->queue);
+		TAILQ_REMOVE(&limits->queue, peer, by_use);
+		free(peer);
+	}
+	free(limits);
+	return NULL;
+}
+
+static struct peer *find(const struct peer_limits *limits, const struct peer_name *name)
+{
+	struct peer *peer;
+
+	LIST_FOREACH(peer, &limits->buckets[bucket_of(name)], by_name)
+	{
+		if (peer->name.size == name->size &&
+			memcmp(peer->name.bytes, name->bytes, name->size) == 0) {
+			return peer;
+		}
+	}
+	return NULL;
+}
+
+/* One that is quiet and holds nothing; NULL where all hold something. */
+static struct peer *take_oldest(struct peer_limits *limits)
+{
+	struct peer *peer;
+
+	TAILQ_FOREACH(peer, &limits->queue, by_use)
+	{
+		if (peer->held == 0) {
+			TAILQ_REMOVE(&limits->queue, peer, by_use);
+			LIST_REMOVE(peer, by_name);
+			limits->count--;
+			return peer;
+		}
+	}
+	return NULL;
+}
+
+static void begin(
+	struct peer_limits *limits, struct peer *peer, const struct peer_name *name, int64_t now_ms)
+{
+	*peer = (struct peer){.name = *name};
+	for (size_t i = 0; i < PEER_RATES_MAX; i++) {
+		int64_t rate = limits->allowance.rates[i];
+		token_bucket_init(&peer->rates[i], rate, rate * BURST_S, now_ms);
+	}
+}
+
+static struct peer *find_or_add(
+	struct peer_limits *limits, const struct peer_name *name, int64_t now_ms)
+{
+	struct peer *peer = find(limits, name);
+
+	if (peer != NULL) {
+		TAILQ_REMOVE(&limits->queue, peer, by_use);
+		TAILQ_INSERT_TAIL(&limits->queue, peer, by_use);
+		return peer;
+	}
+	peer = limits->count < PEERS_MAX ? malloc(sizeof *peer) : take_oldest(limits);
+	if (peer == NULL) {
+		if (limits->spare.name.size == 0) {
+			begin(limits, &limits->spare, &(struct peer_name){.size = 1}, now_ms);
+		}
+		return &limits->spare;
+	}
+	begin(limits, peer, name, now_ms);
+	LIST_INSERT_HEAD(&limits->buckets[bucket_of(name)], peer, by_name);
+	TAILQ_INSERT_TAIL(&limits->queue, peer, by_use);
+	limits->count++;
+	return peer;
+}
+
+int64_t peer_limits_take(struct peer_limits *limits, const struct peer_name *name,
+	const int64_t costs[PEER_RATES_MAX], int64_t now_ms)
+{
+	struct peer *peer = find_or_add(limits, name, now_ms);
+	int64_t longest_ms = 0;
+
+	for (size_t i = 0; i < PEER_RATES_MAX; i++) {
+		int64_t wait_ms = token_bucket_wait_ms(&peer->rates[i], now_ms);
+		longest_ms = wait_ms > longest_ms ? wait_ms : longest_ms;
+	}
+	for (size_t i = 0; i < PEER_RATES_MAX && longest_ms == 0; i++) {
+		token_bucket_spend(&peer->rates[i], costs[i]);
+	}
+	return longest_ms;
+}
+
+void peer_limits_spend(struct peer_limits *limits, const struct peer_name *name, size_t rate,
+	int64_t cost, int64_t now_ms)
+{
+	token_bucket_spend(&find_or_add(limits, name, now_ms)->rates[rate], cost);
+}
+
+int peer_limits_hold(struct peer_limits *limits, const struct peer_name *name, int64_t now_ms)
+{
+	struct peer *peer = find_or_add(limits, name, now_ms);
+
+	if (limits->allowance.held > 0 && peer->held >= limits->allowance.held) {
+		return PEER_LIMITS_E_TOO_MANY;
+	}
+	peer->held++;
+	return 0;
+}
+
+void peer_limits_release(struct peer_limits *limits, const struct peer_name *name)
+{
+	struct peer *peer = find(limits, name);
+
+	peer = peer == NULL ? &limits->spare : peer;
+	if (peer->held > 0) {
+		peer->held--;
+	}
+}
+
+size_t peer_limits_count(const struct peer_limits *limits)
+{
+	return limits->count;
+}
