@@ -2,6 +2,7 @@
 #include "tests/sim/audit.h"
 #include "tests/sim/kafka.h"
 #include "tests/sim/stage.h"
+#include "tests/sim/states.h"
 #include "tests/sim/tills.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct options {
 	enum bug bug;
 	bool is_traced;
 	bool must_find; /* a planted bug */
+	bool wants_sketch;
 };
 
 struct sums {
@@ -141,10 +143,19 @@ static void report_sums(const struct options *options, const struct sums *sums)
 	       " faults (at least %" PRIu64 "), %zu distinct states, drained within %.1f s\n",
 		options->first, options->first + sums->runs - 1, sums->runs, sums->failed,
 		sums->sales, sums->events, sums->events_min, faults, sums->faults_min,
-		world_reached(), (double)sums->drain_ms_max / 1000);
+		states_count(), (double)sums->drain_ms_max / 1000);
 	for (int i = 0; i < FAULT_COUNT; i++) {
 		printf("%s%s %" PRIu64, i == 0 ? "faults: " : ", ", fault_name((enum fault)i),
 			sums->faults[i]);
+	}
+	puts("");
+}
+
+static void report_sketch(void)
+{
+	fputs("sketch: ", stdout);
+	for (size_t i = 0; i < STATES_SKETCH_SIZE; i++) {
+		printf("%02x", states_sketch()[i]);
 	}
 	puts("");
 }
@@ -167,6 +178,9 @@ static int run_all(const struct options *options)
 		}
 	}
 	report_sums(options, &sums);
+	if (options->wants_sketch) {
+		report_sketch();
+	}
 	if (options->must_find) {
 		printf("%s: %s after %" PRIu64 " seeds\n", bug_name(options->bug),
 			sums.failed > 0 ? "found" : "NOT found", sums.runs);
@@ -176,8 +190,10 @@ static int run_all(const struct options *options)
 
 static int usage(void)
 {
-	fputs("usage: till-sim --seeds A-B | --seed N [--trace] [--bug NAME [--find]]\n"
+	fputs("usage: till-sim --seeds A-B | --seed N [--trace] [--bug NAME [--find]] [--sketch]\n"
 	      "  --find   succeed when the planted bug is found, and stop there\n"
+	      "  --sketch the states that were reached, as hexadecimal digits to be joined with "
+	      "others'\n"
 	      "  bugs:",
 		stderr);
 	for (int i = 1; i < BUG_COUNT; i++) {
@@ -227,6 +243,8 @@ int main(int argc, char **argv)
 			options.is_traced = true;
 		} else if (strcmp(argv[i], "--find") == 0) {
 			options.must_find = true;
+		} else if (strcmp(argv[i], "--sketch") == 0) {
+			options.wants_sketch = true;
 		} else {
 			is_good = false;
 		}

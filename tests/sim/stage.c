@@ -1,6 +1,7 @@
 #include "tests/sim/stage.h"
 #include "tests/sim/file_reader.h"
 #include "tests/sim/kafka.h"
+#include "tests/sim/states.h"
 #include "tests/sim/tills.h"
 #include <stdio.h>
 
@@ -366,7 +367,7 @@ static void note_state(void)
 		state = state * 2 + (bridges[i].part != NULL);
 	}
 	state = state * 1000003 + (aggregator == NULL ? 1 : aggregator_part_shape(aggregator));
-	world_reach(state);
+	states_reach(state);
 }
 
 void stage_step(void)

@@ -5,15 +5,12 @@
 #include <string.h>
 
 enum {
-	STATES_BITS = 22, /* a hash set of four million places */
 	STEPS_LEAST = 75,
 	STEPS_MOST = 2400,
 	STEPS_USUAL = 600,
 };
 
 struct world world;
-static uint64_t *states;
-static size_t state_count;
 
 const char *bug_name(enum bug bug)
 {
@@ -144,28 +141,4 @@ void world_trace(const char *format, ...)
 	va_start(arguments, format);
 	trace_list(format, arguments);
 	va_end(arguments);
-}
-
-void world_reach(uint64_t state)
-{
-	size_t mask = ((size_t)1 << STATES_BITS) - 1;
-
-	state = (state ^ (state >> 29)) * UINT64_C(0xbf58476d1ce4e5b9) | 1;
-	if (states == NULL) {
-		states = calloc(mask + 1, sizeof *states);
-	}
-	if (states == NULL || state_count > mask / 2) {
-		return;
-	}
-	size_t at = (size_t)(state >> 20) & mask;
-	while (states[at] != 0 && states[at] != state) {
-		at = (at + 1) & mask;
-	}
-	state_count += states[at] == 0;
-	states[at] = state;
-}
-
-size_t world_reached(void)
-{
-	return state_count;
 }

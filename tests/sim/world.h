@@ -90,7 +90,3 @@ uint64_t world_fault_count(void);
 void world_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The line alone. */
 void world_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* The states that all runs of this process have reached. */
-void world_reach(uint64_t state);
-size_t world_reached(void);
