@@ -3,6 +3,7 @@
 #include "cli/external.h"
 #include "runtime/program.h"
 #include "runtime/suggest.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,6 +80,20 @@ static int help(int argc, char **argv)
 	return EXIT_STOPPED;
 }
 
+/* A file that a full disk cut short is no success. A reader that went away has what it wanted. */
+static int conclude(int code)
+{
+	errno = 0;
+	bool is_whole = fflush(stdout) == 0 && ferror(stdout) == 0;
+
+	if (is_whole || errno == EPIPE || code != EXIT_STOPPED) {
+		return code;
+	}
+	fprintf(stderr, "till: the output could not be written%s%s\n", errno == 0 ? "" : ": ",
+		errno == 0 ? "" : strerror(errno));
+	return EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -87,15 +102,15 @@ int main(int argc, char **argv)
 	}
 	const char *name = argv[1];
 	if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0) {
-		return help(argc - 1, argv + 1);
+		return conclude(help(argc - 1, argv + 1));
 	}
 	if (strcmp(name, "--version") == 0) {
 		printf("till %s\n", program_version());
-		return EXIT_STOPPED;
+		return conclude(EXIT_STOPPED);
 	}
 	const struct command *command = find_command(name);
 	if (command != NULL) {
-		return command->run(argc - 1, argv + 1);
+		return conclude(command->run(argc - 1, argv + 1));
 	}
 	external_run(name, argv + 1);
 	return fail_unknown(name);

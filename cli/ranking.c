@@ -4,6 +4,8 @@
 #include "cli/number_text.h"
 #include "proto/writer.h"
 #include "runtime/program.h"
+#include <errno.h>
+#include <string.h>
 
 enum { VIEWS_NODES_MAX = 64 * 1024, REQUEST_SIZE_MAX = 1024 };
 
@@ -97,6 +99,9 @@ int ranking_ask(struct ask *ask, const struct ranking *ranking, const struct ran
 	int code = EXIT_USAGE;
 	if (buffer.error == 0) {
 		code = ask_question(ask, buffer_slice(&buffer), ret_answer);
+	} else if (buffer.error == -ENOMEM) {
+		say(ask->command, "%s", strerror(ENOMEM));
+		code = EXIT_FAILED;
 	} else {
 		say(ask->command, "the name of a view or measure is too long");
 	}

@@ -8,7 +8,10 @@ from harness import BUILD
 
 PRELOAD = BUILD / "tests" / "lib" / "libfaults-preload.so"
 CONTROL_SIZE = 4096
-ARMED, MATCHED, INJECTED, SITE = 0, 8, 16, 24
+ARMED, MATCHED, INJECTED, SITE, CALLS = 0, 8, 16, 24, 280
+NAMES = ("malloc", "calloc", "realloc", "aligned_alloc", "write", "pwrite", "writev", "fdatasync", "fsync", "mmap", "open",
+         "epoll_ctl", "eventfd", "socket", "accept")
+GROUPS = {"alloc": NAMES[:4], "sync": ("fdatasync", "fsync")}
 # A death is a library's if the innermost frame that is neither the C library's nor the shim's is.
 PASSED_OVER = ("libc.so", "libfaults-preload", "ld-linux", "libstdc++", "libgcc_s", "linux-vdso", "libpthread")
 
@@ -34,6 +37,10 @@ class Faults:
     def matched(self):
         """Calls that the plan names, so far."""
         return self.number(MATCHED)
+
+    def calls(self, name):
+        """Of one kind or group, whatever the plan."""
+        return sum(self.number(CALLS + 8 * NAMES.index(each)) for each in GROUPS.get(name, (name,)))
 
     @property
     def injected(self):

@@ -12,8 +12,7 @@
  *	    dsync		only calls on a file that was opened O_DSYNC: LMDB's own for its meta pages
  *	    armed		nothing matches until somebody writes 1 to control.armed
  *
- * Without a plan calls are counted as matched if `calls` would name all of them. A death by signal prints where on stderr,
- * a line each with the module's name, after "faults_preload: signal N". */
+ * A death by signal prints where on stderr, a line each with the module's name, after "faults_preload: signal N". */
 #undef _FILE_OFFSET_BITS /* else open is open64 here */
 #include <dlfcn.h>
 #include <errno.h>
@@ -82,6 +81,7 @@ struct control {
 	uint64_t matched; /* calls that the plan names, so far */
 	uint64_t injected; /* of them failed or delayed */
 	char site[SITE_SIZE]; /* the module that made the last such call */
+	uint64_t calls[CALL_COUNT]; /* of each kind, whatever the plan */
 };
 
 static struct {
@@ -282,10 +282,13 @@ static void note_site(const void *caller)
 static bool is_chosen(enum call call)
 {
 	struct control *control = plan.control;
-	bool is_armed =
-		!plan.waits_for_arming || __atomic_load_n(&control->armed, __ATOMIC_RELAXED) != 0;
 
-	return plan.is_ready && (plan.calls & 1u << call) != 0 && is_armed;
+	if (!plan.is_ready) {
+		return false;
+	}
+	__atomic_add_fetch(&control->calls[call], 1, __ATOMIC_RELAXED);
+	return (plan.calls & 1u << call) != 0 &&
+	       (!plan.waits_for_arming || __atomic_load_n(&control->armed, __ATOMIC_RELAXED) != 0);
 }
 
 /* true: the call is to return its failure, errno is set. */

@@ -1,13 +1,15 @@
 """The Nth call of some kind fails in one program, which starts, takes or counts twenty orders, answers and stops. Then it is
 started again in peace: every order that anybody was told is kept must be counted, none twice. Used for a sample in the suite and
 for every N by bench/long_nth.py."""
+import json
+import os
 import shutil
 import signal
 import subprocess
 
 import zmq
 from faults import Faults, place_of_death
-from harness import Client, Sender, program, wait_until
+from harness import Client, Pipeline, Sender, program, wait_until
 
 FRAMES, FRAME_ORDERS = 4, 5
 PATIENCE_S = 3.0  # what is not answered by then is asked again in peace
@@ -43,7 +45,7 @@ class Rig:
         self.product = f"nth-{self.name}"
         self.sent = 0
         self.frames = 0
-        self.calls = 0
+        self.faults = None  # of the last round
         self.log = folder / f"{self.name}.nth.log"
         folder.mkdir(exist_ok=True)
 
@@ -96,7 +98,7 @@ class Rig:
         try:
             victim.wait_ready(20)
         except AssertionError:
-            pass  # it ended, or was ended: both are seen below
+            os.close(victim.ready_fd)  # it ended, or was ended: both are seen below
         return victim, faults
 
     def end(self, victim):
@@ -128,7 +130,7 @@ class Rig:
             self.work(victim)
         code = self.end(victim)
         outcome = self.judge(code, faults, plan)
-        self.calls = faults.matched
+        self.faults = faults
         victim.log, victim.env = self.peaceful
         victim.start()
         self.recover(victim)
@@ -282,7 +284,6 @@ class TillRig(FedRig):
 
     def round(self, plan):
         self.log.unlink(missing_ok=True)
-        import json
         first = self.sent
         self.sent += FRAMES * FRAME_ORDERS
         self.file.write_text("".join(json.dumps(order(number, self.product)) + "\n" for number in range(first, self.sent)))
@@ -290,7 +291,7 @@ class TillRig(FedRig):
                 "--timeout", "5s", str(self.file))
         code, faults = self.run(plan, *send)
         outcome = self.check(code, faults, plan, "send")
-        calls, injected = faults.matched, faults.injected
+        calls, injected, self.faults = faults.matched, faults.injected, faults
         if code != 0:
             again, _ = self.run(None, *send)
             if again != 0:
@@ -309,3 +310,26 @@ CALLS = {"till-edge": tuple(ERRNO), "till-bridge": tuple(ERRNO), "till-aggregato
 
 def plan_of(call, number):
     return f"calls={call} nth={number} errno={ERRNO[call]}"
+
+
+class Rigs:
+    """One pipeline, and a rig for each program in it."""
+
+    def __init__(self, folder, bootstrap, prefix):
+        self.folder = folder
+        self.pipe = Pipeline(folder, bootstrap, prefix, edges=("feeder",), partitions=1)
+        self.pipe.start_aggregator()
+        self.rigs = {}
+
+    def count(self, name):
+        """How often it makes each kind of call, in peace."""
+        self.round(name, "accept", 10**9)
+        return {call: self.rigs[name].faults.calls(call) for call in CALLS[name]}
+
+    def round(self, name, call, number):
+        if name not in self.rigs:
+            self.rigs[name] = RIGS[name](self.pipe, self.folder / "nth")
+        return self.rigs[name].round(plan_of(call, number))
+
+    def stop(self):
+        self.pipe.stop()

@@ -30,6 +30,12 @@ def send(pipe, file, *more):
     return done, json.loads(done.stdout or "{}")
 
 
+def test_output_that_a_full_disk_cuts_short_is_no_success():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([program("till"), "help"], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 1 and b"No space left" in done.stderr, done
+
+
 def test_send_reads_csv_as_people_write_it(pipe, tmp_path):
     csv = tmp_path / "sales.csv"
     csv.write_bytes(b"\xef\xbb\xbf" + ROWS.replace("\n1,71053", "\r\n1,71053").encode())
