@@ -1,0 +1,31 @@
+"""Every part dies by kill -9, at random moments and at the named points between promise and proof; afterwards totals are exact.
+
+TILL_ROUNDS=1000 does more of it by hand, TILL_SEED=N replays one order of draws; `bench/long kill` does it for hours on three nodes
+of Kafka."""
+import os
+import random
+
+import pytest
+from kill_rig import POINTS, KillRig
+
+ROUNDS = int(os.environ.get("TILL_ROUNDS", "160"))
+SEED = int(os.environ.get("TILL_SEED", random.SystemRandom().randrange(2**32)))
+
+
+@pytest.mark.kill
+@pytest.mark.plain_only
+def test_death_at_any_point_loses_and_doubles_nothing(broker, prefix, tmp_path):
+    print(f"seed {SEED}, {ROUNDS} rounds: TILL_SEED={SEED} TILL_ROUNDS={ROUNDS}")
+    rig = KillRig(tmp_path, broker.bootstrap, prefix, SEED)
+    try:
+        rig.run(ROUNDS)
+        rig.settle()
+        rig.judge()
+        figures = rig.figures()
+        print(figures)
+        assert figures["resends"] > 0 and figures["failovers"] > 0
+        for kind, points in POINTS.items():
+            for _, name, _ in points:
+                assert figures.get(f"at {kind}, {name}", 0) > 0, f"nobody died there: {kind}, {name}"
+    finally:
+        rig.stop()
