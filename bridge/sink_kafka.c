@@ -55,14 +55,19 @@ static const struct kafka_setting main_defaults[] = {
 	{"socket.nagle.disable", "true"},
 	{NULL, NULL},
 };
+/* One request under way at a time: a broker that knows nothing of a producer (a new topic, a day of silence) takes any sequence
+ * number from it. Were the first batch refused (no leader yet) and the second, under way already, taken, librdkafka would
+ * report both as delivered: to it the second proves the first. */
 static const struct kafka_setting main_fixed[] = {
 	{"enable.idempotence", "true"},
+	{"max.in.flight.requests.per.connection", "1"},
 	{"acks", "all"},
 	{"message.timeout.ms", "0"},
 	{NULL, NULL},
 };
 static const struct kafka_setting alone_fixed[] = {
 	{"enable.idempotence", "true"},
+	{"max.in.flight.requests.per.connection", "1"},
 	{"acks", "all"},
 	{"message.timeout.ms", "0"},
 	{"batch.num.messages", "1"},

@@ -1,5 +1,12 @@
-"""Shows that tests can fail: for each entry of guards.toml the line of the product that guards a promise is changed in a copy of the
-tree, the copy is built, and the test that docs/RELIABILITY.md names must fail. `tests/run guards` runs all of them.
+"""Shows that tests can fail: for each entry of guards/*.toml the line of the product that guards a promise is changed in a copy of
+the tree, the copy is built, and the test that docs/RELIABILITY.md names must fail. `tests/run guards` runs all of them.
+
+    [[guard]]
+    test = "test_of_tests_unit_or_system"    as docs/RELIABILITY.md names it; for anything else a name, and
+    command = "…"                            what a shell runs in the tree (its build is in build/): it must fail
+    file = "edge/sender.c"
+    take = "the exact text, once in the file"
+    put = "what stands in its place; it compiles"
 
 usage: guards.py [--only TEST_OR_FILE] (by hand, from anywhere)
 """
@@ -14,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LIST = Path(__file__).with_name("guards.toml")
+LISTS = Path(__file__).with_name("guards")
 TREE = ROOT / "build-guards"
 TEST_DEADLINE_S = 600
 
@@ -40,8 +47,8 @@ class Guard:
         return None
 
 
-def load(path=LIST):
-    return [Guard(**entry) for entry in tomllib.loads(path.read_text())["guard"]]
+def load():
+    return [Guard(**entry) for path in sorted(LISTS.glob("*.toml")) for entry in tomllib.loads(path.read_text())["guard"]]
 
 
 def find_unit(test, root=ROOT):

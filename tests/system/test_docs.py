@@ -47,7 +47,7 @@ def test_every_fault_has_a_test_that_can_fail():
         assert len(row) == 4, row
         named = re.findall(r"`([^`]+)`", row[3])
         assert named, f"no test: {row[0]}"
-        assert guarded & set(named), f"tests/lib/guards.toml has no line whose loss one of {named} notices"
+        assert guarded & set(named), f"tests/lib/guards/ has no line whose loss one of {named} notices"
 
 
 @pytest.mark.parametrize("guard", guards.load(), ids=lambda guard: f"{guard.test}-{guard.file}")

@@ -74,6 +74,17 @@ static int open_sink(const char *brokers)
 	return sink_new(&options, &sink, &error);
 }
 
+static int open_sink_with(const struct kafka_properties *properties)
+{
+	const struct sink_options options = {
+		.brokers = rd_kafka_mock_cluster_bootstraps(cluster),
+		.properties = properties,
+		.topics = &topics,
+		.listener = {&topics, on_reported, on_failed, on_disconnected},
+	};
+	return sink_new(&options, &sink, &error);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -173,6 +184,46 @@ static void test_a_failed_record_is_named_and_can_be_sent_again_alone(void **sta
 	assert_int_equal(alone_count, 1);
 }
 
+/* The offset that the next record of the partition gets, as the cluster says. */
+static int64_t end_of_log(const char *topic, int32_t partition)
+{
+	int64_t begin = -1, end = -1;
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_conf_set(
+		conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(cluster), NULL, 0);
+	rd_kafka_t *client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+	assert_non_null(client);
+	assert_int_equal(rd_kafka_query_watermark_offsets(
+				 client, topic, partition, &begin, &end, DEADLINE_MS),
+		RD_KAFKA_RESP_ERR_NO_ERROR);
+	rd_kafka_destroy(client);
+	return end;
+}
+
+/* A broker that knows nothing of a producer takes any sequence number from it. Were the second batch under way before the
+ * first is answered, the first's refusal (a partition that is just getting its leader) would be told as a success. */
+static void test_no_batch_is_sent_before_the_one_in_front_was_answered(void **state)
+{
+	(void)state;
+	enum { BATCHES = 5 };
+	struct kafka_properties properties = {0};
+	const int64_t before = end_of_log("orders", 2);
+
+	assert_int_equal(
+		kafka_properties_set(&properties, "kafka", "batch.num.messages", "1", &error), 0);
+	assert_int_equal(kafka_properties_set(&properties, "kafka", "linger.ms", "0", &error), 0);
+	sink = sink_free(sink);
+	assert_int_equal(open_sink_with(&properties), 0);
+	rd_kafka_mock_broker_push_request_error_rtts(
+		cluster, 1, PRODUCE, 1, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, 200);
+	for (int i = 0; i < BATCHES; i++) {
+		assert_int_equal(put(KIND_ORDER, "sale", NULL), 0);
+	}
+	serve_until(&delivered_count, BATCHES);
+	assert_int_equal(end_of_log("orders", 2) - before, BATCHES);
+	kafka_properties_deinit(&properties);
+}
+
 static char told[256 * 1024]; /* librdkafka's log, a line each */
 static pthread_mutex_t told_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -220,6 +271,7 @@ static void test_both_producers_run_with_what_the_guarantees_rest_on(void **stat
 	assert_int_equal(alone_count, 1);
 	/* Each of two clients says it when it is made; what is a topic's again with the first topic. */
 	assert_all_told(2, "enable.idempotence = ", "true\n");
+	assert_all_told(2, "max.in.flight.requests.per.connection = ", "1\n");
 	assert_all_told(4, "request.required.acks = ", "-1\n");
 	assert_all_told(4, "message.timeout.ms = ", "0\n");
 	kafka_properties_deinit(&properties);
@@ -396,6 +448,8 @@ int main(void)
 		CASE(test_the_watch_sees_cluster_and_topics),
 		CASE(test_the_watch_says_why_it_sees_nothing),
 		CASE(test_a_property_that_can_not_be_is_an_error_not_a_crash),
+		/* Last: what is pushed to one broker stands before what is pushed to the cluster, for good. */
+		CASE(test_no_batch_is_sent_before_the_one_in_front_was_answered),
 	};
 	return cmocka_run_group_tests(tests, open_cluster, close_cluster);
 }
