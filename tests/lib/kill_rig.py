@@ -178,7 +178,8 @@ class KillRig:
         wait_until(lambda: client.ask("status")["ok"], "an answer")
         parts = sum(self.pipe.books(part) for part in ("counted", "rejected", "duplicates", "foreign", "unreadable"))
         assert self.pipe.books("read") == parts
-        assert self.pipe.books("counted") == sum(sold["accepted"].values()) + sum(sold["invalid"].values())
+        counted = {part: self.pipe.books(part) for part in ("read", "counted", "rejected", "duplicates")}
+        assert counted["counted"] == sum(sold["accepted"].values()) + sum(sold["invalid"].values()), (counted, sold["accepted"], sold["invalid"])
         assert self.pipe.books("rejected") == 0
         assert sum(row["order_count"] for row in client.scan("products")) == sold["accepted"]["order"]
         for edge in self.pipe.edges.values():
