@@ -8,6 +8,7 @@ PATH = ROOT / "bench" / "ledger.ndjson"
 # What a runner is meant to reach, over all its runs: figure -> how many.
 WANTED = {
     "sim": {"rounds": 1_000_000},
+    "broker": {"broker_faults": 500},
     "power": {"images": 100_000},
     "flips": {"flips": 100_000},
     "kill": {"rounds": 10_000, "broker_faults": 500, "failovers": 2_000},

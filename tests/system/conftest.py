@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from cluster import Admin, Cluster
 from harness import ROOT, Broker, Pipeline
 from mosquitto import Mosquitto
 from mqtt_ledger import Publisher
@@ -23,6 +24,30 @@ def broker(tmp_path_factory):
     kafka = Broker(tmp_path_factory.mktemp("kafka"))
     yield kafka
     kafka.down()
+
+
+@pytest.fixture(scope="session")
+def admin(broker, tmp_path_factory):
+    """The administrator of the one Kafka."""
+    made = Admin(broker.bootstrap, tmp_path_factory.mktemp("admin") / "log")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def three_nodes(tmp_path_factory):
+    """A Kafka of three nodes; `cluster` gives it to a test."""
+    made = Cluster(tmp_path_factory.mktemp("cluster") / "kafka")
+    yield made
+    made.down()
+
+
+@pytest.fixture
+def cluster(three_nodes):
+    """Three nodes that all run and are in sync, whatever the test before did to them."""
+    three_nodes.heal("__")
+    yield three_nodes
+    three_nodes.heal("__")
 
 
 @pytest.fixture
