@@ -152,7 +152,9 @@ static void see_lane(struct upkeep *upkeep, const struct topics_sight *sight, en
 	enum topic_state state =
 		topic_judge(upkeep->parts.topics, sight, kind, words, sizeof words);
 	bool is_usable = topic_state_is_usable(state);
-	bool is_news = is_usable ? !lane->is_open : strcmp(words, lane->why_closed) != 0;
+	bool is_news = is_usable ? !lane->is_open || state != upkeep->seen[kind]
+				 : strcmp(words, lane->why_closed) != 0;
+	upkeep->seen[kind] = state;
 
 	if (is_usable) {
 		lane_open(lane, upkeep->parts.pipeline->now_ms);

@@ -38,6 +38,7 @@ struct upkeep {
 	int64_t sure_ms; /* when the last look at the known cluster began */
 	int64_t hurry_ms; /* when the watch was last asked to hurry */
 	bool is_wait_told[LANE_COUNT]; /* in the log */
+	enum topic_state seen[LANE_COUNT]; /* with the last look */
 };
 
 void upkeep_init(struct upkeep *upkeep, const struct upkeep_parts *parts, int64_t wall_ms);
