@@ -39,6 +39,7 @@ struct aggregator {
 	int64_t stop_by_ms; /* 0: no signal yet */
 	bool was_reported, was_reachable, was_ready, was_full; /* what the log said last */
 	char told_why[512]; /* in the log: why Kafka can not be reached */
+	bool was_gone[2][KIND_COUNT]; /* to the live one, to the shadow */
 	bool needs_decision;
 	bool is_shadow_refused; /* the log can't fill it */
 	int error; /* from where no error can be returned */
@@ -205,10 +206,27 @@ static void report_reach(struct aggregator *aggregator)
 	aggregator->was_reachable = pipeline->is_reachable;
 }
 
+static void report_gone(struct aggregator *aggregator, const struct feed *feed, int which)
+{
+	for (int kind = 0; feed != NULL && kind < KIND_COUNT; kind++) {
+		bool is_gone = health_topic_is_gone(
+			&aggregator->desk.health, feed->pipeline, (enum kind)kind);
+		bool *was_gone = &aggregator->was_gone[which][kind];
+		if (is_gone && !*was_gone) {
+			log_line(LOG_ERROR, "a topic that was read is gone", "topic=\"%s\"%s",
+				aggregator->options.config->topics[kind],
+				which == 0 ? "" : " of=\"the rebuild\"");
+		}
+		*was_gone = is_gone;
+	}
+}
+
 static void report_changes(struct aggregator *aggregator)
 {
 	const struct pipeline *pipeline = aggregator->live->pipeline;
 	report_reach(aggregator);
+	report_gone(aggregator, aggregator->live, 0);
+	report_gone(aggregator, aggregator->shadow, 1);
 	if (desk_is_ready(&aggregator->desk) && !aggregator->was_ready) {
 		log_line(LOG_INFO, "answering queries", "commit=%" PRIu64,
 			pipeline_commit(pipeline));
@@ -437,6 +455,17 @@ static int accept_for_shadow(struct aggregator *aggregator)
 	return r;
 }
 
+static int inherit_gaps(struct aggregator *aggregator)
+{
+	struct text_set gaps = {0};
+	int r = pipeline_gaps(aggregator->live->pipeline, &gaps);
+	if (r == 0) {
+		r = pipeline_inherit_gaps(aggregator->shadow->pipeline, &gaps);
+	}
+	text_set_deinit(&gaps);
+	return r;
+}
+
 static int new_feeds(struct aggregator *aggregator, struct config_error *error)
 {
 	int r = new_feed(aggregator, false, &aggregator->live, error);
@@ -446,6 +475,9 @@ static int new_feeds(struct aggregator *aggregator, struct config_error *error)
 		r = accept_for_shadow(aggregator);
 		if (r == 0) {
 			r = new_feed(aggregator, true, &aggregator->shadow, error);
+		}
+		if (r == 0) {
+			r = inherit_gaps(aggregator);
 		}
 	}
 	if (r > 0) {

@@ -22,6 +22,12 @@ static int start(void *owner, enum kind topic, int32_t partition, int64_t offset
 	return source_start(feed->source, topic, partition, offset);
 }
 
+static int ask(void *owner, enum kind topic, int32_t partition, uint32_t question, int64_t after_ms)
+{
+	struct feed *feed = owner;
+	return source_question(feed->source, topic, partition, question, after_ms);
+}
+
 static void notice(void *owner, const char *what, const char *topic, int32_t partition)
 {
 	struct feed *feed = owner;
@@ -153,6 +159,7 @@ int feed_new(const struct feed_options *options, struct feed **ret_feed, struct 
 	feed->options = *options;
 	struct pipeline_options pipeline = options->pipeline;
 	pipeline.start = start;
+	pipeline.ask = ask;
 	pipeline.notice = notice;
 	pipeline.conflict = conflict;
 	pipeline.committed = committed;

@@ -12,8 +12,8 @@ enum {
 struct partition_series {
 	enum kind topic;
 	int32_t number;
-	struct metric *read, *lag;
-	uint64_t told; /* of the pipeline's `seen` */
+	struct metric *read, *lag, *skipped;
+	uint64_t told, skipped_told; /* of the pipeline's `seen` and `skipped` */
 };
 
 struct query_series {
@@ -148,6 +148,8 @@ static struct partition_series *series_of(
 		.number = partition->number,
 		.read = counter(gauges, "till_aggregator_records_read_total", labels,
 			"Records read from a partition."),
+		.skipped = counter(gauges, "till_aggregator_offsets_skipped_total", labels,
+			"Offsets that had no record."),
 		.lag = metrics_add(gauges->metrics, METRIC_GAUGE, "till_aggregator_lag_records",
 			labels, "Records that Kafka reported and that are not yet applied."),
 	};
@@ -165,6 +167,7 @@ static void begin_anew(struct gauges *gauges, const struct pipeline *pipeline)
 {
 	for (size_t i = 0; i < gauges->partition_count; i++) {
 		gauges->partitions[i].told = 0;
+		gauges->partitions[i].skipped_told = 0;
 	}
 	for (int kind = 0; kind < STREAM_KIND_COUNT; kind++) {
 		gauges->kinds[kind].told = (struct tally){0};
@@ -185,6 +188,7 @@ static void collect_partitions(struct gauges *gauges, const struct pipeline *pip
 		struct partition_series *series = series_of(gauges, pipeline, partition);
 		if (series != NULL) {
 			raise_counter(series->read, &series->told, partition->seen.read);
+			raise_counter(series->skipped, &series->skipped_told, partition->skipped);
 			metric_set(series->lag, (double)partition_lag(partition));
 		}
 		foreign += partition->seen.fates[FATE_FOREIGN];

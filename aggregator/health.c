@@ -36,23 +36,24 @@ __attribute__((format(printf, 2, 3))) static void say(
 	(void)text_set_add(problems, text); /* past TEXT_SET_MAX enough was said */
 }
 
-static void say_of_shard(const struct shard *shard, size_t index, struct text_set *problems)
+static void say_of_shard(
+	const struct shard *shard, size_t index, const char *who, struct text_set *problems)
 {
 	if (shard->is_broken) {
-		say(problems, "broken: shard %zu: %s; run with --rebuild", index,
+		say(problems, "%sbroken: shard %zu: %s; run with --rebuild", who, index,
 			shard->broken_why);
 	}
 	if (shard->is_full) {
 		say(problems,
-			"disk full: shard %zu can't write commit %" PRIu64
+			"%sdisk full: shard %zu can't write commit %" PRIu64
 			"; reading pauses, answers go on",
-			index, shard->frozen.number);
+			who, index, shard->frozen.number);
 	}
 	const char *const *name = text_set_list(&shard->ledger.streams_quarantined);
 	for (; *name != NULL; name++) {
 		say(problems,
-			"quarantine: stream %s has more than %d gaps; its records are set aside",
-			*name, COUNTED_INTERVALS_MAX);
+			"%squarantine: stream %s has more than %d gaps; its records are set aside",
+			who, *name, COUNTED_INTERVALS_MAX);
 	}
 	for (name = text_set_list(&shard->ledger.streams_in_conflict); *name != NULL; name++) {
 		say(problems,
@@ -62,11 +63,62 @@ static void say_of_shard(const struct shard *shard, size_t index, struct text_se
 	}
 }
 
+bool health_topic_is_gone(
+	const struct health *health, const struct pipeline *pipeline, enum kind topic)
+{
+	const struct pipeline *live = health->live->pipeline;
+	bool was_read = false;
+	for (size_t i = 0; i < live->partition_count; i++) {
+		const struct partition *partition = live->partitions[i];
+		was_read |= partition->topic == topic && partition->position.next > 0;
+	}
+	return was_read && pipeline->is_gone[topic];
+}
+
+/* What the log does not give, to either of the two: `who` is "" or "rebuild: ". */
+static void say_of_log(const struct health *health, const struct pipeline *pipeline,
+	const char *who, struct text_set *problems)
+{
+	const char *const *topics = pipeline->options.topics;
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		if (health_topic_is_gone(health, pipeline, (enum kind)kind)) {
+			say(problems, "%stopic %s is gone; what was read of it is counted", who,
+				topics[kind]);
+		}
+	}
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		const struct partition *partition = pipeline->partitions[i];
+		if (partition_is_held(partition)) {
+			say(problems,
+				"%s%s/%" PRId32 " stands at %" PRId64
+				": an open transaction of another producer holds up %" PRId64
+				" records",
+				who, topics[partition->topic], partition->number,
+				partition->position.next, partition_lag(partition));
+		}
+	}
+}
+
+static void say_of_kafka(const struct health *health, const struct feed *feed, const char *who,
+	struct text_set *problems)
+{
+	const struct pipeline *pipeline = feed->pipeline;
+	if (pipeline->has_report && !pipeline->is_reachable) {
+		say(problems, "%sKafka unreachable: %s; answering from the store", who,
+			feed->kafka_error);
+	}
+	say_of_log(health, pipeline, who, problems);
+}
+
 void health_problems(const struct health *health, struct text_set *problems)
 {
 	const struct pipeline *pipeline = health->live->pipeline;
 	for (size_t i = 0; i < pipeline->shard_count; i++) {
-		say_of_shard(pipeline->shards[i], i, problems);
+		say_of_shard(pipeline->shards[i], i, "", problems);
+	}
+	for (size_t i = 0; health->shadow != NULL && i < health->shadow->pipeline->shard_count;
+		i++) {
+		say_of_shard(health->shadow->pipeline->shards[i], i, "rebuild: ", problems);
 	}
 	if (health->check_error[0] != '\0') {
 		say(problems, "self-check failed: %s", health->check_error);
@@ -74,9 +126,9 @@ void health_problems(const struct health *health, struct text_set *problems)
 	if (health->scrub_error[0] != '\0') {
 		say(problems, "corrupt: %s; run with --rebuild", health->scrub_error);
 	}
-	if (pipeline->has_report && !pipeline->is_reachable) {
-		say(problems, "Kafka unreachable: %s; answering from the store",
-			health->live->kafka_error);
+	say_of_kafka(health, health->live, "", problems);
+	if (health->shadow != NULL) {
+		say_of_kafka(health, health->shadow, "rebuild: ", problems);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* partition.h - one partition of the log, as a pipeline reads it. A plain value. */
 #pragma once
-#include "aggregator/position.h"
+#include "aggregator/proof.h"
 #include "proto/event.h"
 
 enum partition_state {
@@ -15,13 +15,25 @@ struct partition {
 	int32_t number;
 	enum partition_state state;
 	bool is_changed; /* the position, since the last freeze */
-	struct position position;
+	struct position position; /* its anchor is the last record that is proven */
+	struct proof proof;
 	int64_t high; /* the end, as far as it was told; -1: not known */
 	int64_t reported; /* the end as the last report had it; -1: not known */
 	int64_t target; /* the end at start: caught up there; -1: not known */
 	int64_t moved_ms; /* when it last moved or had nothing to read */
+	int64_t held_at; /* where it stood with the last report */
+	unsigned
+		held_reports; /* how many reports on end say that all behind it may not be read yet */
+	uint64_t skipped; /* offsets without a record, since the process began */
 	struct books seen; /* since the process began: for metrics */
 };
+
+/* Is what lies behind the position part of, or behind, a transaction that somebody leaves open? One report may be older
+ * than what was read since. */
+static inline bool partition_is_held(const struct partition *partition)
+{
+	return partition->held_reports >= 3;
+}
 
 static inline int64_t partition_lag(const struct partition *partition)
 {

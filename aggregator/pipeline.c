@@ -181,6 +181,12 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 	return NULL;
 }
 
+void pipeline_touch(struct pipeline *pipeline, struct partition *partition)
+{
+	partition->is_changed = true;
+	shard_touch(shard_of(pipeline, partition), pipeline->now_ms);
+}
+
 /* The first record after a start at the anchor. Anything but the anchor itself, unchanged, is another log; only where
  * the log has lost single records (compaction) may a later one come. */
 static int check_anchor(struct pipeline *pipeline, struct partition *partition,
@@ -202,27 +208,60 @@ static int check_anchor(struct pipeline *pipeline, struct partition *partition,
 	}
 	if (anchor_equal(&anchor, &partition->position.anchor)) {
 		partition->state = PARTITION_READING;
+		if (proof_found(&partition->proof, &partition->position.anchor)) {
+			pipeline_touch(pipeline, partition);
+		}
 		return 0;
 	}
 	partition->state = PARTITION_STOPPED;
 	return pipeline_judge_recreated(pipeline, partition->topic);
 }
 
+/* Compaction leaves such holes, and so do transactions of other producers: nothing tells the one from the other. Said
+ * once; the metric says how many. */
+static void note_skipped(struct pipeline *pipeline, struct partition *partition, int64_t offset)
+{
+	if (offset <= partition->position.next) {
+		return;
+	}
+	if (partition->skipped == 0) {
+		pipeline->options.notice(pipeline->options.owner, "offsets without records",
+			pipeline->options.topics[partition->topic], partition->number);
+	}
+	partition->skipped += (uint64_t)(offset - partition->position.next);
+}
+
+/* A record that was read before, behind the anchor. */
+static void pass(struct partition *partition, const struct record *record)
+{
+	if (record->offset < partition->position.next - 1) {
+		proof_pass(&partition->proof, record->timestamp_ms);
+		return;
+	}
+	struct anchor anchor =
+		anchor_of(record->offset, record->timestamp_ms, record->key, record->value);
+	proof_note(&partition->proof, &anchor);
+}
+
 static void move_on(struct pipeline *pipeline, struct partition *partition,
 	const struct record *record, enum fate fate)
 {
-	partition->position.next = record->offset + 1;
-	partition->position.anchor = (struct anchor){.offset = record->offset,
+	const struct anchor anchor = {.offset = record->offset,
 		.timestamp_ms = record->timestamp_ms,
 		.checksum = pipeline->reading.checksum};
+	note_skipped(pipeline, partition, record->offset);
+	proof_note(&partition->proof, &anchor);
+	partition->position.next = record->offset + 1;
+	if (partition->position.anchor.offset < 0) {
+		partition->position.anchor = anchor; /* the first decides which log it is */
+	}
 	books_enter(&partition->position.books, fate);
 	books_enter(&partition->seen, fate);
 	if (partition->high < partition->position.next) {
 		partition->high = partition->position.next;
 	}
-	partition->is_changed = true;
 	partition->moved_ms = pipeline->now_ms;
-	shard_touch(shard_of(pipeline, partition), pipeline->now_ms);
+	pipeline_touch(pipeline, partition);
 }
 
 int pipeline_take(void *owner, const struct record *record)
@@ -241,8 +280,12 @@ int pipeline_take(void *owner, const struct record *record)
 	if (partition->state == PARTITION_CHECKING) {
 		r = check_anchor(pipeline, partition, record, &is_done);
 	}
-	if (r < 0 || is_done || record->offset < partition->position.next) {
+	if (r < 0 || is_done) {
 		return r;
+	}
+	if (record->offset < partition->position.next) {
+		pass(partition, record);
+		return 0;
 	}
 	r = record_read(&pipeline->document, record, &pipeline->reading);
 	if (r < 0) {
@@ -272,8 +315,7 @@ int pipeline_end(void *owner, enum kind topic, int32_t number, int64_t next)
 	if (next > partition->position.next && !shard_of(pipeline, partition)->is_broken) {
 		/* Control records of other producers: nothing of ours lies between. */
 		partition->position.next = next;
-		partition->is_changed = true;
-		shard_touch(shard_of(pipeline, partition), pipeline->now_ms);
+		pipeline_touch(pipeline, partition);
 	}
 	if (next > partition->high) {
 		partition->high = next;
@@ -299,6 +341,7 @@ void pipeline_rewind(struct pipeline *pipeline)
 	for (size_t i = 0; i < pipeline->partition_count; i++) {
 		pipeline->partitions[i]->state = PARTITION_WAITING;
 		pipeline->partitions[i]->reported = -1;
+		proof_rewind(&pipeline->partitions[i]->proof);
 		pipeline->partitions[i]->moved_ms = pipeline->now_ms;
 	}
 	pipeline->must_restart = false;
@@ -332,7 +375,8 @@ static int64_t due_in(const struct pipeline *pipeline, const struct shard *shard
 void pipeline_excuse(struct pipeline *pipeline, bool all)
 {
 	for (size_t i = 0; i < pipeline->partition_count; i++) {
-		if (all || partition_lag(pipeline->partitions[i]) == 0) {
+		const struct partition *partition = pipeline->partitions[i];
+		if (all || partition->reported <= partition->position.next) {
 			pipeline->partitions[i]->moved_ms = pipeline->now_ms;
 		}
 	}
@@ -429,7 +473,7 @@ const struct partition *pipeline_stalled(const struct pipeline *pipeline, int64_
 		const struct partition *partition = pipeline->partitions[i];
 		bool is_started = partition->state == PARTITION_CHECKING ||
 				  partition->state == PARTITION_READING;
-		if (is_started && partition_lag(partition) > 0 &&
+		if (is_started && partition->reported > partition->position.next &&
 			pipeline->now_ms - partition->moved_ms >= stall_ms) {
 			return partition;
 		}

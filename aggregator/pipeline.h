@@ -25,6 +25,9 @@ struct pipeline_options {
 	void (*committed)(void *owner, int result, int64_t took_us);
 	/* Reads a partition from this offset on: 0 or -errno. */
 	int (*start)(void *owner, enum kind topic, int32_t partition, int64_t offset);
+	/* Wants to hear with a report where the first record lies that is later than `after_ms`: 0 or -errno. */
+	int (*ask)(void *owner, enum kind topic, int32_t partition, uint32_t question,
+		int64_t after_ms);
 	/* Something that an operator should read. `what` is a literal. */
 	void (*notice)(void *owner, const char *what, const char *topic, int32_t partition);
 	/* As in shard_options. */
@@ -47,6 +50,7 @@ struct pipeline {
 	bool is_reachable; /* the last report said so */
 	bool has_report; /* there was one, reachable or not */
 	bool is_targeted; /* a first reachable report set the ends at start */
+	bool is_gone[KIND_COUNT]; /* the last report knew no such topic */
 	bool must_restart; /* reading has to begin anew, from the positions: pipeline_rewind */
 	int64_t now_ms; /* of the last tick */
 };
@@ -90,4 +94,6 @@ uint64_t pipeline_commit(const struct pipeline *pipeline); /* Σ over shards */
 int64_t pipeline_event_ts(const struct pipeline *pipeline);
 /* What every shard accepted as missing, each once: adds to the set. */
 int pipeline_gaps(const struct pipeline *pipeline, struct text_set *gaps);
+/* What another generation accepted as missing, and what counting anew can't bring back: kept by this one, too. */
+int pipeline_inherit_gaps(struct pipeline *pipeline, const struct text_set *gaps);
 void pipeline_tallies(const struct pipeline *pipeline, struct tally ret_tallies[STREAM_KIND_COUNT]);

@@ -21,6 +21,26 @@ static int keep_gap(struct pipeline *pipeline, const char *text)
 	return 0;
 }
 
+static bool all_have_gap(const struct pipeline *pipeline, const char *text)
+{
+	bool all = true;
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		all = all && text_set_have(&pipeline->shards[i]->ledger.gaps, text);
+	}
+	return all;
+}
+
+int pipeline_inherit_gaps(struct pipeline *pipeline, const struct text_set *gaps)
+{
+	int r = 0;
+	for (const char *const *text = text_set_list(gaps); *text != NULL && r == 0; text++) {
+		if (gap_is_of_a_whole(*text) && !all_have_gap(pipeline, *text)) {
+			r = keep_gap(pipeline, *text);
+		}
+	}
+	return r;
+}
+
 /* 0 and whether to go on: an operator gave exactly this text. */
 static int ask_operator(struct pipeline *pipeline, const char *text, bool *ret_is_accepted)
 {
@@ -36,15 +56,25 @@ static void reset(struct pipeline *pipeline, struct partition *partition, int64_
 {
 	partition->position.next = next;
 	partition->position.anchor = POSITION_START.anchor;
+	partition->proof = (struct proof){0};
 	partition->high = -1;
 	partition->target = -1;
-	partition->is_changed = true;
 	if (partition->state == PARTITION_READING || partition->state == PARTITION_CHECKING) {
 		partition->state = PARTITION_STOPPED;
 		pipeline->must_restart = true;
 	}
-	shard_touch(pipeline->shards[(size_t)partition->number % pipeline->shard_count],
-		pipeline->now_ms);
+	pipeline_touch(pipeline, partition);
+}
+
+/* What was accepted before is used up: the same words would let the next one pass unseen. */
+static void name_recreated(
+	const struct pipeline *pipeline, enum kind topic, char text[GAP_TEXT_SIZE])
+{
+	unsigned time = 1;
+	gap_of_topic(pipeline->options.topics[topic], time, text);
+	while (time <= TEXT_SET_MAX && all_have_gap(pipeline, text)) {
+		gap_of_topic(pipeline->options.topics[topic], ++time, text);
+	}
 }
 
 int pipeline_judge_recreated(struct pipeline *pipeline, enum kind topic)
@@ -52,7 +82,7 @@ int pipeline_judge_recreated(struct pipeline *pipeline, enum kind topic)
 	char text[GAP_TEXT_SIZE];
 	bool is_accepted = false;
 
-	gap_of_topic(pipeline->options.topics[topic], text);
+	name_recreated(pipeline, topic, text);
 	int r = ask_operator(pipeline, text, &is_accepted);
 	if (r < 0 || !is_accepted) {
 		return r;
@@ -203,6 +233,45 @@ static int start(
 	return options->start(options->owner, partition->topic, partition->number, offset);
 }
 
+/* Is it still the log that was read? Hears the answer to the last question and asks the next one. */
+static int prove(
+	struct pipeline *pipeline, struct partition *partition, const struct watermarks *marks)
+{
+	const struct pipeline_options *options = &pipeline->options;
+	struct proof *proof = &partition->proof;
+	int64_t after_ms;
+
+	if (partition->state != PARTITION_READING) {
+		return 0;
+	}
+	switch (proof_hear(proof, &partition->position.anchor, marks->question, marks->later)) {
+	case PROOF_MOVED:
+		pipeline_touch(pipeline, partition);
+		break;
+	case PROOF_DOUBT:
+		partition->state = PARTITION_STOPPED;
+		pipeline->must_restart = true;
+		return 0;
+	default:
+		break;
+	}
+	if (!proof_ask(proof, &partition->position.anchor, &after_ms)) {
+		return 0;
+	}
+	return options->ask(
+		options->owner, partition->topic, partition->number, proof->question, after_ms);
+}
+
+/* Fetches tell the log's end, reports how far it may be read: only open transactions come between. */
+static void note_held(struct partition *partition, const struct watermarks *marks)
+{
+	int64_t next = partition->position.next;
+	bool is_held = partition->state == PARTITION_READING && marks->high <= next &&
+		       partition->high > next && partition->held_at == next;
+	partition->held_reports = is_held ? partition->held_reports + 1 : 0;
+	partition->held_at = next;
+}
+
 static int start_or_note(struct pipeline *pipeline, const struct log_report *report)
 {
 	for (size_t i = 0; i < pipeline->partition_count; i++) {
@@ -216,6 +285,7 @@ static int start_or_note(struct pipeline *pipeline, const struct log_report *rep
 			partition->state = PARTITION_STOPPED;
 			pipeline->must_restart = true;
 		}
+		note_held(partition, marks);
 		partition->reported = marks->high;
 		if (marks->high > partition->high) {
 			partition->high = marks->high;
@@ -224,7 +294,7 @@ static int start_or_note(struct pipeline *pipeline, const struct log_report *rep
 			partition->target = marks->high;
 		}
 		int r = partition->state == PARTITION_WAITING ? start(pipeline, partition, marks)
-							      : 0;
+							      : prove(pipeline, partition, marks);
 		if (r < 0) {
 			return r;
 		}
@@ -238,6 +308,9 @@ int pipeline_observe(struct pipeline *pipeline, const struct log_report *report)
 	pipeline->is_reachable = report->is_reachable;
 	if (!report->is_reachable) {
 		return 0;
+	}
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		pipeline->is_gone[kind] = report->partition_counts[kind] == 0;
 	}
 	int r = judge(pipeline, report);
 	if (r < 0) {

@@ -1,6 +1,6 @@
 /* position.h - how far one partition was read, and what of it the log must still hold to go on from there. The anchor
- * is the last record read: after a restart it must be found unchanged just before the stored offset, because a topic
- * that was deleted and made again has other records at the same offsets. Pure. */
+ * is a record that was read, the last one if that was proven (proof.h): after a restart it must be found unchanged before
+ * the stored offset, because a topic that was deleted and made again has other records at the same offsets. Pure. */
 #pragma once
 #include "aggregator/books.h"
 

@@ -38,7 +38,7 @@ static bool resize(struct log_report *report, int kind, int32_t count)
 		return false;
 	}
 	for (int32_t i = report->partition_counts[kind]; i < count; i++) {
-		grown[i] = (struct watermarks){-1, -1};
+		grown[i] = (struct watermarks){.low = -1, .high = -1};
 	}
 	report->partitions[kind] = grown;
 	report->partition_counts[kind] = count;
@@ -129,6 +129,60 @@ static bool ask_watermarks(struct prober *prober, bool is_high)
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+/* The partitions with a question that was not answered yet; their offsets are times. NULL: there is none. */
+static rd_kafka_topic_partition_list_t *list_questions(struct prober *prober)
+{
+	struct source *source = prober->source;
+	rd_kafka_topic_partition_list_t *list = NULL;
+	pthread_mutex_lock(&source->lock);
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		const char *name = rd_kafka_topic_name(source->topics[kind].handle);
+		for (int32_t i = 0; i < source->question_counts[kind]; i++) {
+			const struct source_question *question = &source->questions[kind][i];
+			if (i >= prober->last.partition_counts[kind] || question->number == 0 ||
+				prober->last.partitions[kind][i].question == question->number) {
+				continue;
+			}
+			list = list == NULL ? rd_kafka_topic_partition_list_new(16) : list;
+			rd_kafka_topic_partition_t *item =
+				rd_kafka_topic_partition_list_add(list, name, i);
+			item->offset = question->after_ms + 1;
+			item->opaque = (void *)(uintptr_t)question->number;
+		}
+	}
+	pthread_mutex_unlock(&source->lock);
+	return list;
+}
+
+static void keep_answer(struct prober *prober, const rd_kafka_topic_partition_t *item)
+{
+	int kind = 0;
+	while (strcmp(rd_kafka_topic_name(prober->source->topics[kind].handle), item->topic) != 0) {
+		kind++;
+	}
+	if (item->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		struct watermarks *marks = &prober->last.partitions[kind][item->partition];
+		marks->question = (uint32_t)(uintptr_t)item->opaque;
+		marks->later = item->offset >= 0 ? item->offset : -1;
+	}
+}
+
+/* Where the first record after a time lies. Without an answer the question stays. */
+static void ask_questions(struct prober *prober)
+{
+	rd_kafka_topic_partition_list_t *list = list_questions(prober);
+	if (list == NULL) {
+		return;
+	}
+	if (rd_kafka_offsets_for_times(prober->source->client, list, ANSWER_MS_MAX) ==
+		RD_KAFKA_RESP_ERR_NO_ERROR) {
+		for (int i = 0; i < list->cnt; i++) {
+			keep_answer(prober, &list->elems[i]);
+		}
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
 static bool misses_a_topic(const struct log_report *report)
 {
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
@@ -147,6 +201,7 @@ static void probe(struct prober *prober)
 		return;
 	}
 	prober->until_survey = all ? SURVEY_EVERY : prober->until_survey - 1;
+	ask_questions(prober);
 	if (ask_watermarks(prober, true)) {
 		report->is_reachable = true;
 		report->error[0] = '\0';
@@ -229,6 +284,9 @@ static void take_down(struct source *source)
 	rd_kafka_queue_destroy(source->queue);
 	rd_kafka_destroy(source->client);
 	close(source->fd);
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		free(source->questions[kind]);
+	}
 	log_report_free(source->report);
 	pthread_mutex_destroy(&source->lock);
 	kafka_trouble_deinit(&source->trouble);

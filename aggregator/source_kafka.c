@@ -208,6 +208,29 @@ struct log_report *source_report(struct source *source)
 	return report;
 }
 
+int source_question(struct source *source, enum kind topic, int32_t partition, uint32_t number,
+	int64_t after_ms)
+{
+	int r = 0;
+	pthread_mutex_lock(&source->lock);
+	int32_t count = source->question_counts[topic];
+	struct source_question *questions = source->questions[topic];
+	if (partition >= count) {
+		questions = realloc(questions, ((size_t)partition + 1) * sizeof *questions);
+		r = questions == NULL ? -ENOMEM : 0;
+	}
+	if (r == 0) {
+		for (int32_t i = count; i <= partition; i++) {
+			questions[i] = (struct source_question){0};
+		}
+		questions[partition] = (struct source_question){number, after_ms};
+		source->questions[topic] = questions;
+		source->question_counts[topic] = partition >= count ? partition + 1 : count;
+	}
+	pthread_mutex_unlock(&source->lock);
+	return r;
+}
+
 void source_ask(struct source *source)
 {
 	pthread_mutex_lock(&source->lock);

@@ -6,6 +6,11 @@
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
 
+struct source_question {
+	uint32_t number; /* 0: none */
+	int64_t after_ms;
+};
+
 struct source_topic {
 	struct source *source;
 	enum kind kind;
@@ -26,6 +31,8 @@ struct source {
 	bool is_ending;
 	bool is_asked;
 	struct log_report *report;
+	struct source_question *questions[KIND_COUNT]; /* by partition */
+	int32_t question_counts[KIND_COUNT];
 };
 
 /* The prober's thread. Ends when source->is_ending, and takes the source's client and memory with it. */

@@ -9,6 +9,10 @@ struct source {
 	int number;
 	int64_t at[TOPICS][PARTITIONS]; /* NOT_READ: it was not started */
 	int64_t report_ms;
+	struct {
+		uint32_t number;
+		int64_t after_ms;
+	} questions[TOPICS][PARTITIONS];
 	const struct pipeline *pipeline; /* whom it feeds; known from the first poll on */
 };
 
@@ -75,7 +79,22 @@ void source_wake(struct source *source)
 
 /* ---- reports */
 
-static void report_topic(struct log_report *report, int topic)
+static int64_t first_after(int topic, int partition, int64_t after_ms)
+{
+	int64_t low = 0, high = kafka_size(topic, partition);
+
+	while (low < high) {
+		int64_t middle = low + (high - low) / 2;
+		if (kafka_at(topic, partition, middle)->timestamp_ms <= after_ms) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low < kafka_size(topic, partition) ? low : -1;
+}
+
+static void report_topic(const struct source *source, struct log_report *report, int topic)
 {
 	struct watermarks *marks = calloc(PARTITIONS, sizeof *marks);
 
@@ -83,7 +102,10 @@ static void report_topic(struct log_report *report, int topic)
 		abort();
 	}
 	for (int partition = 0; partition < PARTITIONS; partition++) {
-		marks[partition] = (struct watermarks){0, kafka_size(topic, partition)};
+		marks[partition] = (struct watermarks){.high = kafka_size(topic, partition),
+			.question = source->questions[topic][partition].number,
+			.later = first_after(
+				topic, partition, source->questions[topic][partition].after_ms)};
 	}
 	report->partition_counts[topic] = PARTITIONS;
 	report->partitions[topic] = marks;
@@ -103,7 +125,7 @@ struct log_report *source_report(struct source *source)
 	snprintf(report->error, sizeof report->error, "Kafka is away");
 	snprintf(report->cluster_id, sizeof report->cluster_id, "cluster-a");
 	for (int topic = 0; topic < TOPICS && report->is_reachable; topic++) {
-		report_topic(report, topic);
+		report_topic(source, report, topic);
 	}
 	return report;
 }
@@ -115,6 +137,14 @@ struct log_report *log_report_free(struct log_report *report)
 	}
 	free(report);
 	return NULL;
+}
+
+int source_question(struct source *source, enum kind topic, int32_t partition, uint32_t number,
+	int64_t after_ms)
+{
+	source->questions[topic][partition].number = number;
+	source->questions[topic][partition].after_ms = after_ms;
+	return 0;
 }
 
 void source_ask(struct source *source)

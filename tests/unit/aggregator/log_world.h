@@ -29,7 +29,10 @@ struct log_world {
 	struct text_set accepted;
 	struct logged *log; /* by offset */
 	int64_t low, high;
+	int64_t later_ms; /* how much later than the first records new ones come */
 	char cluster[32];
+	uint32_t question; /* of the pipeline, and the time that it is about */
+	int64_t after_ms;
 	int64_t started_at; /* where the pipeline began to read; -1: it did not */
 	int commits, full; /* told of */
 	int error_expected; /* of a commit; 0 once it was told */
@@ -44,7 +47,7 @@ static inline struct logged *log_next(struct log_world *world)
 {
 	assert_in_range(world->high, 0, LOG_MAX - 1);
 	struct logged *record = &world->log[world->high];
-	record->timestamp_ms = APPEND_MS + world->high;
+	record->timestamp_ms = APPEND_MS + world->later_ms + world->high;
 	world->high++;
 	return record;
 }
@@ -86,6 +89,17 @@ static inline int note_start(void *owner, enum kind topic, int32_t partition, in
 	if (topic == KIND_ORDER && partition == 0) {
 		world->started_at = offset;
 	}
+	return 0;
+}
+
+static inline int note_question(
+	void *owner, enum kind topic, int32_t partition, uint32_t question, int64_t after_ms)
+{
+	struct log_world *world = owner;
+	assert_int_equal(topic, KIND_ORDER);
+	assert_int_equal(partition, 0);
+	world->question = question;
+	world->after_ms = after_ms;
 	return 0;
 }
 
@@ -136,6 +150,7 @@ static inline void new_pipeline(struct log_world *world)
 		.accepted = &world->accepted,
 		.committed = note_commit,
 		.start = note_start,
+		.ask = note_question,
 		.notice = note_notice,
 		.owner = world,
 	};
@@ -183,10 +198,22 @@ static inline void free_log_world(struct log_world *world)
 
 /* ---- reading */
 
+/* The first record that is later than a time; -1: none. */
+static inline int64_t first_later(const struct log_world *world, int64_t after_ms)
+{
+	for (int64_t offset = world->low; offset < world->high; offset++) {
+		if (world->log[offset].timestamp_ms > after_ms) {
+			return offset;
+		}
+	}
+	return -1;
+}
+
 /* Kafka's word on what it holds: 0, or PIPELINE_E_DECISION with world->missing. */
 static inline int observe_log(struct log_world *world)
 {
-	struct watermarks marks = {world->low, world->high};
+	struct watermarks marks = {
+		world->low, world->high, world->question, first_later(world, world->after_ms)};
 	struct log_report report = {
 		.is_reachable = true, .partition_counts = {1}, .partitions = {&marks}};
 	snprintf(report.cluster_id, sizeof report.cluster_id, "%s", world->cluster);
@@ -221,6 +248,15 @@ static inline void read_log(struct log_world *world)
 	assert_int_equal(pipeline_end(world->pipeline, KIND_ORDER, 0, world->high), 0);
 }
 
+/* Asks and hears whether all of it lies in one log: the last record becomes the anchor. */
+static inline void prove_log(struct log_world *world)
+{
+	int64_t started_at = world->started_at;
+	assert_int_equal(observe_log(world), 0);
+	assert_int_equal(observe_log(world), 0);
+	world->started_at = started_at;
+}
+
 /* Freezes what changed and waits for the disk. */
 static inline void commit_all(struct log_world *world)
 {
@@ -241,6 +277,7 @@ static inline void start_and_read(struct log_world *world)
 	open_store(world, ROOMY_MAP);
 	assert_int_equal(observe_log(world), 0);
 	read_log(world);
+	prove_log(world);
 	commit_all(world);
 }
 

@@ -349,6 +349,111 @@ static void test_a_topic_created_anew_and_filled_again_is_seen_by_its_anchor(voi
 	assert_int_equal(orders_counted(world), 30);
 }
 
+/* What a reader gets that stands at `next` when a topic is deleted, made anew and filled beyond that. */
+static void read_on(struct log_world *world, int64_t next)
+{
+	for (int64_t offset = next; offset < world->high; offset++) {
+		take_one(world, offset);
+	}
+}
+
+static void begin_anew(struct log_world *world)
+{
+	assert_true(world->pipeline->must_restart);
+	pipeline_rewind(world->pipeline);
+	assert_int_equal(observe_log(world), 0);
+}
+
+static void assert_made_anew_is_refused(struct log_world *world)
+{
+	assert_int_equal(world->started_at, 9); /* the last one that is proven */
+	read_log(world);
+	assert_string_equal(text_set_list(&world->pipeline->missing)[0], "topic:orders re-created");
+	commit_all(world);
+	drop_store(world);
+}
+
+static void test_a_topic_created_anew_and_filled_while_it_is_read_is_seen(void **state)
+{
+	struct log_world *world = *state;
+
+	log_many(world, 1, 10);
+	start_and_read(world);
+	world->later_ms = 60000;
+	replace_log(world, 101, 20);
+	read_on(world, 10);
+	assert_int_equal(orders_counted(world), 20); /* nobody has noticed yet */
+	commit_all(world);
+	prove_log(world);
+	begin_anew(world);
+	assert_made_anew_is_refused(world);
+
+	open_store(world, ROOMY_MAP); /* the next start does not forget it */
+	assert_int_equal(observe_log(world), 0);
+	assert_made_anew_is_refused(world);
+
+	assert_int_equal(text_set_add(&world->accepted, "topic:orders re-created"), 0);
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	read_log(world);
+	begin_anew(world);
+	read_log(world);
+	assert_int_equal(orders_counted(world), 30);
+	assert_tally(world, 30, 0, 10);
+}
+
+static void test_a_kill_before_it_was_noticed_hides_nothing(void **state)
+{
+	struct log_world *world = *state;
+
+	log_many(world, 1, 10);
+	start_and_read(world);
+	world->later_ms = 60000;
+	replace_log(world, 101, 20);
+	read_on(world, 10);
+	commit_all(world);
+	drop_store(world);
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	assert_made_anew_is_refused(world);
+}
+
+/* A broker whose clock was a day ahead: its records look like those of another log, and are found unchanged. */
+static void test_a_clock_that_was_set_back_is_no_other_log(void **state)
+{
+	struct log_world *world = *state;
+	int restarts = 0;
+
+	world->later_ms = INT64_C(86400000);
+	log_many(world, 1, 5);
+	start_and_read(world);
+	world->later_ms = 0;
+	log_many(world, 6, 5);
+	read_log(world);
+	prove_log(world);
+	assert_false(world->pipeline->must_restart); /* it remembers the latest */
+	commit_all(world);
+	drop_store(world);
+
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	read_log(world);
+	for (uint64_t seq = 11; seq < 60; seq++) {
+		log_order(world, seq, "tea");
+		read_log(world);
+		prove_log(world);
+		while (world->pipeline->must_restart) {
+			restarts++;
+			begin_anew(world);
+			read_log(world);
+		}
+	}
+	assert_in_range(restarts, 1, 12);
+	assert_int_equal(position_of(world)->anchor.offset, 58);
+	assert_int_equal(orders_counted(world), 59);
+	assert_tally(world, 59, 0, 0);
+}
+
 static void test_the_same_bytes_at_another_time_are_another_log(void **state)
 {
 	struct log_world *world = *state;
@@ -472,6 +577,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_a_topic_created_anew_and_filled_again_is_seen_by_its_anchor, make,
 			unmake),
+		cmocka_unit_test_setup_teardown(
+			test_a_topic_created_anew_and_filled_while_it_is_read_is_seen, make,
+			unmake),
+		cmocka_unit_test_setup_teardown(
+			test_a_kill_before_it_was_noticed_hides_nothing, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_a_clock_that_was_set_back_is_no_other_log, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			test_the_same_bytes_at_another_time_are_another_log, make, unmake),
 		cmocka_unit_test_setup_teardown(

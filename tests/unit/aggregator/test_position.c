@@ -173,7 +173,7 @@ static void test_gaps_are_named_as_operators_give_them(void **state)
 	assert_string_equal(text, "orders/3:1200-1499");
 	gap_of_cluster("OLD", "NEW", text);
 	assert_string_equal(text, "cluster:OLD->NEW");
-	gap_of_topic("orders", text);
+	gap_of_topic("orders", 1, text);
 	assert_string_equal(text, "topic:orders re-created");
 }
 
