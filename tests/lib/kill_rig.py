@@ -31,9 +31,9 @@ POINTS = {
                ("rd_kafka_event_message_next:after", "after the report, before the ACK", 1200),
                ("zmq_msg_send:before", "before an ACK is sent", 600)],
     "aggregator": [("moment", "any moment", 0),
-                   ("mdb_put:after", "inside the store's transaction", 1500),
-                   ("mdb_txn_commit:before", "before the store's commit", 8),
-                   ("mdb_txn_commit:after", "after the store's commit", 8)],
+                   ("mdb_put:after", "inside the store's transaction", 200),
+                   ("mdb_txn_commit:before", "before the store's commit", 4),
+                   ("mdb_txn_commit:after", "after the store's commit", 4)],
 }
 LIFE_MAX_S = 4.0  # a point that is not met by then becomes a kill at any moment
 BROKER_EVERY_S = 25.0  # a node of Kafka's dies so often, where there are three
@@ -60,6 +60,7 @@ class KillRig:
         self.pipe.start_aggregator()
         self.parts = [*(Part("edge", each) for each in self.pipe.edges.values()),
                       *(Part("bridge", each) for each in self.pipe.bridges), Part("aggregator", self.pipe.aggregator)]
+        self.turns = {kind: [] for kind in POINTS}
         self.points, self.lives, self.rounds = Counter(), {}, 0
         self.broker_faults, self.broker_thread = 0, None
         self.broker_due = time.monotonic() + BROKER_EVERY_S
@@ -73,7 +74,9 @@ class KillRig:
 
     def arm(self, part):
         """Draws how the part's next life ends, and begins it."""
-        call, name, most = self.chance.choice(POINTS[part.kind])
+        if not self.turns[part.kind]:  # each point as often as the others
+            self.turns[part.kind] = self.chance.sample(POINTS[part.kind], len(POINTS[part.kind]))
+        call, name, most = self.turns[part.kind].pop()
         part.point = (call, name)
         part.process.env.pop("TILL_FAILPOINT", None)
         part.process.env["LD_PRELOAD"] = self.shim
