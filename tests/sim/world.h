@@ -19,6 +19,7 @@ enum bug {
 	BUG_MARK_FIRST, /* what a source marks is on disk before its events are */
 	BUG_WINDOW, /* the counted set forgets what is long ago */
 	BUG_MERGE, /* the counted set merges intervals with a gap of one between them */
+	BUG_SHARED_REPORTS, /* delivery reports count per number of a batch, across two sendings */
 	BUG_NO_SYNC, /* the edge's disk may lose its last commit at a crash */
 	BUG_COUNT,
 };
