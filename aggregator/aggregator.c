@@ -10,6 +10,7 @@
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
 #include "runtime/program.h"
+#include "runtime/security.h"
 #include "runtime/socket.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -26,6 +27,7 @@ struct aggregator {
 	struct loop *loop;
 	struct context *context;
 	struct metrics *metrics;
+	struct security *security;
 	struct http *http;
 	struct opening opening;
 	struct feed *live, *shadow;
@@ -149,11 +151,34 @@ static void refresh(struct aggregator *aggregator)
 		aggregator->shadow == NULL ? 1 : rebuild_progress(aggregator);
 }
 
-static int answer(void *owner, const struct query *query, struct buffer *reply)
+static int permit(
+	void *owner, const char *user_id, const struct query *query, struct complaint *complaint)
 {
 	struct aggregator *aggregator = owner;
+	const struct keyring *keyring = security_keyring(aggregator->security);
+	const struct key_holder *asker = keyring_holder(keyring, user_id);
+	int r = REASON_FORBIDDEN;
+	if (asker != NULL) {
+		r = gate_check(asker, query, aggregator->opening.live_views, complaint);
+	} else {
+		complaint_set(complaint, REASON_FORBIDDEN, "", "this key is not known any more");
+	}
+	if (r != 0) {
+		security_forbidden(
+			aggregator->security, "queries", user_id, query_type_name(query->type));
+	}
+	return r;
+}
+
+static int answer(void *owner, const char *user_id, const struct query *query, struct buffer *reply)
+{
+	struct aggregator *aggregator = owner;
+	const struct keyring *keyring = security_keyring(aggregator->security);
+	static const struct key_holder nobody = {.edges = NULL};
+	const struct key_holder *asker = keyring_holder(keyring, user_id);
+	const struct question question = {query, asker != NULL ? asker : &nobody};
 	refresh(aggregator);
-	return desk_answer(&aggregator->desk, query, reply);
+	return desk_answer(&aggregator->desk, &question, reply);
 }
 
 static enum verdict judge(void *owner, struct wish *wish)
@@ -488,13 +513,27 @@ static int new_feeds(struct aggregator *aggregator, struct config_error *error)
 	return r > 0 ? AGGREGATOR_E_DECISION : r;
 }
 
+static int new_security(struct aggregator *aggregator, struct config_error *error)
+{
+	const struct security_options options = {
+		.key_file = aggregator->options.config->key_file,
+		.authorized = aggregator->options.config->authorized,
+		.context = aggregator->context,
+		.loop = aggregator->loop,
+		.metrics = aggregator->metrics,
+	};
+	return security_new(&options, &aggregator->security, error);
+}
+
 static int new_server(struct aggregator *aggregator)
 {
 	const struct server_options options = {
 		.context = aggregator->context,
 		.loop = aggregator->loop,
 		.listen = aggregator->options.config->listen,
+		.security = aggregator->security,
 		.judge = judge,
+		.permit = permit,
 		.answer = answer,
 		.answered = answered,
 		.lost = reply_lost,
@@ -550,6 +589,9 @@ static int new_parts(struct aggregator *aggregator, struct config_error *error)
 	}
 	if (r == 0) {
 		r = context_new(&aggregator->context);
+	}
+	if (r == 0) {
+		r = new_security(aggregator, error);
 	}
 	if (r == 0) {
 		r = new_feeds(aggregator, error);
@@ -612,6 +654,7 @@ struct aggregator *aggregator_free(struct aggregator *aggregator)
 	}
 	http_free(aggregator->http);
 	server_free(aggregator->server);
+	security_free(aggregator->security);
 	feed_free(aggregator->shadow);
 	feed_free(aggregator->live);
 	upkeep_free(aggregator->upkeep);

@@ -1,6 +1,7 @@
 #include "aggregator/aggregator_config.h"
 #include "runtime/kafka_options.h"
 #include "runtime/program.h"
+#include "runtime/security.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -43,6 +44,10 @@ static const struct config_option options[] = {
 		"topic of page views"},
 	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9172", 0, 0,
 		"where /metrics, /livez and /readyz are served; empty: nowhere"},
+	{"security", "key_file", CONFIG_TEXT, AT(key_file), "", 0, 0,
+		"our own secret key, as \"till keygen\" makes it"},
+	{"security", "authorized", CONFIG_TEXT, AT(authorized), "", 0, 0,
+		"directory of the public keys that may ask; each says for which views"},
 	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,
 		"allow endpoints that other machines reach, without keys"},
 	{0},
@@ -220,6 +225,14 @@ static int check_views(struct aggregator_config *config, struct config_error *er
 						"the shipped views", text, strlen(text), error);
 }
 
+static int check_keys(const struct aggregator_config *config, struct config_error *error)
+{
+	const struct security_options keys = {
+		.key_file = config->key_file, .authorized = config->authorized};
+
+	return security_check(&keys, error);
+}
+
 int aggregator_config_check(void *target, struct config_error *error)
 {
 	struct aggregator_config *config = target;
@@ -234,14 +247,14 @@ int aggregator_config_check(void *target, struct config_error *error)
 		r = kafka_options_check(&config->kafka, error);
 	}
 	if (r == 0) {
-		r = program_check_endpoints(
-			"[aggregator] listen", config->listen, config->insecure, error);
+		r = program_check_endpoints("[aggregator] listen", config->listen,
+			config->insecure || security_has(config->authorized), error);
 	}
 	if (r == 0) {
 		r = program_check_endpoints(
 			"[http] listen", config->http_listen, config->insecure, error);
 	}
-	return r;
+	return r == 0 ? check_keys(config, error) : r;
 }
 
 void aggregator_config_deinit(struct aggregator_config *config)

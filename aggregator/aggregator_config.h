@@ -20,6 +20,8 @@ struct aggregator_config {
 	/* [http] */
 	char *http_listen;
 	/* [security] */
+	char *key_file;
+	char *authorized; /* NULL: whoever connects is served */
 	bool insecure;
 
 	struct kafka_properties kafka;

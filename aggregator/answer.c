@@ -1,4 +1,5 @@
 #include "aggregator/answer_parts.h"
+#include "aggregator/gate.h"
 #include "aggregator/view_suggest.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -109,11 +110,18 @@ static int count_rows(struct answering *answering)
 static void write_views(const struct answering *answering, struct writer *writer)
 {
 	const struct view_set *views = answering->context->views;
+	const struct key_holder *asker = answering->context->asker;
 	size_t count = view_set_count(views);
+	uint32_t shown = 0;
 
-	write_array(writer, (uint32_t)count);
 	for (size_t i = 0; i < count; i++) {
-		write_view(writer, view_set_at(views, i), answering->row_counts[i]);
+		shown += gate_shows_view(asker, view_set_at(views, i));
+	}
+	write_array(writer, shown);
+	for (size_t i = 0; i < count; i++) {
+		if (gate_shows_view(asker, view_set_at(views, i))) {
+			write_view(writer, view_set_at(views, i), answering->row_counts[i]);
+		}
 	}
 }
 

@@ -4,6 +4,7 @@
 #include "aggregator/overlay.h"
 #include "aggregator/store.h"
 #include "proto/query.h"
+#include "runtime/key_holder.h"
 
 enum { SHARDS_MAX = 64 };
 
@@ -28,6 +29,8 @@ struct answer_context {
 	struct layers shards[SHARDS_MAX];
 	size_t shard_count;
 	struct freshness freshness;
+	const struct key_holder
+		*asker; /* borrowed: what he may not see is not in the answer; NULL: all is */
 	/* Called every ANSWER_RENEW_ROWS rows of a long walk: ends every snapshot and begins it anew, and sets `frozen`
 	 * to NULL where the new snapshot holds it, so that no read transaction grows old. Active overlays must not
 	 * change meanwhile: then the answer is as exact as from one snapshot. NULL: never. 0 or -errno; after a failure

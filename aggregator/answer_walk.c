@@ -1,4 +1,5 @@
 #include "aggregator/answer_walk.h"
+#include "aggregator/gate.h"
 #include "aggregator/overlay_table.h"
 #include <assert.h>
 #include <errno.h>
@@ -97,6 +98,9 @@ int layers_find_row(struct answer_context *context, const struct view *view, str
 {
 	bool is_found = false;
 
+	if (!gate_shows_row(gate_stores_of(context->asker, view), key)) {
+		return STORE_E_ABSENT;
+	}
 	row_init(view, ret_row);
 	for (size_t i = 0; i < context->shard_count; i++) {
 		const struct layers *layers = &context->shards[i];
@@ -181,6 +185,7 @@ int walk_open(struct walk *walk, struct answer_context *context, const struct vi
 {
 	walk->context = context;
 	walk->view = view;
+	walk->stores = gate_stores_of(context->asker, view);
 	walk->is_at_row = false;
 	walk->opened_count = 0;
 	walk->key.size = 0;
@@ -303,7 +308,7 @@ static int step(struct walk *walk)
 	return leave_row(walk);
 }
 
-int walk_next(struct walk *walk)
+static int to_next_row(struct walk *walk)
 {
 	int r = step(walk);
 	if (r < 0) {
@@ -322,6 +327,16 @@ int walk_next(struct walk *walk)
 	walk->is_at_row = true;
 	gather(walk);
 	return 0;
+}
+
+int walk_next(struct walk *walk)
+{
+	int r;
+
+	do {
+		r = to_next_row(walk);
+	} while (r == 0 && !gate_shows_row(walk->stores, row_key_slice(&walk->key)));
+	return r;
 }
 
 int walk_row(struct walk *walk, struct row *ret_row)

@@ -74,7 +74,7 @@ static void fill_freshness(
 	};
 }
 
-static int answer_from_views(struct desk *desk, const struct query *query,
+static int answer_from_views(struct desk *desk, const struct question *question,
 	const struct freshness *freshness, struct buffer *reply)
 {
 	const struct pipeline *pipeline = desk->live->pipeline;
@@ -82,12 +82,13 @@ static int answer_from_views(struct desk *desk, const struct query *query,
 		.views = desk->views,
 		.shard_count = pipeline->shard_count,
 		.freshness = *freshness,
+		.asker = question->asker,
 		.renew = renew,
 		.renew_owner = desk,
 	};
 	int r = begin_snapshots(pipeline, context.shards);
 	if (r == 0) {
-		r = answer_query(&context, query, reply);
+		r = answer_query(&context, question->query, reply);
 	}
 	end_snapshots(context.shards, context.shard_count);
 	return r;
@@ -126,23 +127,24 @@ static int answer_status(struct desk *desk, const struct query *query,
 	return status_write(&status, query->encoding, reply);
 }
 
-static int answer_by_type(struct desk *desk, const struct query *query,
+static int answer_by_type(struct desk *desk, const struct question *question,
 	const struct freshness *freshness, struct buffer *reply)
 {
+	const struct query *query = question->query;
 	switch (query->type) {
 	case QUERY_STATUS:
 		return answer_status(desk, query, freshness, reply);
 	case QUERY_EDGES:
 	case QUERY_LEDGER:
-		return stream_answers_write(desk->live->pipeline, query, freshness, reply);
+		return stream_answers_write(desk->live->pipeline, question, freshness, reply);
 	default:
 		return is_rebuilding(desk, query)
 			       ? answer_rebuilding(desk, query, reply)
-			       : answer_from_views(desk, query, freshness, reply);
+			       : answer_from_views(desk, question, freshness, reply);
 	}
 }
 
-int desk_answer(void *owner, const struct query *query, struct buffer *reply)
+int desk_answer(void *owner, const struct question *question, struct buffer *reply)
 {
 	struct desk *desk = owner;
 	struct freshness freshness;
@@ -150,7 +152,7 @@ int desk_answer(void *owner, const struct query *query, struct buffer *reply)
 	int r = pipeline_gaps(desk->live->pipeline, &gaps);
 	if (r == 0) {
 		fill_freshness(desk, &gaps, &freshness);
-		r = answer_by_type(desk, query, &freshness, reply);
+		r = answer_by_type(desk, question, &freshness, reply);
 	}
 	text_set_deinit(&gaps);
 	return r;

@@ -1,6 +1,7 @@
 /* desk.h - makes the answers: decides whether a query can be answered now, takes snapshots, and says how fresh the totals
  * are. The loop's thread. */
 #pragma once
+#include "aggregator/gate.h"
 #include "aggregator/health.h"
 #include "aggregator/server.h"
 
@@ -18,6 +19,7 @@ struct desk {
 
 /* The start is over: caught up with what the log held then, or Kafka can't be reached. Once true it stays. */
 bool desk_is_ready(struct desk *desk);
-/* server_options.judge and .answer; `desk` is a struct desk. */
+/* For server_options.judge; `desk` is a struct desk. */
 enum verdict desk_judge(void *desk, struct wish *wish);
-int desk_answer(void *desk, const struct query *query, struct buffer *reply);
+/* What may be asked was checked before (gate.h); what the asker may not see is not in the reply. 0 or -errno. */
+int desk_answer(void *desk, const struct question *question, struct buffer *reply);

@@ -2,6 +2,7 @@
 #include "runtime/clock.h"
 #include "runtime/config.h"
 #include "runtime/loop.h"
+#include "runtime/security.h"
 #include "runtime/socket.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -32,8 +33,9 @@ struct server {
 	bool is_stopping;
 };
 
-/* Whom to answer: the frames before the request. */
+/* Whom to answer: his key, and the frames before the request. */
 struct envelope {
+	const char *user_id; /* the key that the request came with; "": none */
 	struct iovec frames[SOCKET_FRAMES_MAX];
 	size_t count;
 };
@@ -86,7 +88,8 @@ static int answer(struct server *server, const struct envelope *envelope, int64_
 {
 	char code[32];
 	buffer_clear(&server->reply);
-	int r = server->options.answer(server->options.owner, &server->query, &server->reply);
+	int r = server->options.answer(
+		server->options.owner, envelope->user_id, &server->query, &server->reply);
 	if (r < 0 || server->reply.error != 0) {
 		struct complaint complaint;
 		complaint_set(&complaint, REASON_INTERNAL, "", "the answer could not be made: %s",
@@ -109,9 +112,25 @@ static struct wish wish_of(const struct query *query)
 	};
 }
 
+/* Refuses what the key may not ask. 0: it may; 1: it was refused; -errno. */
+static int check_rights(struct server *server, const struct envelope *envelope)
+{
+	struct complaint complaint;
+	int r = server->options.permit(
+		server->options.owner, envelope->user_id, &server->query, &complaint);
+	if (r == 0) {
+		return 0;
+	}
+	server->options.answered(server->options.owner, query_type_name(server->query.type),
+		reason_code(complaint.reason), 0);
+	r = refuse(server, envelope, server->query.encoding, &complaint);
+	return r < 0 ? r : 1;
+}
+
 static void pack_envelope(struct server *server, const struct envelope *envelope)
 {
 	buffer_clear(&server->envelope);
+	buffer_append(&server->envelope, envelope->user_id, strlen(envelope->user_id) + 1);
 	for (size_t i = 0; i < envelope->count; i++) {
 		uint32_t size = (uint32_t)envelope->frames[i].iov_len;
 		buffer_append(&server->envelope, &size, sizeof size);
@@ -121,7 +140,8 @@ static void pack_envelope(struct server *server, const struct envelope *envelope
 
 static void unpack_envelope(struct slice packed, struct envelope *ret_envelope)
 {
-	size_t at = 0;
+	size_t at = strlen((const char *)packed.bytes) + 1;
+	ret_envelope->user_id = (const char *)packed.bytes;
 	ret_envelope->count = 0;
 	while (at < packed.size) {
 		uint32_t size;
@@ -183,6 +203,10 @@ static int take_request(
 			server->options.owner, "", reason_code(complaint.reason), 0);
 		return refuse(server, envelope, encoding_of(request), &complaint);
 	}
+	r = check_rights(server, envelope);
+	if (r != 0) {
+		return r < 0 ? r : 0;
+	}
 	struct wish wish = wish_of(&server->query);
 	enum verdict verdict = server->options.judge(server->options.owner, &wish);
 	return verdict == VERDICT_ANSWER
@@ -206,6 +230,7 @@ static int take_message(struct server *server)
 	if (message->frame_count < 2 || message->frame_count > SOCKET_FRAMES_MAX) {
 		return 0;
 	}
+	envelope.user_id = message->user_id;
 	envelope.count = message->frame_count - 1;
 	memcpy(envelope.frames, message->frames, envelope.count * sizeof *envelope.frames);
 	const struct iovec *last = &message->frames[envelope.count];
@@ -245,12 +270,13 @@ static int bind_all(struct server *server)
 
 int server_new(const struct server_options *options, struct server **ret_server)
 {
-	const struct socket_options socket = {.frame_size_max = TRANSPORT_FRAME_SIZE_MAX};
+	struct socket_options socket = {.frame_size_max = TRANSPORT_FRAME_SIZE_MAX};
 	struct server *server = calloc(1, sizeof *server);
 	if (server == NULL) {
 		return -ENOMEM;
 	}
 	server->options = *options;
+	security_guard(options->security, "queries", &socket);
 	buffer_init(&server->reply, REPLY_SIZE_MAX);
 	buffer_init(&server->envelope, ENVELOPE_SIZE_MAX);
 	int r = document_init(&server->document, QUERY_NODES_MAX);
@@ -320,6 +346,9 @@ static int settle(void *owner, struct waiting_query *waiting)
 	/* It was read before, so it can be read again. */
 	server->error =
 		query_decode(&server->document, waiting->request, &server->query, &complaint);
+	if (server->error == 0) { /* rights may have gone while it waited */
+		server->error = check_rights(server, &envelope);
+	}
 	if (server->error == 0) {
 		server->error =
 			verdict == VERDICT_ANSWER

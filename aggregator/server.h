@@ -5,6 +5,7 @@
 
 struct context;
 struct loop;
+struct security;
 struct server;
 
 enum verdict {
@@ -16,11 +17,16 @@ enum verdict {
 struct server_options {
 	struct context *context; /* borrowed */
 	struct loop *loop;
+	struct security *security; /* borrowed; NULL: nobody is asked for a key */
 	const char *listen; /* list of endpoints */
 	/* May this be answered now? Moves wish->after on past certificates that are reached. */
 	enum verdict (*judge)(void *owner, struct wish *wish);
+	/* May whoever has this key ("": none) ask this, now? 0, or a reason with the complaint. */
+	int (*permit)(void *owner, const char *user_id, const struct query *query,
+		struct complaint *complaint);
 	/* Writes the reply. 0 or -errno. */
-	int (*answer)(void *owner, const struct query *query, struct buffer *reply);
+	int (*answer)(
+		void *owner, const char *user_id, const struct query *query, struct buffer *reply);
 	/* One request is over. `type` is "" when it could not be read, `code` "ok" or the error's. */
 	void (*answered)(void *owner, const char *type, const char *code, int64_t took_us);
 	/* A reply that its peer did not take. */

@@ -14,6 +14,7 @@ struct listing {
 	const struct shard *shard;
 	uint64_t commit; /* of the snapshot */
 	bool with_ranges;
+	const char *stores; /* only these edges; NULL: all */
 	enum encoding encoding;
 	struct buffer bytes;
 	size_t *ends; /* of each row in `bytes` */
@@ -72,6 +73,10 @@ static int add_row(struct listing *listing, struct slice key, const struct strea
 
 	if (!stream_key_parse(key, &id)) {
 		return -EBADMSG;
+	}
+	if (listing->stores != NULL &&
+		!key_list_has(listing->stores, id.edge.bytes, id.edge.size)) {
+		return 0;
 	}
 	if (listing->count == ROWS_MAX || listing->bytes.size > ANSWER_SIZE_MAX) {
 		listing->is_cut = true;
@@ -161,10 +166,12 @@ static void write_reply(const struct listing *listing, const struct query *query
 	answer_write_as_of(&writer, freshness);
 }
 
-int stream_answers_write(struct pipeline *pipeline, const struct query *query,
+int stream_answers_write(struct pipeline *pipeline, const struct question *question,
 	const struct freshness *freshness, struct buffer *reply)
 {
+	const struct query *query = question->query;
 	struct listing listing = {
+		.stores = gate_stores_of_streams(question->asker),
 		.with_ranges = query->type == QUERY_LEDGER,
 		.encoding = query->encoding,
 		.ends = malloc(ROWS_MAX * sizeof *listing.ends),

@@ -14,6 +14,7 @@
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
 #include "runtime/program.h"
+#include "runtime/security.h"
 #include "runtime/socket.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -42,6 +43,7 @@ struct bridge {
 	struct context *context;
 	struct socket *router;
 	struct metrics *metrics;
+	struct security *security;
 	struct http *http;
 	struct sessions *sessions;
 	struct sink *sink;
@@ -236,15 +238,37 @@ static void log_kafka(int level, const char *text)
 		log_quote(text, strlen(text), quoted, sizeof quoted));
 }
 
+static void on_keys_changed(void *owner)
+{
+	struct bridge *bridge = owner;
+	set_time(bridge);
+	reception_review(&bridge->reception);
+}
+
+static int open_security(struct bridge *bridge, struct config_error *error)
+{
+	const struct security_options options = {
+		.key_file = bridge->config->key_file,
+		.authorized = bridge->config->authorized,
+		.context = bridge->context,
+		.loop = bridge->loop,
+		.metrics = bridge->metrics,
+		.changed = on_keys_changed,
+		.owner = bridge,
+	};
+	return security_new(&options, &bridge->security, error);
+}
+
 static int open_router(struct bridge *bridge, struct config_error *error)
 {
-	const struct socket_options options = {
+	struct socket_options options = {
 		.receive_queue_messages = PEER_QUEUE_MESSAGES,
 		.frame_size_max = WIRE_FRAME_SIZE_MAX,
 		.heartbeat_ms = HEARTBEAT_MS,
 	};
 	const char *cursor = bridge->config->listen;
 	char endpoint[ENDPOINT_SIZE];
+	security_guard(bridge->security, "bridge", &options);
 	int r = socket_new(bridge->context, SOCKET_ROUTER, &options, &bridge->router);
 	while (r == 0 && config_list_next(&cursor, endpoint, sizeof endpoint)) {
 		if (bridge->listen_count == LISTEN_MAX) {
@@ -309,6 +333,7 @@ static void open_counter(struct bridge *bridge)
 	bridge->reception.post = &bridge->post;
 	bridge->reception.metrics = &bridge->numbers;
 	bridge->reception.topics_hash = topics_hash(&bridge->config->topics);
+	bridge->reception.keyring = security_keyring(bridge->security);
 	bridge->reception.may_compress = bridge->config->compress;
 	bridge->rounds.reception = &bridge->reception;
 	bridge->rounds.sessions = bridge->sessions;
@@ -386,6 +411,9 @@ static int open_all(struct bridge *bridge, struct config_error *error)
 		r = sessions_new(&bridge->sessions);
 	}
 	if (r == 0) {
+		r = open_security(bridge, error); /* who lets in is there before the door */
+	}
+	if (r == 0) {
 		r = open_router(bridge, error);
 	}
 	if (r == 0) {
@@ -434,6 +462,7 @@ struct bridge *bridge_free(struct bridge *bridge)
 	tracker_deinit(&bridge->tracker);
 	message_clear(&bridge->message);
 	socket_free(bridge->router);
+	security_free(bridge->security);
 	metrics_free(bridge->metrics);
 	context_free(bridge->context);
 	loop_free(bridge->loop);

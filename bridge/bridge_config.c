@@ -1,6 +1,7 @@
 #include "bridge/bridge_config.h"
 #include "runtime/kafka_options.h"
 #include "runtime/program.h"
+#include "runtime/security.h"
 #include <errno.h>
 
 enum { PARTITIONS_MAX = 10000, DRAIN_MS_MAX = 10 * 60 * 1000 };
@@ -32,6 +33,10 @@ static const struct config_option options[] = {
 		"how long a stop waits for Kafka to confirm what is in flight"},
 	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9171", 0, 0,
 		"where /metrics, /livez and /readyz are served; empty: nowhere"},
+	{"security", "key_file", CONFIG_TEXT, AT(key_file), "", 0, 0,
+		"our own secret key, as \"till keygen\" makes it"},
+	{"security", "authorized", CONFIG_TEXT, AT(authorized), "", 0, 0,
+		"directory of the public keys of edges; each says which edges it may be"},
 	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,
 		"allow endpoints that other machines reach, without keys"},
 	{0},
@@ -97,6 +102,14 @@ static int check_topics(struct bridge_config *config, struct config_error *error
 		       : config_fail(error, "[bridge] %s", complaint.message);
 }
 
+static int check_keys(const struct bridge_config *config, struct config_error *error)
+{
+	const struct security_options keys = {
+		.key_file = config->key_file, .authorized = config->authorized};
+
+	return security_check(&keys, error);
+}
+
 int bridge_config_check(void *target, struct config_error *error)
 {
 	struct bridge_config *config = target;
@@ -108,14 +121,14 @@ int bridge_config_check(void *target, struct config_error *error)
 		r = kafka_options_check(&config->kafka, error);
 	}
 	if (r == 0) {
-		r = program_check_endpoints(
-			"[bridge] listen", config->listen, config->insecure, error);
+		r = program_check_endpoints("[bridge] listen", config->listen,
+			config->insecure || security_has(config->authorized), error);
 	}
 	if (r == 0) {
 		r = program_check_endpoints(
 			"[http] listen", config->http_listen, config->insecure, error);
 	}
-	return r;
+	return r == 0 ? check_keys(config, error) : r;
 }
 
 void bridge_config_deinit(struct bridge_config *config)

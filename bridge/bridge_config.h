@@ -18,6 +18,8 @@ struct bridge_config {
 	/* [http] */
 	char *http_listen;
 	/* [security] */
+	char *key_file;
+	char *authorized; /* NULL: whoever connects is served */
 	bool insecure;
 
 	struct kafka_properties kafka;

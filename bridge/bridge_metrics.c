@@ -75,6 +75,8 @@ static void add_traffic(struct bridge_metrics *set)
 		"sessions opened while another run of the same edge id was alive");
 	set->edge_id_conflict = gauge(set, "till_edge_id_conflict",
 		"sessions beside which another run of the same edge id lives now");
+	set->sessions_forbidden = counter(set, "till_bridge_sessions_forbidden_total", "",
+		"sessions refused or ended because the key may not be that edge");
 	set->frames_bad =
 		counter(set, "till_bridge_frames_bad_total", "", "frames that broke the protocol");
 	set->acks_deferred = counter(set, "till_bridge_acks_deferred_total", "",

@@ -18,7 +18,7 @@ struct failure_series {
 struct bridge_metrics {
 	struct metrics *metrics;
 	const struct topics *topics;
-	struct metric *sessions, *sessions_total;
+	struct metric *sessions, *sessions_total, *sessions_forbidden;
 	struct metric *batches_received, *batches_acked, *batches_nacked[NACK_CODE_COUNT];
 	struct metric *batches_compressed, *compressed_bad, *event_bytes, *wire_bytes;
 	struct metric *events_received[LANE_COUNT];

@@ -1,4 +1,5 @@
 #include "bridge/reception.h"
+#include "runtime/keyring.h"
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include "runtime/socket.h"
@@ -16,11 +17,43 @@ void reception_end(
 	reception_forget(reception, session);
 }
 
-/* Which edges a peer may speak for: without keys, any. With CURVE the key's name (`user_id`) decides. */
-static bool may_speak_for(const char *user_id, struct slice edge)
+/* Which edges a peer may speak for: without keys, any. With CURVE the key decides, and what stands in its file now: a
+ * connection outlives a right that was taken away. */
+static bool may_speak_for(const struct reception *reception, const char *user_id, struct slice edge)
 {
-	(void)edge;
-	return user_id[0] == '\0';
+	const struct key_holder *holder = keyring_holder(reception->keyring, user_id);
+	return holder != NULL && key_list_has(holder->edges, edge.bytes, edge.size);
+}
+
+static void note_forbidden(
+	const struct reception *reception, const char *user_id, struct slice edge)
+{
+	const struct key_holder *holder = keyring_holder(reception->keyring, user_id);
+	const char *name = holder != NULL ? holder->name : "";
+	char quoted[3][2 * EDGE_ID_SIZE_MAX];
+	metric_add(reception->metrics->sessions_forbidden, 1);
+	log_line(LOG_WARNING, "a key may not be this edge", "edge=%s name=%s key=%s",
+		log_quote(edge.bytes, edge.size, quoted[0], sizeof quoted[0]),
+		log_quote(name, strlen(name), quoted[1], sizeof quoted[1]),
+		log_quote(user_id, strlen(user_id), quoted[2], sizeof quoted[2]));
+}
+
+static void end_forbidden(struct reception *reception, struct session *session)
+{
+	note_forbidden(reception, session->key, session_edge(session));
+	reception_end(reception, session, BYE_FORBIDDEN, "the key may not be this edge any more");
+}
+
+void reception_review(struct reception *reception)
+{
+	struct session *next = NULL;
+	for (struct session *session = sessions_first(reception->sessions); session != NULL;
+		session = next) {
+		next = sessions_next(session);
+		if (!may_speak_for(reception, session->key, session_edge(session))) {
+			end_forbidden(reception, session);
+		}
+	}
 }
 
 static bool is_alive(struct reception *reception, struct session *session)
@@ -94,6 +127,7 @@ static int on_hello(struct reception *reception, const struct message *message,
 		.edge = hello->hello.edge,
 		.run = hello->hello.run,
 		.id = hello->session,
+		.key = message->user_id,
 		.codec = choose_codec(reception, hello->hello.codecs),
 		.now_ms = reception->pipeline->now_ms,
 	};
@@ -102,7 +136,8 @@ static int on_hello(struct reception *reception, const struct message *message,
 			"this bridge speaks version 1");
 		return 0;
 	}
-	if (!may_speak_for(message->user_id, hello->hello.edge)) {
+	if (!may_speak_for(reception, message->user_id, hello->hello.edge)) {
+		note_forbidden(reception, message->user_id, hello->hello.edge);
 		post_bye(reception->post, peer, hello->session, BYE_FORBIDDEN,
 			"the key does not own this edge id");
 		return 0;
@@ -196,6 +231,10 @@ static int dispatch(struct reception *reception, const struct message *message,
 			post_bye(reception->post, peer, decoded->session, BYE_NO_SESSION,
 				"say HELLO first");
 		}
+		return 0;
+	}
+	if (!may_speak_for(reception, message->user_id, session_edge(session))) {
+		end_forbidden(reception, session);
 		return 0;
 	}
 	session->heard_ms = reception->pipeline->now_ms;

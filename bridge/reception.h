@@ -3,6 +3,7 @@
 #include "bridge/pipeline.h"
 #include "bridge/post.h"
 
+struct keyring;
 struct message;
 
 struct reception {
@@ -16,6 +17,7 @@ struct reception {
 	char cluster_id[CLUSTER_ID_SIZE]; /* "": not known yet, nobody is let in */
 	bool is_kafka_away; /* since the last look: who comes now may find another bridge that has it */
 	bool may_compress; /* edges may send compressed batches */
+	const struct keyring *keyring; /* borrowed; NULL: nobody is asked for a key */
 	bool is_stopping;
 	struct wire_range ranges[WIRE_RANGES_MAX]; /* for the decoder */
 };
@@ -25,5 +27,7 @@ int reception_take(struct reception *reception, const struct message *message);
 /* Says BYE, if the peer is still there, and ends the session. */
 void reception_end(struct reception *reception, struct session *session, enum bye_code code,
 	const char *words);
+/* Keys or rights changed: ends the sessions of those that may not be their edge any more. */
+void reception_review(struct reception *reception);
 /* Ends the session of a peer that is gone. */
 void reception_forget(struct reception *reception, struct session *session);

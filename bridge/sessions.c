@@ -2,6 +2,7 @@
 #include "proto/checksum.h"
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 LIST_HEAD(session_chain, session);
@@ -54,6 +55,7 @@ static void fill(struct session *session, const struct session_start *start)
 {
 	session->id = start->id;
 	session->codec = start->codec;
+	snprintf(session->key, sizeof session->key, "%s", start->key != NULL ? start->key : "");
 	session->run = start->run;
 	session->heard_ms = start->now_ms;
 	session->told_ms = start->now_ms;

@@ -8,6 +8,7 @@ enum {
 	/* Each costs about 1 KiB here and some KiB in libzmq. */
 	SESSIONS_MAX = 20000,
 	SESSION_BUCKETS = 4096,
+	SESSION_KEY_SIZE = 64, /* as struct message's user_id */
 	/* The protocol lets a bridge forget a session that has been idle for so long. */
 	SESSION_IDLE_MS_MAX = 60 * 60 * 1000,
 };
@@ -19,6 +20,7 @@ struct session {
 	size_t edge_size;
 	uint8_t peer[ROUTING_ID_SIZE_MAX];
 	size_t peer_size;
+	char key[SESSION_KEY_SIZE]; /* that its connection showed; "" without keys */
 	enum wire_codec codec; /* its batches may be compressed so */
 	uint64_t last_number; /* of the last sending */
 	int64_t heard_ms; /* last frame from it */
@@ -37,6 +39,7 @@ struct session_start {
 	struct slice edge;
 	uint64_t run;
 	uint64_t id;
+	const char *key; /* "" without keys */
 	enum wire_codec codec;
 	int64_t now_ms;
 };

@@ -6,22 +6,26 @@
 #include <string.h>
 #include <time.h>
 
-int ask_open(struct ask *ask, const char *command, const char *endpoint, int64_t timeout_ms,
-	int64_t retry_after_ms)
+int ask_open(struct ask *ask, const struct ask_options *options)
 {
-	*ask = (struct ask){.command = command};
-	ask->endpoint = endpoint_complete(endpoint, ask->endpoint_text);
+	*ask = (struct ask){.command = options->command};
+	ask->endpoint = endpoint_complete(options->endpoint, ask->endpoint_text);
 	int r = session_open(&ask->session);
 	if (r == 0) {
-		struct query_client_options options = {.context = ask->session.context,
+		int code = session_read_keys(&ask->session, options->command, &options->keys);
+		if (code >= 0) {
+			return code;
+		}
+		struct query_client_options client = {.context = ask->session.context,
 			.loop = ask->session.loop,
 			.endpoint = ask->endpoint,
-			.timeout_ms = timeout_ms,
-			.retry_after_ms = retry_after_ms};
-		r = query_client_new(&options, &ask->client);
+			.keys = session_keys(&ask->session),
+			.timeout_ms = options->timeout_ms,
+			.retry_after_ms = options->retry_after_ms};
+		r = query_client_new(&client, &ask->client);
 	}
 	if (r != 0) {
-		say(command, "%s", strerror(-r));
+		say(options->command, "%s", strerror(-r));
 		return EXIT_FAILED;
 	}
 	return -1;

@@ -13,9 +13,16 @@ struct ask {
 /* Where queries are answered when nobody says otherwise. */
 #define ASK_ENDPOINT_DEFAULT "tcp://127.0.0.1:7172"
 
-/* -1 to go on, else the exit code. Close it all the same. `retry_after_ms`: 0, or more than a question may take. */
-int ask_open(struct ask *ask, const char *command, const char *endpoint, int64_t timeout_ms,
-	int64_t retry_after_ms);
+struct ask_options {
+	const char *command; /* "till top" */
+	const char *endpoint;
+	int64_t timeout_ms;
+	int64_t retry_after_ms; /* 0, or more than a question may take */
+	struct key_files keys;
+};
+
+/* -1 to go on, else the exit code. Close it all the same. */
+int ask_open(struct ask *ask, const struct ask_options *options);
 void ask_close(struct ask *ask);
 /* -1 with an answer that is ok, else the exit code, the reason said. `request` is JSON or msgpack. */
 int ask_question(struct ask *ask, struct slice request, struct answer_view *ret_answer);

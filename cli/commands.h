@@ -4,6 +4,7 @@
 
 int command_demo(int argc, char **argv);
 int command_dlq(int argc, char **argv);
+int command_keygen(int argc, char **argv);
 int command_query(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_simulate(int argc, char **argv);

@@ -351,7 +351,9 @@ static int compare(struct demo *demo)
 
 static int run(struct demo *demo)
 {
-	int code = ask_open(&demo->ask, name, plant_aggregator(&demo->plant)->listen, 5000, 0);
+	int code = ask_open(&demo->ask, &(struct ask_options){.command = name,
+						.endpoint = plant_aggregator(&demo->plant)->listen,
+						.timeout_ms = 5000});
 	demo->asking = true;
 	if (code >= 0) {
 		return code;

@@ -146,6 +146,7 @@ static int parse(int argc, char **argv, struct dlq_options *dlq, enum dlq_action
 			0},
 		{"--timeout", 0, OPTION_DURATION, &dlq->timeout_ms, "TIME",
 			"wait so long for Kafka and the edge, default 10s", 100, 600000},
+		KEY_OPTIONS(&dlq->keys),
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
 	const struct options_spec spec = {"till dlq",

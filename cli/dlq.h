@@ -2,6 +2,7 @@
 #pragma once
 #include "cli/letter_filter.h"
 #include "cli/options.h"
+#include "cli/session.h"
 
 struct dlq_options {
 	const char *brokers;
@@ -10,6 +11,7 @@ struct dlq_options {
 	struct letter_filter filter;
 	struct letter_place place; /* of the one letter that is meant; topic "": all */
 	const char *to;
+	struct key_files keys; /* for the edge */
 	struct text_list set_texts; /* as typed */
 	struct pair_list set;
 	bool json, dry_run;

@@ -266,11 +266,18 @@ int dlq_replay(const struct dlq_options *options)
 	int r = gathering_init(&gathering, options);
 
 	if (r == 0 && !options->dry_run) {
-		r = replay_new(endpoint_complete(options->to, endpoint), options->timeout_ms,
-			&gathering.replay);
+		const struct replay_options replay = {
+			.command = name,
+			.endpoint = endpoint_complete(options->to, endpoint),
+			.timeout_ms = options->timeout_ms,
+			.keys = options->keys,
+		};
+		r = replay_new(&replay, &gathering.replay);
 	}
-	int code = r == 0 ? dlq_walk(options, replay_letter, &gathering) : EXIT_FAILED;
-	if (r != 0) {
+	int code = r == 0               ? dlq_walk(options, replay_letter, &gathering)
+		   : r == REPLAY_E_KEYS ? EXIT_USAGE
+					: EXIT_FAILED;
+	if (r < 0) {
 		say(name, "%s", strerror(-r));
 	}
 	if (code < 0) {

@@ -10,6 +10,7 @@ struct edge_watch {
 	bool was_up;
 	bool told_away;
 	bool told_waiting;
+	enum client_refusal told_refusal;
 };
 
 /* Is there something new to tell? Then call edge_watch_tell, after whatever else stands on the terminal is cleared. */

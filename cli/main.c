@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{"tail", command_tail, "the records of a topic, decoded"},
 	{"dlq", command_dlq, "dead letters: list, show, replay"},
 	{"spool", command_spool, "what waits on an edge's disk: list, show, verify, export"},
+	{"keygen", command_keygen, "make a pair of keys for an edge, a bridge or a person"},
 	{"verify", command_verify, "check a spool or a store on disk"},
 	{NULL, NULL, NULL},
 };

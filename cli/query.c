@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 struct query_options {
+	struct key_files keys;
 	const char *endpoint;
 	const char *request; /* "-": standard input */
 	bool pretty, raw;
@@ -25,6 +26,7 @@ static int parse(int argc, char **argv, struct query_options *query)
 		{"--raw", 0, OPTION_FLAG, &query->raw, NULL, "the answer's very bytes", 0, 0},
 		{"--timeout", 0, OPTION_DURATION, &query->timeout_ms, "TIME",
 			"wait so long for the answer, default 10s", 0, 0},
+		KEY_OPTIONS(&query->keys),
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
 	const struct options_spec spec = {"till query", "[ENDPOINT] JSON\n[ENDPOINT] -",
@@ -103,8 +105,11 @@ int command_query(int argc, char **argv)
 	}
 	struct slice request = read_request(query.request, bytes);
 	int64_t own_ms = own_timeout_ms(request);
-	code = ask_open(
-		&ask, "till query", query.endpoint, query.timeout_ms + own_ms, own_ms + 3000);
+	code = ask_open(&ask, &(struct ask_options){.command = "till query",
+				      .endpoint = query.endpoint,
+				      .timeout_ms = query.timeout_ms + own_ms,
+				      .retry_after_ms = own_ms + 3000,
+				      .keys = query.keys});
 	if (code < 0) {
 		int r = query_client_ask(ask.client, request, &answer);
 		code = r == 0 ? print_answer(&query, &answer)

@@ -47,7 +47,7 @@ static int on_tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 	return r;
 }
 
-int replay_new(const char *endpoint, int64_t timeout_ms, struct replay **ret_replay)
+int replay_new(const struct replay_options *options, struct replay **ret_replay)
 {
 	char id[PRODUCER_ID_SIZE_MAX + 1];
 	struct replay *replay = calloc(1, sizeof *replay);
@@ -57,15 +57,19 @@ int replay_new(const char *endpoint, int64_t timeout_ms, struct replay **ret_rep
 	}
 	snprintf(id, sizeof id, "till-dlq-%016llx", (unsigned long long)random_u64());
 	int r = session_open(&replay->session);
+	if (r == 0 && session_read_keys(&replay->session, options->command, &options->keys) >= 0) {
+		r = REPLAY_E_KEYS;
+	}
 	if (r == 0) {
-		struct producer_options options = {.context = replay->session.context,
+		struct producer_options producer = {.context = replay->session.context,
 			.loop = replay->session.loop,
-			.endpoint = endpoint,
+			.endpoint = options->endpoint,
+			.keys = session_keys(&replay->session),
 			.id = id,
-			.timeout_ms = timeout_ms,
+			.timeout_ms = options->timeout_ms,
 			.settled = on_settled,
 			.owner = replay};
-		r = producer_new(&options, &replay->producer);
+		r = producer_new(&producer, &replay->producer);
 	}
 	if (r == 0) {
 		r = loop_add_tick(replay->session.loop, on_tick, replay);

@@ -9,6 +9,7 @@ struct replay;
 enum {
 	REPLAY_E_SILENT = 1, /* nothing heard from the edge for timeout_ms */
 	REPLAY_E_INTERRUPTED,
+	REPLAY_E_KEYS, /* they can't be read: said */
 };
 
 enum replay_fate {
@@ -22,7 +23,15 @@ struct replay_answer {
 	struct complaint complaint;
 };
 
-int replay_new(const char *endpoint, int64_t timeout_ms, struct replay **ret_replay);
+struct replay_options {
+	const char *command; /* for what is said about keys */
+	const char *endpoint;
+	int64_t timeout_ms;
+	struct key_files keys;
+};
+
+/* 0, REPLAY_E_KEYS, -errno. */
+int replay_new(const struct replay_options *options, struct replay **ret_replay);
 struct replay *replay_free(struct replay *replay);
 /* One event (not an array). 0 with the answer, REPLAY_E_*, -errno. */
 int replay_send(struct replay *replay, struct slice event, struct replay_answer *ret_answer);

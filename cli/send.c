@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 struct send_options {
+	struct key_files keys;
 	const char *to;
 	bool csv, ndjson, msgpack, json;
 	struct text_list map, set, where;
@@ -48,6 +49,7 @@ static int parse(int argc, char **argv, struct send_options *send)
 			"give up after so much silence, default 30s; or forever", 0, 0},
 		{"--json", 0, OPTION_FLAG, &send->json, NULL, "print the totals as one JSON object",
 			0, 0},
+		KEY_OPTIONS(&send->keys),
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
 	const struct options_spec spec = {"till send", "--to ENDPOINT [OPTIONS] [FILE]",
@@ -228,7 +230,12 @@ static int run(const struct send_options *send, struct input *input_taken, int f
 		.by_position = send->producer != NULL,
 		.rate = (double)send->rate,
 		.timeout_ms = send->timeout_ms};
-	int code = send_all(send, &options);
+	int code = session_read_keys(&session, "till send", &send->keys);
+	if (code >= 0) {
+		input_free(input_taken);
+	} else {
+		code = send_all(send, &options);
+	}
 	session_close(&session);
 	return code;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The terminal is gone. A command that has more to end than its loop sets a handler of its own. */
@@ -28,8 +29,36 @@ int session_open(struct session *session)
 
 void session_close(struct session *session)
 {
+	client_keys_forget(&session->keys);
 	session->context = context_free(session->context);
 	session->loop = loop_free(session->loop);
+}
+
+int session_read_keys(struct session *session, const char *command, const struct key_files *files)
+{
+	const char *own = files->own != NULL ? files->own : getenv("TILL_KEY");
+	const char *server = files->server != NULL ? files->server : getenv("TILL_SERVER_KEY");
+	struct config_error error;
+
+	if (own == NULL && server == NULL) {
+		return -1;
+	}
+	if (own == NULL || server == NULL) {
+		say(command, "%s is missing: a server that asks for keys is spoken to with both",
+			own == NULL ? "--key (or TILL_KEY)" : "--server-key (or TILL_SERVER_KEY)");
+		return EXIT_USAGE;
+	}
+	if (client_keys_read(own, server, &session->keys, &error) < 0) {
+		say(command, "%s", error.text);
+		return EXIT_USAGE;
+	}
+	session->has_keys = true;
+	return -1;
+}
+
+const struct client_keys *session_keys(const struct session *session)
+{
+	return session->has_keys ? &session->keys : NULL;
 }
 
 void say(const char *command, const char *format, ...)
@@ -65,6 +94,12 @@ int say_no_answer(
 	case QUERY_E_TIMEOUT:
 		say(command, "could not reach %s: is the aggregator running?", endpoint);
 		return EXIT_NOT_REACHED;
+	case QUERY_E_KEY_REFUSED:
+		say(command, "%s: %s", endpoint, client_refusal_words(CLIENT_KEY_REFUSED));
+		return EXIT_FAILED;
+	case QUERY_E_NO_HANDSHAKE:
+		say(command, "%s: %s", endpoint, client_refusal_words(CLIENT_NO_HANDSHAKE));
+		return EXIT_FAILED;
 	case QUERY_E_MALFORMED:
 		say(command, "%s sent something that is no answer: is it an aggregator?", endpoint);
 		return EXIT_FAILED;

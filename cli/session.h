@@ -5,14 +5,35 @@
 #include "runtime/loop.h"
 #include "runtime/socket.h"
 
+/* What --key and --server-key said. */
+struct key_files {
+	const char *own; /* NULL: the environment's TILL_KEY */
+	const char *server; /* NULL: TILL_SERVER_KEY */
+};
+
+/* Rows of a command's table of options. */
+#define KEY_OPTIONS(files)                                                                         \
+	{"--key", 0, OPTION_TEXT, &(files)->own, "FILE",                                           \
+		"our secret key, for servers that want one; default TILL_KEY", 0, 0},              \
+	{                                                                                          \
+		"--server-key", 0, OPTION_TEXT, &(files)->server, "FILE",                          \
+			"the server's public key; default TILL_SERVER_KEY", 0, 0                   \
+	}
+
 struct session {
 	struct loop *loop;
 	struct context *context;
+	struct client_keys keys;
+	bool has_keys;
 };
 
 /* 0 or -errno; close it all the same. SIGHUP, when the terminal is closed, ends the loop. The session must not move. */
 int session_open(struct session *session);
 void session_close(struct session *session);
+/* Reads the keys, if there are any. -1 to go on, else the exit code, the reason said. */
+int session_read_keys(struct session *session, const char *command, const struct key_files *files);
+/* NULL: none were given. */
+const struct client_keys *session_keys(const struct session *session);
 
 /* "till send: message" on stderr. */
 void say(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -14,7 +14,10 @@
 /* A ledger's text: a product's line is under 80 bytes. */
 enum { LEDGER_SIZE_MAX = 64 * 1024 * 1024 };
 
+enum { SIMULATE_E_KEYS = 1 /* they can't be read: said */ };
+
 struct simulate_options {
+	struct key_files keys;
 	struct text_list to;
 	int64_t stores, products, users, seed, rate, count, seconds_ms, timeout_ms;
 	double invalid;
@@ -60,6 +63,7 @@ static int parse(int argc, char **argv, struct simulate_options *simulate)
 			"give up after so much silence, default 30s; or forever", 0, 0},
 		{"--json", 0, OPTION_FLAG, &simulate->json, NULL,
 			"print the totals as one JSON object", 0, 0},
+		KEY_OPTIONS(&simulate->keys),
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
 	const struct options_spec spec = {"till simulate", "--to ENDPOINT [OPTIONS]",
@@ -261,6 +265,9 @@ static int open_simulation(
 		.progress = &simulate->progress,
 		.wall_ms = clock_wall_ms};
 	int r = session_open(&simulate->session);
+	if (r == 0 && session_read_keys(&simulate->session, "till simulate", &options->keys) >= 0) {
+		return SIMULATE_E_KEYS;
+	}
 	if (r == 0) {
 		r = simulation_new(&simulation, &simulate->simulation);
 	}
@@ -285,7 +292,9 @@ int command_simulate(int argc, char **argv)
 		return code;
 	}
 	int r = open_simulation(&simulate, endpoints, texts);
-	if (r < 0) {
+	if (r == SIMULATE_E_KEYS) {
+		code = EXIT_USAGE;
+	} else if (r < 0) {
 		say("till simulate", "%s", strerror(-r));
 		code = EXIT_FAILED;
 	} else {

@@ -127,6 +127,7 @@ static int open_feed(struct simulation *simulation, size_t index)
 	struct producer_options producer = {.context = options->session->context,
 		.loop = options->session->loop,
 		.endpoint = options->endpoints[index],
+		.keys = session_keys(options->session),
 		.id = id,
 		.lanes = SIMULATION_LANES,
 		.timeout_ms = options->timeout_ms,

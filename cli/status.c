@@ -12,6 +12,7 @@
 enum { HTTP_TIMEOUT_MS = 3000 };
 
 struct status_options {
+	struct key_files keys;
 	const char *endpoint; /* NULL: only --http was asked for */
 	struct text_list http;
 	bool json;
@@ -28,6 +29,7 @@ static int parse(int argc, char **argv, struct status_options *status)
 			"the aggregator's answer as it came", 0, 0},
 		{"--timeout", 0, OPTION_DURATION, &status->timeout_ms, "TIME",
 			"wait so long for an answer, default 10s", 0, 0},
+		KEY_OPTIONS(&status->keys),
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
 	const struct options_spec spec = {"till status", "[ENDPOINT] [--http ADDRESS]...",
@@ -131,7 +133,10 @@ static int ask_status(const struct status_options *status)
 	struct text_table table;
 	struct ask ask;
 
-	int code = ask_open(&ask, "till status", status->endpoint, status->timeout_ms, 0);
+	int code = ask_open(&ask, &(struct ask_options){.command = "till status",
+					  .endpoint = status->endpoint,
+					  .timeout_ms = status->timeout_ms,
+					  .keys = status->keys});
 	if (code < 0) {
 		code = ask_text(&ask, "{\"query\":\"status\"}", &answer);
 	}

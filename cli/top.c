@@ -4,6 +4,7 @@
 #include "runtime/program.h"
 
 struct top_options {
+	struct key_files keys;
 	const char *endpoint;
 	struct ranking ranking;
 	bool json;
@@ -24,6 +25,7 @@ static int parse(int argc, char **argv, struct top_options *top)
 		{"--json", 0, OPTION_FLAG, &top->json, NULL, "the answer as it came", 0, 0},
 		{"--timeout", 0, OPTION_DURATION, &top->timeout_ms, "TIME",
 			"wait so long for an answer, default 10s", 0, 0},
+		KEY_OPTIONS(&top->keys),
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
 	const struct options_spec spec = {"till top", "[ENDPOINT] [OPTIONS]",
@@ -65,7 +67,10 @@ int command_top(int argc, char **argv)
 	if (code >= 0) {
 		return code;
 	}
-	code = ask_open(&ask, "till top", top.endpoint, top.timeout_ms, 0);
+	code = ask_open(&ask, &(struct ask_options){.command = "till top",
+				      .endpoint = top.endpoint,
+				      .timeout_ms = top.timeout_ms,
+				      .keys = top.keys});
 	if (code < 0) {
 		code = ranking_learn(&ask, &top.ranking, &view);
 	}

@@ -356,6 +356,7 @@ int upload_new_take(const struct upload_options *options, struct upload **ret_se
 	struct producer_options producer = {.context = options->session->context,
 		.loop = options->session->loop,
 		.endpoint = options->endpoint,
+		.keys = session_keys(options->session),
 		.id = options->producer_id,
 		.lanes = options->by_position ? 1 : UPLOAD_LANES,
 		.timeout_ms = options->timeout_ms,

@@ -8,6 +8,7 @@
 enum { STORES_SHOWN = 20 };
 
 struct watch_options {
+	struct key_files keys;
 	const char *endpoint;
 	struct ranking ranking;
 	int64_t every_ms;
@@ -27,6 +28,7 @@ static int parse(int argc, char **argv, struct watch_options *watch)
 		{"--every", 0, OPTION_DURATION, &watch->every_ms, "TIME", "default 2s", 100,
 			3600000},
 		{"--count", 0, OPTION_INTEGER, &watch->count, "N", "draw N times, then end", 0, 0},
+		KEY_OPTIONS(&watch->keys),
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
 	const struct options_spec spec = {"till watch", "[ENDPOINT] [OPTIONS]",
@@ -128,7 +130,10 @@ int command_watch(int argc, char **argv)
 	struct panel panels[PANEL_COUNT] = {
 		[PANEL_STORES] = {.ranking = {.view = "stores", .limit = STORES_SHOWN}},
 		[PANEL_RANKING] = {.ranking = watch.ranking}};
-	code = ask_open(&ask, "till watch", watch.endpoint, 10000, 0);
+	code = ask_open(&ask, &(struct ask_options){.command = "till watch",
+				      .endpoint = watch.endpoint,
+				      .timeout_ms = 10000,
+				      .keys = watch.keys});
 	if (code < 0) {
 		code = watch_on(&ask, &watch, panels);
 	}

@@ -8,11 +8,16 @@
  * needs, and an edge that comes back after a restart is found within PATIENCE_MS_MAX. */
 enum { PATIENCE_MS_MIN = 100, PATIENCE_MS_MAX = 3200 };
 
+/* A server that ends in the middle of a handshake looks like one with another key, but not so often. */
+enum { REFUSALS_BY_CHANCE = 3 };
+
 struct connection {
 	struct connection_options options;
 	struct socket *socket; /* NULL: none, the next step opens one */
 	struct socket *monitor;
 	bool up;
+	enum client_refusal refusal; /* of the last attempt */
+	unsigned refusals; /* attempts without a handshake, one after the other */
 	int64_t patience_ms;
 	int64_t give_up_ms; /* while not up */
 };
@@ -56,6 +61,14 @@ bool connection_is_up(const struct connection *connection)
 	return connection->up;
 }
 
+enum client_refusal connection_refusal(const struct connection *connection)
+{
+	bool may_be_chance = connection->refusal == CLIENT_NO_HANDSHAKE &&
+			     connection->refusals < REFUSALS_BY_CHANCE;
+
+	return may_be_chance ? CLIENT_NOT_REFUSED : connection->refusal;
+}
+
 void connection_drop(struct connection *connection)
 {
 	close_socket(connection);
@@ -80,6 +93,33 @@ static int on_readable(void *owner)
 	return r < 0 ? r : 0;
 }
 
+/* Who was not let in is disconnected, too: the next attempt then waits until this one's time is over. */
+static void take_event(struct connection *connection, enum socket_event event)
+{
+	switch (event) {
+	case SOCKET_KEY_REFUSED:
+		connection->refusal = CLIENT_KEY_REFUSED;
+		break;
+	case SOCKET_HANDSHAKE_FAILED:
+		connection->refusal = CLIENT_NO_HANDSHAKE;
+		connection->refusals++;
+		break;
+	case SOCKET_CONNECTED:
+		connection->up = true;
+		connection->refusal = CLIENT_NOT_REFUSED;
+		connection->refusals = 0;
+		connection->patience_ms = PATIENCE_MS_MIN;
+		break;
+	case SOCKET_DISCONNECTED:
+		if (connection->up) {
+			connection_drop(connection);
+		}
+		break;
+	default:
+		break;
+	}
+}
+
 static int on_monitor(void *owner)
 {
 	struct connection *connection = owner;
@@ -91,12 +131,7 @@ static int on_monitor(void *owner)
 		if (r != 0) {
 			break;
 		}
-		if (event == SOCKET_CONNECTED) {
-			connection->up = true;
-			connection->patience_ms = PATIENCE_MS_MIN;
-		} else if (event == SOCKET_DISCONNECTED) {
-			connection_drop(connection);
-		}
+		take_event(connection, event);
 	}
 	return r < 0 ? r : 0;
 }
@@ -108,6 +143,7 @@ static int open_socket(struct connection *connection)
 		.one_connection = true,
 		.frame_size_max = options->frame_size_max};
 
+	client_keys_use(options->keys, &socket_options);
 	int r = socket_new(options->context, SOCKET_DEALER, &socket_options, &connection->socket);
 	if (r == 0) {
 		r = socket_monitor(connection->socket, &connection->monitor);

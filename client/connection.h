@@ -3,7 +3,7 @@
  * old can arrive behind something new. Handlers run inside the loop's round; a new socket is made in
  * connection_step only. One thread. An int result is 0, a CONNECTION_E_* or a negative errno. */
 #pragma once
-#include "runtime/socket.h"
+#include "client/client_keys.h"
 
 struct loop;
 struct connection;
@@ -14,6 +14,7 @@ struct connection_options {
 	struct context *context; /* borrowed, as is the loop */
 	struct loop *loop;
 	const char *endpoint; /* borrowed for the life of the connection */
+	const struct client_keys *keys; /* borrowed for the life of the connection; NULL: none */
 	int64_t frame_size_max; /* the largest frame taken from the peer, bytes; 0: socket.h's default */
 	/* A message came. Its frames live until the handler returns. A negative errno ends the loop. */
 	int (*received)(void *owner, const struct message *message);
@@ -28,6 +29,8 @@ struct connection *connection_free(struct connection *connection);
 /* Opens what has to be opened. Call it from the loop's tick; *ret_wait_ms: call again by then. */
 int connection_step(struct connection *connection, int64_t now_ms, int64_t *ret_wait_ms);
 bool connection_is_up(const struct connection *connection);
+/* What the last attempts met; CLIENT_NOT_REFUSED once one got through. */
+enum client_refusal connection_refusal(const struct connection *connection);
 int connection_send(struct connection *connection, const struct iovec *frames, size_t frame_count);
 /* The peer is silent: `lost` is called, the next step opens a new socket. */
 void connection_drop(struct connection *connection);

@@ -58,6 +58,7 @@ int producer_new(const struct producer_options *options, struct producer **ret_p
 	struct connection_options connection = {.context = options->context,
 		.loop = options->loop,
 		.endpoint = options->endpoint,
+		.keys = options->keys,
 		.received = on_received,
 		.lost = on_lost,
 		.owner = producer};
@@ -249,6 +250,11 @@ bool producer_is_full(const struct producer *producer)
 bool producer_is_connected(const struct producer *producer)
 {
 	return connection_is_up(producer->connection);
+}
+
+enum client_refusal producer_refusal(const struct producer *producer)
+{
+	return connection_refusal(producer->connection);
 }
 
 const struct producer_counts *producer_counts(const struct producer *producer)

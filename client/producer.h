@@ -5,8 +5,8 @@
  * the edge asks. A producer lives on the caller's loop: it adds its sockets itself, and wants producer_step called from
  * the loop's tick. One thread. An int result is 0, a PRODUCER_E_* to handle, or a negative errno to pass up. */
 #pragma once
+#include "client/client_keys.h"
 #include "client/window.h"
-#include "runtime/socket.h"
 
 struct loop;
 struct producer;
@@ -31,6 +31,7 @@ struct producer_options {
 	struct context *context; /* borrowed, as is the loop */
 	struct loop *loop;
 	const char *endpoint; /* "tcp://127.0.0.1:7170"; borrowed for the life of the producer */
+	const struct client_keys *keys; /* the same; NULL: the edge asks for none */
 	const char *
 		id; /* the producer's name at this edge, copied; with lanes at most PRODUCER_ID_SIZE_MAX - 3 bytes */
 	uint32_t
@@ -65,4 +66,6 @@ int producer_step(struct producer *producer, int64_t now_ms, int64_t *ret_wait_m
 uint32_t producer_in_flight(const struct producer *producer); /* frames without a result */
 bool producer_is_full(const struct producer *producer);
 bool producer_is_connected(const struct producer *producer);
+/* An edge is there and yet there is no connection: the producer tries on, but a person has to do something. */
+enum client_refusal producer_refusal(const struct producer *producer);
 const struct producer_counts *producer_counts(const struct producer *producer);

@@ -57,6 +57,7 @@ int query_client_new(const struct query_client_options *options, struct query_cl
 	struct connection_options connection = {.context = options->context,
 		.loop = options->loop,
 		.endpoint = options->endpoint,
+		.keys = options->keys,
 		.frame_size_max = ANSWER_FRAME_SIZE_MAX,
 		.received = on_received,
 		.lost = on_lost,
@@ -152,6 +153,20 @@ static int send_question(struct query_client *client, int64_t now_ms)
 	return r < 0 ? r : 0; /* CONNECTION_E_AWAY: the next step tries again */
 }
 
+static void end_if_refused(struct query_client *client)
+{
+	switch (connection_refusal(client->connection)) {
+	case CLIENT_KEY_REFUSED:
+		end(client, QUERY_E_KEY_REFUSED);
+		break;
+	case CLIENT_NO_HANDSHAKE:
+		end(client, QUERY_E_NO_HANDSHAKE);
+		break;
+	default:
+		break;
+	}
+}
+
 int query_client_step(struct query_client *client, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	int64_t wait_ms = 0;
@@ -176,6 +191,8 @@ int query_client_step(struct query_client *client, int64_t now_ms, int64_t *ret_
 		wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
 		if (left_ms <= 0) {
 			end(client, QUERY_E_TIMEOUT);
+		} else {
+			end_if_refused(client);
 		}
 	}
 	*ret_wait_ms = wait_ms < 0 ? 0 : wait_ms;

@@ -4,7 +4,7 @@
  * One question at a time. One thread. An int result is 0, a QUERY_E_* to handle, or a negative errno to pass up. */
 #pragma once
 #include "client/answer_view.h"
-#include "runtime/socket.h"
+#include "client/client_keys.h"
 
 struct loop;
 struct query_client;
@@ -13,6 +13,8 @@ enum {
 	QUERY_E_PENDING = 1, /* no answer yet */
 	QUERY_E_TIMEOUT, /* none within timeout_ms */
 	QUERY_E_MALFORMED, /* an answer that is no document with an "ok" */
+	QUERY_E_KEY_REFUSED, /* the server does not let our key in: no use in waiting */
+	QUERY_E_NO_HANDSHAKE, /* keys on one side only, or the server has another key */
 	QUERY_E_INTERRUPTED, /* query_client_ask: the loop ended first (a signal) */
 };
 
@@ -20,6 +22,8 @@ struct query_client_options {
 	struct context *context; /* borrowed, as is the loop */
 	struct loop *loop;
 	const char *endpoint; /* "tcp://127.0.0.1:7172" */
+	const struct client_keys
+		*keys; /* borrowed for the life of the client; NULL: the server asks for none */
 	int64_t timeout_ms; /* for a whole question; 0: 10,000 */
 	int64_t retry_after_ms; /* of silence, above what the question allows by its own timeout_ms; 0: 3,000 */
 };
@@ -30,7 +34,7 @@ struct query_client *query_client_free(struct query_client *client);
 /* Forgets an earlier question. `request` (msgpack or JSON) is copied; -EMSGSIZE over QUERY_SIZE_MAX. */
 int query_client_start(struct query_client *client, struct slice request, int64_t now_ms);
 int query_client_step(struct query_client *client, int64_t now_ms, int64_t *ret_wait_ms);
-/* 0 with the answer, borrowed until the next question; QUERY_E_PENDING, QUERY_E_TIMEOUT, QUERY_E_MALFORMED. */
+/* 0 with the answer, borrowed until the next question; QUERY_E_PENDING, or why there is none. */
 int query_client_result(const struct query_client *client, struct answer_view *ret_answer);
 
 /* All of the above; must not be called from a handler of the loop. Its first call adds a tick: from then on the client

@@ -41,6 +41,7 @@ struct courier {
 	uint64_t ended; /* what was logged so far */
 	uint64_t sessions;
 	int64_t down_since_ms; /* wall clock; 0 in session */
+	enum link_end link_end; /* of the session's line; LINK_LOST in session */
 };
 
 /* ---- logging: what changed since the last look */
@@ -129,6 +130,7 @@ static int on_connected(void *owner)
 	int64_t now_ms = loop_now_ms(courier->options.loop);
 
 	if (line == courier->session_line) {
+		courier->link_end = LINK_LOST;
 		sender_connected(&courier->sender, new_session(), now_ms);
 	} else {
 		probe_connected(&courier->probe, new_session(), now_ms);
@@ -136,13 +138,34 @@ static int on_connected(void *owner)
 	return 0;
 }
 
-static int on_disconnected(void *owner)
+/* A connection that is closed for want of a key is reported twice: by its handshake and as lost. */
+static void note_link_end(struct courier *courier, enum link_end end)
+{
+	const char *bridge = courier_bridge(courier);
+
+	if (end == LINK_KEY_REFUSED) {
+		courier->link_end = end;
+		log_line(LOG_ERROR, "the bridge does not let our key in",
+			"bridge=%s advice=\"its directory [security] authorized wants our public "
+			"key\"",
+			bridge);
+	} else if (end == LINK_NO_HANDSHAKE) {
+		courier->link_end = end;
+		log_line(LOG_ERROR, "no handshake with the bridge",
+			"bridge=%s advice=\"is [security] bridge_keys its key? does only one of "
+			"us use keys?\"",
+			bridge);
+	}
+}
+
+static int on_disconnected(void *owner, enum link_end end)
 {
 	const struct line *line = owner;
 	struct courier *courier = line->courier;
 	int64_t now_ms = loop_now_ms(courier->options.loop);
 
 	if (line == courier->session_line) {
+		note_link_end(courier, end);
 		sender_disconnected(&courier->sender, now_ms);
 	} else {
 		probe_disconnected(&courier->probe, now_ms);
@@ -237,7 +260,8 @@ static int on_frame(void *owner, struct slice frame)
 
 static int open_link(struct courier *courier, const struct sender_order *order, int64_t now_ms)
 {
-	int r = link_open(courier->session_line->link, courier->bridges[order->bridge]);
+	int r = link_open(
+		courier->session_line->link, courier->bridges[order->bridge], order->bridge);
 	if (r < 0) {
 		sender_disconnected(&courier->sender, now_ms);
 	}
@@ -406,7 +430,7 @@ static int carry_out(struct courier *courier, struct sender_order *order, int64_
 
 static int open_probe(struct courier *courier, uint32_t bridge, int64_t now_ms)
 {
-	int r = link_open(courier->probe_line->link, courier->bridges[bridge]);
+	int r = link_open(courier->probe_line->link, courier->bridges[bridge], bridge);
 	if (r < 0) {
 		probe_disconnected(&courier->probe, now_ms);
 	}
@@ -544,6 +568,7 @@ static int make_line(struct courier *courier, struct line *line)
 	const struct link_options options = {
 		.context = courier->options.context,
 		.loop = courier->options.loop,
+		.security = courier->options.security,
 		.owner = line,
 		.connected = on_connected,
 		.disconnected = on_disconnected,
@@ -634,6 +659,11 @@ struct courier_traffic courier_traffic(const struct courier *courier)
 const char *courier_bridge(const struct courier *courier)
 {
 	return courier->bridges[courier->sender.bridge];
+}
+
+enum link_end courier_link_end(const struct courier *courier)
+{
+	return courier->link_end;
 }
 
 int64_t courier_down_since_ms(const struct courier *courier)

@@ -2,6 +2,7 @@
  * hands acknowledged blocks to the desk for deletion. Wiring: it logs, and decides nothing. One thread. */
 #pragma once
 #include "edge/desk.h"
+#include "edge/link.h"
 #include "edge/probe.h"
 #include "edge/sender.h"
 #include "edge/spool.h"
@@ -14,7 +15,8 @@ struct courier_options {
 	struct context *context;
 	struct loop *loop;
 	struct spool *spool;
-	struct desk *desk; /* all four borrowed */
+	struct desk *desk;
+	const struct security *security; /* all five borrowed; NULL: no keys */
 	const char *edge;
 	const char *bridges; /* a list */
 	const char *accept_cluster; /* the operator's decision, or NULL */
@@ -43,6 +45,8 @@ void courier_stop(struct courier *courier, int64_t now_ms);
 const struct sender *courier_sender(const struct courier *courier);
 const struct probe *courier_probe(const struct courier *courier);
 struct courier_traffic courier_traffic(const struct courier *courier);
+/* Why the last link that failed did: keys are the operator's affair. */
+enum link_end courier_link_end(const struct courier *courier);
 /* The endpoint of the present bridge, or of the next one to try. */
 const char *courier_bridge(const struct courier *courier);
 /* Since when there is no session (wall clock); 0 while there is one. */

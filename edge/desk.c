@@ -297,16 +297,27 @@ int port_submit(struct port *port, const struct submission *submission, int64_t 
 	return r;
 }
 
-int port_refuse(struct port *port, const struct submission *submission)
+static int refuse_message(
+	struct port *port, const struct submission *submission, enum reason reason)
 {
 	static const struct submission nobody = {0};
 	struct intake_frame frame = frame_of(port, &nobody, 0);
 
 	if (submission != NULL) {
-		return refuse_submission(port, submission, REASON_BAD_FRAME, 0);
+		return refuse_submission(port, submission, reason, 0);
 	}
-	intake_refuse(&frame, REASON_BAD_FRAME, &port->desk->replies, &port->counts);
+	intake_refuse(&frame, reason, &port->desk->replies, &port->counts);
 	return port->desk->replies.error;
+}
+
+int port_refuse(struct port *port, const struct submission *submission)
+{
+	return refuse_message(port, submission, REASON_BAD_FRAME);
+}
+
+int port_forbid(struct port *port, const struct submission *submission)
+{
+	return refuse_message(port, submission, REASON_FORBIDDEN);
 }
 
 /* ---- telling */

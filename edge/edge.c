@@ -12,6 +12,7 @@
 #include "runtime/log.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
+#include "runtime/security.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -38,6 +39,7 @@ struct edge {
 	struct loop *loop;
 	struct metrics *metrics;
 	struct edge_metrics *set;
+	struct security *security;
 	struct http *http;
 	struct spool *spool;
 	struct desk *desk;
@@ -67,6 +69,18 @@ static const char *what_is_broken(const struct edge *edge)
 		return "the spool is full: producers are told to wait";
 	}
 	return NULL;
+}
+
+static const char *describe_link(const struct edge *edge)
+{
+	switch (courier_link_end(edge->courier)) {
+	case LINK_KEY_REFUSED:
+		return "the bridge does not let our key in";
+	case LINK_NO_HANDSHAKE:
+		return "no handshake with the bridge (another key, or keys on one side only)";
+	default:
+		return "bridge unreachable";
+	}
 }
 
 static void write_link_state(const struct edge *edge, FILE *out)
@@ -101,7 +115,14 @@ static void write_link_state(const struct edge *edge, FILE *out)
 				sender->end_words, strlen(sender->end_words), words, sizeof words));
 		return;
 	}
-	fprintf(out, "buffering, bridge unreachable since %s\n", since);
+	if (sender->end == SENDER_END_BYE && sender->bye_code == BYE_FORBIDDEN) {
+		fprintf(out, "buffering, the bridge refuses this edge since %s: forbidden, %s\n",
+			since,
+			log_quote(
+				sender->end_words, strlen(sender->end_words), words, sizeof words));
+		return;
+	}
+	fprintf(out, "buffering, %s since %s\n", describe_link(edge), since);
 }
 
 /* A bridge takes events, and Kafka takes them from it. */
@@ -334,6 +355,27 @@ static int make_runtime(struct edge *edge, struct spool_error *error)
 	return r < 0 ? fail(error, r, "can't set up the event loop", "") : 0;
 }
 
+static int make_security(struct edge *edge, struct spool_error *error)
+{
+	const struct edge_config *config = edge->config;
+	const struct security_options options = {
+		.key_file = config->key_file,
+		.authorized = config->authorized,
+		.peer_keys = config->bridge_keys,
+		.peers = config->bridges,
+		.context = edge->context,
+		.loop = edge->loop,
+		.metrics = edge->metrics,
+	};
+	struct config_error why = {.text = "can't set up the keys"};
+
+	int r = security_new(&options, &edge->security, &why);
+	if (r < 0) {
+		snprintf(error->text, sizeof error->text, "%s", why.text);
+	}
+	return r;
+}
+
 static int make_desk(struct edge *edge, struct spool_error *error)
 {
 	struct desk_options options = {
@@ -383,6 +425,7 @@ static int make_sources(struct edge *edge, struct spool_error *error)
 		.loop = edge->loop,
 		.context = edge->context,
 		.metrics = edge->metrics,
+		.security = edge->security,
 	};
 
 	int r = sources_new(&options, &edge->sources);
@@ -403,6 +446,7 @@ static int make_courier(struct edge *edge, const char *accept_cluster, struct sp
 		.loop = edge->loop,
 		.spool = edge->spool,
 		.desk = edge->desk,
+		.security = edge->security,
 		.edge = edge->config->id,
 		.bridges = edge->config->bridges,
 		.accept_cluster = accept_cluster,
@@ -457,6 +501,9 @@ int edge_new(const struct edge_config *config, const char *accept_cluster, struc
 		r = make_runtime(edge, error);
 	}
 	if (r == 0) {
+		r = make_security(edge, error);
+	}
+	if (r == 0) {
 		r = make_desk(edge, error);
 	}
 	if (r == 0) {
@@ -487,6 +534,7 @@ struct edge *edge_free(struct edge *edge)
 	http_free(edge->http);
 	courier_free(edge->courier);
 	sources_free(edge->sources);
+	security_free(edge->security);
 	desk_free(edge->desk);
 	edge_metrics_free(edge->set);
 	metrics_free(edge->metrics);

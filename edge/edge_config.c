@@ -4,6 +4,7 @@
 #include "proto/utf8.h"
 #include "proto/zone.h"
 #include "runtime/program.h"
+#include "runtime/security.h"
 #include "runtime/zonefile.h"
 #include <ctype.h>
 #include <errno.h>
@@ -70,6 +71,13 @@ static const struct config_option options[] = {
 		"for thin links: batches to bridges that take it so: no, zstd, zstd:LEVEL (1-9)"},
 	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9170", 0, 0,
 		"where /metrics, /livez and /readyz are served; empty: nowhere"},
+	{"security", "key_file", CONFIG_TEXT, AT(key_file), "", 0, 0,
+		"our own secret key, as \"till keygen\" makes it"},
+	{"security", "authorized", CONFIG_TEXT, AT(authorized), "", 0, 0,
+		"directory of the public keys of producers; without it listen asks for none"},
+	{"security", "bridge_keys", CONFIG_LIST, AT(bridge_keys), "", 0, 0,
+		"files of the bridges' public keys: one for all, or one each in the order of "
+		"bridges"},
 	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,
 		"allow endpoints that other machines reach, without keys"},
 	{0},
@@ -236,20 +244,34 @@ static int check_bridges(const struct edge_config *config, struct config_error *
 
 static int check_endpoints(const struct edge_config *config, struct config_error *error)
 {
-	int r = program_check_endpoints("[edge] listen", config->listen, config->insecure, error);
+	bool guards = config->insecure || security_has(config->authorized);
+	bool shows_key = config->insecure || security_has(config->bridge_keys);
+
+	int r = program_check_endpoints("[edge] listen", config->listen, guards, error);
 	if (r == 0) {
 		r = program_check_endpoints(
-			"[edge] listen_push", config->listen_push, config->insecure, error);
+			"[edge] listen_push", config->listen_push, guards, error);
 	}
 	if (r == 0) {
-		r = program_check_endpoints(
-			"[edge] bridges", config->bridges, config->insecure, error);
+		r = program_check_endpoints("[edge] bridges", config->bridges, shows_key, error);
 	}
 	if (r == 0) {
 		r = program_check_endpoints(
 			"[http] listen", config->http_listen, config->insecure, error);
 	}
 	return r;
+}
+
+static int check_keys(const struct edge_config *config, struct config_error *error)
+{
+	const struct security_options keys = {
+		.key_file = config->key_file,
+		.authorized = config->authorized,
+		.peer_keys = config->bridge_keys,
+		.peers = config->bridges,
+	};
+
+	return security_check(&keys, error);
 }
 
 int edge_config_check(void *target, struct config_error *error)
@@ -274,6 +296,9 @@ int edge_config_check(void *target, struct config_error *error)
 	}
 	if (r == 0) {
 		r = check_endpoints(config, error);
+	}
+	if (r == 0) {
+		r = check_keys(config, error);
 	}
 	return r == 0 ? source_declarations_check(&config->sources, config->insecure, error) : r;
 }

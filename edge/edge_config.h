@@ -27,6 +27,9 @@ struct edge_config {
 	/* [http] */
 	char *http_listen;
 	/* [security] */
+	char *key_file;
+	char *authorized; /* NULL: producers need no keys */
+	char *bridge_keys; /* a list of files */
 	bool insecure;
 	/* [source.NAME] */
 	struct source_declarations sources;

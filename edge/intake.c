@@ -54,6 +54,8 @@ static const char *refusal_words(enum reason reason)
 		return "the spool is full: send it again later";
 	case REASON_BAD_FRAME:
 		return "a message is one events frame, or a header and an events frame";
+	case REASON_FORBIDDEN:
+		return "this key may not send events to this edge";
 	case REASON_SHUTTING_DOWN:
 		return "this edge is shutting down: send it again later";
 	default:

@@ -1,6 +1,7 @@
 #include "edge/link.h"
 #include "proto/limits.h"
 #include "runtime/loop.h"
+#include "runtime/security.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -67,7 +68,7 @@ static int watch(struct link *link)
 	return r;
 }
 
-int link_open(struct link *link, const char *endpoint)
+int link_open(struct link *link, const char *endpoint, uint32_t bridge)
 {
 	struct socket_options options = {
 		.send_queue_messages = QUEUE_MESSAGES,
@@ -78,6 +79,7 @@ int link_open(struct link *link, const char *endpoint)
 	};
 
 	link_close(link);
+	security_dial(link->options.security, bridge, &options);
 	int r = socket_new(link->options.context, SOCKET_DEALER, &options, &link->socket);
 	if (r == 0) {
 		r = watch(link);
@@ -96,10 +98,13 @@ static int tell_event(struct link *link, enum socket_event event)
 	switch (event) {
 	case SOCKET_CONNECTED:
 		return link->options.connected(link->options.owner);
-	case SOCKET_DISCONNECTED:
 	case SOCKET_HANDSHAKE_FAILED:
+		return link->options.disconnected(link->options.owner, LINK_NO_HANDSHAKE);
+	case SOCKET_KEY_REFUSED:
+		return link->options.disconnected(link->options.owner, LINK_KEY_REFUSED);
+	case SOCKET_DISCONNECTED:
 	case SOCKET_CONNECT_FAILED:
-		return link->options.disconnected(link->options.owner);
+		return link->options.disconnected(link->options.owner, LINK_LOST);
 	default:
 		return 0;
 	}

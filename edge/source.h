@@ -18,6 +18,7 @@
 struct context;
 struct loop;
 struct metrics;
+struct security;
 
 struct source_options {
 	const char *name; /* NAME of [source.NAME], "zmq", "push" */
@@ -27,6 +28,7 @@ struct source_options {
 	struct loop *loop;
 	struct context *context;
 	struct metrics *metrics; /* for series of its own, labelled source="NAME" */
+	struct security *security; /* keys, for what listens over ZeroMQ; may be NULL */
 };
 
 struct source_error {

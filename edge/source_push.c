@@ -4,9 +4,12 @@
 #include "runtime/clock.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
+#include "runtime/security.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+
+#define SOCKET_NAME "push" /* in logs and metrics of keys */
 
 enum {
 	HELD_FRAMES_MAX = 1000,
@@ -27,6 +30,7 @@ struct held {
 struct source_push {
 	struct port *port; /* borrowed */
 	struct loop *loop;
+	struct security *security; /* borrowed; NULL: producers need no keys */
 	struct metric *received;
 	struct socket *socket;
 	struct message message;
@@ -131,11 +135,23 @@ static int hold(struct source_push *source, size_t *ret_index)
 	return 0;
 }
 
+static bool may_send(const struct source_push *source)
+{
+	const struct keyring *keyring = security_keyring(source->security);
+	const struct key_holder *holder = keyring_holder(keyring, source->message.user_id);
+
+	return holder != NULL && holder->sends;
+}
+
 static int take_message(struct source_push *source)
 {
 	size_t index;
 
 	metric_add(source->received, 1);
+	if (!may_send(source)) {
+		security_forbidden(source->security, SOCKET_NAME, source->message.user_id, "send");
+		return port_forbid(source->port, NULL);
+	}
 	if (source->message.frame_count > 2) {
 		return port_refuse(source->port, NULL);
 	}
@@ -195,16 +211,18 @@ static int open_push(
 	const struct source_options *options, void **ret_source, struct source_error *error)
 {
 	const struct source_push_config *config = options->config;
-	const struct socket_options socket = {.frame_size_max = TRANSPORT_FRAME_SIZE_MAX};
+	struct socket_options socket = {.frame_size_max = TRANSPORT_FRAME_SIZE_MAX};
 	struct source_push *source = calloc(1, sizeof *source);
 	if (source == NULL) {
 		return -ENOMEM;
 	}
 	source->port = options->port;
 	source->loop = options->loop;
+	source->security = options->security;
 	source->received = metrics_add(options->metrics, METRIC_COUNTER,
 		"till_edge_received_by_push_total", "", "frames read from listen_push");
 	buffer_init(&source->bytes, HELD_SIZE_MAX);
+	security_guard(options->security, SOCKET_NAME, &socket);
 	int r = socket_new(options->context, SOCKET_PULL, &socket, &source->socket);
 	if (r == 0) {
 		r = endpoints_bind(&source->endpoints, source->socket, config->listen, error);

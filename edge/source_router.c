@@ -4,9 +4,12 @@
 #include "runtime/clock.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
+#include "runtime/security.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define SOCKET_NAME "producers" /* in logs and metrics of keys */
 
 enum {
 	/* A round's replies to one client that pipelines must all fit, whether it reads already or not. */
@@ -25,6 +28,7 @@ struct envelope {
 struct source_router {
 	struct port *port; /* borrowed */
 	struct loop *loop;
+	struct security *security; /* borrowed; NULL: producers need no keys */
 	struct metric *replies_dropped;
 	struct socket *socket;
 	struct message message;
@@ -101,6 +105,14 @@ static struct slice slice_of_frame(const struct iovec *frame)
 	return slice_of(frame->iov_base, frame->iov_len);
 }
 
+static bool may_send(const struct source_router *source)
+{
+	const struct keyring *keyring = security_keyring(source->security);
+	const struct key_holder *holder = keyring_holder(keyring, source->message.user_id);
+
+	return holder != NULL && holder->sends;
+}
+
 static int take_message(struct source_router *source)
 {
 	const struct message *message = &source->message;
@@ -124,6 +136,10 @@ static int take_message(struct source_router *source)
 	submission.events = slice_of_frame(&message->frames[message->frame_count - 1]);
 	if (encoding_of(submission.events) == ENCODING_JSON) {
 		submission.reply = SUBMISSION_REPLY_JSON;
+	}
+	if (!may_send(source)) {
+		security_forbidden(source->security, SOCKET_NAME, message->user_id, "send");
+		return port_forbid(source->port, &submission);
 	}
 	if (body == 2) {
 		submission.header = slice_of_frame(&message->frames[first]);
@@ -176,7 +192,7 @@ static int open_router(
 	const struct source_options *options, void **ret_source, struct source_error *error)
 {
 	const struct source_router_config *config = options->config;
-	const struct socket_options socket = {
+	struct socket_options socket = {
 		.send_queue_messages = QUEUE_MESSAGES,
 		.frame_size_max = TRANSPORT_FRAME_SIZE_MAX,
 	};
@@ -186,10 +202,12 @@ static int open_router(
 	}
 	source->port = options->port;
 	source->loop = options->loop;
+	source->security = options->security;
 	source->replies_dropped =
 		metrics_add(options->metrics, METRIC_COUNTER, "till_edge_replies_dropped_total", "",
 			"replies to producers that were gone or did not read");
 	buffer_init(&source->envelope_bytes, (size_t)DESK_ROUND_FRAMES * ENVELOPE_SIZE_MAX);
+	security_guard(options->security, SOCKET_NAME, &socket);
 	int r = socket_new(options->context, SOCKET_ROUTER, &socket, &source->socket);
 	if (r == 0) {
 		r = endpoints_bind(&source->endpoints, source->socket, config->listen, error);

@@ -137,6 +137,7 @@ int sources_open(struct sources *sources, const struct source_type *type, const 
 		.loop = sources->options.loop,
 		.context = sources->options.context,
 		.metrics = sources->options.metrics,
+		.security = sources->options.security,
 	};
 	r = type->open(&options, &running->source, error);
 	if (r < 0 && error->text[0] == '\0') {

@@ -47,6 +47,7 @@ struct sources_options {
 	struct loop *loop;
 	struct context *context;
 	struct metrics *metrics;
+	struct security *security; /* may be NULL */
 };
 
 int sources_new(const struct sources_options *options, struct sources **ret_sources);

@@ -34,8 +34,9 @@ struct link *link_free(struct link *link)
 }
 
 /* Endpoints are "0", "1", … */
-int link_open(struct link *link, const char *endpoint)
+int link_open(struct link *link, const char *endpoint, uint32_t bridge)
 {
+	(void)bridge;
 	net_open(link->edge, link, endpoint[0] - '0');
 	return 0;
 }
@@ -69,7 +70,7 @@ int edge_part_hear(struct edge_part *part, const struct net_event *event)
 	case NET_CONNECTED:
 		return options->connected(options->owner);
 	case NET_DISCONNECTED:
-		return options->disconnected(options->owner);
+		return options->disconnected(options->owner, LINK_LOST);
 	default:
 		wire_note(edge_part_current(), "hears", event->bytes, event->size);
 		return options->frame(options->owner, slice_of(event->bytes, event->size));

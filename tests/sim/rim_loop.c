@@ -106,6 +106,17 @@ void loop_on_terminate(struct loop *loop, loop_ready_fn terminate, void *owner)
 	loop->terminate = (struct handler){.ready = terminate, .owner = owner};
 }
 
+/* Linked by what has keys, which no simulated part has. */
+void loop_remove_tick(struct loop *loop, loop_tick_fn tick, const void *owner)
+{
+	(void)loop, (void)tick, (void)owner;
+}
+
+void loop_on_hangup(struct loop *loop, loop_ready_fn hangup, void *owner)
+{
+	(void)loop, (void)hangup, (void)owner;
+}
+
 int rim_loop_terminate(struct loop *loop)
 {
 	return loop->terminate.ready(loop->terminate.owner);

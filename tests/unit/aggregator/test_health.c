@@ -48,7 +48,8 @@ static const char *ask_desk(struct office *office, const char *question)
 	buffer_init(&reply, ANSWER_SIZE_MAX);
 	assert_int_equal(document_init(&document, QUERY_NODES_MAX), 0);
 	assert_int_equal(query_decode(&document, slice_of_text(question), &query, &complaint), 0);
-	assert_int_equal(desk_answer(&office->desk, &query, &reply), 0);
+	const struct question asked = {.query = &query};
+	assert_int_equal(desk_answer(&office->desk, &asked, &reply), 0);
 	assert_in_range(reply.size, 1, sizeof office->world->reply - 1);
 	memcpy(office->world->reply, reply.bytes, reply.size);
 	office->world->reply[reply.size] = '\0';

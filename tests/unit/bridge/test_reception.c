@@ -6,10 +6,13 @@
 #include <stdio.h>
 
 #include "bridge/reception.h"
+#include "runtime/keyring.h"
 #include "runtime/metrics.h"
 #include "runtime/socket.h"
 #include "samples.h"
 #include <cmocka.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { SENT_MAX = 64 };
 
@@ -572,21 +575,137 @@ static void test_bye_ends_a_session_without_an_answer(void **state)
 	assert_int_equal(sent_count, read_count);
 }
 
+/* ---- keys: two of libzmq's test suite */
+
+#define BERLIN "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
+#define STRANGER "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
+
+static char keys_dir[64];
+static struct keyring *keyring;
+
+static void put_key(const char *edges)
+{
+	char path[128], moved[128];
+	snprintf(path, sizeof path, "%s/.new", keys_dir);
+	snprintf(moved, sizeof moved, "%s/berlin.pub", keys_dir);
+	FILE *out = fopen(path, "w");
+	assert_non_null(out);
+	fprintf(out, "[key]\npublic = %s\n[rights]\nedges = %s\n", BERLIN, edges);
+	assert_int_equal(fclose(out), 0);
+	assert_int_equal(rename(path, moved), 0);
+}
+
+static int set_up_keys(void **state)
+{
+	struct config_error error;
+	int r = set_up(state);
+	snprintf(keys_dir, sizeof keys_dir, "/tmp/till-test-XXXXXX");
+	assert_non_null(mkdtemp(keys_dir));
+	put_key("berlin-1, berlin-2");
+	assert_int_equal(keyring_open(keys_dir, &keyring, &error), 0);
+	reception.keyring = keyring;
+	return r;
+}
+
+static int tear_down_keys(void **state)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/berlin.pub", keys_dir);
+	(void)unlink(path);
+	assert_int_equal(rmdir(keys_dir), 0);
+	keyring = keyring_free(keyring);
+	return tear_down(state);
+}
+
+static void nothing(void *owner, const struct key_holder *holder)
+{
+	(void)owner, (void)holder;
+}
+
+static void no_complaint(void *owner, const char *why, bool is_old_kept)
+{
+	(void)owner, (void)is_old_kept;
+	fail_msg("%s", why);
+}
+
+/* What the loop does each second. */
+static void look_at_keys(void)
+{
+	static const struct keyring_listener listener = {
+		NULL, nothing, nothing, nothing, no_complaint};
+	assert_int_equal(keyring_refresh(keyring, &listener), KEYRING_E_CHANGED);
+}
+
+static void say_with_key(const char *peer, const char *key, const struct wire_message *message)
+{
+	struct buffer frame;
+	buffer_init(&frame, 4096);
+	wire_encode(message, &frame);
+	struct message received = {.frame_count = 2};
+	snprintf(received.user_id, sizeof received.user_id, "%s", key);
+	received.frames[0] = (struct iovec){(void *)(uintptr_t)peer, strlen(peer)};
+	received.frames[1] = (struct iovec){frame.bytes, frame.size};
+	assert_int_equal(reception_take(&reception, &received), 0);
+	buffer_deinit(&frame);
+}
+
+static void greet_with_key(const char *peer, const char *key, const char *edge)
+{
+	const struct wire_message hello = {.type = WIRE_HELLO,
+		.session = 100,
+		.hello = {WIRE_VERSION, slice_of_text(edge), 7, slice_of_text("test"), 0}};
+	say_with_key(peer, key, &hello);
+}
+
 static void test_a_key_of_another_store_is_refused(void **state)
 {
 	(void)state;
-	struct buffer frame;
-	buffer_init(&frame, 1024);
-	const struct wire_message hello = {.type = WIRE_HELLO,
-		.session = 100,
-		.hello = {WIRE_VERSION, slice_of_text("uk"), 7, slice_of_text("test"), 0}};
-	wire_encode(&hello, &frame);
-	struct message message = {.frame_count = 2, .user_id = "someone"};
-	message.frames[0] = (struct iovec){(void *)(uintptr_t) "p1", 2};
-	message.frames[1] = (struct iovec){frame.bytes, frame.size};
-	assert_int_equal(reception_take(&reception, &message), 0);
+	greet_with_key("p1", BERLIN, "uk");
 	hear_bye("p1", 100, BYE_FORBIDDEN);
-	buffer_deinit(&frame);
+	greet_with_key("p1", BERLIN, "berlin-10");
+	hear_bye("p1", 100, BYE_FORBIDDEN);
+	greet_with_key("p2", STRANGER, "berlin-1");
+	hear_bye("p2", 100, BYE_FORBIDDEN);
+	greet_with_key("p3", "", "berlin-1");
+	hear_bye("p3", 100, BYE_FORBIDDEN);
+	assert_int_equal(sessions_count(sessions), 0);
+	assert_int_equal(metric_value(numbers.sessions_forbidden), 4);
+	greet_with_key("p4", BERLIN, "berlin-2");
+	hear("p4", WIRE_WELCOME);
+}
+
+/* ZeroMQ keeps the connection of a key that is gone: each frame is looked at. */
+static void test_a_key_that_is_gone_ends_its_session(void **state)
+{
+	char path[128];
+	(void)state;
+	greet_with_key("p1", BERLIN, "berlin-1");
+	hear("p1", WIRE_WELCOME);
+	reception_review(&reception);
+	assert_int_equal(sessions_count(sessions), 1);
+	snprintf(path, sizeof path, "%s/berlin.pub", keys_dir);
+	assert_int_equal(unlink(path), 0);
+	look_at_keys();
+	reception_review(&reception);
+	hear_bye("p1", 100, BYE_FORBIDDEN);
+	assert_int_equal(sessions_count(sessions), 0);
+	greet_with_key("p1", BERLIN, "berlin-1");
+	hear_bye("p1", 100, BYE_FORBIDDEN);
+}
+
+static void test_each_frame_is_held_against_the_rights_of_now(void **state)
+{
+	(void)state;
+	greet_with_key("p1", BERLIN, "berlin-1");
+	hear("p1", WIRE_WELCOME);
+	put_key("berlin-2");
+	look_at_keys();
+	const struct wire_message batch = {.type = WIRE_BATCH,
+		.session = 100,
+		.batch = {.number = 1, .count = 1, .events = slice_of_text("x")}};
+	say_with_key("p1", BERLIN, &batch);
+	hear_bye("p1", 100, BYE_FORBIDDEN);
+	assert_int_equal(sessions_count(sessions), 0);
 }
 
 static void test_failure_series_are_bounded(void **state)
@@ -632,7 +751,10 @@ int main(void)
 		CASE(test_what_breaks_the_protocol_ends_the_session),
 		CASE(test_a_message_of_many_frames_is_a_bad_one),
 		CASE(test_bye_ends_a_session_without_an_answer),
-		CASE(test_a_key_of_another_store_is_refused),
+#define KEYS_CASE(name) cmocka_unit_test_setup_teardown(name, set_up_keys, tear_down_keys)
+		KEYS_CASE(test_a_key_of_another_store_is_refused),
+		KEYS_CASE(test_a_key_that_is_gone_ends_its_session),
+		KEYS_CASE(test_each_frame_is_held_against_the_rights_of_now),
 		CASE(test_failure_series_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
