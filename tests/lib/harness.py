@@ -202,11 +202,18 @@ class Broker:
         self.run("down", "--dir", self.folder)
 
 
+def show_keys(socket, keys):
+    """CURVE for a client's socket, before it connects: (own secret, own public, the server's public); None: plain."""
+    if keys is not None:
+        socket.curve_secretkey, socket.curve_publickey, socket.curve_serverkey = (key.encode() for key in keys)
+
+
 class Client:
     """A plain query client: one DEALER, JSON, a deadline for each answer."""
 
-    def __init__(self, endpoint):
+    def __init__(self, endpoint, keys=None):
         self.endpoint = endpoint
+        self.keys = keys
         self.socket = None
         self.id = 0
         self.connect()
@@ -216,6 +223,7 @@ class Client:
             self.socket.close(0)
         self.socket = CONTEXT.socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
+        show_keys(self.socket, self.keys)
         self.socket.connect(self.endpoint)
 
     def ask(self, query, **rest):
@@ -257,10 +265,11 @@ class Client:
 class Sender:
     """A producer: frames out, replies in, JSON or msgpack."""
 
-    def __init__(self, endpoint, encoding="msgpack"):
+    def __init__(self, endpoint, encoding="msgpack", keys=None):
         self.encoding = encoding
         self.socket = CONTEXT.socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
+        show_keys(self.socket, keys)
         self.socket.connect(endpoint)
 
     def pack(self, value):
