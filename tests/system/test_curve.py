@@ -1,11 +1,13 @@
 """Keys: who may speak with whom, as what, and what is said to those who may not."""
 import os
+import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from harness import Client, Sender, free_port, program, sum_metric, till, wait_until
+from harness import ROOT, Client, Sender, free_port, program, sum_metric, till, wait_until
 from keys import Keys
 
 NOTHING_HEARD_MS = 1500  # how long a peer that must not get in is listened to
@@ -365,3 +367,43 @@ def test_keygen_takes_nobodys_key_away(tmp_path, keys):
     done = till("keygen", "x", "--dir", tmp_path, "--edges", "*, a")
     assert done.returncode == 2 and "it stands alone" in done.stderr, done.stderr
     assert not list(tmp_path.glob("x.*"))
+
+
+def block_of(path, heading, language):
+    """The first block of that language under the heading."""
+    text = path.read_text()
+    return re.search(rf"^```{language}\n(.*?)^```", text[text.index(heading):], re.M | re.S)[1]
+
+
+def test_the_manuals_five_lines_bring_a_store_in(pipeline, tmp_path):
+    """Each machine is a folder; scp copies between them."""
+    machines = {name: tmp_path / name for name in ("central", "store")}
+    for folder in machines.values():
+        (folder / "etc" / "till").mkdir(parents=True)
+    (machines["central"] / "etc" / "till" / "authorized").mkdir(mode=0o755)
+    for line in block_of(ROOT / "docs" / "OPERATIONS.md", "### Keys\n", "sh").splitlines():
+        where, command = line.split("$ ", 1)
+        command = re.sub(r"(?:(\w+):)?(/etc/till\S*)", lambda at: f"{machines[at[1] or where]}{at[2]}", command)
+        command = command.replace("scp ", "cp ").replace("till keygen", f"{program('till')} keygen")
+        subprocess.run(command, shell=True, check=True, cwd=tmp_path, capture_output=True)
+    at_center, at_store = (machines[name] / "etc" / "till" for name in ("central", "store"))
+    pipe = pipeline(edges=(), options={
+        "till-bridge": [f"security.key_file={at_center}/bridge.key", f"security.authorized={at_center}/authorized"]})
+    conf = (at_store / "edge.conf").read_text()
+    conf = re.sub(r"= /etc/till", f"= {at_store}", conf)
+    (at_store / "edge.conf").write_text(conf)
+    pipe.options["till-edge"] = [f"security.{line.replace(' = ', '=')}" for line in conf.splitlines() if " = " in line]
+    edge = pipe.start_edge("store-17")
+    wait_until(lambda: in_session(edge), "a session")
+    assert Sender(pipe.endpoint("store-17")).ask([order(1)])["ok"], "on its own machine a till needs no key"
+    pipe.wait_drained()
+
+
+def test_the_manuals_example_in_python_is_answered(pipeline, keys):
+    pipe = start_chain(pipeline, keys)
+    start_aggregator(pipe, keys)
+    script = pipe.folder / "example.py"
+    script.write_text(block_of(ROOT / "proto" / "PROTOCOL.md", "## 10. Keys\n", "python"))
+    done = subprocess.run([sys.executable, script, pipe.aggregator.ready["listen"][0], keys.secret("boss"),
+                           keys.public("aggregator")], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "True\n", done.stderr

@@ -5,6 +5,7 @@ import subprocess
 import guards
 import pytest
 from harness import ROOT, Program, free_port, program
+from keys import Keys
 
 ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
 OPERATIONS = (ROOT / "docs" / "OPERATIONS.md").read_text()
@@ -226,14 +227,18 @@ def running(tmp_path_factory):
         return started[-1]
 
     (folder / "inbox").mkdir()
+    keys = Keys(folder)
+    pair = [f"security.key_file={keys.secret(keys.make('docs', '--admin'))}",
+            f"security.authorized={keys.directory('docs', 'docs')}"]
     kafka = start("till-devbroker", "devbroker.topics=orders,cart_events,page_views").ready["bootstrap"]
-    bridge = start("till-bridge", f"bridge.brokers={kafka}", "bridge.listen=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0")
+    bridge = start("till-bridge", f"bridge.brokers={kafka}", "bridge.listen=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0",
+                   *pair)
     start("till-edge", "edge.id=docs", f"edge.data={folder}/spool", f"edge.bridges={bridge.ready['listen'][0]}",
           f"edge.listen=tcp://127.0.0.1:{free_port()}", "edge.listen_push=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0",
-          *[each.format(folder=folder) for each in EVERY_SOURCE])
+          *[each.format(folder=folder) for each in EVERY_SOURCE], *pair, f"security.bridge_keys={keys.public('docs')}")
     start("till-aggregator", f"aggregator.data={folder}/store", f"aggregator.brokers={kafka}",
-          "aggregator.listen=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0")
-    yield {each.name: each for each in started}
+          "aggregator.listen=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0", *pair)
+    yield {**{each.name: each for each in started}, "keys": keys.pair("docs", "docs")}
     for each in reversed(started):
         each.kill()
 
@@ -242,11 +247,11 @@ def running(tmp_path_factory):
 def test_every_metric_is_documented_and_no_other(running, name):
     from harness import Client, wait_until
     if name == "till-aggregator":
-        client = Client(running[name].ready["listen"][0])
+        client = Client(running[name].ready["listen"][0], running["keys"])
         wait_until(lambda: client.ask("edges").get("ok"), "an answer")
         client.close()
     exposed = exposed_metrics(running[name].http("/metrics")[1])
-    documented = {**documented_metrics("### Every program"), **documented_metrics(f"### {name}")}
+    documented = {**documented_metrics("### Every program"), **documented_metrics(f"### {name}")}  # with keys: `running` has some
     if name == "till-edge":
         documented.update(documented_source_metrics())
     unseen = ONLY_ON_FAILURE & set(documented) - set(exposed)
