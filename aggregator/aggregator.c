@@ -1,5 +1,6 @@
 #include "aggregator/aggregator.h"
 #include "aggregator/desk.h"
+#include "aggregator/gap.h"
 #include "aggregator/gauges.h"
 #include "aggregator/opening.h"
 #include "aggregator/server.h"
@@ -310,17 +311,56 @@ static bool may_switch(const struct aggregator *aggregator)
 	       pipeline_reached(shadow, live) && has_place(aggregator->opening.stores);
 }
 
+static int terminate(void *owner)
+{
+	struct aggregator *aggregator = owner;
+	program_stopping();
+	aggregator->stop_by_ms = loop_now_ms(aggregator->loop) + STOP_MS_MAX;
+	aggregator->live->is_stopping = true;
+	if (aggregator->shadow != NULL) {
+		aggregator->shadow->is_stopping = true;
+	}
+	upkeep_hold(aggregator->upkeep, true);
+	return server_stop(aggregator->server);
+}
+
+/* What was read until now is written first: the log may not have it any more, and the next start must name the same gap. */
+static int decide(void *owner, const struct pipeline *pipeline)
+{
+	struct aggregator *aggregator = owner;
+	bool is_shadow = aggregator->shadow != NULL && pipeline == aggregator->shadow->pipeline;
+	const char *const *text = text_set_list(&pipeline->missing);
+	if (aggregator->needs_decision) {
+		return 0; /* said already */
+	}
+	for (; *text != NULL; text++) {
+		char quoted[1024];
+		log_line(LOG_ERROR,
+			is_shadow ? "the log no longer has what the rebuild needs"
+				  : "the log no longer has what the store needs",
+			"missing=%s", log_quote(*text, strlen(*text), quoted, sizeof quoted));
+		aggregator->options.tell_missing(*text, is_shadow);
+	}
+	aggregator->needs_decision = true;
+	aggregator->is_shadow_refused |= is_shadow;
+	return terminate(aggregator);
+}
+
 static int rebuild_tick(struct aggregator *aggregator)
 {
 	bool is_clean = false;
 	if (aggregator->shadow == NULL || aggregator->stop_by_ms != 0) {
 		return 0; /* a start goes on with what a stop left */
 	}
+	int r = pipeline_ask_former(aggregator->shadow->pipeline, aggregator->live->pipeline);
+	if (r != 0) {
+		return r < 0 ? r : decide(aggregator, aggregator->shadow->pipeline);
+	}
 	hold(aggregator, may_switch(aggregator));
 	if (!aggregator->live->is_held) {
 		return 0;
 	}
-	int r = pipeline_flush(aggregator->shadow->pipeline, &is_clean);
+	r = pipeline_flush(aggregator->shadow->pipeline, &is_clean);
 	if (r < 0 || !is_clean || !stores_are_idle(aggregator->opening.stores)) {
 		return r;
 	}
@@ -398,41 +438,6 @@ static int job_finished(void *owner)
 	return aggregator->error;
 }
 
-static int terminate(void *owner)
-{
-	struct aggregator *aggregator = owner;
-	program_stopping();
-	aggregator->stop_by_ms = loop_now_ms(aggregator->loop) + STOP_MS_MAX;
-	aggregator->live->is_stopping = true;
-	if (aggregator->shadow != NULL) {
-		aggregator->shadow->is_stopping = true;
-	}
-	upkeep_hold(aggregator->upkeep, true);
-	return server_stop(aggregator->server);
-}
-
-/* What was read until now is written first: the log may not have it any more, and the next start must name the same gap. */
-static int decide(void *owner, const struct pipeline *pipeline)
-{
-	struct aggregator *aggregator = owner;
-	bool is_shadow = aggregator->shadow != NULL && pipeline == aggregator->shadow->pipeline;
-	const char *const *text = text_set_list(&pipeline->missing);
-	if (aggregator->needs_decision) {
-		return 0; /* said already */
-	}
-	for (; *text != NULL; text++) {
-		char quoted[1024];
-		log_line(LOG_ERROR,
-			is_shadow ? "the log no longer has what the rebuild needs"
-				  : "the log no longer has what the store needs",
-			"missing=%s", log_quote(*text, strlen(*text), quoted, sizeof quoted));
-		aggregator->options.tell_missing(*text);
-	}
-	aggregator->needs_decision = true;
-	aggregator->is_shadow_refused |= is_shadow;
-	return terminate(aggregator);
-}
-
 static int new_feed(struct aggregator *aggregator, bool is_shadow, struct feed **ret_feed,
 	struct config_error *error)
 {
@@ -469,23 +474,32 @@ static int new_feed(struct aggregator *aggregator, bool is_shadow, struct feed *
 	return feed_new(&options, ret_feed, error);
 }
 
-/* What is missing since long is no news for a rebuild. */
-static int accept_for_shadow(struct aggregator *aggregator)
+static int accept_offsets_for_shadow(struct aggregator *aggregator, const struct text_set *accepted)
 {
-	const char *const *text = text_set_list(aggregator->options.accepted);
-	int r = pipeline_gaps(aggregator->live->pipeline, &aggregator->accepted_by_shadow);
-	for (; *text != NULL && r == 0; text++) {
-		r = text_set_add(&aggregator->accepted_by_shadow, *text);
+	int r = 0;
+	for (const char *const *text = text_set_list(accepted); *text != NULL && r == 0; text++) {
+		if (!gap_is_of_a_whole(*text)) {
+			r = text_set_add(&aggregator->accepted_by_shadow, *text);
+		}
 	}
 	return r;
 }
 
-static int inherit_gaps(struct aggregator *aggregator)
+/* Offsets that are missing since long are no news for a rebuild. A topic or cluster that is no more is: the live store keeps
+ * what it counted there, a rebuild loses it, so that has to be accepted together with --rebuild. */
+static int accept_for_shadow(struct aggregator *aggregator)
 {
 	struct text_set gaps = {0};
+	const char *const *text = text_set_list(aggregator->options.accepted);
 	int r = pipeline_gaps(aggregator->live->pipeline, &gaps);
 	if (r == 0) {
-		r = pipeline_inherit_gaps(aggregator->shadow->pipeline, &gaps);
+		r = accept_offsets_for_shadow(aggregator, &gaps);
+	}
+	if (r == 0) {
+		r = accept_offsets_for_shadow(aggregator, aggregator->options.accepted);
+	}
+	for (; aggregator->options.wants_rebuild && *text != NULL && r == 0; text++) {
+		r = text_set_add(&aggregator->accepted_by_shadow, *text);
 	}
 	text_set_deinit(&gaps);
 	return r;
@@ -500,9 +514,6 @@ static int new_feeds(struct aggregator *aggregator, struct config_error *error)
 		r = accept_for_shadow(aggregator);
 		if (r == 0) {
 			r = new_feed(aggregator, true, &aggregator->shadow, error);
-		}
-		if (r == 0) {
-			r = inherit_gaps(aggregator);
 		}
 	}
 	if (r > 0) {

@@ -9,8 +9,8 @@ struct aggregator_options {
 	const struct aggregator_config *config; /* borrowed */
 	const struct text_set *accepted; /* gaps, as given to --accept-gap; borrowed */
 	bool wants_rebuild;
-	/* Told of each thing that the log lacks, before the end with AGGREGATOR_E_DECISION. */
-	void (*tell_missing)(const char *text);
+	/* Told of each thing that the log lacks, for the live store or a rebuild, before the end with AGGREGATOR_E_DECISION. */
+	void (*tell_missing)(const char *text, bool of_rebuild);
 };
 
 enum { AGGREGATOR_E_DECISION = 1, AGGREGATOR_E_USAGE };

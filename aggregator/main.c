@@ -30,9 +30,10 @@ static int exit_code_of(int r)
 	}
 }
 
-static void tell_missing(const char *text)
+static void tell_missing(const char *text, bool of_rebuild)
 {
-	fprintf(stderr, "missing: %s (to go on without it: --accept-gap \"%s\")\n", text, text);
+	fprintf(stderr, "missing: %s (to go on without it: %s--accept-gap \"%s\")\n", text,
+		of_rebuild ? "--rebuild " : "", text);
 }
 
 static int run(const struct aggregator_config *config, const struct arguments *arguments,

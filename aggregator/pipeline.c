@@ -487,8 +487,9 @@ bool pipeline_reached(const struct pipeline *pipeline, const struct pipeline *ot
 		const struct partition *theirs = other->partitions[i];
 		const struct partition *ours =
 			pipeline_partition(pipeline, theirs->topic, theirs->number);
-		if (theirs->position.next > 0 &&
-			(ours == NULL || ours->position.next < theirs->position.next)) {
+		bool is_behind = ours == NULL || ours->position.next < theirs->position.next;
+		bool is_sure = theirs->state == PARTITION_READING;
+		if (theirs->position.next > 0 && (is_behind || !is_sure)) {
 			return false;
 		}
 	}

@@ -61,6 +61,9 @@ struct pipeline *pipeline_free(struct pipeline *pipeline);
 
 /* Holds what the log has against what was read, and starts what can be started. 0, PIPELINE_E_DECISION, -errno. */
 int pipeline_observe(struct pipeline *pipeline, const struct log_report *report);
+/* A rebuild can't count what its live neighbour counted from topics or clusters that are no more, and nothing in the log
+ * says so: each that the live one went on without is missing here until it is accepted. 0, PIPELINE_E_DECISION, -errno. */
+int pipeline_ask_former(struct pipeline *shadow, const struct pipeline *live);
 /* Handlers of a source_sink: owner is the pipeline. PIPELINE_E_DECISION does not fit there: `missing` is not empty. */
 int pipeline_take(void *pipeline, const struct record *record);
 int pipeline_end(void *pipeline, enum kind topic, int32_t partition, int64_t next);
@@ -83,7 +86,8 @@ int64_t pipeline_lag(const struct pipeline *pipeline); /* -1: not known */
 const struct partition *pipeline_stalled(const struct pipeline *pipeline, int64_t stall_ms);
 /* Partitions with nothing to read, or all, did not stall until now: it was not their doing. */
 void pipeline_excuse(struct pipeline *pipeline, bool all);
-/* Is all that `other` has read also read here? */
+/* Is all that `other` has read also read here? Not before `other` has found its anchors: until then nobody knows whether what
+ * it read is of this log. */
 bool pipeline_reached(const struct pipeline *pipeline, const struct pipeline *other);
 struct partition *pipeline_partition(
 	const struct pipeline *pipeline, enum kind topic, int32_t number);
@@ -94,6 +98,4 @@ uint64_t pipeline_commit(const struct pipeline *pipeline); /* Σ over shards */
 int64_t pipeline_event_ts(const struct pipeline *pipeline);
 /* What every shard accepted as missing, each once: adds to the set. */
 int pipeline_gaps(const struct pipeline *pipeline, struct text_set *gaps);
-/* What another generation accepted as missing, and what counting anew can't bring back: kept by this one, too. */
-int pipeline_inherit_gaps(struct pipeline *pipeline, const struct text_set *gaps);
 void pipeline_tallies(const struct pipeline *pipeline, struct tally ret_tallies[STREAM_KIND_COUNT]);

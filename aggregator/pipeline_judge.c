@@ -30,17 +30,6 @@ static bool all_have_gap(const struct pipeline *pipeline, const char *text)
 	return all;
 }
 
-int pipeline_inherit_gaps(struct pipeline *pipeline, const struct text_set *gaps)
-{
-	int r = 0;
-	for (const char *const *text = text_set_list(gaps); *text != NULL && r == 0; text++) {
-		if (gap_is_of_a_whole(*text) && !all_have_gap(pipeline, *text)) {
-			r = keep_gap(pipeline, *text);
-		}
-	}
-	return r;
-}
-
 /* 0 and whether to go on: an operator gave exactly this text. */
 static int ask_operator(struct pipeline *pipeline, const char *text, bool *ret_is_accepted)
 {
@@ -50,6 +39,20 @@ static int ask_operator(struct pipeline *pipeline, const char *text, bool *ret_i
 	}
 	int r = text_set_add(&pipeline->missing, text);
 	return r == -ENOSPC ? 0 : r;
+}
+
+int pipeline_ask_former(struct pipeline *shadow, const struct pipeline *live)
+{
+	struct text_set gaps = {0};
+	int r = pipeline_gaps(live, &gaps);
+	for (const char *const *text = text_set_list(&gaps); *text != NULL && r == 0; text++) {
+		bool is_accepted = false;
+		if (gap_is_of_a_whole(*text) && !all_have_gap(shadow, *text)) {
+			r = ask_operator(shadow, *text, &is_accepted);
+		}
+	}
+	text_set_deinit(&gaps);
+	return r == 0 && shadow->missing.count > 0 ? PIPELINE_E_DECISION : r;
 }
 
 static void reset(struct pipeline *pipeline, struct partition *partition, int64_t next)

@@ -552,6 +552,55 @@ static void test_another_cluster_is_named_and_reads_from_its_start_when_accepted
 	assert_tally(world, 14, 0, 6);
 }
 
+static void test_a_rebuild_asks_for_what_only_a_former_topic_had(void **state)
+{
+	struct log_world *live = *state;
+	struct log_world *shadow = new_log_world();
+
+	log_many(live, 1, 10);
+	log_many(shadow, 1, 10);
+	start_and_read(live);
+	start_and_read(shadow);
+	assert_int_equal(text_set_add(&live->pipeline->shards[0]->ledger.gaps, "orders/0:3-5"), 0);
+	assert_int_equal(pipeline_ask_former(shadow->pipeline, live->pipeline), 0);
+
+	const char *gap = "topic:orders re-created"; /* and the live store has what was in it */
+	assert_int_equal(text_set_add(&live->pipeline->shards[0]->ledger.gaps, gap), 0);
+	assert_int_equal(
+		pipeline_ask_former(shadow->pipeline, live->pipeline), PIPELINE_E_DECISION);
+	assert_string_equal(text_set_list(&shadow->pipeline->missing)[0], gap);
+
+	drop_store(shadow);
+	assert_int_equal(text_set_add(&shadow->accepted, gap), 0);
+	open_store(shadow, ROOMY_MAP);
+	assert_int_equal(pipeline_ask_former(shadow->pipeline, live->pipeline), 0);
+	assert_true(text_set_have(&shadow->pipeline->shards[0]->ledger.gaps, gap));
+	text_set_deinit(&shadow->accepted); /* the store remembers it */
+	assert_int_equal(pipeline_ask_former(shadow->pipeline, live->pipeline), 0);
+	free_log_world(shadow);
+}
+
+/* A topic that was made again and has more records than before looks well until the anchor comes. */
+static void test_a_rebuild_has_not_reached_what_may_be_of_another_log(void **state)
+{
+	struct log_world *live = *state;
+	struct log_world *shadow = new_log_world();
+
+	log_many(live, 1, 10);
+	start_and_read(live);
+	drop_store(live);
+	replace_log(live, 101, 20);
+	log_many(shadow, 101, 20);
+	start_and_read(shadow);
+	open_store(live, ROOMY_MAP);
+	assert_int_equal(observe_log(live), 0);
+	assert_false(pipeline_reached(shadow->pipeline, live->pipeline));
+	read_log(live);
+	assert_int_equal(live->pipeline->missing.count, 1);
+	assert_false(pipeline_reached(shadow->pipeline, live->pipeline));
+	free_log_world(shadow);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -595,6 +644,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_another_cluster_is_named_and_reads_from_its_start_when_accepted, make,
 			unmake),
+		cmocka_unit_test_setup_teardown(
+			test_a_rebuild_asks_for_what_only_a_former_topic_had, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_a_rebuild_has_not_reached_what_may_be_of_another_log, make, unmake),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
