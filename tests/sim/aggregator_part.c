@@ -1,6 +1,7 @@
 #include "tests/sim/aggregator_part.h"
 #include "aggregator/aggregator.h"
 #include "aggregator/dump.h"
+#include "aggregator/position.h"
 #include "proto/money.h"
 #include "proto/topic.h"
 #include "tests/sim/kafka.h"
@@ -123,10 +124,10 @@ enum mdb_fate mdb_model_fate(const char *path)
 
 /* ---- life */
 
-static void tell_missing(const char *text)
+static void tell_missing(const char *text, bool of_rebuild)
 {
-	world_note("aggregator: missing %s", text);
-	if (text_set_add(&missing, text) != 0) {
+	world_note("aggregator: missing %s%s", text, of_rebuild ? " for the rebuild" : "");
+	if (!of_rebuild && text_set_add(&missing, text) != 0) {
 		abort();
 	}
 }
@@ -149,6 +150,7 @@ struct aggregator_part *aggregator_part_new(const struct aggregator_part_options
 			abort();
 		}
 	}
+	text_set_deinit(&missing);
 	const struct aggregator_options aggregator = {
 		.config = &config,
 		.accepted = &part->accepted,
@@ -185,7 +187,6 @@ int aggregator_part_round(struct aggregator_part *part)
 	if (r < 0 || !rim_loop_is_stopped(part->loop)) {
 		return r;
 	}
-	text_set_deinit(&missing);
 	r = aggregator_run(part->aggregator, NULL);
 	return r == AGGREGATOR_E_DECISION ? AGGREGATOR_PART_DECISION : r == 0 ? -ECANCELED : r;
 }
@@ -227,8 +228,11 @@ bool aggregator_part_is_settled(const struct aggregator_part *part)
 	const struct pipeline *pipeline = only_pipeline();
 
 	(void)part;
-	for (int i = 0; pipeline != NULL && i < TOPICS * PARTITIONS; i++) {
+	for (int i = 0; pipeline != NULL && i < TOPICS * PARTITIONS_MAX; i++) {
 		int topic = i % TOPICS, number = i / TOPICS;
+		if (number >= kafka_partition_count(topic)) {
+			continue;
+		}
 		const struct partition *partition =
 			pipeline_partition(pipeline, (enum kind)topic, number);
 		if (partition == NULL || partition->position.next != kafka_size(topic, number)) {
@@ -277,6 +281,86 @@ uint64_t aggregator_part_shape(const struct aggregator_part *part)
 		shape = shape * 1000003 + (pipelines[i] == NULL ? 1 : shape_of(pipelines[i]));
 	}
 	return shape;
+}
+
+/* ---- what is on disk */
+
+struct look {
+	int topic, partition;
+	struct position *position;
+};
+
+static int look_at_position(void *owner, struct slice key, struct slice value)
+{
+	const struct look *look = owner;
+	struct slice topic;
+	int32_t number;
+
+	if (!position_key_parse(key, &topic, &number)) {
+		abort();
+	}
+	if (number == look->partition && slice_equals_text(topic, config.topics[look->topic]) &&
+		!position_decode(value, look->position)) {
+		abort();
+	}
+	return 0;
+}
+
+static void look_at_ledger(struct snapshot *snapshot, struct aggregator_mark *mark)
+{
+	struct ledger ledger = {0};
+	struct slice value;
+
+	if (snapshot_get(snapshot, TABLE_SUMMARY, SUMMARY_LEDGER, &value) != 0 ||
+		ledger_decode(value, &ledger) != 0) {
+		abort();
+	}
+	mark->knows_cluster = mark->knows_cluster && ledger.cluster_id[0] != '\0';
+	ledger_deinit(&ledger);
+}
+
+struct aggregator_mark aggregator_part_mark(int topic, int partition)
+{
+	struct aggregator_mark mark = {.knows_cluster = true};
+	struct position position = POSITION_START;
+	struct look look = {topic, partition, &position};
+
+	for (int64_t i = 0; i < config.shards; i++) {
+		char path[32];
+		struct store *store = NULL;
+		struct snapshot *snapshot = NULL;
+		snprintf(path, sizeof path, "store/shard-%d", (int)i);
+		if (!mdb_model_has(path)) {
+			return (struct aggregator_mark){.anchor = -1};
+		}
+		int r = store_new(&(struct store_options){.dir = path}, &store);
+		if (r == 0 && store_root(store)->live == 0) {
+			store_free(store);
+			return (struct aggregator_mark){.anchor = -1};
+		}
+		if (r == 0) {
+			r = snapshot_begin(store, store_root(store)->live, &snapshot);
+		}
+		if (r == 0) {
+			r = snapshot_walk(snapshot, TABLE_OFFSETS, slice_of(NULL, 0),
+				look_at_position, &look);
+		}
+		if (r != 0) {
+			abort();
+		}
+		look_at_ledger(snapshot, &mark);
+		snapshot_end(snapshot);
+		store_free(store);
+	}
+	mark.next = position.next;
+	mark.anchor = position.anchor.offset;
+	mark.anchor_ms = position.anchor.timestamp_ms;
+	return mark;
+}
+
+const char *aggregator_part_topic(int topic)
+{
+	return config.topics[topic];
 }
 
 /* ---- asking */

@@ -22,7 +22,8 @@ struct aggregator_part *aggregator_part_free(struct aggregator_part *part);
 /* One round. 0; AGGREGATOR_PART_DECISION or a negative errno: it has ended. */
 enum { AGGREGATOR_PART_DECISION = 1 };
 int aggregator_part_round(struct aggregator_part *part);
-/* What the last one that ended with a decision named; ends with NULL. */
+/* What the last one that ended with a decision named for its live store; ends with NULL. What only a rebuild lacks is no
+ * reason to accept anything: the rebuild is given up. */
 const char *const *aggregator_part_missing(void);
 
 /* All of the log is counted, and on disk; no rebuild is under way. */
@@ -36,6 +37,14 @@ uint64_t aggregator_part_shape(const struct aggregator_part *part);
 /* Its disk as it is now; a copy is put in its place. The part must be dead for that. */
 struct mdb_files *aggregator_part_back_up(void);
 void aggregator_part_restore(struct mdb_files *backup); /* takes it */
+/* How far its disk says that a partition was read. */
+struct aggregator_mark {
+	int64_t next;
+	int64_t anchor, anchor_ms; /* offset and timestamp of the last record read; -1: none */
+	bool knows_cluster;
+};
+struct aggregator_mark aggregator_part_mark(int topic, int partition);
+const char *aggregator_part_topic(int topic); /* its name */
 /* The canonical dump of the store, the caller's to free. The part must be dead. */
 char *aggregator_part_dump(void);
 

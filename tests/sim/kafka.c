@@ -3,11 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LATE_MS_MAX = 5000 };
+enum { LATE_MS_MAX = 5000, CLUSTERS = 2 };
 
 struct log {
 	struct kafka_entry *entries;
 	size_t count, capacity;
+	int64_t low; /* below it entries are kept for the ledger alone */
+};
+
+/* A topic as a cluster has it. */
+struct topic {
+	struct log logs[PARTITIONS_MAX];
+	struct log former[PARTITIONS_MAX]; /* before it was made again */
+	int partition_count;
+	bool was_made_again;
 };
 
 struct late {
@@ -17,7 +26,8 @@ struct late {
 	struct kafka_record *record;
 };
 
-static struct log logs[TOPICS][PARTITIONS];
+static struct topic topics[CLUSTERS][TOPICS];
+static int cluster; /* which one answers */
 static struct late *late_ones;
 static int64_t away_until_ms, back_ms;
 
@@ -86,19 +96,28 @@ static void log_end(struct log *log)
 	*log = (struct log){0};
 }
 
+static struct log *log_of(int topic, int partition)
+{
+	return &topics[cluster][topic].logs[partition];
+}
+
 void kafka_begin(void)
 {
 	kafka_end();
+	cluster = 0;
 	away_until_ms = 0;
 	back_ms = world.now_ms;
 }
 
 void kafka_end(void)
 {
-	for (int topic = 0; topic < TOPICS; topic++) {
-		for (int partition = 0; partition < PARTITIONS; partition++) {
-			log_end(&logs[topic][partition]);
+	for (int i = 0; i < CLUSTERS * TOPICS; i++) {
+		struct topic *topic = &topics[i / TOPICS][i % TOPICS];
+		for (int partition = 0; partition < PARTITIONS_MAX; partition++) {
+			log_end(&topic->logs[partition]);
+			log_end(&topic->former[partition]);
 		}
+		*topic = (struct topic){.partition_count = PARTITIONS};
 	}
 	while (late_ones != NULL) {
 		struct late *next = late_ones->next;
@@ -124,14 +143,17 @@ static void note_append(int topic, int partition, const struct log *log)
 
 void kafka_append(int topic, int partition, struct kafka_record *record)
 {
-	struct log *log = &logs[topic][partition];
+	struct log *log = log_of(topic, partition);
 
 	if (log->count == log->capacity) {
 		log->capacity = log->capacity * 2 + 64;
 		log->entries = must(realloc(log->entries, log->capacity * sizeof *log->entries));
 	}
-	log->entries[log->count++] =
-		(struct kafka_entry){world.now_ms + world.wall_offset_ms, record};
+	int64_t now_ms = world.now_ms + world.wall_offset_ms;
+	int64_t before_ms = log->count == 0 ? now_ms : log->entries[log->count - 1].latest_ms;
+	log->entries[log->count++] = (struct kafka_entry){.timestamp_ms = now_ms,
+		.latest_ms = before_ms > now_ms ? before_ms : now_ms,
+		.record = record};
 	note_append(topic, partition, log);
 }
 
@@ -144,14 +166,149 @@ void kafka_append_later(int topic, int partition, struct kafka_record *record)
 	late_ones = late;
 }
 
+int64_t kafka_low(int topic, int partition)
+{
+	return log_of(topic, partition)->low;
+}
+
 int64_t kafka_size(int topic, int partition)
 {
-	return (int64_t)logs[topic][partition].count;
+	return (int64_t)log_of(topic, partition)->count;
 }
 
 const struct kafka_entry *kafka_at(int topic, int partition, int64_t offset)
 {
-	return &logs[topic][partition].entries[offset];
+	return &log_of(topic, partition)->entries[offset];
+}
+
+/* ---- what an administrator does to it */
+
+int kafka_partition_count(int topic)
+{
+	return topics[cluster][topic].partition_count;
+}
+
+void kafka_add_partition(int topic)
+{
+	topics[cluster][topic].partition_count = PARTITIONS_MAX;
+}
+
+void kafka_cut(int topic, int partition, int64_t low)
+{
+	log_of(topic, partition)->low = low;
+}
+
+void kafka_make_again(int number)
+{
+	struct topic *topic = &topics[cluster][number];
+
+	memcpy(topic->former, topic->logs, sizeof topic->former);
+	memset(topic->logs, 0, sizeof topic->logs);
+	topic->was_made_again = true;
+}
+
+bool kafka_was_made_again(int topic)
+{
+	return topics[cluster][topic].was_made_again;
+}
+
+void kafka_mirror(int topic, int partition, int64_t first)
+{
+	const struct log *former = &topics[cluster][topic].former[partition];
+
+	for (size_t i = (size_t)first; i < former->count; i++) {
+		kafka_append(topic, partition, kafka_record_share(former->entries[i].record));
+	}
+}
+
+void kafka_swap(void)
+{
+	cluster = 1 - cluster;
+	back_ms = world.now_ms;
+}
+
+bool kafka_is_other(void)
+{
+	return cluster != 0;
+}
+
+const char *kafka_cluster_id(void)
+{
+	return cluster == 0 ? "cluster-a" : "cluster-b";
+}
+
+/* ---- what the ledger asks */
+
+static void lose(struct log *log, size_t first, size_t end)
+{
+	for (size_t i = first; i < end && i < log->count; i++) {
+		log->entries[i].is_lost = true;
+	}
+}
+
+void kafka_lose(int topic, int partition, int64_t first, int64_t last)
+{
+	lose(&topics[0][topic].logs[partition], (size_t)first, (size_t)last + 1);
+}
+
+void kafka_lose_former(int topic, int partition, int64_t first)
+{
+	lose(&topics[0][topic].former[partition], (size_t)first, SIZE_MAX);
+}
+
+bool kafka_is_of_former(int topic, int partition, int64_t offset, int64_t timestamp_ms)
+{
+	const struct log *former = &topics[0][topic].former[partition];
+
+	return offset >= 0 && (size_t)offset < former->count &&
+	       former->entries[offset].timestamp_ms == timestamp_ms;
+}
+
+static uint64_t take_lost(int topic, const struct log *log, kafka_lost_fn take, void *owner)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < log->count; i++) {
+		if (log->entries[i].is_lost) {
+			take(owner, topic, log->entries[i].record);
+			count++;
+		}
+	}
+	return count;
+}
+
+uint64_t kafka_each_lost(kafka_lost_fn take, void *owner)
+{
+	uint64_t count = 0;
+
+	for (int i = 0; i < TOPICS * PARTITIONS_MAX; i++) {
+		const struct topic *topic = &topics[0][i % TOPICS];
+		count += take_lost(i % TOPICS, &topic->logs[i / TOPICS], take, owner);
+		count += take_lost(i % TOPICS, &topic->former[i / TOPICS], take, owner);
+	}
+	return count;
+}
+
+uint64_t kafka_written(void)
+{
+	uint64_t count = 0;
+
+	for (int i = 0; i < TOPICS * PARTITIONS_MAX; i++) {
+		const struct topic *topic = &topics[0][i % TOPICS];
+		count += topic->logs[i / TOPICS].count + topic->former[i / TOPICS].count;
+	}
+	return count;
+}
+
+bool kafka_is_short(void)
+{
+	for (int i = 0; i < TOPICS * PARTITIONS_MAX; i++) {
+		const struct topic *topic = &topics[0][i % TOPICS];
+		if (topic->logs[i / TOPICS].low > 0 || topic->was_made_again) {
+			return true;
+		}
+	}
+	return false;
 }
 
 void kafka_step(void)
@@ -192,5 +349,5 @@ int64_t kafka_back_ms(void)
 
 bool kafka_is_quiet(void)
 {
-	return late_ones == NULL && away_until_ms == 0;
+	return late_ones == NULL && away_until_ms == 0 && cluster == 0;
 }

@@ -26,7 +26,9 @@ struct kafka_record {
 
 /* A record's place in a log. */
 struct kafka_entry {
+	bool is_lost; /* somebody was told that it is, and went on without it */
 	int64_t timestamp_ms; /* when it was appended */
+	int64_t latest_ms; /* of it and all before it in its log: clocks are set back */
 	struct kafka_record *record; /* shared */
 };
 
@@ -44,8 +46,41 @@ void kafka_record_add_header(
 void kafka_append(int topic, int partition, struct kafka_record *record);
 /* Appended after a while, whoever sent it. */
 void kafka_append_later(int topic, int partition, struct kafka_record *record);
+/* A log's first record, and the one behind its last. */
+int64_t kafka_low(int topic, int partition);
 int64_t kafka_size(int topic, int partition);
+/* From low to size - 1. */
 const struct kafka_entry *kafka_at(int topic, int partition, int64_t offset);
+
+/* ---- what an administrator does to it */
+
+int kafka_partition_count(int topic);
+void kafka_add_partition(int topic);
+/* Retention: what lies below is gone. */
+void kafka_cut(int topic, int partition, int64_t low);
+/* Deletes the topic and makes it again, empty. At most once a run. */
+void kafka_make_again(int topic);
+bool kafka_was_made_again(int topic);
+/* Appends again what the former topic held, from an offset on. */
+void kafka_mirror(int topic, int partition, int64_t first);
+/* Another cluster answers at the address, with logs of its own; again: the first one is back. */
+void kafka_swap(void);
+bool kafka_is_other(void);
+const char *kafka_cluster_id(void);
+
+/* ---- what the ledger asks */
+
+/* Of the log as it is now, or of the one before the topic was made again. */
+void kafka_lose(int topic, int partition, int64_t first, int64_t last);
+void kafka_lose_former(int topic, int partition, int64_t first);
+/* Was this the time at which the former log got the record of that offset? */
+bool kafka_is_of_former(int topic, int partition, int64_t offset, int64_t timestamp_ms);
+/* Every record that the first cluster ever had: those that are lost, and how many there are in all. */
+typedef void (*kafka_lost_fn)(void *owner, int topic, const struct kafka_record *record);
+uint64_t kafka_each_lost(kafka_lost_fn take, void *owner);
+uint64_t kafka_written(void);
+/* Is there anything that the logs don't have any more? */
+bool kafka_is_short(void);
 
 /* What is due by time. */
 void kafka_step(void);

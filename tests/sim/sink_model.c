@@ -353,9 +353,9 @@ bool watch_take(struct watch *watch, struct topics_sight *ret_sight)
 		.why = "Kafka is away",
 		.broker_count = 1,
 	};
-	snprintf(ret_sight->cluster_id, sizeof ret_sight->cluster_id, "cluster-a");
+	snprintf(ret_sight->cluster_id, sizeof ret_sight->cluster_id, "%s", kafka_cluster_id());
 	for (int lane = 0; lane < LANE_COUNT; lane++) {
-		ret_sight->topics[lane].partitions = PARTITIONS;
+		ret_sight->topics[lane].partitions = kafka_partition_count(lane);
 	}
 	return true;
 }

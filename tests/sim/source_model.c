@@ -7,12 +7,13 @@ enum { REPORT_MS = 1000, READ_A_ROUND = 40, FIRST_FD = 100, NOT_READ = -1 };
 
 struct source {
 	int number;
-	int64_t at[TOPICS][PARTITIONS]; /* NOT_READ: it was not started */
+	int64_t at[TOPICS][PARTITIONS_MAX]; /* NOT_READ: it was not started */
+	bool is_of_former[TOPICS]; /* as kafka_was_made_again said last */
 	int64_t report_ms;
 	struct {
 		uint32_t number;
 		int64_t after_ms;
-	} questions[TOPICS][PARTITIONS];
+	} questions[TOPICS][PARTITIONS_MAX];
 	const struct pipeline *pipeline; /* whom it feeds; known from the first poll on */
 };
 
@@ -44,9 +45,10 @@ int source_new(const struct source_options *options, struct source **ret_source,
 	source->number = sources[0] == NULL ? 0 : 1;
 	sources[source->number] = source;
 	for (int topic = 0; topic < TOPICS; topic++) {
-		for (int partition = 0; partition < PARTITIONS; partition++) {
+		for (int partition = 0; partition < PARTITIONS_MAX; partition++) {
 			source->at[topic][partition] = NOT_READ;
 		}
+		source->is_of_former[topic] = kafka_was_made_again(topic);
 	}
 	*ret_source = source;
 	return 0;
@@ -81,11 +83,11 @@ void source_wake(struct source *source)
 
 static int64_t first_after(int topic, int partition, int64_t after_ms)
 {
-	int64_t low = 0, high = kafka_size(topic, partition);
+	int64_t low = kafka_low(topic, partition), high = kafka_size(topic, partition);
 
 	while (low < high) {
 		int64_t middle = low + (high - low) / 2;
-		if (kafka_at(topic, partition, middle)->timestamp_ms <= after_ms) {
+		if (kafka_at(topic, partition, middle)->latest_ms <= after_ms) {
 			low = middle + 1;
 		} else {
 			high = middle;
@@ -96,18 +98,20 @@ static int64_t first_after(int topic, int partition, int64_t after_ms)
 
 static void report_topic(const struct source *source, struct log_report *report, int topic)
 {
-	struct watermarks *marks = calloc(PARTITIONS, sizeof *marks);
+	int count = kafka_partition_count(topic);
+	struct watermarks *marks = calloc((size_t)count, sizeof *marks);
 
 	if (marks == NULL) {
 		abort();
 	}
-	for (int partition = 0; partition < PARTITIONS; partition++) {
-		marks[partition] = (struct watermarks){.high = kafka_size(topic, partition),
+	for (int partition = 0; partition < count; partition++) {
+		marks[partition] = (struct watermarks){.low = kafka_low(topic, partition),
+			.high = kafka_size(topic, partition),
 			.question = source->questions[topic][partition].number,
 			.later = first_after(
 				topic, partition, source->questions[topic][partition].after_ms)};
 	}
-	report->partition_counts[topic] = PARTITIONS;
+	report->partition_counts[topic] = count;
 	report->partitions[topic] = marks;
 }
 
@@ -123,7 +127,7 @@ struct log_report *source_report(struct source *source)
 	}
 	report->is_reachable = !kafka_is_away();
 	snprintf(report->error, sizeof report->error, "Kafka is away");
-	snprintf(report->cluster_id, sizeof report->cluster_id, "cluster-a");
+	snprintf(report->cluster_id, sizeof report->cluster_id, "%s", kafka_cluster_id());
 	for (int topic = 0; topic < TOPICS && report->is_reachable; topic++) {
 		report_topic(source, report, topic);
 	}
@@ -179,6 +183,19 @@ static struct record record_at(int topic, int partition, int64_t offset)
 	return record;
 }
 
+static int stop(struct source *source, const struct source_sink *sink, int topic, int partition,
+	const char *why)
+{
+	source->at[topic][partition] = NOT_READ;
+	return sink->stopped(sink->owner, (enum kind)topic, partition, why);
+}
+
+static bool is_in_range(const struct source *source, int topic, int partition)
+{
+	int64_t at = source->at[topic][partition];
+	return at >= kafka_low(topic, partition) && at <= kafka_size(topic, partition);
+}
+
 static int read_partition(
 	struct source *source, const struct source_sink *sink, int topic, int partition)
 {
@@ -186,7 +203,10 @@ static int read_partition(
 	int r = 0;
 
 	for (int i = 0; r == 0 && *at >= 0 && i < READ_A_ROUND; i++) {
-		if (*at >= kafka_size(topic, partition)) {
+		if (!is_in_range(source, topic, partition)) {
+			return stop(source, sink, topic, partition, "out of range");
+		}
+		if (*at == kafka_size(topic, partition)) {
 			return sink->end(sink->owner, (enum kind)topic, partition, *at);
 		}
 		struct record record = record_at(topic, partition, (*at)++);
@@ -195,10 +215,21 @@ static int read_partition(
 	return r;
 }
 
-static int stop(struct source *source, const struct source_sink *sink, int topic, int partition)
+/* Deleting a topic takes a while, and a reader hears of it. */
+static int notice_deletion(struct source *source, const struct source_sink *sink, int topic)
 {
-	source->at[topic][partition] = NOT_READ;
-	return sink->stopped(sink->owner, (enum kind)topic, partition, "restarted");
+	int r = 0;
+
+	if (source->is_of_former[topic] == kafka_was_made_again(topic)) {
+		return 0;
+	}
+	source->is_of_former[topic] = kafka_was_made_again(topic);
+	for (int partition = 0; r == 0 && partition < PARTITIONS_MAX; partition++) {
+		if (source->at[topic][partition] != NOT_READ) {
+			r = stop(source, sink, topic, partition, "the topic was deleted");
+		}
+	}
+	return r;
 }
 
 /* A part of what there is: the rest comes in the next round. */
@@ -210,15 +241,18 @@ int source_poll(struct source *source, const struct source_sink *sink, size_t re
 	(void)records_max;
 	*ret_is_drained = true;
 	source->pipeline = sink->owner;
-	for (int i = 0; r == 0 && !kafka_is_away() && i < TOPICS * PARTITIONS; i++) {
+	for (int i = 0; r == 0 && !kafka_is_away() && i < TOPICS * PARTITIONS_MAX; i++) {
 		int topic = i % TOPICS;
 		int partition = i / TOPICS;
-		if (world_draw(3) != 0) {
+		if (partition == 0) {
+			r = notice_deletion(source, sink, topic);
+		}
+		if (r == 0 && world_draw(3) != 0) {
 			r = read_partition(source, sink, topic, partition);
 		}
 		if (r == 0 && source->at[topic][partition] >= 0 &&
 			world_fails(FAULT_READER_RESTARTED, 300)) {
-			r = stop(source, sink, topic, partition);
+			r = stop(source, sink, topic, partition, "restarted");
 		}
 	}
 	return r;
@@ -226,7 +260,9 @@ int source_poll(struct source *source, const struct source_sink *sink, size_t re
 
 int source_start(struct source *source, enum kind topic, int32_t partition, int64_t offset)
 {
-	source->at[topic][partition] = offset;
+	bool is_short = world.bug == BUG_REBUILD_SHORT && source->number == 1 && partition == 1;
+
+	source->at[topic][partition] = is_short ? kafka_size((int)topic, partition) : offset;
 	return 0;
 }
 

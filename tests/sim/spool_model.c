@@ -122,6 +122,11 @@ bool disk_is_empty(const struct disk *disk)
 	return disk->block_count == 0;
 }
 
+bool disk_knows_cluster(const struct disk *disk)
+{
+	return disk->identity.cluster[0] != '\0';
+}
+
 void disk_crash(struct disk *disk)
 {
 	if (disk->before != NULL && world_draw(3) == 0) {

@@ -1,7 +1,9 @@
 #include "tests/sim/stage.h"
 #include "tests/sim/file_reader.h"
 #include "tests/sim/kafka.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/states.h"
+#include "tests/sim/surgery.h"
 #include "tests/sim/tills.h"
 #include <stdio.h>
 
@@ -31,8 +33,6 @@ struct bridge_place {
 
 static struct edge_place edges[EDGES_MAX];
 static struct bridge_place bridges[BRIDGES_MAX];
-static struct aggregator_part *aggregator;
-static int64_t aggregator_back_ms;
 static bool live_first;
 static int compression_level;
 static uint64_t quota_bytes;
@@ -94,19 +94,6 @@ static void kill_bridge(int number)
 	bridges[number].back_ms = down_until_ms();
 }
 
-static void kill_aggregator(void)
-{
-	world_note("aggregator: dies");
-	aggregator = aggregator_part_free(aggregator);
-	aggregator_back_ms = down_until_ms();
-}
-
-static struct aggregator_part *start_aggregator(void)
-{
-	const struct aggregator_part_options options = {0};
-	return aggregator_part_new(&options);
-}
-
 void stage_begin(void)
 {
 	static const uint64_t quotas[] = {64 * 1024, 256 * 1024, 16 * 1024 * 1024};
@@ -121,7 +108,8 @@ void stage_begin(void)
 	for (int i = 0; i < BRIDGES_MAX; i++) {
 		bridges[i].part = bridge_part_new(i);
 	}
-	aggregator = start_aggregator();
+	operator_begin();
+	surgery_begin();
 }
 
 void stage_end(void)
@@ -136,7 +124,7 @@ void stage_end(void)
 		bridge_part_free(bridges[i].part);
 		bridges[i] = (struct bridge_place){0};
 	}
-	aggregator = aggregator_part_free(aggregator);
+	operator_end();
 }
 
 static void raise_the_dead(bool all)
@@ -153,9 +141,7 @@ static void raise_the_dead(bool all)
 			bridges[i].part = bridge_part_new(i);
 		}
 	}
-	if (aggregator == NULL && (all || world.now_ms >= aggregator_back_ms)) {
-		aggregator = start_aggregator();
-	}
+	operator_raise(all);
 }
 
 /* ---- faults */
@@ -236,17 +222,6 @@ static void strike_edge(int number)
 	}
 }
 
-static void strike_aggregator(void)
-{
-	bool is_untold = aggregator != NULL && aggregator_part_is_untold(aggregator);
-
-	if (is_untold && world_fails(FAULT_COMMIT_UNTOLD, 10000)) {
-		kill_aggregator();
-	} else if (aggregator != NULL && world_fails(FAULT_AGGREGATOR_CRASH, 1500)) {
-		kill_aggregator();
-	}
-}
-
 static void strike_bridge(int number)
 {
 	struct bridge_place *place = &bridges[number];
@@ -270,7 +245,8 @@ static void strike(void)
 	for (int i = 0; i < BRIDGES_MAX; i++) {
 		strike_bridge(i);
 	}
-	strike_aggregator();
+	operator_strike();
+	surgery_strike();
 	if (!kafka_is_away() && world_fails(FAULT_KAFKA_AWAY, 1500)) {
 		kafka_go_away(200 + (int64_t)world_draw(AWAY_MS_MAX));
 	}
@@ -350,9 +326,7 @@ static void take_turns(void)
 	for (int i = 0; i < BRIDGES_MAX; i++) {
 		turn_bridge(i);
 	}
-	if (aggregator != NULL && world_draw(3) != 0 && aggregator_part_round(aggregator) != 0) {
-		kill_aggregator();
-	}
+	operator_turn();
 }
 
 static void note_state(void)
@@ -366,7 +340,8 @@ static void note_state(void)
 	for (int i = 0; i < BRIDGES_MAX; i++) {
 		state = state * 2 + (bridges[i].part != NULL);
 	}
-	state = state * 1000003 + (aggregator == NULL ? 1 : aggregator_part_shape(aggregator));
+	state = state * 1000003 +
+		(operator_aggregator() == NULL ? 1 : aggregator_part_shape(operator_aggregator()));
 	states_reach(state);
 }
 
@@ -374,6 +349,7 @@ void stage_step(void)
 {
 	pass_time();
 	kafka_step();
+	surgery_step();
 	if (world.has_faults) {
 		strike();
 	}
@@ -397,13 +373,21 @@ bool stage_is_drained(void)
 			return false;
 		}
 	}
-	return aggregator != NULL && file_reader_is_done() && kafka_is_quiet() &&
-	       aggregator_part_is_settled(aggregator);
+	return operator_aggregator() != NULL && file_reader_is_done() && kafka_is_quiet() &&
+	       aggregator_part_is_settled(operator_aggregator());
 }
 
-struct aggregator_part *stage_aggregator(void)
+bool stage_knows_cluster(void)
 {
-	return aggregator;
+	for (int i = 0; i < EDGES_MAX; i++) {
+		const struct edge_place *place = &edges[i];
+		if (place->is_used &&
+			(!disk_knows_cluster(place->disk) ||
+				(place->backup != NULL && !disk_knows_cluster(place->backup)))) {
+			return false;
+		}
+	}
+	return true;
 }
 
 const struct edge_part *stage_edge(int number)

@@ -16,7 +16,7 @@ const char *bug_name(enum bug bug)
 {
 	static const char *const names[BUG_COUNT] = {"none", "early-ack", "no-numbers",
 		"offset-first", "stored-run", "late-ack", "restamped", "mark-first", "window",
-		"merge", "shared-reports", "no-sync"};
+		"merge", "shared-reports", "no-sync", "rebuild-short", "gap-silent", "no-anchor"};
 	return names[bug];
 }
 
@@ -28,7 +28,9 @@ const char *fault_name(enum fault fault)
 		"bridge-stopped", "kafka-away", "delivery-failed", "delivery-denied",
 		"record-refused", "topic-refused", "producer-lost", "report-late", "sink-full",
 		"aggregator-crash", "commit-untold", "store-full", "store-failed",
-		"reader-restarted"};
+		"reader-restarted", "store-restored", "rebuild", "rebuild-killed", "log-cut",
+		"log-overtaken", "topic-emptied", "topic-made-again", "other-cluster",
+		"partition-added"};
 	return names[fault];
 }
 

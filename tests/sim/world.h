@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { EDGES_MAX = 3, BRIDGES_MAX = 2, PARTITIONS = 2 };
+enum { EDGES_MAX = 3, BRIDGES_MAX = 2 };
+/* Of each topic: what bridges use, and what a topic may have. */
+enum { PARTITIONS = 2, PARTITIONS_MAX = 3 };
 
 /* What is planted to see whether the simulator finds it. Each lives in a model or in the glue, none in the product. */
 enum bug {
@@ -21,6 +23,9 @@ enum bug {
 	BUG_MERGE, /* the counted set merges intervals with a gap of one between them */
 	BUG_SHARED_REPORTS, /* delivery reports count per number of a batch, across two sendings */
 	BUG_NO_SYNC, /* the edge's disk may lose its last commit at a crash */
+	BUG_REBUILD_SHORT, /* a rebuild does not read one of the partitions to its end */
+	BUG_GAP_SILENT, /* whatever the log lacks is skipped without a word */
+	BUG_NO_ANCHOR, /* nobody looks whether the record before the position is still the same */
 	BUG_COUNT,
 };
 const char *bug_name(enum bug bug);
@@ -53,6 +58,15 @@ enum fault {
 	FAULT_STORE_FULL,
 	FAULT_STORE_FAILED, /* nobody knows whether the commit was written */
 	FAULT_READER_RESTARTED,
+	FAULT_STORE_RESTORED, /* the aggregator's, from an older backup: it reads again what came since */
+	FAULT_REBUILD, /* the log is counted anew beside the live store */
+	FAULT_REBUILD_KILLED, /* in its middle: the next start goes on with it */
+	FAULT_LOG_CUT, /* retention takes what was counted: nothing is missing, but for a rebuild */
+	FAULT_LOG_OVERTAKEN, /* retention takes what was not counted: a gap */
+	FAULT_TOPIC_EMPTIED, /* retention takes all of a quiet topic */
+	FAULT_TOPIC_MADE_AGAIN, /* with fewer records or with more */
+	FAULT_OTHER_CLUSTER, /* behind the address, for a while */
+	FAULT_PARTITION_ADDED,
 	FAULT_COUNT,
 };
 const char *fault_name(enum fault fault);
