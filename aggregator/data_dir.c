@@ -1,4 +1,5 @@
 #include "aggregator/data_dir.h"
+#include "runtime/sync_dir.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,7 +26,7 @@ int data_dir_make(const char *path, bool may_create)
 	if (!may_create) {
 		return -ENOENT;
 	}
-	return mkdir(path, DIR_MODE) < 0 ? -errno : 0;
+	return mkdir(path, DIR_MODE) < 0 ? -errno : sync_parent_dir(path);
 }
 
 int data_dir_lock(const char *lock_path, int *ret_fd)

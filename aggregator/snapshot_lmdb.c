@@ -93,11 +93,21 @@ int snapshot_get(struct snapshot *snapshot, enum store_table table, struct slice
 	return sealed_get(snapshot->txn, snapshot->generation->tables[table], key, ret_value);
 }
 
+static bool is_damaged(const struct snapshot *snapshot, uint32_t view_id)
+{
+	const struct store *store = snapshot->store;
+	return snapshot->generation->number == store->root.live && view_id < VIEWS_MAX &&
+	       (store->damaged_views >> view_id & 1) != 0;
+}
+
 int snapshot_row(
 	struct snapshot *snapshot, uint32_t view_id, struct slice key, struct slice *ret_value)
 {
 	uint8_t bytes[ROW_KEY_SIZE_MAX];
 	struct slice whole;
+	if (is_damaged(snapshot, view_id)) {
+		return STORE_E_CORRUPT;
+	}
 	if (!row_key_of(view_id, key, bytes, &whole)) {
 		return STORE_E_ABSENT;
 	}
@@ -106,9 +116,12 @@ int snapshot_row(
 
 int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count)
 {
-	uint8_t bytes[5];
+	uint8_t bytes[SUMMARY_KEY_SIZE];
 	struct view_summary summary;
 	struct slice value;
+	if (is_damaged(snapshot, view_id)) {
+		return STORE_E_CORRUPT;
+	}
 	int r = snapshot_get(snapshot, TABLE_SUMMARY, summary_key(view_id, bytes), &value);
 	if (r != 0) {
 		return r == STORE_E_ABSENT ? STORE_E_CORRUPT : r;
@@ -159,6 +172,9 @@ int row_cursor_open(struct snapshot *snapshot, uint32_t view_id, struct slice fr
 	uint8_t bytes[ROW_KEY_SIZE_MAX];
 	struct slice whole;
 
+	if (is_damaged(snapshot, view_id)) {
+		return STORE_E_CORRUPT;
+	}
 	if (!row_key_of(view_id, from, bytes, &whole)) {
 		return STORE_E_ABSENT;
 	}

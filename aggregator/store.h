@@ -40,11 +40,13 @@ struct store_options {
 	int64_t map_size; /* bytes of address space, and so the largest size of the store; never changed */
 };
 
-/* Opens the environment, or makes an empty one (root all zero). The file is looked at in a child process first, because
- * a broken one may kill who opens it. 0, STORE_E_CORRUPT, STORE_E_FOREIGN, STORE_E_FULL, -errno. */
+/* Opens the environment, or makes an empty one (root all zero). A child process reads the whole file first, for LMDB trusts it. 0, STORE_E_CORRUPT, STORE_E_FOREIGN, STORE_E_FULL, -errno. */
 int store_new(const struct store_options *options, struct store **ret_store);
 struct store *store_free(struct store *store);
 const struct store_root *store_root(const struct store *store);
+/* A bit for each view of the live generation of which a row, or what its rows add up to, was found damaged: reading them is
+ * STORE_E_CORRUPT, for a row that is missing could not be told from one that never was. */
+uint64_t store_damaged_views(const struct store *store);
 /* Bytes of the file that are in use or free for reuse. */
 uint64_t store_size(struct store *store);
 

@@ -4,6 +4,7 @@
 #include "aggregator/commit.h"
 #include "aggregator/pack.h"
 #include "aggregator/view_summary.h"
+#include <stdatomic.h>
 
 struct MDB_env;
 struct MDB_txn;
@@ -36,6 +37,7 @@ struct store {
 	struct store_root root;
 	struct generation generations[GENERATIONS_MAX];
 	struct snapshot *spare; /* one ended snapshot, for the next */
+	atomic_ullong damaged_views; /* of the live generation; both threads' */
 	struct scrub scrub; /* the committing thread's */
 };
 
@@ -62,8 +64,9 @@ uint32_t seal_of(struct slice key, struct slice value);
 /* The store's key of a row or member: view id, then the view's own key. false when it is too long. */
 bool row_key_of(uint32_t view_id, struct slice key, uint8_t ret_key[ROW_KEY_SIZE_MAX],
 	struct slice *ret_slice);
-/* TABLE_SUMMARY's key of a view. */
-struct slice summary_key(uint32_t view_id, uint8_t ret_key[5]);
+/* TABLE_SUMMARY's key of a view: "view" and its id. */
+enum { SUMMARY_KEY_SIZE = 5 };
+struct slice summary_key(uint32_t view_id, uint8_t ret_key[SUMMARY_KEY_SIZE]);
 
 /* How many members of each measure of each changed row were not in the store before. */
 struct new_members {
@@ -76,5 +79,13 @@ void members_of_row(
 	const struct new_members *members, size_t row, uint64_t ret_counts[VIEW_MEASURES_MAX]);
 void members_deinit(struct new_members *members);
 
-/* Looks at the file in a child process. 0, STORE_E_ABSENT (there is none), STORE_E_CORRUPT, STORE_E_FOREIGN, -errno. */
-int store_look(const char *dir);
+/* "rows.3" */
+enum { STORE_TABLE_NAME_SIZE = 32 };
+void store_table_name(
+	enum store_table table, uint32_t generation, char ret_name[STORE_TABLE_NAME_SIZE]);
+/* 0, STORE_E_CORRUPT, STORE_E_FOREIGN. */
+int store_root_decode(struct slice bytes, struct store_root *ret_root);
+
+/* Reads the whole file in a child process. 0 with a bit for each view of the live generation that must not be read;
+ * STORE_E_ABSENT (there is no store yet), STORE_E_CORRUPT, STORE_E_FOREIGN, -errno. */
+int store_look(const char *dir, uint64_t *ret_damaged_views);

@@ -1,6 +1,7 @@
 /* A store's life: the environment, its root, and its generations. */
 #include "aggregator/ledger.h"
 #include "aggregator/store_layout.h"
+#include "runtime/file_birth.h"
 #include <assert.h>
 #include <errno.h>
 #include <lmdb.h>
@@ -26,6 +27,12 @@ static const char *const table_names[TABLE_COUNT] = {
 	[TABLE_QUARANTINE] = "quarantine",
 	[TABLE_FINGERPRINTS] = "fingerprints",
 };
+
+void store_table_name(
+	enum store_table table, uint32_t generation, char ret_name[STORE_TABLE_NAME_SIZE])
+{
+	snprintf(ret_name, STORE_TABLE_NAME_SIZE, "%s.%u", table_names[table], generation);
+}
 
 static size_t last_commit(const struct store *store)
 {
@@ -79,7 +86,7 @@ static void unpack_id(struct unpack *unpack, char ret_id[STORE_ID_SIZE])
 	}
 }
 
-static int decode_root(struct slice bytes, struct store_root *ret_root)
+int store_root_decode(struct slice bytes, struct store_root *ret_root)
 {
 	struct unpack unpack = unpack_of(bytes);
 	struct store_root root = {0};
@@ -107,7 +114,7 @@ int store_read_root(struct MDB_txn *txn, unsigned meta, struct store_root *ret_r
 {
 	struct slice value;
 	int r = sealed_get(txn, meta, slice_of("root", 4), &value);
-	return r == 0 ? decode_root(value, ret_root) : r;
+	return r == 0 ? store_root_decode(value, ret_root) : r;
 }
 
 static int write_root(struct MDB_txn *txn, unsigned meta, const struct store_root *root)
@@ -128,8 +135,8 @@ static int open_tables(
 {
 	struct generation generation = {.number = number};
 	for (int table = 0; table < TABLE_COUNT; table++) {
-		char name[32];
-		snprintf(name, sizeof name, "%s.%u", table_names[table], number);
+		char name[STORE_TABLE_NAME_SIZE];
+		store_table_name((enum store_table)table, number, name);
 		unsigned more = table == TABLE_FINGERPRINTS ? MDB_CREATE : 0;
 		int r = store_from_lmdb(
 			mdb_dbi_open(txn, name, flags | more, &generation.tables[table]));
@@ -183,6 +190,10 @@ static int open_root(struct store *store, bool is_new)
 static int open_env(struct store *store, const struct store_options *options)
 {
 	int dead = 0;
+	int r = file_birth(options->dir, FILE_MODE);
+	if (r != 0) {
+		return r == -ENOSPC ? STORE_E_FULL : r;
+	}
 	int rc = mdb_env_create(&store->env);
 	if (rc == 0) {
 		rc = mdb_env_set_mapsize(store->env, (size_t)options->map_size);
@@ -202,7 +213,8 @@ static int open_env(struct store *store, const struct store_options *options)
 
 int store_new(const struct store_options *options, struct store **ret_store)
 {
-	int r = store_look(options->dir);
+	uint64_t damaged_views = 0;
+	int r = store_look(options->dir, &damaged_views);
 	if (r != 0 && r != STORE_E_ABSENT) {
 		return r;
 	}
@@ -211,6 +223,7 @@ int store_new(const struct store_options *options, struct store **ret_store)
 		return -ENOMEM;
 	}
 	bool is_new = r == STORE_E_ABSENT;
+	store->damaged_views = damaged_views;
 	r = open_env(store, options);
 	if (r == 0) {
 		r = open_root(store, is_new);
@@ -348,6 +361,11 @@ int store_create_generation(
 	return r;
 }
 
+uint64_t store_damaged_views(const struct store *store)
+{
+	return store->damaged_views;
+}
+
 int store_set_root(struct store *store, const struct store_root *root)
 {
 	MDB_txn *txn = NULL;
@@ -362,6 +380,9 @@ int store_set_root(struct store *store, const struct store_root *root)
 	}
 	r = store_txn_commit(store, txn);
 	if (r == 0) {
+		if (root->live != store->root.live) {
+			store->damaged_views = 0; /* they are of rows that are gone */
+		}
 		store->root = *root;
 	}
 	return r;

@@ -1,13 +1,16 @@
-/* LMDB trusts its files: a flipped bit in a branch page is a wild pointer. So before the edge opens them, a child reads
- * every node once; if it dies or finds nonsense, the edge refuses to start, and nothing is changed. */
-#include "edge/spool_block.h"
+/* LMDB trusts its files: a flipped bit in a branch page is a wild pointer. So before the edge opens them, a child reads every page
+ * that is in use once; if it dies or finds nonsense, the edge refuses to start, and nothing is changed. */
+#include "edge/spool_content.h"
 #include "edge/spool_lmdb.h"
+#include "runtime/page_walk.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,10 +23,8 @@ enum {
 	CHECK_DAMAGED = 12,
 	CHECK_NOT_LMDB = 13,
 	CHECK_ERRNO = 100, /* and an errno: the file was not seen, so nothing is said of it */
-	NODE_SIZE_MIN = 8,
-	KEY_SIZE_MAX = 511, /* LMDB's */
-
-	MAIN = 1, /* LMDB's handle of the database of databases */
+	CONTENT = 100, /* what spool_content.h says, behind what page_walk.h says */
+	BESIDE_TRIES = 5,
 };
 
 int spool_from_mdb(int rc)
@@ -55,317 +56,105 @@ void spool_error_set(struct spool_error *error, const char *format, ...)
 	va_end(arguments);
 }
 
-/* LMDB's own codes speak of the file, the system's (above 0) only of this look at it. */
-static int finding_of(int rc)
+/* ---- in the child */
+
+static int take_table(void *owner, struct page_bytes name)
 {
-	return rc > 0 ? CHECK_ERRNO + rc : CHECK_DAMAGED;
+	return spool_content_table(owner, slice_of(name.bytes, name.size));
 }
 
-/* Touches both ends of a value: a file that was cut off faults here and not later. */
-static void touch(MDB_val value)
+/* The walk has results of its own: those of the content come after them. */
+static int take_row(void *owner, struct page_bytes key, struct page_bytes value)
 {
-	const volatile uint8_t *bytes = value.mv_data;
-
-	if (value.mv_size > 0) {
-		(void)bytes[0];
-		(void)bytes[value.mv_size - 1];
-	}
+	int r = spool_content_row(
+		owner, slice_of(key.bytes, key.size), slice_of(value.bytes, value.size));
+	return r > 0 ? r + CONTENT : r;
 }
 
-/* What the walk goes by. */
-struct limits {
-	uint64_t entries; /* more than the file can hold: the tree has a loop */
-	uint64_t pages;
-	size_t page_size;
-};
-
-/* LMDB's page: u64 number, u16 padding, u16 flags, u16 lower and u16 upper bound of what is free on it; for a large
- * value u32 pages instead of the bounds, then the value. A node: 8 bytes, key, value or the page that holds it; nodes
- * fill a page from its end, on even sizes, and a u16 for each from its start. */
-enum { PAGE_HEADER_SIZE = 16, AT_FLAGS = 10, AT_LOWER = 12, AT_PAGES = 12, AT_UPPER = 14 };
-enum { LEAF_FLAG = 2, OVERFLOW_FLAG = 4 };
-enum { NODE_HEADER_SIZE = 8, INDEX_SIZE = 2, PAGE_NUMBER_SIZE = 8 };
-
-static uint16_t get_u16(const uint8_t *at)
+static int code_of(int r)
 {
-	uint16_t value;
-	memcpy(&value, at, sizeof value);
-	return value;
-}
-
-static bool is_large(MDB_val key, MDB_val value, size_t page_size)
-{
-	size_t node_max = ((page_size - PAGE_HEADER_SIZE) / 2 & ~(size_t)1) - INDEX_SIZE;
-	return NODE_HEADER_SIZE + key.mv_size + value.mv_size > node_max;
-}
-
-/* Large values lie on pages of their own, whose count is only looked at when they are deleted: a wrong one would free
- * pages that others use. */
-static bool large_value_is_sane(MDB_val key, MDB_val value, size_t page_size)
-{
-	const uint8_t *header = (const uint8_t *)value.mv_data - PAGE_HEADER_SIZE;
-	uint32_t pages;
-
-	if (!is_large(key, value, page_size)) {
-		return true;
-	}
-	memcpy(&pages, header + AT_PAGES, sizeof pages);
-	return get_u16(header + AT_FLAGS) == OVERFLOW_FLAG &&
-	       pages == (PAGE_HEADER_SIZE + value.mv_size + page_size - 1) / page_size;
-}
-
-/* The leaf page that the walk is on, and the nodes met on it. */
-struct leaf {
-	const uint8_t *page; /* NULL before the first */
-	size_t nodes;
-	size_t bytes;
-};
-
-/* All nodes together must fill the page exactly: a wrong size would make a deletion move the wrong bytes. */
-static bool leaf_is_sane(const struct leaf *leaf, size_t page_size)
-{
-	return leaf->page == NULL ||
-	       (get_u16(leaf->page + AT_FLAGS) == LEAF_FLAG &&
-		       get_u16(leaf->page + AT_LOWER) ==
-			       PAGE_HEADER_SIZE + leaf->nodes * INDEX_SIZE &&
-		       get_u16(leaf->page + AT_UPPER) == page_size - leaf->bytes);
-}
-
-/* false when the node is the first of a new page, and the old page does not add up. */
-static bool leaf_add(struct leaf *leaf, MDB_val key, MDB_val value, size_t page_size)
-{
-	const uint8_t *page =
-		(const uint8_t *)((uintptr_t)key.mv_data & ~(uintptr_t)(page_size - 1));
-	size_t value_size = is_large(key, value, page_size) ? PAGE_NUMBER_SIZE : value.mv_size;
-
-	if (page != leaf->page) {
-		if (!leaf_is_sane(leaf, page_size)) {
-			return false;
-		}
-		*leaf = (struct leaf){.page = page};
-	}
-	leaf->nodes++;
-	leaf->bytes += (NODE_HEADER_SIZE + key.mv_size + value_size + 1) & ~(size_t)1;
-	return true;
-}
-
-/* Found from the root, by its own key and as what follows the entry before it: the branches' keys are right, too, and
- * every search that can be made takes one of these ways. */
-static bool is_found(MDB_cursor *probe, MDB_val before, MDB_val key, MDB_val value)
-{
-	MDB_txn *txn = mdb_cursor_txn(probe);
-	uint8_t after[KEY_SIZE_MAX + 1] = {0};
-	MDB_val at = key;
-	MDB_val found;
-
-	if (mdb_cursor_get(probe, &at, &found, MDB_SET_KEY) != 0 ||
-		found.mv_data != value.mv_data) {
-		return false;
-	}
-	if (before.mv_size == 0) {
-		return true;
-	}
-	memcpy(after, before.mv_data, before.mv_size);
-	at = (MDB_val){before.mv_size + 1, after};
-	return mdb_cursor_renew(txn, probe) == 0 &&
-	       mdb_cursor_get(probe, &at, &found, MDB_SET_RANGE) == 0 &&
-	       found.mv_data == value.mv_data && found.mv_size == value.mv_size;
-}
-
-static bool entry_is_sane(
-	MDB_cursor *probe, MDB_val before, MDB_val key, MDB_val value, size_t page_size)
-{
-	if (key.mv_size == 0 || key.mv_size >= KEY_SIZE_MAX) {
-		return false;
-	}
-	touch(key);
-	touch(value);
-	return large_value_is_sane(key, value, page_size) && is_found(probe, before, key, value);
-}
-
-/* MDB_NOTFOUND after the last one. */
-static int walk_entries(
-	MDB_cursor *cursor, MDB_cursor *probe, const struct limits *limits, uint64_t *ret_entries)
-{
-	struct leaf leaf = {.page = NULL};
-	MDB_val before = {0, NULL};
-	MDB_val key;
-	MDB_val value;
-	int rc;
-
-	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-		if (++*ret_entries > limits->entries ||
-			!entry_is_sane(probe, before, key, value, limits->page_size) ||
-			!leaf_add(&leaf, key, value, limits->page_size)) {
-			return MDB_CORRUPTED;
-		}
-		before = key;
-	}
-	return leaf_is_sane(&leaf, limits->page_size) ? rc : MDB_CORRUPTED;
-}
-
-static int walk(MDB_txn *txn, MDB_dbi dbi, const struct limits *limits)
-{
-	MDB_cursor *cursor = NULL;
-	MDB_cursor *probe = NULL;
-	MDB_stat stat;
-	uint64_t entries = 0;
-
-	int rc = mdb_stat(txn, dbi, &stat);
-	if (rc == 0) {
-		rc = mdb_cursor_open(txn, dbi, &cursor);
-	}
-	if (rc == 0) {
-		rc = mdb_cursor_open(txn, dbi, &probe);
-	}
-	if (rc != 0) {
-		return finding_of(rc);
-	}
-	rc = walk_entries(cursor, probe, limits, &entries);
-	mdb_cursor_close(probe);
-	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND && entries == stat.ms_entries ? CHECK_OK : finding_of(rc);
-}
-
-/* One record of the free list: how many, then page numbers, falling. LMDB hands them out unseen. */
-static bool free_pages_are_sane(MDB_val value, uint64_t pages)
-{
-	const uint8_t *at = value.mv_data;
-	size_t count;
-	size_t page;
-	size_t last = (size_t)-1;
-
-	if (value.mv_size < sizeof count) {
-		return false;
-	}
-	memcpy(&count, at, sizeof count);
-	if (count > value.mv_size / sizeof count - 1) {
-		return false;
-	}
-	for (size_t i = 1; i <= count; i++) {
-		memcpy(&page, at + i * sizeof page, sizeof page);
-		if (page < 2 || page >= pages || page >= last) { /* 0 and 1 are the meta pages */
-			return false;
-		}
-		last = page;
-	}
-	return true;
-}
-
-static int walk_free_list(MDB_txn *txn, const struct limits *limits)
-{
-	MDB_cursor *cursor;
-	MDB_val key;
-	MDB_val value;
-	uint64_t entries = 0;
-	bool sane = true;
-	enum { FREE_LIST = 0 };
-
-	int rc = mdb_cursor_open(txn, FREE_LIST, &cursor);
-	if (rc != 0) {
-		return finding_of(rc);
-	}
-	while (sane && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-		touch(value);
-		sane = ++entries <= limits->entries && key.mv_size == sizeof(size_t) &&
-		       large_value_is_sane(key, value, limits->page_size) &&
-		       free_pages_are_sane(value, limits->pages);
-	}
-	mdb_cursor_close(cursor);
-	return sane && rc == MDB_NOTFOUND ? CHECK_OK : finding_of(rc);
-}
-
-static int check_identity(MDB_txn *txn)
-{
-	MDB_dbi meta;
-	MDB_val key = {sizeof SPOOL_KEY_IDENTITY - 1, SPOOL_KEY_IDENTITY};
-	MDB_val value;
-	struct spool_identity identity;
-
-	int rc = mdb_dbi_open(txn, SPOOL_DB_META, 0, &meta);
-	if (rc == 0) {
-		rc = mdb_get(txn, meta, &key, &value);
-	}
-	if (rc != 0) {
-		return rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE ? CHECK_FOREIGN
-								    : finding_of(rc);
-	}
-	switch (spool_identity_decode(slice_of(value.mv_data, value.mv_size), &identity)) {
+	switch (r) {
 	case 0:
 		return CHECK_OK;
-	case SPOOL_IDENTITY_E_VERSION:
-		return CHECK_VERSION;
-	case SPOOL_IDENTITY_E_FOREIGN:
+	case PAGE_WALK_E_FOREIGN:
+		return CHECK_NOT_LMDB;
+	case CONTENT + SPOOL_CONTENT_E_FOREIGN:
 		return CHECK_FOREIGN;
+	case CONTENT + SPOOL_CONTENT_E_VERSION:
+		return CHECK_VERSION;
 	default:
-		return CHECK_DAMAGED;
+		return r < 0 ? CHECK_ERRNO - r : CHECK_DAMAGED;
 	}
 }
 
-static int walk_all(MDB_txn *txn, const struct limits *limits)
+static int check_bytes(const uint8_t *bytes, uint64_t size, uint64_t transaction)
 {
-	static const char *const names[] = {SPOOL_DB_META, SPOOL_DB_BLOCKS, SPOOL_DB_CORRUPT,
-		SPOOL_DB_PRODUCERS, SPOOL_DB_EVENT_IDS, SPOOL_DB_EVENT_ID_ORDER, SPOOL_DB_MARKS};
+	struct spool_content content = {.is_read_only = transaction != PAGE_WALK_NEWEST};
+	const struct page_visitor visitor = {
+		.owner = &content, .table = take_table, .row = take_row};
+	const struct page_walk_file file = {
+		.bytes = bytes, .size = size, .transaction = transaction};
+	const char *why = "";
 
-	int r = walk_free_list(txn, limits);
-	if (r == CHECK_OK) {
-		r = walk(txn, MAIN, limits);
+	int r = page_walk(&file, &visitor, &why);
+	if (r == 0) {
+		r = spool_content_end(&content);
+		r = r > 0 ? r + CONTENT : r;
 	}
-	for (size_t i = 0; r == CHECK_OK && i < sizeof names / sizeof names[0]; i++) {
-		MDB_dbi dbi;
-		int rc = mdb_dbi_open(txn, names[i], 0, &dbi);
-		if (rc == 0) {
-			r = walk(txn, dbi, limits);
-		} else if (rc != MDB_NOTFOUND || strcmp(names[i], SPOOL_DB_MARKS) != 0) {
-			r = finding_of(rc);
-		}
-	}
-	return r;
+	return code_of(r);
 }
 
-static int check_txn(MDB_env *env, MDB_txn *txn, uint64_t file_size)
+static int check_file(const char *path, uint64_t transaction)
 {
-	MDB_stat stat;
-	MDB_envinfo info;
+	struct stat file;
 
-	if (mdb_stat(txn, MAIN, &stat) != 0 || mdb_env_info(env, &info) != 0) {
-		return CHECK_DAMAGED;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &file) < 0) {
+		return CHECK_ERRNO + errno;
 	}
-	if (stat.ms_entries == 0) {
-		return CHECK_OK; /* killed between making the file and the first commit */
+	void *bytes = mmap(NULL, (size_t)file.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	int code = bytes == MAP_FAILED ? CHECK_ERRNO + errno
+				       : check_bytes(bytes, (uint64_t)file.st_size, transaction);
+	if (bytes != MAP_FAILED) {
+		munmap(bytes, (size_t)file.st_size);
 	}
-	struct limits limits = {.entries = file_size / NODE_SIZE_MIN + 1,
-		.pages = info.me_last_pgno + 1,
-		.page_size = stat.ms_psize};
-	int r = check_identity(txn);
-	return r == CHECK_OK ? walk_all(txn, &limits) : r;
+	close(fd);
+	return code;
 }
 
-/* In the child. Without LMDB's lock when nobody else can be writing: then a crash leaves no reader behind. */
-static int check_in_child(const char *dir, bool beside, uint64_t file_size)
+/* LMDB's own codes speak of the file, the system's (above 0) only of this look at it. EINVAL is LMDB's own word, too: a meta page
+ * that makes no sense. */
+static int finding_of(int rc)
 {
-	unsigned lock = beside ? 0 : MDB_NOLOCK;
+	return rc < 0 || rc == EINVAL ? CHECK_NOT_LMDB : CHECK_ERRNO + rc;
+}
+
+/* While a read transaction is open no page of it is written to; only its meta page may be, by the next transaction but one: then
+ * there is a newer one to look at. */
+static int check_beside(const char *dir, const char *path)
+{
 	MDB_env *env;
 	MDB_txn *txn;
+	int code = CHECK_DAMAGED;
 
 	int rc = mdb_env_create(&env);
 	if (rc == 0) {
 		rc = mdb_env_set_maxdbs(env, SPOOL_DBS_MAX);
 	}
 	if (rc == 0) {
-		rc = mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS | lock, 0600);
+		rc = mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS, 0600);
 	}
-	if (rc != 0) { /* EINVAL is LMDB's own word, too: a meta page that makes no sense */
-		return rc < 0 || rc == EINVAL ? CHECK_NOT_LMDB : finding_of(rc);
+	if (rc == EROFS) { /* nobody can be writing */
+		return check_file(path, PAGE_WALK_NEWEST);
 	}
-	rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
-	if (rc != 0) {
-		return finding_of(rc);
+	for (int i = 0; rc == 0 && i < BESIDE_TRIES && code == CHECK_DAMAGED; i++) {
+		rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+		if (rc == 0) {
+			code = check_file(path, mdb_txn_id(txn));
+			mdb_txn_abort(txn);
+		}
 	}
-	int r = check_txn(env, txn, file_size);
-	mdb_txn_abort(txn);
-	mdb_env_close(env);
-	return r;
+	return rc == 0 ? code : finding_of(rc);
 }
 
 static void become_crashable(void)
@@ -457,7 +246,7 @@ int spool_check(const char *dir, bool beside, struct spool_error *error)
 	}
 	if (child == 0) {
 		become_crashable();
-		_exit(check_in_child(dir, beside, (uint64_t)file.st_size));
+		_exit(beside ? check_beside(dir, path) : check_file(path, PAGE_WALK_NEWEST));
 	}
 	while (waitpid(child, &status, 0) < 0) {
 		if (errno != EINTR) {

@@ -6,6 +6,7 @@
  * old pair open would point a writer of the new file to the wrong root. So no tool may have the spool open meanwhile
  * (spool_lock_readers), and the lock file is made anew too. */
 #include "edge/spool_lmdb.h"
+#include "runtime/sync_dir.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -178,18 +179,6 @@ static int rename_copy(const struct spool *spool)
 	return rename(from, to) < 0 ? -errno : 0;
 }
 
-/* A commit into a file whose name is not on disk could be gone after a power failure. */
-static int sync_dir(const struct spool *spool)
-{
-	int fd = open(spool->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
-		return -errno;
-	}
-	int r = fsync(fd) < 0 ? -errno : 0;
-	close(fd);
-	return r;
-}
-
 static void drop_lock_file(const struct spool *spool)
 {
 	char path[PATH_SIZE];
@@ -205,7 +194,8 @@ static int change_places(struct spool *spool, bool *ret_is_new)
 	*ret_is_new = r == 0;
 	if (r == 0) {
 		drop_lock_file(spool);
-		r = sync_dir(spool);
+		/* A commit into a file whose name is not on disk could be gone after a power failure. */
+		r = sync_dir(spool->dir);
 		if (r < 0) {
 			return r; /* nobody knows which file the name means after a power failure */
 		}

@@ -1,4 +1,5 @@
 #include "edge/spool_memory_lmdb.h"
+#include "edge/event_id_row.h"
 #include "edge/spool_lmdb.h"
 #include <errno.h>
 #include <lmdb.h>
@@ -110,12 +111,11 @@ static int write_event_id(const struct spool_memory_db *db, MDB_txn *txn, struct
 	struct slice kept, uint64_t order)
 {
 	MDB_val key = val_of(id);
-	MDB_val value = {ORDER_SIZE + kept.size, NULL};
+	MDB_val value = {event_id_row_size(order, kept), NULL};
 
 	int rc = mdb_put(txn, db->event_ids, &key, &value, MDB_RESERVE | MDB_NOOVERWRITE);
 	if (rc == 0) {
-		spool_put_u64(value.mv_data, order);
-		memcpy((uint8_t *)value.mv_data + ORDER_SIZE, kept.bytes, kept.size);
+		event_id_row_encode(id, order, kept, value.mv_data);
 	}
 	if (rc == 0 && order != 0) {
 		rc = put_order(txn, db->event_id_order, order, id);
@@ -261,9 +261,7 @@ int spool_memory_event_id(const struct spool_memory_db *db, MDB_txn *txn, struct
 
 	int r = spool_from_mdb(mdb_get(txn, db->event_ids, &key, &value));
 	if (r == 0) {
-		size_t order_size = value.mv_size < ORDER_SIZE ? value.mv_size : ORDER_SIZE;
-		*ret_value = slice_of(
-			(const uint8_t *)value.mv_data + order_size, value.mv_size - order_size);
+		*ret_value = event_id_row_kept(slice_of_val(value));
 	}
 	bool is_one_too_many = r == SPOOL_E_UNKNOWN && is_permanent(event_id) &&
 			       db->permanent >= SPOOL_PERMANENT_IDS_MAX;

@@ -1,6 +1,8 @@
 /* Opening a spool: the lock, the check in a child process, the identity, and counting what is there. */
 #include "edge/spool_lmdb.h"
 #include "edge/spool_marks_lmdb.h"
+#include "runtime/file_birth.h"
+#include "runtime/sync_dir.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -65,23 +67,11 @@ static int reserve_lock_file(struct spool *spool, struct spool_error *error)
 	return -code;
 }
 
-static void sync_dir(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		(void)fsync(fd);
-		close(fd);
-	}
-}
-
 /* LMDB syncs its file, not the directory that names it. */
-static void sync_names(const struct spool *spool)
+static int sync_names(const struct spool *spool)
 {
-	char parent[PATH_SIZE];
-
-	sync_dir(spool->dir);
-	snprintf(parent, sizeof parent, "%s/..", spool->dir);
-	sync_dir(parent);
+	int r = sync_dir(spool->dir);
+	return r == 0 ? sync_parent_dir(spool->dir) : r;
 }
 
 static int make_dir(const char *dir, struct spool_error *error)
@@ -411,10 +401,16 @@ static int open_checked(
 	spool_forget_copy(spool);
 	r = make_readers_lock(spool);
 	if (r == 0) {
+		r = file_birth(spool->dir, 0600);
+	}
+	if (r == 0) {
 		r = open_env(spool);
 	}
 	if (r == 0) {
 		r = load_committed(spool, options->edge);
+	}
+	if (r == 0) {
+		r = sync_names(spool);
 	}
 	if (r != 0) {
 		spool_error_set(error, "%s: the spool can't be opened: %s", spool->dir, why(r));
@@ -427,7 +423,6 @@ static int open_checked(
 			spool->dir, spool->identity.edge, options->edge);
 		return SPOOL_E_FOREIGN;
 	}
-	sync_names(spool);
 	return spool_measure(spool);
 }
 

@@ -3,6 +3,7 @@
 #include "tests/sim/rim_question.h"
 #include "aggregator/data_dir.h"
 #include "aggregator/store_layout.h"
+#include "runtime/file_birth.h"
 #include "runtime/program.h"
 #include "runtime/socket.h"
 #include "tests/sim/mdb_model.h"
@@ -120,7 +121,15 @@ int data_dir_lock(const char *lock_path, int *ret_fd)
 	return 0;
 }
 
-int store_look(const char *dir)
+int file_birth(const char *dir, unsigned mode)
 {
+	(void)dir;
+	(void)mode;
+	return 0;
+}
+
+int store_look(const char *dir, uint64_t *ret_damaged_views)
+{
+	*ret_damaged_views = 0;
 	return mdb_model_has(dir) ? 0 : STORE_E_ABSENT;
 }

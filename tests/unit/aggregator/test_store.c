@@ -277,8 +277,20 @@ static void test_a_flipped_bit_in_a_row_is_corrupt_and_never_an_answer(void **st
 	struct overlay *overlay = new_overlay(fixture->views);
 	sell(fixture, overlay, "p00025");
 	assert_int_equal(write_commit(fixture, 1, 2, overlay), STORE_E_CORRUPT);
-	assert_int_equal(find_product(fixture, "p00024", &count), 0);
-	assert_int_equal(count, 1);
+	/* Nothing else of its view is told either: the bit might be in a key, and a row that is missing looks like none. */
+	assert_int_equal(find_product(fixture, "p00024", &count), STORE_E_CORRUPT);
+	assert_int_equal(
+		store_damaged_views(fixture->store), UINT64_C(1) << id_of(fixture, "products"));
+	struct snapshot *snapshot = NULL;
+	struct row_cursor cursor;
+	assert_int_equal(snapshot_begin(fixture->store, 1, &snapshot), 0);
+	assert_int_equal(
+		row_cursor_open(snapshot, id_of(fixture, "products"), slice_of(NULL, 0), &cursor),
+		STORE_E_CORRUPT);
+	assert_int_equal(
+		row_cursor_open(snapshot, id_of(fixture, "stores"), slice_of(NULL, 0), &cursor), 0);
+	row_cursor_close(&cursor);
+	snapshot_end(snapshot);
 }
 
 static void test_the_scrub_passes_and_follows_commits_behind_it(void **state)

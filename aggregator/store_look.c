@@ -1,0 +1,137 @@
+/* The first look at a store's file, in a child process: a disk that can't be read kills who maps it, and whatever a broken file
+ * does to the one that looks, the aggregator goes on and says so. Every page that is in use is read, and every row (store_content.h),
+ * as fast as the disk gives them. */
+#include "aggregator/store_content.h"
+#include "runtime/page_walk.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	CHILD_ERRNO = 64, /* and an errno: its exit code when it could not see the file */
+	CONTENT = 100, /* what store_content.h says, behind what page_walk.h says */
+};
+
+static int take_table(void *owner, struct page_bytes name)
+{
+	return store_content_table(owner, slice_of(name.bytes, name.size));
+}
+
+static int take_row(void *owner, struct page_bytes key, struct page_bytes value)
+{
+	int r = store_content_row(
+		owner, slice_of(key.bytes, key.size), slice_of(value.bytes, value.size));
+	return r > 0 ? r + CONTENT : r;
+}
+
+static int look_at(const uint8_t *bytes, uint64_t size, uint64_t *ret_damaged_views)
+{
+	static struct store_content content;
+	const struct page_visitor visitor = {
+		.owner = &content, .table = take_table, .row = take_row};
+	const struct page_walk_file file = {
+		.bytes = bytes, .size = size, .transaction = PAGE_WALK_NEWEST};
+	const char *why = "";
+
+	int r = page_walk(&file, &visitor, &why);
+	switch (r) {
+	case 0:
+		return store_content_end(&content, ret_damaged_views);
+	case PAGE_WALK_E_FOREIGN:
+		return STORE_E_FOREIGN;
+	case PAGE_WALK_E_DAMAGED:
+		return STORE_E_CORRUPT;
+	default:
+		return r > CONTENT ? r - CONTENT : r;
+	}
+}
+
+static int look(const char *path, uint64_t *ret_damaged_views)
+{
+	struct stat status;
+
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) < 0) {
+		return -errno;
+	}
+	void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (bytes == MAP_FAILED) {
+		return -errno;
+	}
+	return look_at(bytes, (uint64_t)status.st_size, ret_damaged_views);
+}
+
+static _Noreturn void be_the_child(const char *path, uint64_t *ret_damaged_views)
+{
+	struct sigaction deadly = {.sa_handler = SIG_DFL};
+	sigset_t none;
+	for (int signal = 1; signal < 32; signal++) {
+		sigaction(signal, &deadly, NULL);
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	int r = look(path, ret_damaged_views);
+	_exit(r >= 0 ? r : CHILD_ERRNO - r);
+}
+
+static bool is_unborn(const char *path)
+{
+	struct stat status;
+	return stat(path, &status) != 0 ? errno == ENOENT : status.st_size == 0;
+}
+
+/* A child that somebody killed (the kernel, for want of memory) found nothing either way. */
+static int finding_of_status(int status)
+{
+	if (!WIFEXITED(status)) {
+		int number = WTERMSIG(status);
+		bool is_killed = number == SIGKILL || number == SIGTERM || number == SIGINT;
+		return is_killed ? -EINTR : STORE_E_CORRUPT;
+	}
+	int code = WEXITSTATUS(status);
+	return code > CHILD_ERRNO ? CHILD_ERRNO - code : code;
+}
+
+static int wait_for(pid_t child)
+{
+	int status = 0;
+
+	while (waitpid(child, &status, 0) < 0) {
+		if (errno != EINTR) {
+			return -errno;
+		}
+	}
+	return finding_of_status(status);
+}
+
+int store_look(const char *dir, uint64_t *ret_damaged_views)
+{
+	char path[4096];
+
+	if (snprintf(path, sizeof path, "%s/data.mdb", dir) >= (int)sizeof path) {
+		return -ENAMETOOLONG;
+	}
+	if (is_unborn(path)) {
+		return STORE_E_ABSENT;
+	}
+	uint64_t *found = mmap(
+		NULL, sizeof *found, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (found == MAP_FAILED) {
+		return -errno;
+	}
+	pid_t child = fork();
+	if (child == 0) {
+		be_the_child(path, found);
+	}
+	int r = child < 0 ? -errno : wait_for(child);
+	if (r == 0) {
+		*ret_damaged_views = *found;
+	}
+	munmap(found, sizeof *found);
+	return r;
+}
