@@ -39,7 +39,7 @@ def piece(folder, kafka, prefix, seed, deadline):
         figures = rig.figures()
         rig.rebuild()
         return figures
-    except BaseException as error:
+    except Exception as error:
         raise AssertionError(f"TILL_SEED={seed} in {folder}: {error}") from error
     finally:
         rig.stop()
