@@ -6,6 +6,7 @@
 #include "aggregator/server.h"
 #include "aggregator/upkeep.h"
 #include "runtime/clock.h"
+#include "runtime/guard.h"
 #include "runtime/http.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
@@ -21,12 +22,15 @@ enum {
 	TICK_MS_MAX = 1000,
 	/* What a stop waits for the last commit; what is not on disk then is read from Kafka again. */
 	STOP_MS_MAX = 20 * 1000,
+	/* Above this who asks questions that do not end must go; nobody who asks honestly holds a megabyte here. */
+	MEMORY_MAX = 512 * 1024 * 1024,
 };
 
 struct aggregator {
 	struct aggregator_options options;
 	struct loop *loop;
 	struct context *context;
+	struct guard *guard;
 	struct metrics *metrics;
 	struct security *security;
 	struct http *http;
@@ -602,6 +606,11 @@ static int new_parts(struct aggregator *aggregator, struct config_error *error)
 		r = context_new(&aggregator->context);
 	}
 	if (r == 0) {
+		const struct guard_options guard = {
+			aggregator->context, aggregator->loop, aggregator->metrics, MEMORY_MAX};
+		r = guard_new(&guard, &aggregator->guard);
+	}
+	if (r == 0) {
 		r = new_security(aggregator, error);
 	}
 	if (r == 0) {
@@ -673,6 +682,7 @@ struct aggregator *aggregator_free(struct aggregator *aggregator)
 	opening_deinit(&aggregator->opening);
 	metrics_free(aggregator->metrics);
 	text_set_deinit(&aggregator->accepted_by_shadow);
+	guard_free(aggregator->guard);
 	context_free(aggregator->context);
 	loop_free(aggregator->loop);
 	free(aggregator);

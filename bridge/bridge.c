@@ -9,6 +9,7 @@
 #include "bridge/bridge.h"
 #include "bridge/upkeep.h"
 #include "runtime/clock.h"
+#include "runtime/guard.h"
 #include "runtime/http.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
@@ -26,6 +27,8 @@ enum {
 	/* Of 257 KiB at most: what a peer without manners can pile up here. */
 	PEER_QUEUE_MESSAGES = 64,
 	HEARTBEAT_MS = 2000,
+	/* Of our own: 64 MiB of events in flight are four times that in librdkafka. MemoryMax of the unit is twice this. */
+	MEMORY_MAX = 512 * 1024 * 1024,
 	SERVE_INTERVAL_MS = 200, /* librdkafka's wake-up may be lost */
 	BEAT_INTERVAL_MS = 1000,
 	FAREWELL_MS = 100, /* for libzmq to get the last frames out */
@@ -41,6 +44,7 @@ struct bridge {
 	const struct bridge_config *config;
 	struct loop *loop;
 	struct context *context;
+	struct guard *guard;
 	struct socket *router;
 	struct metrics *metrics;
 	struct security *security;
@@ -394,6 +398,17 @@ static int join_loop(struct bridge *bridge)
 	return r;
 }
 
+static int open_guard(struct bridge *bridge)
+{
+	const struct guard_options options = {
+		.context = bridge->context,
+		.loop = bridge->loop,
+		.metrics = bridge->metrics,
+		.memory_max = MEMORY_MAX,
+	};
+	return guard_new(&options, &bridge->guard);
+}
+
 static int open_all(struct bridge *bridge, struct config_error *error)
 {
 	/* The loop first: it blocks signals before any thread is started. */
@@ -406,6 +421,9 @@ static int open_all(struct bridge *bridge, struct config_error *error)
 	}
 	if (r == 0) {
 		r = bridge_metrics_init(&bridge->numbers, bridge->metrics, &bridge->config->topics);
+	}
+	if (r == 0) {
+		r = open_guard(bridge);
 	}
 	if (r == 0) {
 		r = sessions_new(&bridge->sessions);
@@ -463,6 +481,7 @@ struct bridge *bridge_free(struct bridge *bridge)
 	message_clear(&bridge->message);
 	socket_free(bridge->router);
 	security_free(bridge->security);
+	guard_free(bridge->guard);
 	metrics_free(bridge->metrics);
 	context_free(bridge->context);
 	loop_free(bridge->loop);

@@ -8,6 +8,7 @@
 #include "proto/timestamp.h"
 #include "proto/zone.h"
 #include "runtime/clock.h"
+#include "runtime/guard.h"
 #include "runtime/http.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
@@ -22,6 +23,8 @@ enum {
 		 1000, /* a run is never older: a clone of the machine is told apart within a day */
 	/* Between the last reply and the end: with linger 0 a socket that is closed at once sends nothing any more. */
 	LAST_WORDS_MS = 50,
+	/* Of our own; some 100 MiB are normal under load. MemoryMax of the unit is twice this. */
+	MEMORY_MAX = 512 * 1024 * 1024,
 	STOPPING_MS_MAX = 1000, /* for sources that say good-bye to a peer */
 	QUOTED_ID_SIZE = 4 * EDGE_ID_SIZE_MAX + 3,
 };
@@ -36,6 +39,7 @@ struct edge {
 	const struct edge_config *config;
 	struct zone *zone;
 	struct context *context;
+	struct guard *guard;
 	struct loop *loop;
 	struct metrics *metrics;
 	struct edge_metrics *set;
@@ -352,6 +356,11 @@ static int make_runtime(struct edge *edge, struct spool_error *error)
 	if (r == 0) {
 		r = edge_metrics_new(edge->metrics, &edge->set);
 	}
+	if (r == 0) {
+		const struct guard_options guard = {
+			edge->context, edge->loop, edge->metrics, MEMORY_MAX};
+		r = guard_new(&guard, &edge->guard);
+	}
 	return r < 0 ? fail(error, r, "can't set up the event loop", "") : 0;
 }
 
@@ -536,6 +545,7 @@ struct edge *edge_free(struct edge *edge)
 	sources_free(edge->sources);
 	security_free(edge->security);
 	desk_free(edge->desk);
+	guard_free(edge->guard);
 	edge_metrics_free(edge->set);
 	metrics_free(edge->metrics);
 	context_free(edge->context);

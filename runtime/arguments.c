@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { LIST_MAX = 256 }; /* -c and -o together */
 
@@ -294,12 +295,36 @@ static int fail_usage(const struct program_spec *spec, const struct config_error
 	return is_machine ? EXIT_FAILED : EXIT_USAGE;
 }
 
+/* libzmq aborts, or spins, when a process runs out of file descriptors: take all that we are allowed. */
+static int take_files(struct config_error *error)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+		return 0;
+	}
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur < PROGRAM_FILES_MIN) {
+		return config_fail(error,
+			"may open %llu files and needs %d at least: raise LimitNOFILE in its unit, "
+			"or the hard limit of ulimit -n",
+			(unsigned long long)limit.rlim_cur, (int)PROGRAM_FILES_MIN);
+	}
+	return 0;
+}
+
 /* What ends at once is done here; the target is empty again then. */
 static int run_command(const struct arguments *arguments)
 {
 	const struct program_spec *spec = arguments->spec;
 
 	int r = read_configuration(arguments);
+	if (r == 0 && arguments->command == RUN) {
+		r = take_files(arguments->error);
+	}
 	if (r == 0 && arguments->command == RUN) {
 		return -1;
 	}

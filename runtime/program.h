@@ -16,6 +16,8 @@ enum exit_code {
 	EXIT_DECISION = 4, /* needs an operator's decision */
 };
 
+enum { PROGRAM_FILES_MIN = 256 }; /* with fewer descriptors no daemon starts */
+
 /* A program's own flags, beside the common ones. */
 struct program_flag {
 	const char *name; /* "--accept-cluster" */

@@ -2,6 +2,7 @@
  * too many frames an answer of socket_receive. Routing ids are never set: a duplicate one is swallowed without a word. */
 #include "runtime/socket.h"
 #include "runtime/context.h"
+#include "runtime/guard_internal.h"
 #include "runtime/socket_internal.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -200,6 +201,7 @@ struct socket *socket_free(struct socket *socket)
 	if (socket == NULL) {
 		return NULL;
 	}
+	guard_forget(socket->context->guard, socket);
 	if (socket->monitored) {
 		(void)zmq_socket_monitor(socket->handle, NULL, 0);
 	}
@@ -260,6 +262,7 @@ int socket_bind(struct socket *socket, const char *endpoint, char ret_endpoint[E
 		zmq_getsockopt(socket->handle, ZMQ_LAST_ENDPOINT, bound, &size) < 0) {
 		return socket_error(errno);
 	}
+	guard_watch(socket->context->guard, socket, bound);
 	if (ret_endpoint != NULL) {
 		memcpy(ret_endpoint, bound, size);
 	}
@@ -314,6 +317,7 @@ static int receive_frame(struct socket *socket, zmq_msg_t *frame)
 	if (r < 0) {
 		int code = errno;
 		(void)zmq_msg_close(frame);
+		socket->is_read_out = socket->is_read_out || code == EAGAIN;
 		return code == EAGAIN ? SOCKET_E_AGAIN : socket_error(code);
 	}
 	return 0;
@@ -372,6 +376,24 @@ static void read_peer(struct message *message)
 	}
 }
 
+/* Which connection a message came by, and how many bytes it was there, roughly. Properties are in the last frame. */
+static void tell_guard(const struct socket *socket, struct message_store *store)
+{
+	enum { FRAME_OVERHEAD = 64 }; /* ZMTP's and CURVE's, at most */
+	uint64_t bytes = 0;
+
+	if (socket->context->guard == NULL || store->count == 0) {
+		return;
+	}
+	for (size_t i = 0; i < store->count; i++) {
+		bytes += zmq_msg_size(&store->frames[i]) + FRAME_OVERHEAD;
+	}
+	const char *fd = zmq_msg_gets(&store->frames[store->count - 1], "__fd");
+	if (fd != NULL) {
+		guard_heard(socket->context->guard, atoi(fd), bytes);
+	}
+}
+
 int socket_receive(struct socket *socket, struct message *message)
 {
 	close_frames(message);
@@ -382,6 +404,7 @@ int socket_receive(struct socket *socket, struct message *message)
 		}
 	}
 	int r = receive_frames(socket, message->store);
+	tell_guard(socket, message->store);
 	if (r != 0) {
 		close_frames(message);
 		return r;

@@ -8,6 +8,7 @@ struct socket {
 	struct context *context; /* borrowed */
 	void *handle; /* libzmq's */
 	bool monitored;
+	bool is_read_out; /* a read found nothing, since the guard looked last */
 };
 
 /* Opens a bare socket of libzmq's type `code`. */

@@ -4,6 +4,7 @@
 #include "aggregator/data_dir.h"
 #include "aggregator/store_layout.h"
 #include "runtime/file_birth.h"
+#include "runtime/guard.h"
 #include "runtime/program.h"
 #include "runtime/socket.h"
 #include "tests/sim/mdb_model.h"
@@ -40,6 +41,20 @@ int context_new(struct context **ret_context)
 struct context *context_free(struct context *context)
 {
 	(void)context;
+	return NULL;
+}
+
+/* Peers of the model have manners. */
+int guard_new(const struct guard_options *options, struct guard **ret_guard)
+{
+	(void)options;
+	*ret_guard = NULL;
+	return 0;
+}
+
+struct guard *guard_free(struct guard *guard)
+{
+	(void)guard;
 	return NULL;
 }
 
