@@ -107,6 +107,7 @@ def test_ten_thousand_connections_are_borne(pipe):
     till.sell(10)
     assert Sender(pipe.endpoint("store-1")).ask([order(1)], {"producer": "newcomer", "n": 1})["ok"], "a new till is served too"
     assert anonymous_mib(edge) < MEMORY_MAX_MIB
+    assert edge.metric("till_peers_cut_total") == 0, "there is room for all of them"
     for peer in peers:
         peer.close()
     wait_until(lambda: edge.metric("process_open_fds") <= before + 10, "their descriptors to be free again")
