@@ -462,12 +462,18 @@ static void add_partition(const struct node *partition, struct aggregator_books 
 	books->add_up = books->add_up && books_add_up(&own);
 }
 
-static void take_problem(const struct node *problems, struct aggregator_books *books)
+static void take_problems(const struct node *problems, struct aggregator_books *books)
 {
-	if (problems->count > 0) {
-		const struct node *first = node_first(problems);
-		snprintf(books->problem, sizeof books->problem, "%.*s", (int)first->text.size,
-			(const char *)first->text.bytes);
+	const struct node *problem = node_first(problems);
+
+	for (uint32_t i = 0; i < problems->count; i++, problem = node_next(problem)) {
+		const struct slice *text = &problem->text;
+		if (memmem(text->bytes, text->size, "certificate_conflict", 20) != NULL) {
+			books->names_conflict = true;
+		} else if (books->problem[0] == '\0') {
+			snprintf(books->problem, sizeof books->problem, "%.*s", (int)text->size,
+				(const char *)text->bytes);
+		}
 	}
 }
 
@@ -489,7 +495,7 @@ struct aggregator_books aggregator_part_books(struct aggregator_part *part)
 		books.accepted[lane] = number_at(kind, "counted");
 		books.markers[lane] = number_at(kind, "rejected");
 	}
-	take_problem(node_find(answer.nodes, "problems"), &books);
+	take_problems(node_find(answer.nodes, "problems"), &books);
 	forget(&answer, &reply);
 	return books;
 }

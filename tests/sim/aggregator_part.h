@@ -59,6 +59,11 @@ struct aggregator_books {
 	uint64_t read, counted, rejected, duplicates, foreign, unreadable; /* of all partitions */
 	uint64_t accepted[6], markers[6]; /* by lane, as the ledger has them */
 	bool add_up;
-	char problem[200]; /* the first one that it names; "": none */
+	bool names_conflict; /* of certificates */
+	char problem[200]; /* the first other one that it names; "": none */
 };
+/* Records of the log whose certificate an earlier one of other bytes has: for each, `take`. */
+struct kafka_record;
+typedef void (*aggregator_record_fn)(void *owner, int topic, const struct kafka_record *record);
+uint64_t aggregator_part_each_conflict(aggregator_record_fn take, void *owner);
 struct aggregator_books aggregator_part_books(struct aggregator_part *part);

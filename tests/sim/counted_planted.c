@@ -1,5 +1,7 @@
-/* counted_add and anchor_equal with what can be planted in them; the linker puts this in front of the real ones (--wrap). */
+/* counted_add, anchor_equal and fingerprint_compare with what can be planted in them; the linker puts these in front of the real
+ * ones (--wrap). */
 #include "aggregator/counted.h"
+#include "aggregator/fingerprints.h"
 #include "aggregator/position.h"
 #include "tests/sim/world.h"
 
@@ -29,4 +31,13 @@ bool __wrap_anchor_equal(const struct anchor *a, const struct anchor *b);
 bool __wrap_anchor_equal(const struct anchor *a, const struct anchor *b)
 {
 	return world.bug == BUG_NO_ANCHOR || __real_anchor_equal(a, b);
+}
+
+enum fingerprint_match __real_fingerprint_compare(uint32_t first, uint32_t second);
+enum fingerprint_match __wrap_fingerprint_compare(uint32_t first, uint32_t second);
+
+enum fingerprint_match __wrap_fingerprint_compare(uint32_t first, uint32_t second)
+{
+	return world.bug == BUG_CONFLICT_REPEAT ? FINGERPRINT_SAME
+						: __real_fingerprint_compare(first, second);
 }

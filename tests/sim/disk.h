@@ -10,6 +10,8 @@ struct disk *disk_copy(const struct disk *disk);
 struct disk *disk_free(struct disk *disk);
 bool disk_is_empty(const struct disk *disk); /* no event waits in it */
 bool disk_knows_cluster(const struct disk *disk);
+/* Flips a bit of one of its blocks, and tells the number of each sale in it ("e12"). false: there is none. */
+bool disk_damage(struct disk *disk, void (*endanger)(size_t sale));
 /* The edge died: with the planted bug its last commit may go, too. */
 void disk_crash(struct disk *disk);
 /* Runs that a stored counter has given: for the planted bug. */

@@ -76,7 +76,7 @@ static int make_desk(struct edge_part *part)
 		.spool = part->spool,
 		.edge = part->options.id,
 		.default_currency = "EUR",
-		.run = draw_run(part),
+		.run = part->options.run != 0 ? part->options.run : draw_run(part),
 	};
 	const struct port_options port = {
 		.label = "zmq", .owner = part, .acknowledge = acknowledge};

@@ -20,6 +20,7 @@ struct edge_part_options {
 	const char *id;
 	struct disk *disk; /* borrowed, outlives the part */
 	uint64_t quota_bytes;
+	uint64_t run; /* to begin with: of a resumed image; 0: draws one */
 	bool live_first;
 	int compression_level; /* 0: none */
 	void (*answered)(const struct edge_answer *answer);

@@ -289,6 +289,24 @@ uint64_t kafka_each_lost(kafka_lost_fn take, void *owner)
 	return count;
 }
 
+static void take_each(
+	int topic, int partition, const struct log *log, kafka_each_fn take, void *owner)
+{
+	for (size_t i = 0; i < log->count; i++) {
+		take(owner, topic, partition, log->entries[i].record);
+	}
+}
+
+void kafka_each(kafka_each_fn take, void *owner)
+{
+	for (int i = 0; i < TOPICS * PARTITIONS_MAX; i++) {
+		const struct topic *topic = &topics[0][i % TOPICS];
+		int partition = i / TOPICS;
+		take_each(i % TOPICS, partition, &topic->former[partition], take, owner);
+		take_each(i % TOPICS, partition, &topic->logs[partition], take, owner);
+	}
+}
+
 uint64_t kafka_written(void)
 {
 	uint64_t count = 0;

@@ -158,15 +158,11 @@ void source_ask(struct source *source)
 
 /* ---- reading */
 
-static struct record record_at(int topic, int partition, int64_t offset)
+struct record source_model_record(int topic, int partition, const struct kafka_record *from)
 {
-	const struct kafka_entry *entry = kafka_at(topic, partition, offset);
-	const struct kafka_record *from = entry->record;
 	struct record record = {
 		.topic_kind = (enum kind)topic,
 		.partition = partition,
-		.offset = offset,
-		.timestamp_ms = entry->timestamp_ms,
 		.key = slice_of(from->key, from->key_size),
 		.value = slice_of(from->value, from->value_size),
 	};
@@ -180,6 +176,16 @@ static struct record record_at(int topic, int partition, int64_t offset)
 			}
 		}
 	}
+	return record;
+}
+
+static struct record record_at(int topic, int partition, int64_t offset)
+{
+	const struct kafka_entry *entry = kafka_at(topic, partition, offset);
+	struct record record = source_model_record(topic, partition, entry->record);
+
+	record.offset = offset;
+	record.timestamp_ms = entry->timestamp_ms;
 	return record;
 }
 

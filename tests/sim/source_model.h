@@ -2,7 +2,11 @@
  * at work. One thread. */
 #pragma once
 #include "aggregator/pipeline.h"
+#include "tests/sim/kafka.h"
 
 /* The pipelines of the sources that there are and were polled, in order of making; the number of sources, polled or not. */
 enum { SOURCES_MAX = 2 };
 size_t source_model_pipelines(const struct pipeline *ret_pipelines[SOURCES_MAX]);
+
+/* As a reader is given it, but for its place in the log. Borrowed from the record. */
+struct record source_model_record(int topic, int partition, const struct kafka_record *from);

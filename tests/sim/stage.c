@@ -48,7 +48,7 @@ static void take_answer(const struct edge_answer *answer)
 	}
 }
 
-static void start_edge(int number)
+static void start_edge(int number, uint64_t run)
 {
 	struct edge_place *place = &edges[number];
 	const struct edge_part_options options = {
@@ -56,6 +56,7 @@ static void start_edge(int number)
 		.id = place->id,
 		.disk = place->disk,
 		.quota_bytes = quota_bytes,
+		.run = run,
 		.live_first = live_first,
 		.compression_level = compression_level,
 		.answered = take_answer,
@@ -67,10 +68,10 @@ static void start_edge(int number)
 	}
 }
 
-static void open_edge(int number, const char *id, struct disk *disk)
+static void open_edge(int number, const char *id, struct disk *disk, uint64_t run)
 {
 	edges[number] = (struct edge_place){.is_used = true, .id = id, .disk = disk};
-	start_edge(number);
+	start_edge(number, run);
 	tills_open(number);
 }
 
@@ -102,8 +103,8 @@ void stage_begin(void)
 	compression_level = world_draw(4) == 0 ? 1 : 0;
 	quota_bytes = quotas[world_draw(3)];
 	file_reader_begin(world_draw(2) == 0 ? 1 : -1);
-	open_edge(0, "berlin", disk_new());
-	open_edge(1, "oslo", disk_new());
+	open_edge(0, "berlin", disk_new(), 0);
+	open_edge(1, "oslo", disk_new(), 0);
 	bridge_part_begin();
 	for (int i = 0; i < BRIDGES_MAX; i++) {
 		bridges[i].part = bridge_part_new(i);
@@ -133,7 +134,7 @@ static void raise_the_dead(bool all)
 		struct edge_place *place = &edges[i];
 		if (place->is_used && place->part == NULL &&
 			(all || world.now_ms >= place->back_ms)) {
-			start_edge(i);
+			start_edge(i, 0);
 		}
 	}
 	for (int i = 0; i < BRIDGES_MAX; i++) {
@@ -159,8 +160,22 @@ static void clone_edge(void)
 {
 	if (!edges[EDGES_MAX - 1].is_used) {
 		world_note_fault(FAULT_EDGE_CLONED, "");
-		open_edge(EDGES_MAX - 1, edges[0].id, disk_copy(edges[0].disk));
+		open_edge(EDGES_MAX - 1, edges[0].id, disk_copy(edges[0].disk), 0);
 	}
+}
+
+/* An image of a machine, memory and all, taken when its edge had just begun, goes on beside it. */
+static void resume_image(void)
+{
+	uint64_t run = 1 + world_draw(UINT64_C(1) << 50);
+
+	if (edges[EDGES_MAX - 1].is_used || edges[0].part == NULL) {
+		return;
+	}
+	world_note_fault(FAULT_IMAGE_RESUMED, "");
+	kill_edge(0);
+	start_edge(0, run);
+	open_edge(EDGES_MAX - 1, edges[0].id, disk_copy(edges[0].disk), run);
 }
 
 static void back_up(int number)
@@ -214,6 +229,10 @@ static void strike_edge(int number)
 	if (edges[number].part != NULL && world_fails(FAULT_EDGE_CRASH, 1500)) {
 		kill_edge(number);
 	}
+	if (edges[number].is_used && world.scales[FAULT_BLOCK_DAMAGED] > 0 && world_happens(700) &&
+		disk_damage(edges[number].disk, tills_endanger)) {
+		world_note_fault(FAULT_BLOCK_DAMAGED, "");
+	}
 	if (edges[number].is_used && world_happens(250)) {
 		back_up(number);
 	}
@@ -258,6 +277,9 @@ static void strike(void)
 	}
 	if (world_happens(1500)) {
 		clone_edge();
+	}
+	if (world_happens(3000)) {
+		resume_image();
 	}
 }
 

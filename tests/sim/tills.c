@@ -295,6 +295,13 @@ bool tills_are_calm(int edge)
 	return true;
 }
 
+void tills_endanger(size_t sale)
+{
+	if (sale < sale_count) {
+		sales[sale].is_endangered = true;
+	}
+}
+
 size_t tills_sale_count(void)
 {
 	return sale_count;

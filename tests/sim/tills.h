@@ -15,6 +15,7 @@ struct sale {
 	int product;
 	int64_t millionths; /* quantity * price */
 	bool is_invalid; /* becomes a dead letter of the edge */
+	bool is_endangered; /* the block that held it was damaged */
 	bool is_poison; /* Kafka refuses it: becomes a dead letter of the bridge */
 };
 
@@ -34,6 +35,7 @@ enum { TILLS_TEXT_SIZE = 12 * 1024 };
 size_t tills_write_frame(void);
 void tills_frame_text(size_t frame, char text[TILLS_TEXT_SIZE]);
 
+void tills_endanger(size_t sale);
 size_t tills_sale_count(void);
 /* Sale i has order_id "eI". */
 const struct sale *tills_sale(size_t i);

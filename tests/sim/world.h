@@ -25,6 +25,8 @@ enum bug {
 	BUG_NO_SYNC, /* the edge's disk may lose its last commit at a crash */
 	BUG_REBUILD_SHORT, /* a rebuild does not read one of the partitions to its end */
 	BUG_GAP_SILENT, /* whatever the log lacks is skipped without a word */
+	BUG_UNCHECKED, /* a damaged block is sent as it is */
+	BUG_CONFLICT_REPEAT, /* another event under a certificate that was counted is taken for a repeat */
 	BUG_NO_ANCHOR, /* nobody looks whether the record before the position is still the same */
 	BUG_COUNT,
 };
@@ -67,6 +69,8 @@ enum fault {
 	FAULT_TOPIC_MADE_AGAIN, /* with fewer records or with more */
 	FAULT_OTHER_CLUSTER, /* behind the address, for a while */
 	FAULT_PARTITION_ADDED,
+	FAULT_BLOCK_DAMAGED, /* a bit of a spool's block is flipped */
+	FAULT_IMAGE_RESUMED, /* an image of an edge's memory goes on beside it: the same run, other events */
 	FAULT_COUNT,
 };
 const char *fault_name(enum fault fault);
@@ -78,6 +82,7 @@ struct world {
 	bool has_faults; /* off: what began heals, nothing new fails */
 	bool is_traced;
 	enum bug bug;
+	uint64_t set_aside; /* damaged blocks that spools have moved out of the way */
 	uint64_t events; /* whatever happened, faults not counted */
 	uint64_t faults[FAULT_COUNT];
 	/* How often each fault comes in this run, drawn: runs differ more than chance alone. */
