@@ -1,0 +1,152 @@
+"""A chain that lives, with a fault every few seconds that kills nothing: links cut or frozen, programs stopped for a while,
+garbage, tills and askers that come and go. Memory, descriptors, and the files of spool and store are sampled; when it ran an hour
+or more, memory and descriptors may not grow by 1 % an hour over its last half. Totals are exact at the end.
+"""
+import os
+import random
+import shutil
+import signal
+import tempfile
+import time
+from decimal import Decimal
+from pathlib import Path
+
+from harness import DEADLINE, Broker, Client, Pipeline, Sender
+from relay import Relay
+from tills import Till
+
+SALES = 5  # a frame
+SAMPLE_S = 5.0
+SETTLE_S = 60.0
+FAULT_MAX_S = 5.0
+SLOPE_MAX_PERCENT = 1.0  # an hour
+JUDGED_FROM_S = 3600.0  # a shorter run is noise
+
+
+def slope_percent(samples):
+    """Growth an hour of [(seconds, value)] by least squares, in percent of the mean."""
+    count = len(samples)
+    mean_t, mean_v = sum(t for t, _ in samples) / count, sum(v for _, v in samples) / count
+    square = sum((t - mean_t) ** 2 for t, _ in samples)
+    if square == 0 or mean_v == 0:
+        return 0.0
+    return sum((t - mean_t) * (v - mean_v) for t, v in samples) / square * 3600 / mean_v * 100
+
+
+def resident_bytes(pid):
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def blocks_bytes(folder):
+    """What the files really take of the disk."""
+    return sum(path.stat().st_blocks * 512 for path in Path(folder).rglob("*") if path.is_file())
+
+
+class Soak:
+    def __init__(self, folder, seed):
+        self.folder, self.chance = folder, random.Random(seed)
+        self.kafka = Broker(folder / "kafka")
+        self.pipe = Pipeline(folder, self.kafka.bootstrap, "", edges=(), bridges=1)
+        port = int(self.pipe.bridges[0].ready["listen"][0].rsplit(":", 1)[1])
+        self.links = [Relay(("127.0.0.1", port)) for _ in range(2)]
+        for number, link in enumerate(self.links):
+            self.pipe.start_edge(f"store-{number}", bridges=f"tcp://{link.address}")
+        self.pipe.start_aggregator()
+        self.tills = [Till(self.pipe, name) for name in self.pipe.edges]
+        self.programs = [*self.pipe.edges.values(), self.pipe.bridges[0], self.pipe.aggregator]
+        self.faults, self.samples, self.begun = 0, {}, time.monotonic()
+
+    def sample(self):
+        now = time.monotonic() - self.begun
+        measured = {}
+        for each in self.programs:
+            name = f"{each.name} {each.pid}"
+            measured[f"memory of {name}"] = resident_bytes(each.pid)
+            measured[f"descriptors of {name}"] = len(os.listdir(f"/proc/{each.pid}/fd"))
+        for folder in (*self.folder.glob("edge-*/"), self.folder / "store"):
+            measured[f"files of {folder.name}"] = blocks_bytes(folder)
+        for what, value in measured.items():
+            self.samples.setdefault(what, []).append((now, value))
+
+    # ---- what goes wrong; nothing dies
+
+    def cut_link(self):
+        self.chance.choice(self.links).break_off()
+
+    def freeze_link(self):
+        link = self.chance.choice(self.links)
+        link.freeze()
+        self.sell_for(self.chance.uniform(0.5, 3))
+        link.thaw()
+
+    def stop_program(self):
+        each = self.chance.choice(self.programs)
+        each.signal(signal.SIGSTOP)
+        time.sleep(self.chance.uniform(0.2, 2))
+        each.signal(signal.SIGCONT)
+
+    def send_garbage(self):
+        sender = Sender(self.chance.choice(list(self.pipe.edges.values())).ready["listen"][0])
+        sender.send_raw(self.chance.randbytes(self.chance.randrange(1, 4096)))
+        sender.close()
+
+    def ask(self):
+        client = Client(self.pipe.aggregator.ready["listen"][0])
+        client.ask("top", view="products")
+        client.close()
+
+    def sell_for(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for till in self.tills:
+                till.sell(SALES, DEADLINE)
+            time.sleep(0.05)
+
+    def run_until(self, deadline):
+        sampled = 0.0
+        while time.monotonic() < deadline:
+            self.chance.choice([self.cut_link, self.freeze_link, self.stop_program, self.send_garbage, self.ask])()
+            self.faults += 1
+            self.sell_for(self.chance.uniform(0.2, FAULT_MAX_S))
+            if time.monotonic() - sampled > SAMPLE_S:
+                sampled = time.monotonic()
+                self.sample()
+
+    # ---- the end
+
+    def judge(self):
+        """Told is counted; the slopes of the last half, the steepest of each sort."""
+        self.pipe.wait_settled(3 * DEADLINE)
+        counted = {row["edge"]: (row["order_count"], Decimal(row["total_revenue"])) for row in self.pipe.client.scan("stores")}
+        assert counted == {till.edge: (till.told, till.revenue) for till in self.tills}
+        slopes = {}
+        for what, samples in self.samples.items():
+            sort = what.split()[0]
+            slope = slope_percent(samples[len(samples) // 2:])
+            slopes[sort] = max(slope, slopes.get(sort, slope))
+            print(f"{what}: {samples[0][1]:,} to {samples[-1][1]:,}, {slope:+.2f} % an hour over the last half", flush=True)
+        if time.monotonic() - self.begun > JUDGED_FROM_S:
+            assert slopes["memory"] < SLOPE_MAX_PERCENT and slopes["descriptors"] < SLOPE_MAX_PERCENT, slopes
+        return {f"{sort}_percent_an_hour": round(slope, 2) for sort, slope in slopes.items()}
+
+    def stop(self):
+        for till in self.tills:
+            till.close()
+        self.pipe.stop()
+        for link in self.links:
+            link.close()
+        self.kafka.down()
+
+
+def rounds(seed, deadline):
+    folder = Path(tempfile.mkdtemp(prefix="till-soak-"))
+    soak = Soak(folder, seed)
+    try:
+        soak.run_until(deadline - SETTLE_S)
+        yield {"rounds": soak.faults, "sold": sum(till.told for till in soak.tills), "slopes": soak.judge()}
+    except Exception as error:
+        raise AssertionError(f"bench/long soak --seed {seed}, files in {folder}: {error}") from error
+    finally:
+        soak.stop()
+    shutil.rmtree(folder)
