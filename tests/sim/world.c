@@ -40,7 +40,7 @@ static void draw_length(void)
 {
 	uint64_t steps = STEPS_LEAST;
 
-	while (steps < STEPS_MOST && world_draw(2) == 0) {
+	while (steps < STEPS_MOST && world_draw(5) < 2) {
 		steps *= 2;
 	}
 	world.steps = steps + world_draw(steps);
