@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from harness import BUILD, Broker, Pipeline, wait_until
+from keys import Keys
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -42,9 +43,23 @@ def create_topic(kafka, name, partitions):
                  "--config", "message.timestamp.type=LogAppendTime")
 
 
-def measure_chain(kafka, folder, count, frame, shape):
-    pipe = Pipeline(folder, kafka.bootstrap, "chain-", edges=("bench-1",),
-                    options={"till-edge": ["edge.spool_max=4GiB"]})
+def key_options(folder):
+    """CURVE between edge and bridge: what each has in [security]."""
+    keys = Keys(folder)
+    keys.make("bridge")
+    keys.make("bench-1", "--edges", "bench-1")
+    return {"till-bridge": [f"security.key_file={keys.secret('bridge')}",
+                            f"security.authorized={keys.directory('bridge', 'bench-1')}"],
+            "till-edge": [f"security.key_file={keys.secret('bench-1')}", f"security.bridge_keys={keys.public('bridge')}"]}
+
+
+def measure_chain(kafka, folder, arguments, shape, with_keys=False):
+    count, frame = arguments.count, arguments.frame
+    folder = folder / ("keys" if with_keys else "plain")
+    folder.mkdir()
+    options = key_options(folder) if with_keys else {"till-edge": []}
+    options["till-edge"].append("edge.spool_max=4GiB")
+    pipe = Pipeline(folder, kafka.bootstrap, f"{folder.name}-", edges=("bench-1",), options=options)
     try:
         pipe.start_aggregator()
         programs = {"till-edge": pipe.edges["bench-1"].pid, "till-bridge": pipe.bridges[0].pid,
@@ -74,6 +89,7 @@ def main():
     parser.add_argument("--frame", type=int, default=100, help="orders in a producer's frame")
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--products", type=int, default=5_000)
+    parser.add_argument("--keys", action="store_true", help="once more, with CURVE between edge and bridge")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     shape = ["--users", arguments.users, "--products", arguments.products]
@@ -86,10 +102,23 @@ def main():
             load.append(arguments.count)
             result = {"orders": arguments.count, "frame": arguments.frame, "fsync_seconds": fsync_seconds(folder),
                       "raw_produce": run_json(*load), "raw_consume": run_json(*load, "--mode", "consume"),
-                      "chain": measure_chain(kafka, Path(folder), arguments.count, arguments.frame, shape)}
+                      "chain": measure_chain(kafka, Path(folder), arguments, shape)}
+            if arguments.keys:
+                result["chain_with_keys"] = measure_chain(kafka, Path(folder), arguments, shape, with_keys=True)
         finally:
             kafka.down()
     report(result, arguments.json)
+
+
+def report_keys(result):
+    with_keys, chain = result.get("chain_with_keys"), result["chain"]
+    if with_keys is None:
+        return
+    print(f"chain with keys      {with_keys['per_second']:12,.0f} /s   CURVE between edge and bridge")
+    print(f"with keys / without  {with_keys['per_second'] / chain['per_second']:12.2f}")
+    for name in ("till-edge", "till-bridge"):
+        more = with_keys["cpu"][name] - chain["cpu"][name]
+        print(f"  cpu {name:16} {more * 1e6 / result['orders']:9.2f} µs an order more")
 
 
 def report(result, as_json):
@@ -105,6 +134,7 @@ def report(result, as_json):
     print(f"accepted by the edge {chain['accepted_per_second']:12,.0f} /s   durable, replied")
     print(f"chain                {chain['per_second']:12,.0f} /s   from the edge's socket to queryable totals")
     print(f"chain / raw produce  {result['ratio_to_raw_produce']:12.2f}")
+    report_keys(result)
     for name, seconds in sorted(chain["cpu"].items(), key=lambda item: -item[1]):
         print(f"  cpu {name:16} {seconds * 1e6 / result['orders']:9.2f} µs an order")
 

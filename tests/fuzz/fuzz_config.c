@@ -1,6 +1,7 @@
 /* Any bytes as a configuration file: refused with a sentence that names the line, or what is printed of it can be read
  * again and prints the same. The aggregator's schema, which has sections of its own, and one with the other types. */
 #include "aggregator/aggregator_config.h"
+#include "runtime/key_holder.h"
 #include "tests/fuzz/fuzz.h"
 #include <errno.h>
 
@@ -96,6 +97,24 @@ static void try_file(const struct config_schema *schema, struct slice text)
 	clean(schema, &target);
 }
 
+/* The whole as the file of a public key: the same parser, with lists of names that are looked up in. */
+static void try_key_file(struct slice text)
+{
+	struct config_error error = {""};
+	struct key_holder *holder = NULL;
+
+	int r = key_holder_parse("fuzz.pub", (const char *)text.bytes, text.size, &holder, &error);
+	fuzz_require(r == 0 || (r == -EINVAL && strncmp(error.text, "fuzz.pub:", 9) == 0));
+	if (r == 0) {
+		fuzz_require(holder->key.text[CURVE_KEY_SIZE] == '\0');
+		fuzz_require(!key_list_has_all(holder->edges) ||
+			     key_list_has(holder->edges, text.bytes, text.size));
+		fuzz_require(
+			!key_list_has(holder->views, "", 0) || key_list_has_all(holder->views));
+	}
+	key_holder_free(holder);
+}
+
 /* The whole as one -o argument. */
 static void try_assignment(struct slice text)
 {
@@ -118,6 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	try_file(&others_schema, bytes);
 	try_file(&aggregator_config_schema, bytes);
+	try_key_file(bytes);
 	try_assignment(bytes);
 	fuzz_free(bytes);
 	return 0;

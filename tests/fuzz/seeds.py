@@ -108,6 +108,7 @@ def line_seeds(vectors):
 
 def config_seeds(root):
     yield from (path.read_bytes() for path in sorted((root / "deploy").rglob("*.conf")))
+    yield b"[key]\npublic = Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\n[rights]\nedges = a, b\nviews = *\nstores = a\nsend = yes\nadmin = no\n"
 
 
 def write(folder, all_seeds):
