@@ -30,6 +30,9 @@ struct keyring {
 	struct key_holder **by_key; /* borrowed from `files` */
 	size_t key_count;
 	bool is_dir_bad; /* said already */
+	struct stamp dir_stamp;
+	bool is_dir_fresh; /* as a file's */
+	size_t next_file; /* the first that the next short look looks at */
 };
 
 /* ---- the directory */
@@ -297,23 +300,54 @@ static int look(struct keyring *keyring, const struct keyring_listener *listener
 	free(keyring->files);
 	keyring->files = files;
 	keyring->file_count = (size_t)count;
-	int r = has_all_names(files, keyring->file_count) ? 0 : -ENOMEM;
-	for (size_t i = 0; r == 0 && i < keyring->file_count; i++) {
+	if (!has_all_names(files, keyring->file_count)) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < keyring->file_count; i++) {
 		changed |= refresh_file(keyring->dir, &files[i], listener);
 	}
-	if (r == 0 && changed) {
-		r = index_keys(keyring, listener);
-	}
 	*ret_changed = changed;
-	return r;
+	return changed ? index_keys(keyring, listener) : 0;
 }
 
-int keyring_refresh(struct keyring *keyring, const struct keyring_listener *listener)
+/* The same files as before, then: the next of them that may have been written in place. */
+static int look_shortly(
+	struct keyring *keyring, const struct keyring_listener *listener, bool *ret_changed)
+{
+	size_t count =
+		keyring->file_count < KEYRING_LOOK_FILES ? keyring->file_count : KEYRING_LOOK_FILES;
+	bool changed = false;
+
+	for (size_t i = 0; i < count; i++) {
+		struct key_file *file = &keyring->files[keyring->next_file++ % keyring->file_count];
+		changed |= refresh_file(keyring->dir, file, listener);
+	}
+	*ret_changed = changed;
+	return changed ? index_keys(keyring, listener) : 0;
+}
+
+/* Every file that comes, goes or is renamed changes the directory's own time. */
+static bool dir_is_as_before(struct keyring *keyring)
+{
+	struct stamp stamp = {0};
+
+	take_stamp(keyring->dir, &stamp);
+	bool is_same = same_stamp(&stamp, &keyring->dir_stamp);
+	bool is_settled = is_same && !keyring->is_dir_fresh && !keyring->is_dir_bad;
+	keyring->dir_stamp = stamp;
+	keyring->is_dir_fresh = !is_same;
+	return is_settled;
+}
+
+int keyring_refresh(
+	struct keyring *keyring, bool all_files, const struct keyring_listener *listener)
 {
 	struct config_error error;
 	bool changed = false;
 
-	int r = look(keyring, listener, &changed, &error);
+	bool is_short = dir_is_as_before(keyring) && !all_files;
+	int r = is_short ? look_shortly(keyring, listener, &changed)
+			 : look(keyring, listener, &changed, &error);
 	if (r == -ENOMEM) {
 		return r;
 	}

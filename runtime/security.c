@@ -228,12 +228,12 @@ static void on_ignored(void *owner, const char *why, bool is_old_kept)
 		is_old_kept ? "what_it_said_before" : "nothing");
 }
 
-static int look(struct security *security)
+static int look(struct security *security, bool all_files)
 {
 	static const struct keyring_listener listener = {
 		NULL, on_added, on_changed, on_removed, on_ignored};
 
-	int r = keyring_refresh(security->keyring, &listener);
+	int r = keyring_refresh(security->keyring, all_files, &listener);
 	metric_set(security->bad_files, (double)keyring_bad_count(security->keyring));
 	if (r == KEYRING_E_CHANGED) {
 		metric_add(security->changes, 1);
@@ -252,7 +252,7 @@ static int on_tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 
 	if (now_ms >= security->look_ms) {
 		int64_t start_us = clock_monotonic_us();
-		r = look(security);
+		r = look(security, false);
 		int64_t took_ms = (clock_monotonic_us() - start_us) / 1000;
 		security->look_ms =
 			now_ms + (LOOK_SHARE * took_ms > LOOK_MS ? LOOK_SHARE * took_ms : LOOK_MS);
@@ -267,7 +267,7 @@ static int on_hangup(void *owner)
 
 	log_line(LOG_INFO, "asked to look at the keys", "authorized=\"%s\"",
 		security->options.authorized);
-	return look(security);
+	return look(security, true);
 }
 
 /* ---- making */

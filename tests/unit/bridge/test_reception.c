@@ -633,7 +633,7 @@ static void look_at_keys(void)
 {
 	static const struct keyring_listener listener = {
 		NULL, nothing, nothing, nothing, no_complaint};
-	assert_int_equal(keyring_refresh(keyring, &listener), KEYRING_E_CHANGED);
+	assert_int_equal(keyring_refresh(keyring, true, &listener), KEYRING_E_CHANGED);
 }
 
 static void say_with_key(const char *peer, const char *key, const struct wire_message *message)

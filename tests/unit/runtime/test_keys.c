@@ -268,6 +268,17 @@ static void on_ignored(void *owner, const char *why, bool is_old_kept)
 	note(owner, is_old_kept ? "kept" : "ignored", why + strlen(dir));
 }
 
+static void on_nothing(void *owner, const struct key_holder *holder)
+{
+	(void)owner, (void)holder;
+}
+
+static void on_no_complaint(void *owner, const char *why, bool is_old_kept)
+{
+	(void)owner, (void)is_old_kept;
+	fail_msg("%s", why);
+}
+
 static const char *refresh(struct keyring *keyring, int expected)
 {
 	static struct heard heard;
@@ -275,7 +286,7 @@ static const char *refresh(struct keyring *keyring, int expected)
 		&heard, on_added, on_changed, on_removed, on_ignored};
 
 	heard.text[0] = '\0';
-	assert_int_equal(keyring_refresh(keyring, &listener), expected);
+	assert_int_equal(keyring_refresh(keyring, false, &listener), expected);
 	return heard.text;
 }
 
@@ -335,6 +346,41 @@ static void test_a_bad_file_leaves_in_force_what_it_said_before(void **state)
 	put("a.pub", "[key]\npublic = " SERVER_PUBLIC "\n[rights]\nedges = b\n");
 	assert_string_equal(refresh(keyring, KEYRING_E_CHANGED), "changed a;");
 	assert_int_equal(keyring_bad_count(keyring), 1);
+	keyring_free(keyring);
+}
+
+/* A chain's thousand stores: each second only some of the files are looked at, but what changes the directory at once. */
+static void test_a_large_directory_is_looked_at_bit_by_bit(void **state)
+{
+	struct keyring *keyring;
+	struct curve_pair pair;
+	char name[32], text[128];
+	int looks = 0;
+
+	(void)state;
+	for (int i = 0; i < 2 * KEYRING_LOOK_FILES; i++) {
+		assert_int_equal(curve_pair_new(&pair), 0);
+		snprintf(name, sizeof name, "%04d.pub", i);
+		snprintf(text, sizeof text, "[key]\npublic = %s\n", pair.public_key.text);
+		put(name, text);
+	}
+	keyring = open_ring();
+	refresh(keyring, 0);
+	refresh(keyring, 0);
+	FILE *out = fopen(path_of(name), "a"); /* the last, in place */
+	assert_non_null(out);
+	assert_true(fputs("[rights]\nsend = yes\n", out) >= 0);
+	assert_int_equal(fclose(out), 0);
+	while (!keyring_find(keyring, pair.public_key.text)->sends) {
+		static const struct keyring_listener listener = {
+			NULL, on_nothing, on_nothing, on_nothing, on_no_complaint};
+		assert_true(keyring_refresh(keyring, false, &listener) >= 0);
+		assert_true(++looks <= 3);
+	}
+	assert_int_equal(unlink(path_of("0000.pub")), 0);
+	assert_string_equal(refresh(keyring, KEYRING_E_CHANGED), "removed 0000;");
+	put(name, text);
+	assert_string_equal(refresh(keyring, KEYRING_E_CHANGED), "changed 0399;");
 	keyring_free(keyring);
 }
 
@@ -513,6 +559,7 @@ int main(void)
 		cmocka_unit_test(test_text_that_is_no_key_is_none),
 		DIR_TEST(test_a_directory_is_followed_while_it_changes),
 		DIR_TEST(test_a_bad_file_leaves_in_force_what_it_said_before),
+		DIR_TEST(test_a_large_directory_is_looked_at_bit_by_bit),
 		DIR_TEST(test_two_writes_of_one_moment_are_both_seen),
 		DIR_TEST(test_of_two_files_with_one_key_the_first_counts),
 		DIR_TEST(test_a_directory_that_goes_away_takes_nobody_with_it),
