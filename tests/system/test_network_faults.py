@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import pytest
 from harness import DEADLINE, Broker, Pipeline, free_port, wait_until
+from keys import Keys
 from netns import Namespace, why_not
 from relay import Relay, add_listeners
 from test_kill import assert_books_add_up
-from tills import Till
+from tills import Till, assert_told_is_counted
 
 pytestmark = pytest.mark.plain_only
 SALES = 40  # a frame: its BATCH is large enough to be cut in its middle
@@ -205,6 +206,32 @@ def test_between_edge_and_bridge(edge_links, name):
 
 def test_the_books_add_up_after_the_faults_between_edge_and_bridge(edge_links):
     edge_links.assert_books_add_up()
+
+
+def test_with_keys_a_turned_bit_costs_a_connection_and_no_cent(pipeline, tmp_path):
+    """Without keys only TCP's checksum stands between a broken router and a price."""
+    keys = Keys(tmp_path)
+    keys.make("bridge")
+    keys.make("store-1", "--edges", "store-1")
+    pipe = pipeline(edges=(), options={
+        "till-bridge": [f"security.key_file={keys.secret('bridge')}",
+                        f"security.authorized={keys.directory('bridge', 'store-1')}"],
+        "till-edge": [f"security.key_file={keys.secret('store-1')}", f"security.bridge_keys={keys.public('bridge')}"]})
+    pipe.start_aggregator()
+    link = Relay(("127.0.0.1", port_of(pipe.bridges[0].ready["listen"][0])))
+    edge = pipe.start_edge("store-1", bridges=f"tcp://{link.address}")
+    till = Till(pipe, "store-1")
+    for flow, times in ((link.there, 5), (link.back, 3)):
+        wait_until(lambda: edge.metric("till_edge_bridge_connected") == 1, "a session")
+        flow.flip(times)
+
+        def sell_and_look(flow=flow, times=times):
+            till.sell(SALES)
+            return flow.flipped >= times
+        wait_until(sell_and_look, "bits turned", every=0.1)
+    assert_told_is_counted(pipe, [till])
+    assert edge.metric("till_edge_sessions_total") >= 3, "what has a turned bit ends the connection"
+    link.close()
 
 
 def port_of(address):
