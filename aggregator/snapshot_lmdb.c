@@ -119,9 +119,6 @@ int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *re
 	uint8_t bytes[SUMMARY_KEY_SIZE];
 	struct view_summary summary;
 	struct slice value;
-	if (is_damaged(snapshot, view_id)) {
-		return STORE_E_CORRUPT;
-	}
 	int r = snapshot_get(snapshot, TABLE_SUMMARY, summary_key(view_id, bytes), &value);
 	if (r != 0) {
 		return r == STORE_E_ABSENT ? STORE_E_CORRUPT : r;

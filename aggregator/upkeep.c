@@ -131,8 +131,24 @@ static int finish_drop(struct shard_upkeep *shard)
 	return r < 0 ? r : 0;
 }
 
+/* Found when the store was opened: said at once, not when the walk comes by. */
+static void note_damaged(struct shard_upkeep *shard, const struct view_set *views)
+{
+	uint64_t damaged = store_damaged_views(shard->store);
+
+	for (uint32_t id = 0; id < view_set_count(views) && shard->scrub_error[0] == '\0'; id++) {
+		if ((damaged >> id & 1) != 0) {
+			snprintf(shard->found, sizeof shard->found,
+				"view %s: its rows are damaged, or some are missing",
+				view_name(view_set_at(views, id)));
+			keep(shard, shard->scrub_error);
+		}
+	}
+}
+
 static int tick(struct shard_upkeep *shard, const struct view_set *views, int64_t now_ms)
 {
+	note_damaged(shard, views);
 	int64_t check_every_ms = shard->upkeep->options.check_every_ms;
 	if (shard->check_ms == 0) {
 		shard->check_ms = now_ms + check_every_ms;

@@ -132,8 +132,13 @@ static void do_damage(enum damage_kind kind, struct content *content, const stru
 	}
 }
 
-static enum damage_kind draw_kind(struct chance *chance)
+static enum damage_kind draw_kind(struct chance *chance, const char *only)
 {
+	for (int i = 0; only != NULL && i < DAMAGE_KIND_COUNT; i++) {
+		if (strcmp(kind_names[i], only) == 0) {
+			return (enum damage_kind)i;
+		}
+	}
 	return chance_hits(chance, 96)
 		       ? DAMAGE_BIT
 		       : (enum damage_kind)(1 + chance_below(chance, DAMAGE_KIND_COUNT - 1));
@@ -154,7 +159,7 @@ static void make_dirs(const char *base, const char *name)
 static enum damage_kind write_damaged(struct damage *damage, uint64_t number)
 {
 	struct chance chance = chance_of(damage->options->seed ^ 0xf11b, number);
-	enum damage_kind kind = draw_kind(&chance);
+	enum damage_kind kind = draw_kind(&chance, damage->options->only);
 	size_t which = chance_below(&chance, damage->file_count);
 
 	scratch_empty(damage->options->image_dir);
@@ -241,9 +246,11 @@ uint64_t damage_run(const struct subject *subject, const struct damage_options *
 		if (verdict == VERDICT_WRONG && damage.verdicts[VERDICT_WRONG] < SHOWN_MAX) {
 			fprintf(stderr,
 				"%s, damage %llu (%s): %s\n  again: --seed %llu --first %llu "
-				"--flips 1\n",
+				"--flips 1%s%s\n",
 				subject->name, (unsigned long long)i, kind_names[kind], damage.why,
-				(unsigned long long)options->seed, (unsigned long long)i);
+				(unsigned long long)options->seed, (unsigned long long)i,
+				options->only == NULL ? "" : " --only ",
+				options->only == NULL ? "" : options->only);
 		}
 		damage.verdicts[verdict]++;
 	}

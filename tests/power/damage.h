@@ -7,6 +7,8 @@
 struct damage_options {
 	uint64_t seed;
 	uint64_t first, count; /* numbers of the damages; each follows from seed and number alone */
+	const char *
+		only; /* this kind of damage, as the sums name it; NULL: flips, and now and then one of the others */
 	const char *live_dir, *image_dir;
 };
 

@@ -1,7 +1,7 @@
 /* Power losses and damaged files, one after the other, each in a child process of its own when it must be.
  *
  * usage: PROGRAM [--seed S] [--images N] [--weak nosync|nometasync] [--at CHANGE --loss L]
- *        PROGRAM [--seed S] --flips N [--first I]
+ *        PROGRAM [--seed S] --flips N [--first I] [--only KIND]
  * One line of JSON on stdout; what went wrong, and how to see it again, on stderr. Exit code 1: something did. With --weak it must. */
 #include "damage.h"
 #include "disk.h"
@@ -23,6 +23,7 @@ struct options {
 	uint64_t images;
 	uint64_t flips, first_flip;
 	const char *weak;
+	const char *only;
 	long at; /* -1: all */
 	int loss;
 };
@@ -173,6 +174,7 @@ static int flip_bits(struct run *run)
 		.seed = run->options->seed,
 		.first = run->options->first_flip,
 		.count = run->options->flips,
+		.only = run->options->only,
 		.live_dir = live_dir,
 		.image_dir = run->image_dir,
 	};
@@ -191,6 +193,8 @@ static bool parse(int argc, char **argv, struct options *options)
 			options->images = strtoull(value, NULL, 10);
 		} else if (strcmp(argv[i], "--weak") == 0) {
 			options->weak = value;
+		} else if (strcmp(argv[i], "--only") == 0) {
+			options->only = value;
 		} else if (strcmp(argv[i], "--at") == 0) {
 			options->at = strtol(value, NULL, 10);
 		} else if (strcmp(argv[i], "--loss") == 0) {

@@ -255,6 +255,8 @@ def test_a_flipped_bit_in_a_row_is_never_given_as_an_answer(pipeline):
         assert answer["rows"] == [] or answer["rows"][0]["order_count"] == 10, answer
     else:
         assert answer["error"]["code"] == "internal", answer
+        status, text = pipe.aggregator.http("/readyz")
+        assert status == 503 and "corrupt: view products" in text, text
 
 
 def test_two_shards_answer_as_one(pipeline):
