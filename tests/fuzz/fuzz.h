@@ -5,6 +5,9 @@
 #include "proto/slice.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* mutate.c's, where it is linked. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
+size_t fuzz_prefix_size(void);
 
 /* The input in a heap block of exactly its size, so that ASan sees a read one byte past it. To be freed. */
 static inline struct slice fuzz_copy(const uint8_t *data, size_t size)
