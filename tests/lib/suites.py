@@ -268,7 +268,8 @@ def fuzz_long():
 PLANTED = {"early-ack": 10, "no-numbers": 15, "offset-first": 80, "stored-run": 80, "late-ack": 150, "restamped": 80,
            "mark-first": 200, "window": 20, "merge": 10,
            "shared-reports": 1000, "no-sync": 30,
-           "rebuild-short": 100, "gap-silent": 800, "unchecked": 50, "conflict-repeat": 150, "no-anchor": 1500}
+           "rebuild-short": 100, "gap-silent": 800, "unchecked": 150, "conflict-repeat": 600, "told-early": 30,
+           "ids-first": 50, "no-anchor": 1500}
 SIM_FRESH_FROM = 10**6  # the fixed set lies below
 
 

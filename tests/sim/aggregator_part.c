@@ -151,6 +151,10 @@ struct aggregator_part *aggregator_part_new(const struct aggregator_part_options
 		}
 	}
 	text_set_deinit(&missing);
+	config.owns_all = options->own == OWN_ALL;
+	for (int i = 0; i < PARTITIONS_MAX; i++) {
+		config.owned[i] = i == options->own;
+	}
 	const struct aggregator_options aggregator = {
 		.config = &config,
 		.accepted = &part->accepted,

@@ -14,7 +14,9 @@ struct aggregator_part_options {
 	const char *const
 		*accepted; /* gaps, ends with NULL; NULL: none. Borrowed for aggregator_part_new */
 	bool wants_rebuild;
+	int own; /* this partition of each topic alone; OWN_ALL */
 };
+enum { OWN_ALL = -1 };
 /* NULL: it ended at once, and may be started again. */
 struct aggregator_part *aggregator_part_new(const struct aggregator_part_options *options);
 /* As kill -9 leaves it: what was committed is in the store. */

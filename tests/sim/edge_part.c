@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { TOLD_EARLY_MS = 100 };
+
 struct edge_part {
 	struct edge_part_options options;
 	struct spool *spool;
@@ -63,6 +65,8 @@ static void acknowledge(void *owner, uint64_t ticket, const struct submission_re
 		.ticket = ticket,
 		.is_taken = result->outcome == SUBMISSION_TAKEN,
 		.is_repeated = result->repeated,
+		.is_durable = part->options.sync_interval_ms == 0,
+		.repeated_events = result->repeated_events,
 		.accepted = result->accepted,
 		.invalid = result->invalid,
 	};
@@ -76,6 +80,8 @@ static int make_desk(struct edge_part *part)
 		.spool = part->spool,
 		.edge = part->options.id,
 		.default_currency = "EUR",
+		.sync_interval_ms = world.bug == BUG_TOLD_EARLY ? TOLD_EARLY_MS
+								: part->options.sync_interval_ms,
 		.run = part->options.run != 0 ? part->options.run : draw_run(part),
 	};
 	const struct port_options port = {
@@ -115,6 +121,7 @@ struct edge_part *edge_part_new(const struct edge_part_options *options)
 	part->options = *options;
 	edge_part_select(part);
 	part->spool = spool_model_new(options->disk, options->id, options->quota_bytes);
+	spool_model_on_commit(part->spool, options->kept, options->number);
 	if (make_desk(part) != 0 || make_courier(part) != 0) {
 		fprintf(stderr, "an edge can't be made\n");
 		abort();
@@ -139,14 +146,14 @@ struct edge_part *edge_part_free(struct edge_part *part)
 
 /* ---- turns */
 
-bool edge_part_submit(struct edge_part *part, const char *header, const char *events,
-	uint64_t ticket, int *ret_result)
+bool edge_part_submit(struct edge_part *part, const struct edge_frame *frame, int *ret_result)
 {
 	const struct submission submission = {
-		.header = slice_of_text(header),
-		.events = slice_of_text(events),
+		.header = slice_of_text(frame->header),
+		.request_key = slice_of_text(frame->key),
+		.events = slice_of_text(frame->events),
 		.reply = SUBMISSION_REPLY_JSON,
-		.ticket = ticket,
+		.ticket = frame->ticket,
 	};
 
 	edge_part_select(part);

@@ -12,7 +12,8 @@ struct edge_answer {
 	uint64_t ticket;
 	bool is_taken; /* else refused: nothing of it was kept by this submission */
 	bool is_repeated;
-	uint32_t accepted, invalid;
+	bool is_durable; /* on disk */
+	uint32_t accepted, invalid, repeated_events;
 };
 
 struct edge_part_options {
@@ -23,15 +24,21 @@ struct edge_part_options {
 	uint64_t run; /* to begin with: of a resumed image; 0: draws one */
 	bool live_first;
 	int compression_level; /* 0: none */
+	int64_t sync_interval_ms; /* 0: answers come after the commit */
+	void (*kept)(int number); /* all that was answered is on disk */
 	void (*answered)(const struct edge_answer *answer);
 };
 
 struct edge_part *edge_part_new(const struct edge_part_options *options);
 /* As kill -9 leaves it. */
 struct edge_part *edge_part_free(struct edge_part *part);
-/* false: it takes nothing more in this round. *ret_result is 0 or a negative errno that ends it. */
-bool edge_part_submit(struct edge_part *part, const char *header, const char *events,
-	uint64_t ticket, int *ret_result);
+struct edge_frame {
+	const char *header, *key; /* by which it is known again; NULL: not by that */
+	const char *events;
+	uint64_t ticket;
+};
+/* false: it takes nothing more in this round. *ret_result is 0 or a negative errno that ends it. The answer may come at once. */
+bool edge_part_submit(struct edge_part *part, const struct edge_frame *frame, int *ret_result);
 /* What a file holds: kept with the position behind it, or held by whoever reads. */
 bool edge_part_submit_read(struct edge_part *part, const char *events, uint64_t position,
 	uint64_t ticket, int *ret_result);

@@ -26,6 +26,7 @@ static struct mdb_files *backup;
 static struct texts accepted; /* by the next start */
 static bool wants_rebuild; /* by the next start */
 static int rebuilds;
+static int own; /* of the last start */
 static int64_t former_next[TOPICS]
 			  [PARTITIONS_MAX]; /* how far a topic was read when it was deleted */
 
@@ -155,11 +156,22 @@ static void decide(void)
 
 /* ---- life */
 
+/* In some runs partitions are handed to and fro: nobody reads the others meanwhile. */
+static int draw_own(void)
+{
+	bool is_partial = world.has_faults && world.scales[FAULT_REOWNED] > 1 && world_draw(3) == 0;
+	return is_partial ? (int)world_draw(PARTITIONS) : OWN_ALL;
+}
+
 static void start(void)
 {
 	const struct aggregator_part_options options = {
-		.accepted = accepted.list, .wants_rebuild = wants_rebuild};
+		.accepted = accepted.list, .wants_rebuild = wants_rebuild, .own = draw_own()};
 
+	if (options.own != own) {
+		world_note_fault(FAULT_REOWNED, "");
+		own = options.own;
+	}
 	part = aggregator_part_new(&options);
 	wants_rebuild = wants_rebuild && part == NULL;
 	accepted.count = part == NULL ? accepted.count : 0;
@@ -189,6 +201,7 @@ void operator_begin(void)
 	accepted.list[0] = NULL;
 	wants_rebuild = false;
 	rebuilds = 0;
+	own = OWN_ALL;
 	start();
 }
 
@@ -200,6 +213,9 @@ void operator_end(void)
 
 void operator_raise(bool now)
 {
+	if (part != NULL && now && own != OWN_ALL) {
+		bury();
+	}
 	if (part == NULL && (now || world.now_ms >= back_ms)) {
 		start();
 	}

@@ -23,7 +23,16 @@ struct stored_row {
 	size_t size, capacity;
 };
 
+/* An event_id or a request's key, and what is kept with it; shared by disks that were copied from one another. */
+struct stored_id {
+	uint32_t owners;
+	uint32_t id_size, value_size;
+	uint8_t bytes[];
+};
+
 struct disk {
+	struct stored_id **ids; /* owned; sorted */
+	size_t id_count, id_capacity;
 	struct spool_identity identity;
 	struct stored_block *blocks; /* owned; in order of coming */
 	size_t block_count, block_capacity;
@@ -36,6 +45,8 @@ struct disk {
 struct spool {
 	struct disk *disk;
 	struct spool_index index;
+	void (*kept)(int number);
+	int number;
 };
 
 /* ---- the disk */
@@ -53,8 +64,81 @@ struct disk *disk_new(void)
 	return must(calloc(1, sizeof(struct disk)));
 }
 
+static int compare_ids(const struct stored_id *stored, struct slice id)
+{
+	size_t common = stored->id_size < id.size ? stored->id_size : id.size;
+	int order = memcmp(stored->bytes, id.bytes, common);
+
+	return order != 0 ? order : (stored->id_size > id.size) - (stored->id_size < id.size);
+}
+
+/* Where it lies, or belongs. */
+static size_t place_of_id(const struct disk *disk, struct slice id, bool *ret_is_there)
+{
+	size_t low = 0, high = disk->id_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (compare_ids(disk->ids[middle], id) < 0) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	*ret_is_there = low < disk->id_count && compare_ids(disk->ids[low], id) == 0;
+	return low;
+}
+
+static void insert_id(struct disk *disk, size_t at, struct stored_id *stored)
+{
+	if (disk->id_count == disk->id_capacity) {
+		disk->id_capacity = disk->id_capacity * 2 + 64;
+		disk->ids = must(realloc(disk->ids, disk->id_capacity * sizeof *disk->ids));
+	}
+	memmove(disk->ids + at + 1, disk->ids + at, (disk->id_count - at) * sizeof *disk->ids);
+	disk->ids[at] = stored;
+	disk->id_count++;
+}
+
+static void put_id(struct disk *disk, struct slice id, struct slice value)
+{
+	bool is_there = false;
+	size_t at = place_of_id(disk, id, &is_there);
+
+	if (is_there) {
+		return; /* only with the planted bug: the intake knows what it knows */
+	}
+	struct stored_id *stored = must(malloc(sizeof *stored + id.size + value.size));
+	*stored = (struct stored_id){1, (uint32_t)id.size, (uint32_t)value.size};
+	memcpy(stored->bytes, id.bytes, id.size);
+	if (value.size > 0) {
+		memcpy(stored->bytes + id.size, value.bytes, value.size);
+	}
+	insert_id(disk, at, stored);
+}
+
+static void clear_ids(struct disk *disk)
+{
+	for (size_t i = 0; i < disk->id_count; i++) {
+		if (--disk->ids[i]->owners == 0) {
+			free(disk->ids[i]);
+		}
+	}
+	disk->id_count = 0;
+}
+
+static void assign_ids(struct disk *to, const struct disk *from)
+{
+	clear_ids(to);
+	for (size_t i = 0; i < from->id_count; i++) {
+		from->ids[i]->owners++;
+		insert_id(to, i, from->ids[i]);
+	}
+}
+
 static void clear(struct disk *disk)
 {
+	clear_ids(disk);
 	for (size_t i = 0; i < disk->block_count; i++) {
 		free(disk->blocks[i].bytes);
 	}
@@ -83,6 +167,7 @@ static struct stored_block *add_block(struct disk *disk)
 static void assign(struct disk *to, const struct disk *from)
 {
 	clear(to);
+	assign_ids(to, from);
 	to->identity = from->identity;
 	to->last_run = from->last_run;
 	to->row_count = from->row_count;
@@ -112,6 +197,7 @@ struct disk *disk_free(struct disk *disk)
 		clear(disk);
 		free(disk->blocks);
 		disk_free(disk->before);
+		free(disk->ids);
 		free(disk);
 	}
 	return NULL;
@@ -344,8 +430,16 @@ static int look_up_producer(void *owner, struct slice producer, struct producer_
 
 static int look_up_event_id(void *owner, struct slice event_id, struct slice *ret_value)
 {
-	(void)owner, (void)event_id, (void)ret_value;
-	return SPOOL_E_UNKNOWN; /* no event of a run has one */
+	const struct spool *spool = owner;
+	bool is_there = false;
+	size_t at = place_of_id(spool->disk, event_id, &is_there);
+
+	if (!is_there) {
+		return SPOOL_E_UNKNOWN;
+	}
+	const struct stored_id *stored = spool->disk->ids[at];
+	*ret_value = slice_of(stored->bytes + stored->id_size, stored->value_size);
+	return 0;
 }
 
 struct intake_memory spool_memory(struct spool *spool)
@@ -455,6 +549,13 @@ static void write_marks(struct disk *disk, const struct idmap *marks)
 	}
 }
 
+static void write_ids(struct disk *disk, const struct idmap *ids)
+{
+	for (uint32_t i = 0; i < ids->count; i++) {
+		put_id(disk, idmap_id(ids, &ids->entries[i]), idmap_value(ids, &ids->entries[i]));
+	}
+}
+
 static void write_draft(struct spool *spool, const struct draft *draft)
 {
 	for (int lane = 0; lane < KIND_COUNT; lane++) {
@@ -467,7 +568,14 @@ static void write_draft(struct spool *spool, const struct draft *draft)
 		put_row(spool->disk, idmap_id(&draft->producers, entry),
 			idmap_value(&draft->producers, entry));
 	}
+	write_ids(spool->disk, &draft->event_ids);
 	write_marks(spool->disk, &draft->marks);
+}
+
+void spool_model_on_commit(struct spool *spool, void (*kept)(int number), int number)
+{
+	spool->kept = kept;
+	spool->number = number;
 }
 
 int spool_commit(struct spool *spool, const struct draft *draft, const struct removals *removals,
@@ -476,6 +584,9 @@ int spool_commit(struct spool *spool, const struct draft *draft, const struct re
 	(void)wall_ms;
 	if (world.bug == BUG_MARK_FIRST && draft != NULL) {
 		write_marks(spool->disk, &draft->marks);
+	}
+	if (world.bug == BUG_IDS_FIRST && draft != NULL) {
+		write_ids(spool->disk, &draft->event_ids);
 	}
 	if (world_fails(FAULT_DISK_FULL, 8000)) {
 		return SPOOL_E_FULL;
@@ -489,7 +600,13 @@ int spool_commit(struct spool *spool, const struct draft *draft, const struct re
 		write_draft(spool, draft);
 		world_note("spool: %llu events committed", (unsigned long long)draft->event_count);
 	}
-	return world_fails(FAULT_REPLY_LOST, 3000) ? -EIO : 0;
+	if (world_fails(FAULT_REPLY_LOST, 3000)) {
+		return -EIO;
+	}
+	if (draft != NULL) {
+		spool->kept(spool->number);
+	}
+	return 0;
 }
 
 int spool_keep_cluster(struct spool *spool, const char *cluster, uint64_t topics_hash)

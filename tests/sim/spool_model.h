@@ -4,3 +4,5 @@
 #include "tests/sim/disk.h"
 
 struct spool *spool_model_new(struct disk *disk, const char *edge, uint64_t quota_bytes);
+/* Called after each commit. */
+void spool_model_on_commit(struct spool *spool, void (*kept)(int number), int number);

@@ -36,6 +36,7 @@ static struct bridge_place bridges[BRIDGES_MAX];
 static bool live_first;
 static int compression_level;
 static uint64_t quota_bytes;
+static int64_t sync_interval_ms;
 
 /* ---- life */
 
@@ -57,6 +58,9 @@ static void start_edge(int number, uint64_t run)
 		.disk = place->disk,
 		.quota_bytes = quota_bytes,
 		.run = run,
+		/* Not where a file is read: its reader would have to forget what it heard. */
+		.sync_interval_ms = number == file_reader_edge() ? 0 : sync_interval_ms,
+		.kept = tills_kept,
 		.live_first = live_first,
 		.compression_level = compression_level,
 		.answered = take_answer,
@@ -84,6 +88,7 @@ static void kill_edge(int number)
 {
 	world_note("edge %d: dies", number);
 	edges[number].part = edge_part_free(edges[number].part);
+	tills_lost(number);
 	edges[number].back_ms = down_until_ms();
 }
 
@@ -102,6 +107,7 @@ void stage_begin(void)
 	live_first = world_draw(2) == 0;
 	compression_level = world_draw(4) == 0 ? 1 : 0;
 	quota_bytes = quotas[world_draw(3)];
+	sync_interval_ms = world_draw(4) == 0 ? 100 : 0;
 	file_reader_begin(world_draw(2) == 0 ? 1 : -1);
 	open_edge(0, "berlin", disk_new(), 0);
 	open_edge(1, "oslo", disk_new(), 0);
@@ -229,7 +235,7 @@ static void strike_edge(int number)
 	if (edges[number].part != NULL && world_fails(FAULT_EDGE_CRASH, 1500)) {
 		kill_edge(number);
 	}
-	if (edges[number].is_used && world.scales[FAULT_BLOCK_DAMAGED] > 0 && world_happens(700) &&
+	if (edges[number].is_used && world.scales[FAULT_BLOCK_DAMAGED] > 0 && world_happens(2000) &&
 		disk_damage(edges[number].disk, tills_endanger)) {
 		world_note_fault(FAULT_BLOCK_DAMAGED, "");
 	}

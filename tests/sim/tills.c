@@ -16,8 +16,17 @@ enum {
 	PRODUCTS = 7,
 };
 
+/* How a till makes its edge know a frame again. */
+enum manner {
+	MANNER_NUMBER, /* its frames are numbered */
+	MANNER_EVENT_ID, /* each event has an event_id */
+	MANNER_KEY, /* an Idempotency-Key, as by HTTP */
+	MANNER_COUNT,
+};
+
 struct frame {
 	enum outcome outcome;
+	enum manner manner;
 	uint64_t n;
 	size_t first_sale;
 	uint32_t sale_count, invalid_count;
@@ -27,8 +36,10 @@ struct frame {
 
 struct till {
 	int edge;
+	enum manner manner;
 	uint64_t n;
 	struct frame *frame; /* under way; NULL: idle */
+	struct frame *again; /* was answered, and is sent once more all the same; NULL: none */
 	int64_t next_ms; /* when it sends, or sends again */
 };
 
@@ -39,6 +50,11 @@ static size_t frame_count;
 static struct sale sales[SALES_MAX];
 static size_t sale_count;
 static bool held[EDGES_MAX];
+/* Of each edge: frames that were taken and are not on disk. */
+static struct {
+	struct frame *frames[FRAMES_MAX];
+	size_t count;
+} unsure[EDGES_MAX];
 static uint64_t pause_ms; /* between two frames, at most */
 static char complaint[200];
 
@@ -48,6 +64,9 @@ void tills_begin(void)
 
 	till_count = frame_count = sale_count = 0;
 	memset(held, 0, sizeof held);
+	for (int i = 0; i < EDGES_MAX; i++) {
+		unsure[i].count = 0;
+	}
 	pause_ms = pauses_ms[world_draw(sizeof pauses_ms / sizeof pauses_ms[0])];
 	complaint[0] = '\0';
 }
@@ -60,8 +79,9 @@ void tills_end(void)
 void tills_open(int edge)
 {
 	for (int i = 0; i < TILLS_AN_EDGE; i++) {
-		tills[till_count++] = (struct till){
-			.edge = edge, .next_ms = world.now_ms + (int64_t)world_draw(200)};
+		tills[till_count++] = (struct till){.edge = edge,
+			.manner = (enum manner)world_draw(MANNER_COUNT),
+			.next_ms = world.now_ms + (int64_t)world_draw(200)};
 	}
 }
 
@@ -72,18 +92,20 @@ static void draw_sale(struct frame *frame)
 	struct sale *sale = &sales[sale_count++];
 
 	*sale = (struct sale){.product = (int)world_draw(PRODUCTS)};
-	sale->is_invalid = world_draw(25) == 0;
+	/* Of an invalid event nobody remembers the event_id: its letter would come twice. */
+	sale->is_invalid = frame->manner != MANNER_EVENT_ID && world_draw(25) == 0;
 	sale->is_poison = !sale->is_invalid && world_draw(60) == 0;
 	sale->millionths = 10000 * (int64_t)(1 + world_draw(100000));
 	frame->sale_count++;
 	frame->invalid_count += sale->is_invalid;
 }
 
-static struct frame *new_frame(uint64_t n)
+static struct frame *new_frame(uint64_t n, enum manner manner)
 {
 	struct frame *frame = &frames[frame_count++];
 
-	*frame = (struct frame){.n = n, .first_sale = sale_count, .text_seed = world_random()};
+	*frame = (struct frame){
+		.n = n, .manner = manner, .first_sale = sale_count, .text_seed = world_random()};
 	for (uint64_t i = 1 + world_draw(SALES_A_FRAME); i > 0; i--) {
 		draw_sale(frame);
 	}
@@ -140,6 +162,9 @@ static char *put_sale(char *at, const struct frame *frame, size_t i)
 		at = stpcpy(at, "\"product_id\":\"p");
 		at = stpcpy(put_number(at, (uint64_t)sale->product), "\",");
 	}
+	if (frame->manner == MANNER_EVENT_ID && world.bug != BUG_NO_NUMBERS) {
+		at = stpcpy(put_number(stpcpy(at, "\"event_id\":\"id"), i), "\",");
+	}
 	at = put_number(stpcpy(at, "\"quantity\":"), quantity);
 	at = stpcpy(at, ",\"unit_price\":\"");
 	at = put_cents(at, (uint64_t)sale->millionths / 10000 / quantity);
@@ -162,7 +187,7 @@ static void write_frame(const struct frame *frame, char text[TILLS_TEXT_SIZE])
 
 size_t tills_write_frame(void)
 {
-	struct frame *frame = new_frame(0);
+	struct frame *frame = new_frame(0, MANNER_NUMBER);
 
 	for (uint32_t i = 0; i < frame->sale_count; i++) {
 		sales[frame->first_sale + i].outcome = OUTCOME_OK;
@@ -177,14 +202,17 @@ void tills_frame_text(size_t frame, char text[TILLS_TEXT_SIZE])
 
 /* ---- sending */
 
-static void settle(struct till *till, enum outcome outcome)
+static void set_outcome(struct frame *frame, enum outcome outcome)
 {
-	struct frame *frame = till->frame;
-
 	frame->outcome = outcome;
 	for (uint32_t i = 0; i < frame->sale_count; i++) {
 		sales[frame->first_sale + i].outcome = outcome;
 	}
+}
+
+static void settle(struct till *till, enum outcome outcome)
+{
+	set_outcome(till->frame, outcome);
 	till->frame = NULL;
 	till->next_ms = world.now_ms + (int64_t)world_draw(pause_ms);
 }
@@ -204,29 +232,63 @@ static bool is_due(struct till *till)
 	if (!world.has_faults || held[till->edge] || frame_count >= FRAMES_MAX - FILE_FRAMES_MAX) {
 		return false;
 	}
-	till->frame = new_frame(++till->n);
+	till->frame = new_frame(++till->n, till->manner);
 	return true;
 }
 
-static int send(struct till *till, struct edge_part *part)
+static int send(struct till *till, struct frame *frame, struct edge_part *part)
 {
 	char events[TILLS_TEXT_SIZE];
-	char header[64];
+	char header[64], key[64];
 	int result = 0;
+	bool is_known = world.bug != BUG_NO_NUMBERS;
 
 	snprintf(header, sizeof header, "{\"producer\":\"till-%td\",\"n\":%llu}", till - tills,
-		(unsigned long long)till->frame->n);
-	write_frame(till->frame, events);
-	if (!edge_part_submit(part, world.bug == BUG_NO_NUMBERS ? NULL : header, events,
-		    (uint64_t)(till - tills) << 32 | (uint64_t)(till->frame - frames), &result)) {
+		(unsigned long long)frame->n);
+	snprintf(key, sizeof key, "till-%td/%llu", till - tills, (unsigned long long)frame->n);
+	write_frame(frame, events);
+	const struct edge_frame sent = {
+		.header = is_known && frame->manner == MANNER_NUMBER ? header : NULL,
+		.key = is_known && frame->manner == MANNER_KEY ? key : NULL,
+		.events = events,
+		.ticket = (uint64_t)(till - tills) << 32 | (uint64_t)(frame - frames),
+	};
+	frame->unanswered++; /* the answer may come at once */
+	if (!edge_part_submit(part, &sent, &result)) {
+		frame->unanswered--;
 		return result;
 	}
 	world_note("till %td: frame %llu with sales e%zu-e%zu to edge %d", till - tills,
-		(unsigned long long)till->frame->n, till->frame->first_sale,
-		till->frame->first_sale + till->frame->sale_count - 1, till->edge);
-	till->frame->unanswered++;
-	till->next_ms = world.now_ms + PATIENCE_MS;
+		(unsigned long long)frame->n, frame->first_sale,
+		frame->first_sale + frame->sale_count - 1, till->edge);
 	return 0;
+}
+
+/* What is due; now and then twice, so that both come into one group. */
+static int send_due(struct till *till, struct edge_part *part)
+{
+	struct frame *frame = till->frame;
+	int r = send(till, frame, part);
+
+	if (till->frame == frame) {
+		till->next_ms = world.now_ms + PATIENCE_MS;
+	}
+	if (r == 0 && world_fails(FAULT_SENT_TWICE, 8000)) {
+		r = send(till, frame, part);
+	}
+	return r;
+}
+
+/* Somebody gives the same command again. */
+static int send_again(struct till *till, struct edge_part *part)
+{
+	struct frame *frame = till->again;
+
+	till->again = NULL;
+	if (held[till->edge] || !world_fails(FAULT_SENT_AGAIN, 100000)) {
+		return 0;
+	}
+	return send(till, frame, part);
 }
 
 int tills_send(int edge, struct edge_part *part)
@@ -234,8 +296,11 @@ int tills_send(int edge, struct edge_part *part)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < till_count; i++) {
-		if (tills[i].edge == edge && is_due(&tills[i])) {
-			r = send(&tills[i], part);
+		struct till *till = &tills[i];
+		if (till->edge == edge && till->again != NULL && world_draw(4) == 0) {
+			r = send_again(till, part);
+		} else if (till->edge == edge && is_due(till)) {
+			r = send_due(till, part);
 		}
 	}
 	return r;
@@ -249,12 +314,28 @@ static void take_ok(struct till *till, const struct edge_answer *answer)
 
 	if (!answer->is_repeated &&
 		(answer->invalid != frame->invalid_count ||
-			answer->accepted + answer->invalid != frame->sale_count)) {
+			answer->accepted + answer->invalid + answer->repeated_events !=
+				frame->sale_count)) {
 		snprintf(complaint, sizeof complaint,
 			"a frame of %u sales was answered with %u accepted and %u invalid",
 			frame->sale_count, answer->accepted, answer->invalid);
 	}
+	till->again = world_draw(15) == 0 ? till->frame : NULL;
 	settle(till, OUTCOME_OK);
+}
+
+void tills_kept(int edge)
+{
+	unsure[edge].count = 0;
+}
+
+void tills_lost(int edge)
+{
+	for (size_t i = 0; i < unsure[edge].count; i++) {
+		set_outcome(unsure[edge].frames[i], OUTCOME_UNKNOWN);
+		world_note_fault(FAULT_INTERVAL_LOST, "");
+	}
+	unsure[edge].count = 0;
 }
 
 void tills_answered(const struct edge_answer *answer)
@@ -262,6 +343,10 @@ void tills_answered(const struct edge_answer *answer)
 	struct till *till = &tills[answer->ticket >> 32];
 	struct frame *frame = &frames[answer->ticket & UINT32_MAX];
 
+	if (answer->is_taken && !answer->is_durable && !answer->is_repeated &&
+		answer->accepted + answer->invalid > 0) {
+		unsure[till->edge].frames[unsure[till->edge].count++] = frame;
+	}
 	if (world_fails(FAULT_ANSWER_LOST, 8000)) {
 		return;
 	}
@@ -288,11 +373,12 @@ void tills_hold(int edge, bool holds)
 bool tills_are_calm(int edge)
 {
 	for (size_t i = 0; i < till_count; i++) {
-		if (tills[i].edge == edge && tills[i].frame != NULL) {
+		const struct till *till = &tills[i];
+		if (till->edge == edge && (till->frame != NULL || till->again != NULL)) {
 			return false;
 		}
 	}
-	return true;
+	return unsure[edge].count == 0;
 }
 
 void tills_endanger(size_t sale)

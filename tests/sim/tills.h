@@ -1,5 +1,5 @@
-/* tills.h - the producers of a run, and the ledger of what they were told: each sends numbered frames of orders to one
- * edge, one at a time, and the same again until it is answered; now and then one gives up. One thread. */
+/* tills.h - the producers of a run, and the ledger of what they were told: each sends frames of orders to one
+ * edge, known again by number, event_id or key, one at a time, and the same again until it is answered; now and then one gives up. One thread. */
 #pragma once
 #include "tests/sim/edge_part.h"
 
@@ -26,6 +26,9 @@ void tills_open(int edge);
 /* Sends what is due to this edge. 0 or the edge's negative errno. */
 int tills_send(int edge, struct edge_part *part);
 void tills_answered(const struct edge_answer *answer);
+/* What this edge has said yes to is on disk now; or it died before that. */
+void tills_kept(int edge);
+void tills_lost(int edge);
 /* Nothing new is sent to this edge; what is under way goes on. */
 void tills_hold(int edge, bool holds);
 bool tills_are_calm(int edge); /* nothing is under way to it */

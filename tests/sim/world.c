@@ -17,7 +17,7 @@ const char *bug_name(enum bug bug)
 	static const char *const names[BUG_COUNT] = {"none", "early-ack", "no-numbers",
 		"offset-first", "stored-run", "late-ack", "restamped", "mark-first", "window",
 		"merge", "shared-reports", "no-sync", "rebuild-short", "gap-silent", "unchecked",
-		"conflict-repeat", "no-anchor"};
+		"conflict-repeat", "told-early", "ids-first", "no-anchor"};
 	return names[bug];
 }
 
@@ -31,7 +31,8 @@ const char *fault_name(enum fault fault)
 		"aggregator-crash", "commit-untold", "store-full", "store-failed",
 		"reader-restarted", "store-restored", "rebuild", "rebuild-killed", "log-cut",
 		"log-overtaken", "topic-emptied", "topic-made-again", "other-cluster",
-		"partition-added", "block-damaged", "image-resumed"};
+		"partition-added", "block-damaged", "image-resumed", "reowned", "sent-twice",
+		"sent-again", "interval-lost"};
 	return names[fault];
 }
 

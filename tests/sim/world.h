@@ -27,6 +27,8 @@ enum bug {
 	BUG_GAP_SILENT, /* whatever the log lacks is skipped without a word */
 	BUG_UNCHECKED, /* a damaged block is sent as it is */
 	BUG_CONFLICT_REPEAT, /* another event under a certificate that was counted is taken for a repeat */
+	BUG_TOLD_EARLY, /* an edge that promises to be durable answers before its commit */
+	BUG_IDS_FIRST, /* event_ids and keys are on disk before their events are */
 	BUG_NO_ANCHOR, /* nobody looks whether the record before the position is still the same */
 	BUG_COUNT,
 };
@@ -71,6 +73,10 @@ enum fault {
 	FAULT_PARTITION_ADDED,
 	FAULT_BLOCK_DAMAGED, /* a bit of a spool's block is flipped */
 	FAULT_IMAGE_RESUMED, /* an image of an edge's memory goes on beside it: the same run, other events */
+	FAULT_REOWNED, /* the aggregator is given other partitions than before */
+	FAULT_SENT_TWICE, /* by a till that does not wait for the answer */
+	FAULT_SENT_AGAIN, /* although it was answered */
+	FAULT_INTERVAL_LOST, /* what was told ok and not on disk yet, with sync = interval */
 	FAULT_COUNT,
 };
 const char *fault_name(enum fault fault);
