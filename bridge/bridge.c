@@ -50,6 +50,7 @@ struct bridge {
 	struct security *security;
 	struct http *http;
 	struct sessions *sessions;
+	struct peer_limits *limits;
 	struct sink *sink;
 	struct watch *watch;
 	struct message message; /* the one being read */
@@ -288,6 +289,14 @@ static int open_router(struct bridge *bridge, struct config_error *error)
 	return r;
 }
 
+/* Every session's holder is known, and as many others. */
+static int open_limits(struct bridge *bridge)
+{
+	struct peer_allowance allowance = bridge->config->edge;
+	allowance.peers_max = SESSIONS_MAX + PEERS_MAX;
+	return peer_limits_new(&allowance, &bridge->limits);
+}
+
 static int open_kafka(struct bridge *bridge, struct config_error *error)
 {
 	const struct bridge_config *config = bridge->config;
@@ -336,6 +345,7 @@ static void open_counter(struct bridge *bridge)
 	bridge->reception.pipeline = &bridge->pipeline;
 	bridge->reception.post = &bridge->post;
 	bridge->reception.metrics = &bridge->numbers;
+	bridge->reception.limits = bridge->limits;
 	bridge->reception.topics_hash = topics_hash(&bridge->config->topics);
 	bridge->reception.keyring = security_keyring(bridge->security);
 	bridge->reception.may_compress = bridge->config->compress;
@@ -432,6 +442,9 @@ static int open_all(struct bridge *bridge, struct config_error *error)
 		r = open_security(bridge, error); /* who lets in is there before the door */
 	}
 	if (r == 0) {
+		r = open_limits(bridge);
+	}
+	if (r == 0) {
 		r = open_router(bridge, error);
 	}
 	if (r == 0) {
@@ -477,6 +490,7 @@ struct bridge *bridge_free(struct bridge *bridge)
 	pipeline_deinit(&bridge->pipeline);
 	post_deinit(&bridge->post);
 	sessions_free(bridge->sessions);
+	peer_limits_free(bridge->limits);
 	tracker_deinit(&bridge->tracker);
 	message_clear(&bridge->message);
 	socket_free(bridge->router);

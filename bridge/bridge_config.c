@@ -1,10 +1,11 @@
 #include "bridge/bridge_config.h"
+#include "bridge/reception.h"
 #include "runtime/kafka_options.h"
 #include "runtime/program.h"
 #include "runtime/security.h"
 #include <errno.h>
 
-enum { PARTITIONS_MAX = 10000, DRAIN_MS_MAX = 10 * 60 * 1000 };
+enum { PARTITIONS_MAX = 10000, DRAIN_MS_MAX = 10 * 60 * 1000, LIMIT_MAX = 1000000000 };
 
 #define AT(member) offsetof(struct bridge_config, member)
 
@@ -39,6 +40,10 @@ static const struct config_option options[] = {
 		"directory of the public keys of edges; each says which edges it may be"},
 	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,
 		"allow endpoints that other machines reach, without keys"},
+	{"limits", "frames", CONFIG_INTEGER, AT(edge.rates[EDGE_FRAMES]), "50000", 0, LIMIT_MAX,
+		"frames a second that one key or address may send; 0: any"},
+	{"limits", "sessions", CONFIG_INTEGER, AT(edge.held), "2000", 0, LIMIT_MAX,
+		"edges that one key or address may be at once; 0: any"},
 	{0},
 };
 

@@ -3,6 +3,7 @@
 #include "bridge/topics.h"
 #include "proto/document.h"
 #include "runtime/kafka_properties.h"
+#include "runtime/peer_limits.h"
 
 struct bridge_config {
 	/* [bridge] */
@@ -17,6 +18,8 @@ struct bridge_config {
 	int64_t drain_ms;
 	/* [http] */
 	char *http_listen;
+	/* [limits] */
+	struct peer_allowance edge; /* by EDGE_FRAMES; held: sessions */
 	/* [security] */
 	char *key_file;
 	char *authorized; /* NULL: whoever connects is served */

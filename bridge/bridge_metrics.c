@@ -79,6 +79,10 @@ static void add_traffic(struct bridge_metrics *set)
 		"sessions refused or ended because the key may not be that edge");
 	set->frames_bad =
 		counter(set, "till_bridge_frames_bad_total", "", "frames that broke the protocol");
+	set->frames_limited = counter(set, "till_bridge_frames_limited_total", "",
+		"frames of edges that sent more in a second than [limits] lets one peer");
+	set->sessions_limited = counter(set, "till_bridge_sessions_limited_total", "",
+		"sessions refused because one peer holds as many as [limits] lets it");
 	set->acks_deferred = counter(set, "till_bridge_acks_deferred_total", "",
 		"acknowledgements that could not be sent at once and were merged into a later one");
 	set->reports_dropped = counter(set, "till_bridge_reports_dropped_total", "",

@@ -28,6 +28,7 @@ struct bridge_metrics {
 	struct metric *unacked_batches, *unacked_records, *queue_bytes;
 	struct metric *producer_rebuilds, *reports_dropped, *acks_deferred;
 	struct metric *edge_id_conflicts, *edge_id_conflict, *frames_bad;
+	struct metric *frames_limited, *sessions_limited;
 	struct metric *delivery_seconds;
 	struct metric *kafka_connected;
 	struct failure_series failures[FAILURE_SERIES_MAX];

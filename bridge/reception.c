@@ -7,6 +7,9 @@
 
 void reception_forget(struct reception *reception, struct session *session)
 {
+	if (reception->limits != NULL) {
+		peer_limits_release(reception->limits, &session->holder);
+	}
 	sessions_close(reception->sessions, reception->tracker, session);
 }
 
@@ -91,11 +94,29 @@ static void make_room(struct reception *reception, const struct session_start *s
 	}
 }
 
+/* As sessions_open; the session is counted for whoever holds it. */
+static int open_counted(struct reception *reception, const struct session_start *start,
+	struct session **ret_session)
+{
+	if (reception->limits == NULL) {
+		return sessions_open(reception->sessions, start, ret_session);
+	}
+	if (peer_limits_hold(reception->limits, &start->holder, start->now_ms) != 0) {
+		metric_add(reception->metrics->sessions_limited, 1);
+		return SESSIONS_E_FULL;
+	}
+	int r = sessions_open(reception->sessions, start, ret_session);
+	if (r != 0) {
+		peer_limits_release(reception->limits, &start->holder);
+	}
+	return r;
+}
+
 static int welcome(struct reception *reception, const struct session_start *start)
 {
 	struct session *session = NULL;
 	make_room(reception, start);
-	int r = sessions_open(reception->sessions, start, &session);
+	int r = open_counted(reception, start, &session);
 	if (r == SESSIONS_E_FULL) {
 		post_bye(reception->post, start->peer, start->id, BYE_NOT_READY,
 			"this bridge has as many edges as it takes");
@@ -129,6 +150,7 @@ static int on_hello(struct reception *reception, const struct message *message,
 		.id = hello->session,
 		.key = message->user_id,
 		.codec = choose_codec(reception, hello->hello.codecs),
+		.holder = peer_name_of(message),
 		.now_ms = reception->pipeline->now_ms,
 	};
 	if (hello->hello.version != WIRE_VERSION) {
@@ -250,6 +272,25 @@ static int dispatch(struct reception *reception, const struct message *message,
 	}
 }
 
+/* Who floods loses its session, and nothing else: what was not acknowledged is still its own. */
+static bool is_flooding(struct reception *reception, const struct message *message)
+{
+	static const int64_t costs[PEER_RATES_MAX] = {[EDGE_FRAMES] = 1};
+	struct slice peer = slice_of(message->frames[0].iov_base, message->frames[0].iov_len);
+	struct peer_name name = peer_name_of(message);
+	if (reception->limits == NULL || peer_limits_take(reception->limits, &name, costs,
+						 reception->pipeline->now_ms) == 0) {
+		return false;
+	}
+	struct session *session = sessions_of_peer(reception->sessions, peer);
+	metric_add(reception->metrics->frames_limited, 1);
+	if (session != NULL) {
+		reception_end(reception, session, BYE_NOT_READY,
+			"more frames in a second than this bridge takes from one peer");
+	}
+	return true;
+}
+
 int reception_take(struct reception *reception, const struct message *message)
 {
 	struct wire_message decoded;
@@ -258,6 +299,9 @@ int reception_take(struct reception *reception, const struct message *message)
 
 	if (message->frame_count != 2) {
 		on_bad_frame(reception, peer, "a message is one frame");
+		return 0;
+	}
+	if (is_flooding(reception, message)) {
 		return 0;
 	}
 	struct slice frame = slice_of(message->frames[1].iov_base, message->frames[1].iov_len);

@@ -6,12 +6,16 @@
 struct keyring;
 struct message;
 
+/* What an edge may send in a second: places in peer_allowance.rates. */
+enum { EDGE_FRAMES };
+
 struct reception {
 	struct sessions *sessions; /* borrowed, as is all below */
 	struct tracker *tracker;
 	struct pipeline *pipeline;
 	struct post *post;
 	struct bridge_metrics *metrics;
+	struct peer_limits *limits; /* of each peer; NULL: none */
 	const struct topics *topics;
 	uint64_t topics_hash;
 	char cluster_id[CLUSTER_ID_SIZE]; /* "": not known yet, nobody is let in */

@@ -56,6 +56,7 @@ static void fill(struct session *session, const struct session_start *start)
 	session->id = start->id;
 	session->codec = start->codec;
 	snprintf(session->key, sizeof session->key, "%s", start->key != NULL ? start->key : "");
+	session->holder = start->holder;
 	session->run = start->run;
 	session->heard_ms = start->now_ms;
 	session->told_ms = start->now_ms;

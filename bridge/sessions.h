@@ -2,6 +2,7 @@
  * bytes, time comes in. One thread. */
 #pragma once
 #include "bridge/tracker.h"
+#include "runtime/peer_limits.h"
 
 enum {
 	ROUTING_ID_SIZE_MAX = 32, /* ours are 5 bytes; edges set none */
@@ -26,6 +27,7 @@ struct session {
 	int64_t heard_ms; /* last frame from it */
 	int64_t told_ms; /* last frame to it that was sent */
 	struct outbox outbox;
+	struct peer_name holder; /* who holds it: reception counts them */
 	bool is_marked; /* has news to be sent */
 	TAILQ_ENTRY(session) all, marked;
 	LIST_ENTRY(session) by_peer, by_edge;
@@ -41,6 +43,7 @@ struct session_start {
 	uint64_t id;
 	const char *key; /* "" without keys */
 	enum wire_codec codec;
+	struct peer_name holder;
 	int64_t now_ms;
 };
 

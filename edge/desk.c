@@ -320,6 +320,11 @@ int port_forbid(struct port *port, const struct submission *submission)
 	return refuse_message(port, submission, REASON_FORBIDDEN);
 }
 
+int port_refuse_busy(struct port *port, const struct submission *submission)
+{
+	return refuse_submission(port, submission, REASON_BUSY, 0);
+}
+
 /* ---- telling */
 
 static void tell(struct desk *desk, struct pending *pending)

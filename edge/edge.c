@@ -408,7 +408,8 @@ static int make_desk(struct edge *edge, struct spool_error *error)
 static int open_sources(struct edge *edge, struct source_error *error)
 {
 	const struct edge_config *config = edge->config;
-	const struct source_router_config router = {.listen = config->listen};
+	const struct source_router_config router = {
+		.listen = config->listen, .allowance = config->producer};
 	const struct source_push_config push = {.listen = config->listen_push};
 	struct source_error why = {0};
 

@@ -14,6 +14,7 @@
 #define SPOOL_MIN (INT64_C(4) << 20)
 #define SPOOL_MAX (INT64_C(1) << 44)
 #define YEAR_MS INT64_C(31536000000)
+#define LIMIT_MAX INT64_C(1000000000000)
 
 enum {
 	NEVER_MS = 1000, /* sync = never: the kernel is asked, but nobody waits for it */
@@ -80,6 +81,12 @@ static const struct config_option options[] = {
 		"bridges"},
 	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,
 		"allow endpoints that other machines reach, without keys"},
+	{"limits", "frames", CONFIG_INTEGER, AT(producer.rates[PRODUCER_FRAMES]), "50000", 0,
+		LIMIT_MAX, "frames a second that one producer may send over ZeroMQ; 0: any"},
+	{"limits", "bytes", CONFIG_SIZE, AT(producer.rates[PRODUCER_BYTES]), "512MiB", 0, LIMIT_MAX,
+		"bytes of them a second; 0: any"},
+	{"limits", "events", CONFIG_INTEGER, AT(producer.rates[PRODUCER_EVENTS]), "2000000", 0,
+		LIMIT_MAX, "events in them a second; 0: any"},
 	{0},
 };
 

@@ -1,5 +1,6 @@
 /* edge_config.h - what an operator sets for till-edge, and the checks across keys. */
 #pragma once
+#include "edge/source_router.h"
 #include "edge/sources.h"
 #include "runtime/config.h"
 
@@ -31,6 +32,8 @@ struct edge_config {
 	char *authorized; /* NULL: producers need no keys */
 	char *bridge_keys; /* a list of files */
 	bool insecure;
+	/* [limits] */
+	struct peer_allowance producer; /* by PRODUCER_FRAMES and so on */
 	/* [source.NAME] */
 	struct source_declarations sources;
 

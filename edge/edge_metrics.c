@@ -89,7 +89,7 @@ static void add_lanes(struct edge_metrics *set)
 
 static void add_codes(struct edge_metrics *set)
 {
-	for (int i = REASON_BAD_FRAME; i <= REASON_SHUTTING_DOWN; i++) {
+	for (int i = REASON_BAD_FRAME; i <= REASON_BUSY; i++) {
 		const char *code = reason_code((enum reason)i);
 		set->invalid[i] = labelled(
 			set, &(struct series){METRIC_COUNTER, "till_edge_events_invalid_total",

@@ -58,6 +58,8 @@ static const char *refusal_words(enum reason reason)
 		return "this key may not send events to this edge";
 	case REASON_SHUTTING_DOWN:
 		return "this edge is shutting down: send it again later";
+	case REASON_BUSY:
+		return "this producer sends more than it may in a second: send it again later";
 	default:
 		return "the frame was refused";
 	}
@@ -65,8 +67,8 @@ static const char *refusal_words(enum reason reason)
 
 static void set_refusal(struct reply *reply, const struct complaint *complaint)
 {
-	bool passes =
-		complaint->reason == REASON_SPOOL_FULL || complaint->reason == REASON_SHUTTING_DOWN;
+	bool passes = complaint->reason == REASON_SPOOL_FULL ||
+		      complaint->reason == REASON_SHUTTING_DOWN || complaint->reason == REASON_BUSY;
 
 	*reply = (struct reply){.refusal = *complaint};
 	reply->retry_after_ms = passes ? RETRY_AFTER_MS : 0;

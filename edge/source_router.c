@@ -23,12 +23,14 @@ struct envelope {
 	size_t offset; /* in envelope_bytes, one frame after the other */
 	size_t frame_count;
 	uint32_t sizes[SOCKET_FRAMES_MAX];
+	struct peer_name peer;
 };
 
 struct source_router {
 	struct port *port; /* borrowed */
 	struct loop *loop;
 	struct security *security; /* borrowed; NULL: producers need no keys */
+	struct peer_limits *limits;
 	struct metric *replies_dropped;
 	struct socket *socket;
 	struct message message;
@@ -39,6 +41,25 @@ struct source_router {
 	struct buffer envelope_bytes;
 };
 
+/* ---- limits */
+
+static int64_t charge_frame(
+	struct source_router *source, const struct envelope *envelope, size_t bytes)
+{
+	const int64_t costs[PEER_RATES_MAX] = {
+		[PRODUCER_FRAMES] = 1, [PRODUCER_BYTES] = (int64_t)bytes};
+	return peer_limits_take(source->limits, &envelope->peer, costs, loop_now_ms(source->loop));
+}
+
+/* How many events there were is known when they have been read. */
+static void charge_events(struct source_router *source, const struct envelope *envelope,
+	const struct submission_result *result)
+{
+	int64_t events = (int64_t)result->accepted + result->invalid + result->repeated_events;
+	peer_limits_spend(source->limits, &envelope->peer, PRODUCER_EVENTS, events,
+		loop_now_ms(source->loop));
+}
+
 /* ---- answering */
 
 static void acknowledge(void *owner, uint64_t ticket, const struct submission_result *result)
@@ -48,6 +69,7 @@ static void acknowledge(void *owner, uint64_t ticket, const struct submission_re
 	struct iovec frames[SOCKET_FRAMES_MAX + 1];
 	uint8_t *at = source->envelope_bytes.bytes + envelope->offset;
 
+	charge_events(source, envelope, result);
 	for (size_t i = 0; i < envelope->frame_count; i++) {
 		frames[i] = (struct iovec){at, envelope->sizes[i]};
 		at += envelope->sizes[i];
@@ -92,6 +114,7 @@ static int keep_envelope(struct source_router *source, size_t frame_count)
 
 	envelope->offset = source->envelope_bytes.size;
 	envelope->frame_count = frame_count;
+	envelope->peer = peer_name_of(&source->message);
 	for (size_t i = 0; i < frame_count; i++) {
 		const struct iovec *frame = &source->message.frames[i];
 		envelope->sizes[i] = (uint32_t)frame->iov_len;
@@ -136,6 +159,10 @@ static int take_message(struct source_router *source)
 	submission.events = slice_of_frame(&message->frames[message->frame_count - 1]);
 	if (encoding_of(submission.events) == ENCODING_JSON) {
 		submission.reply = SUBMISSION_REPLY_JSON;
+	}
+	if (charge_frame(source, &source->envelopes[submission.ticket], submission.events.size) >
+		0) {
+		return port_refuse_busy(source->port, &submission);
 	}
 	if (!may_send(source)) {
 		security_forbidden(source->security, SOCKET_NAME, message->user_id, "send");
@@ -183,6 +210,7 @@ static void *close_router(void *owner)
 	}
 	message_clear(&source->message);
 	socket_free(source->socket);
+	peer_limits_free(source->limits);
 	buffer_deinit(&source->envelope_bytes);
 	free(source);
 	return NULL;
@@ -209,6 +237,9 @@ static int open_router(
 	buffer_init(&source->envelope_bytes, (size_t)DESK_ROUND_FRAMES * ENVELOPE_SIZE_MAX);
 	security_guard(options->security, SOCKET_NAME, &socket);
 	int r = socket_new(options->context, SOCKET_ROUTER, &socket, &source->socket);
+	if (r == 0) {
+		r = peer_limits_new(&config->allowance, &source->limits);
+	}
 	if (r == 0) {
 		r = endpoints_bind(&source->endpoints, source->socket, config->listen, error);
 	}

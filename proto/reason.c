@@ -18,6 +18,7 @@ static const char *const CODES[REASON_COUNT] = {
 	[REASON_FLOAT32_MONEY] = "float32_money",
 	[REASON_SPOOL_FULL] = "spool_full",
 	[REASON_SHUTTING_DOWN] = "shutting_down",
+	[REASON_BUSY] = "busy",
 	[REASON_BAD_CERTIFICATE] = "bad_certificate",
 	[REASON_REFUSED_BY_KAFKA] = "refused_by_kafka",
 	[REASON_BAD_REQUEST] = "bad_request",

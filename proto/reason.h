@@ -16,6 +16,7 @@ enum reason {
 	REASON_FLOAT32_MONEY,
 	REASON_SPOOL_FULL,
 	REASON_SHUTTING_DOWN,
+	REASON_BUSY, /* this peer asks for more than it may: try again later */
 	/* found by the bridge or the aggregator */
 	REASON_BAD_CERTIFICATE, /* missing, malformed, or of another edge */
 	REASON_REFUSED_BY_KAFKA, /* the broker refuses this very record */

@@ -23,7 +23,7 @@ struct peer_limits {
 	struct peer_allowance allowance;
 	struct peer_bucket buckets[BUCKETS];
 	struct peer_queue queue;
-	size_t count;
+	size_t count, peers_max;
 	struct peer spare; /* what cannot be remembered shares one */
 };
 
@@ -72,6 +72,7 @@ int peer_limits_new(const struct peer_allowance *allowance, struct peer_limits *
 		return -ENOMEM;
 	}
 	limits->allowance = *allowance;
+	limits->peers_max = allowance->peers_max > 0 ? allowance->peers_max : PEERS_MAX;
 	TAILQ_INIT(&limits->queue);
 	*ret_limits = limits;
 	return 0;
@@ -139,7 +140,7 @@ static struct peer *find_or_add(
 		TAILQ_INSERT_TAIL(&limits->queue, peer, by_use);
 		return peer;
 	}
-	peer = limits->count < PEERS_MAX ? malloc(sizeof *peer) : take_oldest(limits);
+	peer = limits->count < limits->peers_max ? malloc(sizeof *peer) : take_oldest(limits);
 	if (peer == NULL) {
 		if (limits->spare.name.size == 0) {
 			begin(limits, &limits->spare, &(struct peer_name){.size = 1}, now_ms);

@@ -1,5 +1,5 @@
 /* peer_limits.h - how much each peer may ask for: a token bucket for each thing that is limited, and a count of what it holds
- * at the moment (sessions, waiting queries). Knows at most PEERS_MAX peers: of those that hold nothing the one that was
+ * at the moment (sessions, waiting queries). Knows a bounded number of peers: of those that hold nothing the one that was
  * quiet the longest is forgotten, and is a new one with full buckets when it comes again. Pure; one thread. */
 #pragma once
 #include <stddef.h>
@@ -26,6 +26,7 @@ struct peer_name peer_name_of(const struct message *message);
 struct peer_allowance {
 	int64_t rates[PEER_RATES_MAX]; /* a second; bursts are twice as much */
 	int64_t held; /* at once */
+	size_t peers_max; /* that are known at once; 0: PEERS_MAX */
 };
 
 struct peer_limits;
