@@ -42,6 +42,8 @@ static const struct config_option options[] = {
 		"topic of cart events"},
 	{"aggregator", "topic.view", CONFIG_TEXT, AT(topic_names[KIND_VIEW]), "page_views", 0, 0,
 		"topic of page views"},
+	{"audit", "file", CONFIG_TEXT, AT(audit_file), "", 0, 0,
+		"where starts and an operator's decisions are written down; empty: in the log"},
 	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9172", 0, 0,
 		"where /metrics, /livez and /readyz are served; empty: nowhere"},
 	{"security", "key_file", CONFIG_TEXT, AT(key_file), "", 0, 0,

@@ -18,6 +18,7 @@ struct aggregator_config {
 	int64_t check_interval_ms;
 	char *topic_names[KIND_EVENT_COUNT];
 	/* [http] */
+	char *audit_file;
 	char *http_listen;
 	/* [security] */
 	char *key_file;

@@ -68,6 +68,19 @@ static int run(const struct aggregator_config *config, const struct arguments *a
 	return exit_code_of(r);
 }
 
+/* What an operator decides, before it is done. */
+static int write_down(const struct aggregator_config *config, const struct arguments *arguments)
+{
+	static const char name[] = "till-aggregator";
+	int r = program_audit(config->audit_file, name, "start", config->data);
+	for (int i = 0; i < ACCEPTED_MAX && arguments->accepted[i] != NULL && r == 0; i++) {
+		r = program_audit(config->audit_file, name, "accept-gap", arguments->accepted[i]);
+	}
+	return r == 0 && arguments->rebuild
+		       ? program_audit(config->audit_file, name, "rebuild", config->data)
+		       : r;
+}
+
 static int dump(const struct aggregator_config *config)
 {
 	char error[512] = "";
@@ -118,6 +131,9 @@ int main(int argc, char **argv)
 	};
 	argc = drop_view_name(argc, argv);
 	int code = program_parse(&program, &spec, argc, argv);
+	if (code < 0 && !arguments.dump && write_down(&config, &arguments) != 0) {
+		code = EXIT_FAILED;
+	}
 	if (code < 0) {
 		code = arguments.dump ? dump(&config) : run(&config, &arguments, &program);
 	}

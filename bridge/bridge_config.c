@@ -40,6 +40,8 @@ static const struct config_option options[] = {
 		"directory of the public keys of edges; each says which edges it may be"},
 	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,
 		"allow endpoints that other machines reach, without keys"},
+	{"audit", "file", CONFIG_TEXT, AT(audit_file), "", 0, 0,
+		"where starts are written down; empty: in the log"},
 	{"limits", "frames", CONFIG_INTEGER, AT(edge.rates[EDGE_FRAMES]), "50000", 0, LIMIT_MAX,
 		"frames a second that one key or address may send; 0: any"},
 	{"limits", "sessions", CONFIG_INTEGER, AT(edge.held), "2000", 0, LIMIT_MAX,

@@ -18,6 +18,8 @@ struct bridge_config {
 	int64_t drain_ms;
 	/* [http] */
 	char *http_listen;
+	/* [audit] */
+	char *audit_file;
 	/* [limits] */
 	struct peer_allowance edge; /* by EDGE_FRAMES; held: sessions */
 	/* [security] */

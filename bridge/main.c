@@ -60,6 +60,9 @@ int main(int argc, char **argv)
 		.validate = bridge_config_check,
 	};
 	int code = program_parse(&program, &spec, argc, argv);
+	if (code < 0 && program_audit(config.audit_file, spec.name, "start", config.brokers) != 0) {
+		code = EXIT_FAILED;
+	}
 	if (code < 0) {
 		code = run(&config, &program);
 	}

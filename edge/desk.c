@@ -68,6 +68,7 @@ static int make_intake(struct desk *desk, const struct desk_options *options)
 	struct intake_options intake = {
 		.edge = options->edge,
 		.default_currency = options->default_currency,
+		.pseudonymiser = options->pseudonymiser,
 		.zone = options->zone,
 		.durable = options->sync_interval_ms == 0,
 		.memory = spool_memory(options->spool),

@@ -43,6 +43,8 @@ enum {
 	DESK_PIECES_A_ROUND = 100,
 };
 
+struct pseudonymiser;
+
 struct desk_options {
 	struct spool *spool; /* borrowed */
 	const char *edge;
@@ -52,6 +54,7 @@ struct desk_options {
 	uint64_t run;
 	uint8_t seed[16]; /* random */
 	struct metric *commit_seconds; /* may be NULL */
+	struct pseudonymiser *pseudonymiser; /* borrowed; may be NULL */
 };
 
 int desk_new(const struct desk_options *options, struct desk **ret_desk);

@@ -1,6 +1,7 @@
 #include "edge/edge.h"
 #include "edge/courier.h"
 #include "edge/edge_metrics.h"
+#include "edge/pseudonym_ssl.h"
 #include "edge/source_push.h"
 #include "edge/source_router.h"
 #include "edge/sources.h"
@@ -47,6 +48,7 @@ struct edge {
 	struct http *http;
 	struct spool *spool;
 	struct desk *desk;
+	struct pseudonymiser *pseudonymiser; /* NULL: users keep their ids */
 	struct sources *sources;
 	struct courier *courier;
 	enum edge_phase phase;
@@ -396,8 +398,13 @@ static int make_desk(struct edge *edge, struct spool_error *error)
 		.run = draw_run(),
 		.commit_seconds = edge_metrics_counters(edge->set)->commit_seconds,
 	};
+	const char *key = edge->config->pseudonym_key;
 
 	int r = random_bytes(options.seed, sizeof options.seed);
+	if (r == 0 && key != NULL) {
+		r = pseudonymiser_new(key, &edge->pseudonymiser);
+	}
+	options.pseudonymiser = edge->pseudonymiser;
 	if (r == 0) {
 		r = desk_new(&options, &edge->desk);
 	}
@@ -546,6 +553,7 @@ struct edge *edge_free(struct edge *edge)
 	sources_free(edge->sources);
 	security_free(edge->security);
 	desk_free(edge->desk);
+	pseudonymiser_free(edge->pseudonymiser);
 	guard_free(edge->guard);
 	edge_metrics_free(edge->set);
 	metrics_free(edge->metrics);

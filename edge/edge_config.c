@@ -1,4 +1,5 @@
 #include "edge/edge_config.h"
+#include "edge/pseudonym_ssl.h"
 #include "edge/sender.h"
 #include "proto/compression.h"
 #include "proto/utf8.h"
@@ -81,6 +82,12 @@ static const struct config_option options[] = {
 		"bridges"},
 	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,
 		"allow endpoints that other machines reach, without keys"},
+	{"privacy", "pseudonym_key", CONFIG_SECRET, AT(pseudonym_key), "", 0, 0,
+		"gives each user_id a pseudonym; at least 16 characters, the same at all edges"},
+	{"privacy", "pseudonym_fields", CONFIG_TEXT, AT(pseudonym_fields), "user_id", 0, 0,
+		"what gets one: user_id"},
+	{"audit", "file", CONFIG_TEXT, AT(audit_file), "", 0, 0,
+		"where starts and an operator's decisions are written down; empty: in the log"},
 	{"limits", "frames", CONFIG_INTEGER, AT(producer.rates[PRODUCER_FRAMES]), "50000", 0,
 		LIMIT_MAX, "frames a second that one producer may send over ZeroMQ; 0: any"},
 	{"limits", "bytes", CONFIG_SIZE, AT(producer.rates[PRODUCER_BYTES]), "512MiB", 0, LIMIT_MAX,
@@ -281,6 +288,21 @@ static int check_keys(const struct edge_config *config, struct config_error *err
 	return security_check(&keys, error);
 }
 
+static int check_privacy(const struct edge_config *config, struct config_error *error)
+{
+	if (strcmp(config->pseudonym_fields, "user_id") != 0) {
+		return config_fail(error,
+			"[privacy] pseudonym_fields: only user_id can be hidden, not \"%.80s\"",
+			config->pseudonym_fields);
+	}
+	if (config->pseudonym_key != NULL &&
+		strlen(config->pseudonym_key) < PSEUDONYM_KEY_SIZE_MIN) {
+		return config_fail(error, "[privacy] pseudonym_key: fewer than %d characters",
+			PSEUDONYM_KEY_SIZE_MIN);
+	}
+	return 0;
+}
+
 int edge_config_check(void *target, struct config_error *error)
 {
 	struct edge_config *config = target;
@@ -306,6 +328,9 @@ int edge_config_check(void *target, struct config_error *error)
 	}
 	if (r == 0) {
 		r = check_keys(config, error);
+	}
+	if (r == 0) {
+		r = check_privacy(config, error);
 	}
 	return r == 0 ? source_declarations_check(&config->sources, config->insecure, error) : r;
 }

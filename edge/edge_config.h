@@ -32,6 +32,11 @@ struct edge_config {
 	char *authorized; /* NULL: producers need no keys */
 	char *bridge_keys; /* a list of files */
 	bool insecure;
+	/* [privacy] */
+	char *pseudonym_key; /* NULL: users keep their ids */
+	char *pseudonym_fields;
+	/* [audit] */
+	char *audit_file;
 	/* [limits] */
 	struct peer_allowance producer; /* by PRODUCER_FRAMES and so on */
 	/* [source.NAME] */

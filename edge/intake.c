@@ -20,6 +20,7 @@ int intake_new(const struct intake_options *options, struct intake **ret_intake)
 	intake->options = *options;
 	buffer_init(&intake->row, REPLY_SIZE_MAX + 64);
 	buffer_init(&intake->reply, REPLY_SIZE_MAX);
+	buffer_init(&intake->letter, 2 * FRAME_SIZE_MAX);
 	int r = document_init(&intake->document, EVENT_NODES_MAX);
 	if (r == 0) {
 		r = document_init(&intake->stored, EVENT_NODES_MAX);
@@ -41,6 +42,7 @@ struct intake *intake_free(struct intake *intake)
 	document_deinit(&intake->stored);
 	buffer_deinit(&intake->row);
 	buffer_deinit(&intake->reply);
+	buffer_deinit(&intake->letter);
 	free(intake);
 	return NULL;
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include "edge/draft.h"
 #include "edge/producers.h"
+#include "edge/pseudonym_ssl.h"
 #include "edge/spool_index.h"
 #include "edge/submission.h"
 #include "proto/producer.h"
@@ -26,6 +27,7 @@ struct intake_options {
 	const char *default_currency;
 	const struct zone *zone; /* NULL: UTC */
 	bool durable; /* replies are sent after fsync */
+	struct pseudonymiser *pseudonymiser; /* borrowed; NULL: users keep their ids */
 	struct intake_memory memory;
 	const struct spool_index *index; /* borrowed: room */
 };

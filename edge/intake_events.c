@@ -1,4 +1,5 @@
 #include "edge/intake_internal.h"
+#include "edge/intake_privacy.h"
 #include "edge/spool_error.h"
 #include "proto/dead_letter.h"
 #include "proto/utf8.h"
@@ -24,11 +25,16 @@ static void note_seq(struct taking *taking, enum kind kind, uint64_t seq)
 static int append_event(struct taking *taking, struct event *event)
 {
 	uint64_t seq;
-	struct buffer *buffer = draft_begin(taking->draft, event->kind, &seq);
+	char pseudonym[PSEUDONYM_TEXT_SIZE];
 
+	int r = intake_hide_user(taking, event, pseudonym);
+	if (r < 0) {
+		return r;
+	}
+	struct buffer *buffer = draft_begin(taking->draft, event->kind, &seq);
 	event->certificate = stamp(taking, event->kind, seq);
 	event_encode(event, ENCODING_MSGPACK, buffer);
-	int r = draft_end(taking->draft, event->kind, taking->frame->received_ms);
+	r = draft_end(taking->draft, event->kind, taking->frame->received_ms);
 	if (r < 0) {
 		return r;
 	}
@@ -128,7 +134,8 @@ static int take_event(
 		return r;
 	}
 	if (r > 0) {
-		return intake_append_dead_letter(taking, kind, raw, &complaint);
+		r = intake_hide_user_in_letter(taking, encoding, bytes, raw, &raw);
+		return r < 0 ? r : intake_append_dead_letter(taking, kind, raw, &complaint);
 	}
 	if (event_has(&event, FIELD_EVENT_ID)) {
 		r = remember_event_id(taking, event.text[FIELD_EVENT_ID], &known);

@@ -11,6 +11,7 @@ struct intake {
 	struct reply_error errors[REPLY_ERRORS_MAX];
 	struct buffer row; /* a producer's */
 	struct buffer reply; /* as the row keeps it */
+	struct buffer letter; /* with a pseudonym in it */
 	uint8_t key[1 + SOURCE_LABEL_SIZE + 1 + REQUEST_KEY_SIZE_MAX]; /* of the request at hand */
 };
 

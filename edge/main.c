@@ -36,6 +36,14 @@ static int run(
 	return r < 0 ? EXIT_FAILED : EXIT_STOPPED;
 }
 
+static int write_down(const struct edge_config *config, const char *accept_cluster)
+{
+	int r = program_audit(config->audit_file, "till-edge", "start", config->id);
+	return r == 0 && accept_cluster != NULL ? program_audit(config->audit_file, "till-edge",
+							  "accept-cluster", accept_cluster)
+						: r;
+}
+
 int main(int argc, char **argv)
 {
 	struct edge_config config = {0};
@@ -58,6 +66,9 @@ int main(int argc, char **argv)
 	};
 
 	int code = program_parse(&program, &spec, argc, argv);
+	if (code < 0 && write_down(&config, accept_cluster) != 0) {
+		code = EXIT_FAILED;
+	}
 	if (code < 0) {
 		code = run(&config, accept_cluster, &program);
 	}

@@ -1,4 +1,5 @@
 #include "runtime/program.h"
+#include "runtime/audit_log.h"
 #include "runtime/clock.h"
 #include "runtime/endpoint.h"
 #include "runtime/log.h"
@@ -126,6 +127,19 @@ int program_attach(struct loop *loop)
 {
 	static int64_t due_ms;
 	return loop_add_tick(loop, on_tick, &due_ms);
+}
+
+int program_audit(const char *file, const char *program, const char *action, const char *arguments)
+{
+	const struct audit_entry entry = {
+		.program = program, .action = action, .arguments = arguments, .result = "begun"};
+	struct config_error error = {""};
+
+	if (audit_write(file, &entry, &error) < 0) {
+		log_line(LOG_ERROR, "an action was refused", "why=\"%s\"", error.text);
+		return EXIT_FAILED;
+	}
+	return 0;
 }
 
 int program_check_endpoints(

@@ -72,4 +72,7 @@ int program_attach(struct loop *loop);
  * [security] insecure = yes. `key` is for the words: "[edge] listen". 0 or -EINVAL with the error set. */
 int program_check_endpoints(
 	const char *key, const char *endpoints, bool safe, struct config_error *error);
+/* Writes an operator's action into the audit log before it is done (audit_log.h). 0, or EXIT_FAILED after saying why it
+ * can't be: then it must not be done. */
+int program_audit(const char *file, const char *program, const char *action, const char *arguments);
 const char *program_version(void);

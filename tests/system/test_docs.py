@@ -35,6 +35,17 @@ def test_every_test_that_is_named_exists():
     assert sorted(named - existing_tests()) == []
 
 
+def test_every_defence_has_a_place_and_a_test():
+    text = (ROOT / "docs" / "THREATS.md").read_text()
+    defended = text[text.index("## Defended"):text.index("## Not defended")]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in defended.splitlines() if line.startswith("| ")]
+    assert len(rows) > 15
+    for row in rows[1:]:
+        assert len(row) == 5, row
+        assert in_backticks(row[4], r"test_\w+"), row
+        assert all((ROOT / path).is_file() for path in in_backticks(row[3], r"[\w/]+\.[ch]")), row
+
+
 def rows_of_faults():
     """The four cells of each row of RELIABILITY.md."""
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in RELIABILITY.splitlines() if line.startswith("| ")]
