@@ -8,6 +8,8 @@
 
 /* Replies of a round, and the refusals that take their place when the commit finds no room. The last resort. */
 #define REPLIES_SIZE_MAX ((size_t)64 * 1024 * 1024)
+/* How much older a start may make what the spool remembers, whatever the wall clock says. */
+#define MEMORY_LEAP_MS_MAX ((int64_t)24 * 60 * 60 * 1000)
 
 struct port {
 	struct desk *desk;
@@ -45,7 +47,7 @@ struct desk {
 	int64_t sync_interval_ms;
 	int64_t draft_since_ms; /* 0: the draft is empty */
 	int64_t retry_at_ms; /* after a commit that found no room */
-	int64_t wall_offset_ms; /* wall clock over monotonic, when the first round began */
+	int64_t memory_offset_ms; /* the memory's clock over the monotonic one */
 	bool knows_offset;
 	struct pending pending[DESK_ROUND_FRAMES];
 	size_t pending_count;
@@ -251,11 +253,45 @@ static void add_pending(struct port *port, const struct submission *submission,
 	port->frames++;
 }
 
+/* What producers are forgotten by. A clock that leaps ahead (a host without one of its own, set by the network long
+ * after its start) must not age what was heard a minute ago: its repeat would be counted again. So this one begins where
+ * the memory ends, goes by the monotonic clock, and a start moves it on as far as the wall clock says, but by a day at
+ * most; it never goes back. What is remembered for too long does no harm. */
+static int64_t memory_begins_ms(const struct desk *desk, int64_t wall_ms)
+{
+	int64_t last_ms = spool_heard_last_ms(desk->spool);
+
+	if (last_ms == 0) {
+		return wall_ms;
+	}
+	int64_t latest_ms = last_ms + MEMORY_LEAP_MS_MAX;
+	return wall_ms < last_ms ? last_ms : wall_ms > latest_ms ? latest_ms : wall_ms;
+}
+
+/* In a round. */
+static int64_t memory_ms(struct desk *desk, int64_t now_ms, int64_t wall_ms)
+{
+	if (!desk->knows_offset) {
+		desk->memory_offset_ms = memory_begins_ms(desk, wall_ms) - now_ms;
+		desk->knows_offset = true;
+	}
+	return now_ms + desk->memory_offset_ms;
+}
+
+/* As of the last round. */
+static int64_t memory_now_ms(const struct desk *desk, int64_t wall_ms)
+{
+	return desk->knows_offset ? desk->now_ms + desk->memory_offset_ms
+				  : memory_begins_ms(desk, wall_ms);
+}
+
 static struct intake_frame frame_of(
 	const struct port *port, const struct submission *submission, int64_t wall_ms)
 {
-	return (struct intake_frame){
-		.submission = submission, .source = port->label, .received_ms = wall_ms};
+	return (struct intake_frame){.submission = submission,
+		.source = port->label,
+		.received_ms = wall_ms,
+		.memory_ms = memory_now_ms(port->desk, wall_ms)};
 }
 
 static int refuse_submission(
@@ -567,17 +603,6 @@ static void tell_without_commit(struct desk *desk)
 	settle_counts(desk);
 }
 
-/* What producers are forgotten by. A clock that leaps ahead (a host without one of its own, set by the network long
- * after its start) must not age what was heard a minute ago: its repeat would be counted again. */
-static int64_t steady_wall_ms(struct desk *desk, int64_t now_ms, int64_t wall_ms)
-{
-	if (!desk->knows_offset) {
-		desk->wall_offset_ms = wall_ms - now_ms;
-		desk->knows_offset = true;
-	}
-	return earliest(wall_ms, now_ms + desk->wall_offset_ms);
-}
-
 static void count_busy_ports(struct desk *desk, int64_t now_ms)
 {
 	desk->now_ms = now_ms;
@@ -592,7 +617,7 @@ int desk_round(struct desk *desk, int64_t now_ms, int64_t wall_ms, int64_t *ret_
 	int r = 0;
 
 	count_busy_ports(desk, now_ms);
-	wall_ms = steady_wall_ms(desk, now_ms, wall_ms);
+	wall_ms = memory_ms(desk, now_ms, wall_ms);
 	note_beginnings(desk, now_ms);
 	if (!waits_for_commit(desk) || draft_is_empty(&desk->draft)) {
 		tell_without_commit(desk);
@@ -623,7 +648,7 @@ int desk_flush(struct desk *desk, int64_t now_ms, int64_t wall_ms)
 {
 	int r = 0;
 
-	wall_ms = steady_wall_ms(desk, now_ms, wall_ms);
+	wall_ms = memory_ms(desk, now_ms, wall_ms);
 	if (!draft_is_empty(&desk->draft)) {
 		r = commit_draft(desk, now_ms, wall_ms);
 	}

@@ -36,6 +36,7 @@ struct intake_frame {
 	const struct submission *submission;
 	const char *source; /* its label: "zmq", "mqtt:shop" */
 	int64_t received_ms;
+	int64_t memory_ms; /* the same moment by the clock that producers are forgotten by */
 };
 
 /* What became of events. received = Σaccepted + Σinvalid + Σrefused + repeated, always. A frame that could not be cut

@@ -166,7 +166,7 @@ static int keep_reply(
 	reply_encode(reply, ENCODING_MSGPACK, &intake->reply);
 	struct producer_row row = {
 		.n = numbered ? taking->header.n : request_hash(taking->submission),
-		.used_ms = taking->frame->received_ms,
+		.used_ms = taking->frame->memory_ms,
 		.reply = buffer_slice(&intake->reply),
 	};
 	producer_row_encode(key, &row, &intake->row);

@@ -6,7 +6,7 @@
 
 struct producer_row {
 	uint64_t n; /* the highest that was counted */
-	int64_t used_ms; /* wall clock of the frame that last moved n */
+	int64_t used_ms; /* when the frame came that last moved n, by the clock of the spool's memory (desk.c) */
 	struct slice reply; /* to that frame, msgpack; borrowed */
 };
 

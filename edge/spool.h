@@ -84,6 +84,9 @@ const struct spool_identity *spool_identity(const struct spool *spool);
 /* A commit of its own. */
 int spool_keep_cluster(struct spool *spool, const char *cluster, uint64_t topics_hash);
 
+/* When the producer was heard that was heard last before this opening, by the clock of the memory; 0: there is none. */
+int64_t spool_heard_last_ms(const struct spool *spool);
+
 /* Looks how full pages and disk really are, and sets the index's flags: about once a second. */
 int spool_measure(struct spool *spool);
 /* The last SPOOL_E_FULL came from the map, not from the disk: only a new start, with a larger map, gets out. */

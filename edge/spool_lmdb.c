@@ -45,6 +45,11 @@ struct spool_space spool_space(const struct spool *spool)
 	return spool->space;
 }
 
+int64_t spool_heard_last_ms(const struct spool *spool)
+{
+	return spool->memory.heard_last_ms;
+}
+
 bool spool_is_map_full(const struct spool *spool)
 {
 	return spool->map_full;

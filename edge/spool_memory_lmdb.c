@@ -213,6 +213,27 @@ static int delete_if_expired(
 	return rc;
 }
 
+int spool_memory_look(struct spool_memory_db *db, MDB_txn *txn)
+{
+	MDB_cursor *cursor;
+	MDB_val key;
+	MDB_val value;
+	struct producer_row row;
+
+	int rc = mdb_cursor_open(txn, db->producers, &cursor);
+	if (rc != 0) {
+		return spool_from_mdb(rc);
+	}
+	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+		if (producer_row_decode(slice_of_val(key), slice_of_val(value), &row) &&
+			row.used_ms > db->heard_last_ms) {
+			db->heard_last_ms = row.used_ms;
+		}
+	}
+	mdb_cursor_close(cursor);
+	return rc == MDB_NOTFOUND ? 0 : spool_from_mdb(rc);
+}
+
 int spool_memory_sweep(struct spool_memory_db *db, MDB_txn *txn, int64_t wall_ms)
 {
 	MDB_cursor *cursor = NULL;

@@ -16,6 +16,7 @@ struct spool_memory_db {
 	uint64_t producer_count;
 	uint32_t window;
 	int64_t producer_ttl_ms;
+	int64_t heard_last_ms; /* the largest used_ms of all producers, when the spool was opened */
 	uint8_t sweep_key[PRODUCER_ID_SIZE_MAX]; /* the producer looked at last */
 	size_t sweep_key_size;
 };
@@ -23,6 +24,8 @@ struct spool_memory_db {
 int spool_memory_open(struct spool_memory_db *db, struct MDB_txn *txn, bool create);
 /* Counts what is there; after each open and each commit. */
 int spool_memory_count(struct spool_memory_db *db, struct MDB_txn *txn);
+/* Looks through all producers for the one that was heard last: after each open. */
+int spool_memory_look(struct spool_memory_db *db, struct MDB_txn *txn);
 int spool_memory_write(struct spool_memory_db *db, struct MDB_txn *txn, const struct draft *draft);
 /* Forgets some producers that were not heard of for producer_ttl. A few rows each time. */
 int spool_memory_sweep(struct spool_memory_db *db, struct MDB_txn *txn, int64_t wall_ms);

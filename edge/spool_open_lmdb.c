@@ -313,6 +313,9 @@ static int load(struct spool *spool, MDB_txn *txn, const char *edge)
 	if (r == 0) {
 		r = spool_load_blocks(spool, txn);
 	}
+	if (r == 0) {
+		r = spool_memory_look(&spool->memory, txn);
+	}
 	return r == 0 ? spool_memory_count(&spool->memory, txn) : r;
 }
 

@@ -307,6 +307,63 @@ static void test_a_clock_that_leaps_ahead_makes_no_repeat_count_again(void **sta
 	assert_int_equal(orders_on_disk(bench), 20);
 }
 
+static void send_some(struct bench *bench, int64_t wall_ms)
+{
+	for (int i = 0; i < 20; i++) { /* each commit sweeps a few rows */
+		submit(bench, 0, ORDER_JSON, false);
+		assert_int_equal(
+			desk_round(bench->desk, bench->now_ms, wall_ms, &bench->wait_ms), 0);
+		bench->now_ms += 10;
+	}
+}
+
+/* Ten years ahead or back while the edge was stopped: a host without a clock of its own, or a bad one. */
+static void test_a_clock_that_leaps_over_a_restart_makes_no_repeat_count_again(void **state)
+{
+	static const int64_t leaps_days[] = {3650, -7300, 7300};
+	const int64_t day_ms = 24 * 60 * 60 * 1000;
+	struct bench *bench = *state;
+	struct submission numbered = {.header = slice_of_text("{\"producer\":\"p\",\"n\":1}"),
+		.events = slice_of_text(ORDER_JSON),
+		.reply = SUBMISSION_REPLY_JSON};
+	int64_t wall_ms = WALL_MS;
+
+	bench->options.producer_ttl_ms = 30 * day_ms;
+	for (size_t i = 0; i <= sizeof leaps_days / sizeof *leaps_days; i++) {
+		bench->heard_count = 0;
+		open_desk(bench, 0);
+		send_some(bench, wall_ms);
+		assert_int_equal(port_submit(bench->port, &numbered, wall_ms), 0);
+		round_of(bench);
+		int last = (int)bench->heard_count - 1;
+		assert_int_equal(heard_text(bench, last, "\"repeated\":true"), i > 0);
+		send_some(bench, wall_ms);
+		close_desk(bench);
+		wall_ms += i < sizeof leaps_days / sizeof *leaps_days ? leaps_days[i] * day_ms : 0;
+	}
+}
+
+/* Days that the edge was off do count, one for each start at most. */
+static void test_who_is_not_heard_for_longer_than_the_ttl_is_forgotten_over_restarts(void **state)
+{
+	const int64_t hour_ms = 60 * 60 * 1000;
+	struct bench *bench = *state;
+	struct submission numbered = {.header = slice_of_text("{\"producer\":\"p\",\"n\":1}"),
+		.events = slice_of_text(ORDER_JSON),
+		.reply = SUBMISSION_REPLY_JSON};
+
+	bench->options.producer_ttl_ms = 10 * hour_ms;
+	open_desk(bench, 0);
+	assert_int_equal(port_submit(bench->port, &numbered, WALL_MS), 0);
+	round_of(bench);
+	close_desk(bench);
+	open_desk(bench, 0);
+	send_some(bench, WALL_MS + 11 * hour_ms);
+	assert_int_equal(port_submit(bench->port, &numbered, WALL_MS + 11 * hour_ms), 0);
+	round_of(bench);
+	assert_false(heard_text(bench, (int)bench->heard_count - 1, "\"repeated\":true"));
+}
+
 static void test_a_round_takes_a_bounded_number_of_events(void **state)
 {
 	struct bench *bench = *state;
@@ -358,6 +415,9 @@ int main(void)
 		BENCH_TEST(test_nobody_hears_ok_of_a_draft_in_whose_place_blocks_were_deleted),
 		BENCH_TEST(test_a_round_of_large_replies_is_bounded),
 		BENCH_TEST(test_a_clock_that_leaps_ahead_makes_no_repeat_count_again),
+		BENCH_TEST(test_a_clock_that_leaps_over_a_restart_makes_no_repeat_count_again),
+		BENCH_TEST(
+			test_who_is_not_heard_for_longer_than_the_ttl_is_forgotten_over_restarts),
 		BENCH_TEST(test_a_round_takes_a_bounded_number_of_events),
 		BENCH_TEST(test_a_new_run_begins_between_two_groups),
 	};
