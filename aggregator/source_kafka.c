@@ -88,8 +88,9 @@ static int new_client(
 	rd_kafka_conf_set_log_cb(conf, hear_log);
 	source->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error->text, sizeof error->text);
 	if (source->client == NULL) {
+		r = kafka_new_error();
 		rd_kafka_conf_destroy(conf);
-		return -EINVAL;
+		return r;
 	}
 	return 0;
 }

@@ -138,8 +138,9 @@ static int producer_open(
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
 	producer->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error->text, sizeof error->text);
 	if (producer->client == NULL) {
+		r = kafka_new_error();
 		rd_kafka_conf_destroy(conf);
-		return -EINVAL;
+		return r;
 	}
 	producer->watcher = sink->watcher;
 	atomic_fetch_add(&sink->watcher->users, 1);

@@ -161,7 +161,7 @@ static int open_client(struct topic_reader *reader, const struct topic_reader_op
 		rd_kafka_conf_set_opaque(conf, reader);
 		rd_kafka_conf_set_log_cb(conf, hear_log);
 		reader->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why.text, sizeof why.text);
-		r = reader->client != NULL ? 0 : -EINVAL;
+		r = reader->client != NULL ? 0 : kafka_new_error();
 	}
 	if (r != 0) {
 		snprintf(error->text, sizeof error->text, "%s", why.text);

@@ -86,6 +86,11 @@ int kafka_options_new(const struct kafka_options *options, struct rd_kafka_conf_
 	return 0;
 }
 
+int kafka_new_error(void)
+{
+	return rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG ? -EINVAL : -ENOMEM;
+}
+
 int kafka_options_check(const struct kafka_properties *properties, struct config_error *error)
 {
 	int r = 0;

@@ -46,6 +46,7 @@ class Rig:
         self.sent = 0
         self.frames = 0
         self.faults = None  # of the last round
+        self.wrap = []
         self.log = folder / f"{self.name}.nth.log"
         folder.mkdir(exist_ok=True)
 
@@ -93,7 +94,7 @@ class Rig:
         self.log.unlink(missing_ok=True)
         self.peaceful = victim.log, victim.env
         faults = Faults(self.folder, plan)
-        victim.log, victim.env = self.log, faults.environment
+        victim.log, victim.env, victim.wrap = self.log, faults.environment, self.wrap
         victim.start(wait_ready=False)
         try:
             victim.wait_ready(20)
@@ -118,24 +119,27 @@ class Rig:
             if code == 1 and not text.strip():
                 raise Wrong(f"{self.name} with {plan}: ended with 1 without a word")
             return "survived" if code == 0 else "ended with a word"
+        if code == 127 and "error while loading shared libraries" in text:
+            return "not loaded"
         place = place_of_death(text)
         if isinstance(code, int) and is_library_death(code, place):
             return f"died in {place[1].split('.so')[0]}"
         raise Wrong(f"{self.name} with {plan} (failed in {faults.site}): ended with {code}, {place}\n{tail}")
 
-    def round(self, plan):
-        """(whether a call failed, how many calls there were, how the program took it)."""
+    def round(self, plan, wrap=()):
+        """(whether a call failed, how many calls there were, how the program took it). `wrap` is a command that runs it."""
+        self.wrap = list(wrap)
         victim, faults = self.start_failing(plan)
         if victim.running() and victim.ready is not None:
             self.work(victim)
         code = self.end(victim)
-        outcome = self.judge(code, faults, plan)
         self.faults = faults
         victim.log, victim.env = self.peaceful
+        victim.wrap = []
         victim.start()
         self.recover(victim)
         self.assert_exact()
-        return faults.injected > 0, faults.matched, outcome
+        return faults.injected > 0, faults.matched, self.judge(code, faults, f"{plan} {' '.join(wrap)}")
 
 
 class EdgeRig(Rig):
@@ -324,12 +328,19 @@ class Rigs:
     def count(self, name):
         """How often it makes each kind of call, in peace."""
         self.round(name, "accept", 10**9)
-        return {call: self.rigs[name].faults.calls(call) for call in CALLS[name]}
+        return {call: self.rig(name).faults.calls(call) for call in CALLS[name]}
 
-    def round(self, name, call, number):
+    def rig(self, name):
         if name not in self.rigs:
             self.rigs[name] = RIGS[name](self.pipe, self.folder / "nth")
-        return self.rigs[name].round(plan_of(call, number))
+        return self.rigs[name]
+
+    def round(self, name, call, number):
+        return self.rig(name).round(plan_of(call, number))
+
+    def round_limited(self, name, limit):
+        """`limit` as prlimit wants it: --nofile=20:20. How the program took it."""
+        return self.rig(name).round(plan_of("accept", 10**9), ("prlimit", limit))[2]
 
     def stop(self):
         self.pipe.stop()

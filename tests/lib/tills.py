@@ -17,6 +17,7 @@ class Till:
         self.endpoint = pipe.endpoint(edge)
         self.sender = Sender(self.endpoint)
         self.frame, self.next, self.told, self.revenue = 0, 0, 0, Decimal(0)
+        self.asked = 0  # how often for the frame that is asked now
 
     @property
     def program(self):
@@ -35,6 +36,7 @@ class Till:
     def ask(self, events, header, patience):
         """A frame whose reply does not come is sent again under its number, by another connection."""
         for left in (2, 1, 0):
+            self.asked = 3 - left
             self.sender.send(events, header)
             try:
                 return self.sender.receive(patience)
