@@ -121,6 +121,8 @@ class Rig:
             return "survived" if code == 0 else "ended with a word"
         if code == 127 and "error while loading shared libraries" in text:
             return "not loaded"
+        if code == 2 and "nofile" in plan and "files" in text:
+            return "names the limit"
         place = place_of_death(text)
         if isinstance(code, int) and is_library_death(code, place):
             return f"died in {place[1].split('.so')[0]}"
