@@ -22,7 +22,8 @@ static int start(void *owner, enum kind topic, int32_t partition, int64_t offset
 	return source_start(feed->source, topic, partition, offset);
 }
 
-static int ask(void *owner, enum kind topic, int32_t partition, uint32_t question, int64_t after_ms)
+static int ask(void *owner, enum kind topic, int32_t partition, uint32_t question,
+	const int64_t after_ms[PROOF_TIMES])
 {
 	struct feed *feed = owner;
 	return source_question(feed->source, topic, partition, question, after_ms);

@@ -75,6 +75,22 @@ bool health_topic_is_gone(
 	return was_read && pipeline->is_gone[topic];
 }
 
+static void say_of_partition(const struct partition *partition, const char *topic, const char *who,
+	struct text_set *problems)
+{
+	if (partition_is_held(partition)) {
+		say(problems,
+			"%s%s/%" PRId32 " stands at %" PRId64
+			": an open transaction of another producer holds up %" PRId64 " records",
+			who, topic, partition->number, partition->position.next,
+			partition_lag(partition));
+	}
+	if (partition->why[0] != '\0') {
+		say(problems, "%s%s/%" PRId32 " is not read: %s", who, topic, partition->number,
+			partition->why);
+	}
+}
+
 /* What the log does not give, to either of the two: `who` is "" or "rebuild: ". */
 static void say_of_log(const struct health *health, const struct pipeline *pipeline,
 	const char *who, struct text_set *problems)
@@ -87,15 +103,8 @@ static void say_of_log(const struct health *health, const struct pipeline *pipel
 		}
 	}
 	for (size_t i = 0; i < pipeline->partition_count; i++) {
-		const struct partition *partition = pipeline->partitions[i];
-		if (partition_is_held(partition)) {
-			say(problems,
-				"%s%s/%" PRId32 " stands at %" PRId64
-				": an open transaction of another producer holds up %" PRId64
-				" records",
-				who, topics[partition->topic], partition->number,
-				partition->position.next, partition_lag(partition));
-		}
+		say_of_partition(pipeline->partitions[i], topics[pipeline->partitions[i]->topic],
+			who, problems);
 	}
 }
 

@@ -24,6 +24,7 @@ struct partition {
 	int64_t held_at; /* where it stood with the last report */
 	unsigned
 		held_reports; /* how many reports on end say that all behind it may not be read yet */
+	char why[64]; /* Kafka's word on why it is not read; "" while it is */
 	uint64_t skipped; /* offsets without a record, since the process began */
 	struct books seen; /* since the process began: for metrics */
 };

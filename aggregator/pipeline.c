@@ -187,6 +187,19 @@ void pipeline_touch(struct pipeline *pipeline, struct partition *partition)
 	shard_touch(shard_of(pipeline, partition), pipeline->now_ms);
 }
 
+/* A record that was read before: the anchor, or one behind it. */
+static int pass(struct pipeline *pipeline, struct partition *partition, const struct anchor *record)
+{
+	if (!proof_pass(&partition->proof, &partition->position, record)) {
+		partition->state = PARTITION_STOPPED;
+		return pipeline_judge_recreated(pipeline, partition->topic);
+	}
+	if (record->offset == partition->position.anchor.offset) {
+		pipeline_touch(pipeline, partition); /* it is the last one now */
+	}
+	return 0;
+}
+
 /* The first record after a start at the anchor. Anything but the anchor itself, unchanged, is another log; only where
  * the log has lost single records (compaction) may a later one come. */
 static int check_anchor(struct pipeline *pipeline, struct partition *partition,
@@ -208,10 +221,7 @@ static int check_anchor(struct pipeline *pipeline, struct partition *partition,
 	}
 	if (anchor_equal(&anchor, &partition->position.anchor)) {
 		partition->state = PARTITION_READING;
-		if (proof_found(&partition->proof, &partition->position.anchor)) {
-			pipeline_touch(pipeline, partition);
-		}
-		return 0;
+		return pass(pipeline, partition, &anchor);
 	}
 	partition->state = PARTITION_STOPPED;
 	return pipeline_judge_recreated(pipeline, partition->topic);
@@ -231,18 +241,6 @@ static void note_skipped(struct pipeline *pipeline, struct partition *partition,
 	partition->skipped += (uint64_t)(offset - partition->position.next);
 }
 
-/* A record that was read before, behind the anchor. */
-static void pass(struct partition *partition, const struct record *record)
-{
-	if (record->offset < partition->position.next - 1) {
-		proof_pass(&partition->proof, record->timestamp_ms);
-		return;
-	}
-	struct anchor anchor =
-		anchor_of(record->offset, record->timestamp_ms, record->key, record->value);
-	proof_note(&partition->proof, &anchor);
-}
-
 static void move_on(struct pipeline *pipeline, struct partition *partition,
 	const struct record *record, enum fate fate)
 {
@@ -250,17 +248,15 @@ static void move_on(struct pipeline *pipeline, struct partition *partition,
 		.timestamp_ms = record->timestamp_ms,
 		.checksum = pipeline->reading.checksum};
 	note_skipped(pipeline, partition, record->offset);
-	proof_note(&partition->proof, &anchor);
+	proof_note(&partition->proof, &partition->position, &anchor);
 	partition->position.next = record->offset + 1;
-	if (partition->position.anchor.offset < 0) {
-		partition->position.anchor = anchor; /* the first decides which log it is */
-	}
 	books_enter(&partition->position.books, fate);
 	books_enter(&partition->seen, fate);
 	if (partition->high < partition->position.next) {
 		partition->high = partition->position.next;
 	}
 	partition->moved_ms = pipeline->now_ms;
+	partition->why[0] = '\0';
 	pipeline_touch(pipeline, partition);
 }
 
@@ -284,8 +280,9 @@ int pipeline_take(void *owner, const struct record *record)
 		return r;
 	}
 	if (record->offset < partition->position.next) {
-		pass(partition, record);
-		return 0;
+		struct anchor anchor =
+			anchor_of(record->offset, record->timestamp_ms, record->key, record->value);
+		return pass(pipeline, partition, &anchor);
 	}
 	r = record_read(&pipeline->document, record, &pipeline->reading);
 	if (r < 0) {
@@ -320,6 +317,7 @@ int pipeline_end(void *owner, enum kind topic, int32_t number, int64_t next)
 	if (next > partition->high) {
 		partition->high = next;
 	}
+	partition->why[0] = '\0';
 	partition->moved_ms = pipeline->now_ms;
 	return 0;
 }
@@ -328,8 +326,8 @@ int pipeline_stopped(void *owner, enum kind topic, int32_t number, const char *w
 {
 	struct pipeline *pipeline = owner;
 	struct partition *partition = pipeline_partition(pipeline, topic, number);
-	(void)why;
 	if (partition != NULL && partition->state != PARTITION_STOPPED) {
+		snprintf(partition->why, sizeof partition->why, "%s", why);
 		partition->state = PARTITION_STOPPED;
 		pipeline->must_restart = true;
 	}

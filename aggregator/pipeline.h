@@ -25,9 +25,9 @@ struct pipeline_options {
 	void (*committed)(void *owner, int result, int64_t took_us);
 	/* Reads a partition from this offset on: 0 or -errno. */
 	int (*start)(void *owner, enum kind topic, int32_t partition, int64_t offset);
-	/* Wants to hear with a report where the first record lies that is later than `after_ms`: 0 or -errno. */
+	/* Wants to hear with a report where the first records lie that are later than these times: 0 or -errno. */
 	int (*ask)(void *owner, enum kind topic, int32_t partition, uint32_t question,
-		int64_t after_ms);
+		const int64_t after_ms[PROOF_TIMES]);
 	/* Something that an operator should read. `what` is a literal. */
 	void (*notice)(void *owner, const char *what, const char *topic, int32_t partition);
 	/* As in shard_options. */
@@ -50,7 +50,10 @@ struct pipeline {
 	bool is_reachable; /* the last report said so */
 	bool has_report; /* there was one, reachable or not */
 	bool is_targeted; /* a first reachable report set the ends at start */
-	bool is_gone[KIND_COUNT]; /* the last report knew no such topic */
+	/* How many reports on end knew no such topic, or fewer of its partitions than were read. One or two may come from a
+	 * broker that has just started and knows no better. */
+	unsigned short_reports[KIND_COUNT];
+	bool is_gone[KIND_COUNT]; /* such a topic is not known for some reports */
 	bool must_restart; /* reading has to begin anew, from the positions: pipeline_rewind */
 	int64_t now_ms; /* of the last tick */
 };

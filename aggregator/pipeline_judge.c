@@ -2,6 +2,8 @@
 #include "aggregator/gap.h"
 #include <errno.h>
 
+enum { SHORT_REPORTS = 3 }; /* about as many seconds */
+
 static bool owns(const struct pipeline *pipeline, int32_t number)
 {
 	const struct pipeline_options *options = &pipeline->options;
@@ -58,7 +60,8 @@ int pipeline_ask_former(struct pipeline *shadow, const struct pipeline *live)
 static void reset(struct pipeline *pipeline, struct partition *partition, int64_t next)
 {
 	partition->position.next = next;
-	partition->position.anchor = POSITION_START.anchor;
+	partition->position.anchor = partition->position.candidate = partition->position.last =
+		POSITION_START.anchor;
 	partition->proof = (struct proof){0};
 	partition->high = -1;
 	partition->target = -1;
@@ -139,18 +142,25 @@ static int learn_partitions(
 	return r;
 }
 
+static void note_short(struct pipeline *pipeline, const struct log_report *report, enum kind topic)
+{
+	int32_t count = report->partition_counts[topic];
+	bool is_short = count == 0;
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		const struct partition *partition = pipeline->partitions[i];
+		is_short |= partition->topic == topic && partition->number >= count &&
+			    partition->position.next > 0;
+	}
+	pipeline->short_reports[topic] = is_short ? pipeline->short_reports[topic] + 1 : 0;
+	pipeline->is_gone[topic] = count == 0 && pipeline->short_reports[topic] >= SHORT_REPORTS;
+}
+
 /* Kafka takes no partition away: fewer than were read are those of another topic. */
 static int judge_count(struct pipeline *pipeline, const struct log_report *report, enum kind topic)
 {
-	int32_t count = report->partition_counts[topic];
-	for (size_t i = 0; i < pipeline->partition_count; i++) {
-		const struct partition *partition = pipeline->partitions[i];
-		if (partition->topic == topic && count > 0 && partition->number >= count &&
-			partition->position.next > 0) {
-			return pipeline_judge_recreated(pipeline, topic);
-		}
-	}
-	return 0;
+	bool is_short = report->partition_counts[topic] > 0 &&
+			pipeline->short_reports[topic] >= SHORT_REPORTS;
+	return is_short ? pipeline_judge_recreated(pipeline, topic) : 0;
 }
 
 /* The partition's watermarks; NULL when they are not known, or when it is none of ours. */
@@ -224,6 +234,7 @@ static int start(
 {
 	const struct pipeline_options *options = &pipeline->options;
 	int64_t offset = 0;
+	proof_forget(&partition->position, marks->low);
 	enum position_verdict verdict =
 		position_judge(&partition->position, marks->low, marks->high, &offset);
 
@@ -242,12 +253,12 @@ static int prove(
 {
 	const struct pipeline_options *options = &pipeline->options;
 	struct proof *proof = &partition->proof;
-	int64_t after_ms;
+	int64_t after_ms[PROOF_TIMES];
 
 	if (partition->state != PARTITION_READING) {
 		return 0;
 	}
-	switch (proof_hear(proof, &partition->position.anchor, marks->question, marks->later)) {
+	switch (proof_hear(proof, &partition->position, marks->question, marks->later)) {
 	case PROOF_MOVED:
 		pipeline_touch(pipeline, partition);
 		break;
@@ -258,7 +269,7 @@ static int prove(
 	default:
 		break;
 	}
-	if (!proof_ask(proof, &partition->position.anchor, &after_ms)) {
+	if (!proof_ask(proof, &partition->position, after_ms)) {
 		return 0;
 	}
 	return options->ask(
@@ -313,7 +324,7 @@ int pipeline_observe(struct pipeline *pipeline, const struct log_report *report)
 		return 0;
 	}
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		pipeline->is_gone[kind] = report->partition_counts[kind] == 0;
+		note_short(pipeline, report, (enum kind)kind);
 	}
 	int r = judge(pipeline, report);
 	if (r < 0) {

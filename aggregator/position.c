@@ -58,12 +58,32 @@ bool position_key_parse(struct slice key, struct slice *ret_topic, int32_t *ret_
 	return true;
 }
 
+static void encode_anchor(const struct anchor *anchor, struct buffer *buffer)
+{
+	pack_u64(buffer, (uint64_t)anchor->offset);
+	pack_u64(buffer, (uint64_t)anchor->timestamp_ms);
+	pack_u32(buffer, anchor->checksum);
+}
+
+static struct anchor decode_anchor(struct unpack *unpack)
+{
+	struct anchor anchor = {.offset = (int64_t)unpack_u64(unpack)};
+	anchor.timestamp_ms = (int64_t)unpack_u64(unpack);
+	anchor.checksum = unpack_u32(unpack);
+	return anchor;
+}
+
+static bool may_be(const struct anchor *anchor, int64_t next)
+{
+	return anchor->offset >= -1 && anchor->offset < next;
+}
+
 void position_encode(const struct position *position, struct buffer *buffer)
 {
 	pack_u64(buffer, (uint64_t)position->next);
-	pack_u64(buffer, (uint64_t)position->anchor.offset);
-	pack_u64(buffer, (uint64_t)position->anchor.timestamp_ms);
-	pack_u32(buffer, position->anchor.checksum);
+	encode_anchor(&position->anchor, buffer);
+	encode_anchor(&position->candidate, buffer);
+	encode_anchor(&position->last, buffer);
 	books_encode(&position->books, buffer);
 }
 
@@ -72,12 +92,14 @@ bool position_decode(struct slice bytes, struct position *ret_position)
 	struct unpack unpack = unpack_of(bytes);
 	struct position position = POSITION_START;
 	position.next = (int64_t)unpack_u64(&unpack);
-	position.anchor.offset = (int64_t)unpack_u64(&unpack);
-	position.anchor.timestamp_ms = (int64_t)unpack_u64(&unpack);
-	position.anchor.checksum = unpack_u32(&unpack);
+	position.anchor = decode_anchor(&unpack);
+	position.candidate = decode_anchor(&unpack);
+	position.last = decode_anchor(&unpack);
 	books_decode(&unpack, &position.books);
-	if (!unpack_is_whole(&unpack) || position.next < 0 || position.anchor.offset < -1 ||
-		position.anchor.offset >= position.next) {
+	if (!unpack_is_whole(&unpack) || position.next < 0 ||
+		!may_be(&position.anchor, position.next) ||
+		!may_be(&position.candidate, position.next) ||
+		!may_be(&position.last, position.next)) {
 		return false;
 	}
 	*ret_position = position;

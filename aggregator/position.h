@@ -13,10 +13,13 @@ struct anchor {
 struct position {
 	int64_t next; /* offset of the first record that was not read */
 	struct anchor anchor;
+	struct anchor candidate, last; /* behind it or the same; see proof.h */
 	struct books books;
 };
 
-#define POSITION_START ((struct position){.anchor = {.offset = -1}})
+#define POSITION_START                                                                             \
+	((struct position){                                                                        \
+		.anchor = {.offset = -1}, .candidate = {.offset = -1}, .last = {.offset = -1}})
 
 struct anchor anchor_of(int64_t offset, int64_t timestamp_ms, struct slice key, struct slice value);
 bool anchor_equal(const struct anchor *a, const struct anchor *b);

@@ -130,7 +130,7 @@ static bool ask_watermarks(struct prober *prober, bool is_high)
 }
 
 /* The partitions with a question that was not answered yet; their offsets are times. NULL: there is none. */
-static rd_kafka_topic_partition_list_t *list_questions(struct prober *prober)
+static rd_kafka_topic_partition_list_t *list_questions(struct prober *prober, int which)
 {
 	struct source *source = prober->source;
 	rd_kafka_topic_partition_list_t *list = NULL;
@@ -146,7 +146,7 @@ static rd_kafka_topic_partition_list_t *list_questions(struct prober *prober)
 			list = list == NULL ? rd_kafka_topic_partition_list_new(16) : list;
 			rd_kafka_topic_partition_t *item =
 				rd_kafka_topic_partition_list_add(list, name, i);
-			item->offset = question->after_ms + 1;
+			item->offset = question->after_ms[which] + 1;
 			item->opaque = (void *)(uintptr_t)question->number;
 		}
 	}
@@ -154,33 +154,45 @@ static rd_kafka_topic_partition_list_t *list_questions(struct prober *prober)
 	return list;
 }
 
-static void keep_answer(struct prober *prober, const rd_kafka_topic_partition_t *item)
+/* The second of the two completes the answer. */
+static void keep_answer(struct prober *prober, const rd_kafka_topic_partition_t *item, int which)
 {
 	int kind = 0;
 	while (strcmp(rd_kafka_topic_name(prober->source->topics[kind].handle), item->topic) != 0) {
 		kind++;
 	}
-	if (item->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-		struct watermarks *marks = &prober->last.partitions[kind][item->partition];
-		marks->question = (uint32_t)(uintptr_t)item->opaque;
-		marks->later = item->offset >= 0 ? item->offset : -1;
+	struct watermarks *marks = &prober->last.partitions[kind][item->partition];
+	uint32_t number = (uint32_t)(uintptr_t)item->opaque;
+	if (item->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+		marks->half = 0;
+		return;
+	}
+	marks->later[which] = item->offset >= 0 ? item->offset : -1;
+	if (which == 0) {
+		marks->half = number;
+	} else if (marks->half == number) {
+		marks->question = number;
 	}
 }
 
-/* Where the first record after a time lies. Without an answer the question stays. */
+/* Where the first records after the two times lie. Without both answers the question stays. */
 static void ask_questions(struct prober *prober)
 {
-	rd_kafka_topic_partition_list_t *list = list_questions(prober);
-	if (list == NULL) {
-		return;
-	}
-	if (rd_kafka_offsets_for_times(prober->source->client, list, ANSWER_MS_MAX) ==
-		RD_KAFKA_RESP_ERR_NO_ERROR) {
-		for (int i = 0; i < list->cnt; i++) {
-			keep_answer(prober, &list->elems[i]);
+	for (int which = 0; which < PROOF_TIMES; which++) {
+		rd_kafka_topic_partition_list_t *list = list_questions(prober, which);
+		if (list == NULL) {
+			return;
+		}
+		rd_kafka_resp_err_t code =
+			rd_kafka_offsets_for_times(prober->source->client, list, ANSWER_MS_MAX);
+		for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+			keep_answer(prober, &list->elems[i], which);
+		}
+		rd_kafka_topic_partition_list_destroy(list);
+		if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+			return;
 		}
 	}
-	rd_kafka_topic_partition_list_destroy(list);
 }
 
 static bool misses_a_topic(const struct log_report *report)

@@ -5,6 +5,7 @@
  * tell (cluster, partitions, watermarks), about once a second, and takes the client down at the end. */
 #pragma once
 #include "aggregator/ledger.h"
+#include "aggregator/proof.h"
 #include "aggregator/record.h"
 #include "runtime/kafka_properties.h"
 
@@ -19,8 +20,9 @@ struct source_options {
 /* Offsets low … high - 1 can be read. */
 struct watermarks {
 	int64_t low, high; /* -1: not known */
+	uint32_t half; /* the prober's own: the number of a question of which one answer is there */
 	uint32_t question; /* the number of the last one that was answered; 0: none */
-	int64_t later; /* the answer; see source_question */
+	int64_t later[PROOF_TIMES]; /* the answer; see source_question */
 };
 
 /* What the log is, as of one moment. */
@@ -61,10 +63,10 @@ int source_poll(struct source *source, const struct source_sink *sink, size_t re
 	bool *ret_is_drained);
 /* The newest report that was not taken yet, the caller's to free; NULL when there is none. */
 struct log_report *source_report(struct source *source);
-/* Has the next report say where the first record lies that is later than `after_ms`, or -1 for none. In place of the partition's
- * question before. 0 or -ENOMEM. */
+/* Has the next report say where the first records lie that are later than these times, or -1 for none. In place of the
+ * partition's question before. 0 or -ENOMEM. */
 int source_question(struct source *source, enum kind topic, int32_t partition, uint32_t number,
-	int64_t after_ms);
+	const int64_t after_ms[PROOF_TIMES]);
 /* Asks for a report soon. */
 void source_ask(struct source *source);
 

@@ -210,7 +210,7 @@ struct log_report *source_report(struct source *source)
 }
 
 int source_question(struct source *source, enum kind topic, int32_t partition, uint32_t number,
-	int64_t after_ms)
+	const int64_t after_ms[PROOF_TIMES])
 {
 	int r = 0;
 	pthread_mutex_lock(&source->lock);
@@ -224,7 +224,7 @@ int source_question(struct source *source, enum kind topic, int32_t partition, u
 		for (int32_t i = count; i <= partition; i++) {
 			questions[i] = (struct source_question){0};
 		}
-		questions[partition] = (struct source_question){number, after_ms};
+		questions[partition] = (struct source_question){number, {after_ms[0], after_ms[1]}};
 		source->questions[topic] = questions;
 		source->question_counts[topic] = partition >= count ? partition + 1 : count;
 	}

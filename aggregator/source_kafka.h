@@ -8,7 +8,7 @@
 
 struct source_question {
 	uint32_t number; /* 0: none */
-	int64_t after_ms;
+	int64_t after_ms[PROOF_TIMES];
 };
 
 struct source_topic {

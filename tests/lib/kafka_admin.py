@@ -15,7 +15,7 @@ from confluent_kafka.admin import (AclBinding, AclBindingFilter, AclOperation, A
 
 ANSWER_S = 30
 PATIENCE_S = 90
-REPEATABLE = ("allow", "configure", "deny", "ends", "leaders", "purge", "scan")
+REPEATABLE = ("allow", "behind", "configure", "deny", "ends", "leaders", "purge", "scan")
 EVERYBODY = "User:*"
 
 
@@ -74,6 +74,12 @@ class Hand:
         return {name: [[part.leader, sorted(part.isrs)] for _, part in sorted(topic.partitions.items())]
                 for name, topic in topics.items() if name.startswith(prefix)}
 
+    def behind(self, prefix=""):
+        """How many partitions have no leader or a copy that is behind; None: no such topic is known."""
+        topics = [topic for name, topic in self.admin.list_topics(timeout=ANSWER_S).topics.items() if name.startswith(prefix)]
+        parts = [part for topic in topics for part in topic.partitions.values()]
+        return sum(part.leader < 0 or len(part.isrs) < len(part.replicas) for part in parts) if topics else None
+
     def elect(self, topic=None, partition=None, unclean=False):
         """Leaders become the preferred replicas again, of one partition or of all; soon: the answer may come much later."""
         places = None if topic is None else [TopicPartition(topic, partition)]
@@ -93,13 +99,13 @@ class Hand:
             ends.setdefault(place.topic, {})[place.partition] = future.result(ANSWER_S).offset
         return ends
 
-    def produce(self, topic, partition, records):
-        """records: [[key, value]], both in base64."""
+    def produce(self, topic, partition, records, later_s=0):
+        """records: [[key, value]], both in base64; `later_s`: what they say of the time, where the topic believes producers."""
         failed = []
         producer = Producer({"bootstrap.servers": self.bootstrap, "acks": "all", "linger.ms": 5})
         for key, value in records:
             producer.produce(topic, base64.b64decode(value), base64.b64decode(key), partition,
-                             on_delivery=lambda error, _: failed.append(str(error)) if error else None)
+                             timestamp=int((time.time() + later_s) * 1000), on_delivery=lambda error, _: failed.append(str(error)) if error else None)
         left = producer.flush(ANSWER_S)
         if failed or left:
             raise RuntimeError(f"{left} not delivered, {len(failed)} failed: {failed[:1]}")

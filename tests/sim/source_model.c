@@ -12,7 +12,7 @@ struct source {
 	int64_t report_ms;
 	struct {
 		uint32_t number;
-		int64_t after_ms;
+		int64_t after_ms[PROOF_TIMES];
 	} questions[TOPICS][PARTITIONS_MAX];
 	const struct pipeline *pipeline; /* whom it feeds; known from the first poll on */
 };
@@ -108,8 +108,10 @@ static void report_topic(const struct source *source, struct log_report *report,
 		marks[partition] = (struct watermarks){.low = kafka_low(topic, partition),
 			.high = kafka_size(topic, partition),
 			.question = source->questions[topic][partition].number,
-			.later = first_after(
-				topic, partition, source->questions[topic][partition].after_ms)};
+			.later = {first_after(topic, partition,
+					  source->questions[topic][partition].after_ms[0]),
+				first_after(topic, partition,
+					source->questions[topic][partition].after_ms[1])}};
 	}
 	report->partition_counts[topic] = count;
 	report->partitions[topic] = marks;
@@ -144,10 +146,11 @@ struct log_report *log_report_free(struct log_report *report)
 }
 
 int source_question(struct source *source, enum kind topic, int32_t partition, uint32_t number,
-	int64_t after_ms)
+	const int64_t after_ms[PROOF_TIMES])
 {
 	source->questions[topic][partition].number = number;
-	source->questions[topic][partition].after_ms = after_ms;
+	memcpy(source->questions[topic][partition].after_ms, after_ms,
+		sizeof source->questions[topic][partition].after_ms);
 	return 0;
 }
 

@@ -45,9 +45,9 @@ def three_nodes(tmp_path_factory):
 @pytest.fixture
 def cluster(three_nodes):
     """Three nodes that all run and are in sync, whatever the test before did to them."""
-    three_nodes.heal("__")
+    three_nodes.heal()
     yield three_nodes
-    three_nodes.heal("__")
+    three_nodes.heal()
 
 
 @pytest.fixture

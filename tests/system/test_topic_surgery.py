@@ -227,3 +227,27 @@ def test_records_that_compaction_removed_are_said(pipe, admin):
         pipe.aggregator.signal(signal.SIGCONT)
     wait_until(lambda: pipe.aggregator.metric("till_aggregator_offsets_skipped_total") > 0, "a count of what was skipped")
     wait_until(lambda: "offsets without records" in pipe.aggregator.log_text(), "the same in the log")
+
+
+def test_a_log_with_times_of_a_clock_that_jumped_is_no_other_log(pipe, admin):
+    """A broker was a day ahead for a while: what is older than that looks as if it had been written after it."""
+    topic = f"{pipe.prefix}orders"
+    send(pipe, 0, 20)
+    pipe.wait_settled()
+    admin.configure(topic=topic, **{"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(2**62)})
+    admin.produce(topic, 0, [(b"store-9", b"\xc0")] * 5, later_s=86400)
+    admin.configure(topic=topic, **{"message.timestamp.type": "LogAppendTime"})
+    for first in range(20, 60, 10):
+        send(pipe, first, 10)
+        pipe.wait_settled()
+    pipe.aggregator.restart()
+    pipe.client = Client(pipe.aggregator.ready["listen"][0])
+    for first in range(60, 100, 10):
+        send(pipe, first, 10)
+        pipe.wait_settled()
+    wait_until(lambda: pipe.aggregator.metric("till_aggregator_reader_restarts_total") > 0, "a comparison of the anchor")
+    send(pipe, 100, 10)
+    pipe.wait_settled()
+    assert count_of(pipe) == 110 and pipe.books("foreign") == 5 and pipe.books("duplicates") == 0
+    assert pipe.aggregator.running() and pipe.client.ask("status")["as_of"]["gaps"] == []
+    assert assert_totals_are_the_logs(pipe, admin)["events"] == 110

@@ -32,7 +32,7 @@ struct log_world {
 	int64_t later_ms; /* how much later than the first records new ones come */
 	char cluster[32];
 	uint32_t question; /* of the pipeline, and the time that it is about */
-	int64_t after_ms;
+	int64_t after_ms[PROOF_TIMES];
 	int64_t started_at; /* where the pipeline began to read; -1: it did not */
 	int commits, full; /* told of */
 	int error_expected; /* of a commit; 0 once it was told */
@@ -92,14 +92,14 @@ static inline int note_start(void *owner, enum kind topic, int32_t partition, in
 	return 0;
 }
 
-static inline int note_question(
-	void *owner, enum kind topic, int32_t partition, uint32_t question, int64_t after_ms)
+static inline int note_question(void *owner, enum kind topic, int32_t partition, uint32_t question,
+	const int64_t after_ms[PROOF_TIMES])
 {
 	struct log_world *world = owner;
 	assert_int_equal(topic, KIND_ORDER);
 	assert_int_equal(partition, 0);
 	world->question = question;
-	world->after_ms = after_ms;
+	memcpy(world->after_ms, after_ms, sizeof world->after_ms);
 	return 0;
 }
 
@@ -212,8 +212,11 @@ static inline int64_t first_later(const struct log_world *world, int64_t after_m
 /* Kafka's word on what it holds: 0, or PIPELINE_E_DECISION with world->missing. */
 static inline int observe_log(struct log_world *world)
 {
-	struct watermarks marks = {
-		world->low, world->high, world->question, first_later(world, world->after_ms)};
+	struct watermarks marks = {.low = world->low,
+		.high = world->high,
+		.question = world->question,
+		.later = {first_later(world, world->after_ms[0]),
+			first_later(world, world->after_ms[1])}};
 	struct log_report report = {
 		.is_reachable = true, .partition_counts = {1}, .partitions = {&marks}};
 	snprintf(report.cluster_id, sizeof report.cluster_id, "%s", world->cluster);

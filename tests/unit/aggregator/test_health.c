@@ -256,6 +256,84 @@ static void test_health_says_what_is_wrong_and_what_is_not(void **state)
 	assert_non_null(strstr(text, "broken: shard 0"));
 }
 
+static void observe(struct office *office, int32_t partitions, int64_t high)
+{
+	struct watermarks marks[2] = {{.high = high}, {.high = 0}};
+	struct log_report report = {
+		.is_reachable = true, .partition_counts = {partitions}, .partitions = {marks}};
+	snprintf(report.cluster_id, sizeof report.cluster_id, "%s", office->world->cluster);
+	assert_int_equal(pipeline_observe(office->world->pipeline, &report), 0);
+}
+
+/* A broker that has just started may not know the topic yet: once is no proof. */
+static void test_a_topic_that_is_gone_is_said_when_several_reports_agree(void **state)
+{
+	struct office *office = *state;
+	char text[2048];
+	log_order(office->world, 1, "tea");
+	open_office(office);
+	assert_int_equal(observe_log(office->world), 0);
+	read_log(office->world);
+	office->desk.health.is_ready = true;
+	observe(office, 0, 0);
+	observe(office, 0, 0);
+	assert_true(health_of(office, text));
+	assert_string_equal(text, "ok\n");
+	observe(office, 1, 1);
+	observe(office, 0, 0);
+	observe(office, 0, 0);
+	health_of(office, text);
+	assert_string_equal(text, "ok\n");
+	observe(office, 0, 0);
+	health_of(office, text);
+	assert_string_equal(text, "topic orders is gone; what was read of it is counted\n");
+	office->desk.health.shadow = &office->feed;
+	health_of(office, text);
+	assert_non_null(strstr(text, "\nrebuild: topic orders is gone"));
+	observe(office, 1, 1);
+	office->desk.health.shadow = NULL;
+	health_of(office, text);
+	assert_string_equal(text, "ok\n");
+}
+
+static void test_what_kafka_holds_back_or_refuses_is_said(void **state)
+{
+	struct office *office = *state;
+	char text[2048];
+	struct pipeline *pipeline;
+	log_order(office->world, 1, "tea");
+	open_office(office);
+	pipeline = office->world->pipeline;
+	assert_int_equal(observe_log(office->world), 0);
+	read_log(office->world);
+	office->desk.health.is_ready = true;
+	pipeline->partitions[0]->high = 5; /* as a fetch tells it; it may be read up to 1 */
+	for (int i = 0; i < 4; i++) {
+		health_of(office, text);
+		assert_string_equal(text, "ok\n");
+		observe(office, 1, 1);
+	}
+	health_of(office, text);
+	assert_non_null(
+		strstr(text, "orders/0 stands at 1: an open transaction of another producer "
+			     "holds up 4 records"));
+	log_order(office->world, 2, "tea");
+	take_one(office->world, 1);
+	observe(office, 1, 2);
+	health_of(office, text);
+	assert_string_equal(text, "ok\n");
+	assert_int_equal(pipeline_stopped(pipeline, KIND_ORDER, 0, "not allowed"), 0);
+	health_of(office, text);
+	assert_string_equal(text, "orders/0 is not read: not allowed\n");
+	pipeline_rewind(pipeline);
+	assert_int_equal(observe_log(office->world), 0);
+	health_of(office, text);
+	assert_string_equal(text, "orders/0 is not read: not allowed\n"); /* until it is */
+	read_log(office->world);
+	health_of(office, text);
+	assert_string_equal(text, "ok\n");
+}
+
 static void note_failed(void *owner, const char *what)
 {
 	struct office *office = owner;
@@ -360,6 +438,8 @@ int main(void)
 		TEST(test_a_view_that_only_the_shadow_has_is_being_rebuilt),
 		TEST(test_a_stream_with_too_many_gaps_is_named),
 		TEST(test_health_says_what_is_wrong_and_what_is_not),
+		TEST(test_a_topic_that_is_gone_is_said_when_several_reports_agree),
+		TEST(test_what_kafka_holds_back_or_refuses_is_said),
 		TEST(test_upkeep_is_silent_over_a_sound_store),
 		TEST(test_upkeep_tells_when_the_sums_do_not_fit),
 		TEST(test_upkeep_drops_what_was_given_up),

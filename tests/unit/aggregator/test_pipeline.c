@@ -418,6 +418,46 @@ static void test_a_kill_before_it_was_noticed_hides_nothing(void **state)
 	assert_made_anew_is_refused(world);
 }
 
+/* Its first half is as it was: the anchor can't tell, for the rest had not been proven yet. */
+static void test_a_log_that_lost_its_end_and_was_filled_again_is_another_one(void **state)
+{
+	struct log_world *world = *state;
+
+	log_many(world, 1, 10);
+	start_and_read(world);
+	log_many(world, 11, 10);
+	read_on(world, 10);
+	commit_all(world);
+	drop_store(world);
+	world->high = 15;
+	world->later_ms = 60000;
+	log_many(world, 101, 15);
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	assert_made_anew_is_refused(world);
+}
+
+static void test_the_same_while_it_is_read_and_at_the_next_start(void **state)
+{
+	struct log_world *world = *state;
+
+	log_many(world, 1, 10);
+	start_and_read(world);
+	log_many(world, 11, 10);
+	read_on(world, 10);
+	assert_int_equal(observe_log(world), 0); /* asks, and Kafka goes away before it answers */
+	world->high = 15;
+	world->later_ms = 60000;
+	log_many(world, 101, 15);
+	read_on(world, 20);
+	assert_int_equal(observe_log(world), 0);
+	begin_anew(world);
+	assert_made_anew_is_refused(world);
+	open_store(world, ROOMY_MAP);
+	assert_int_equal(observe_log(world), 0);
+	assert_made_anew_is_refused(world);
+}
+
 /* A broker whose clock was a day ahead: its records look like those of another log, and are found unchanged. */
 static void test_a_clock_that_was_set_back_is_no_other_log(void **state)
 {
@@ -631,6 +671,11 @@ int main(void)
 			unmake),
 		cmocka_unit_test_setup_teardown(
 			test_a_kill_before_it_was_noticed_hides_nothing, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_a_log_that_lost_its_end_and_was_filled_again_is_another_one, make,
+			unmake),
+		cmocka_unit_test_setup_teardown(
+			test_the_same_while_it_is_read_and_at_the_next_start, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			test_a_clock_that_was_set_back_is_no_other_log, make, unmake),
 		cmocka_unit_test_setup_teardown(

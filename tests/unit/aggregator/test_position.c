@@ -90,7 +90,9 @@ static void test_books_add_up_whatever_becomes_of_records(void **state)
 static void test_a_position_survives_its_row(void **state)
 {
 	struct position position = {.next = 1000,
-		.anchor = {.offset = 998, .timestamp_ms = 1291191960000, .checksum = 0xdeadbeef}};
+		.anchor = {.offset = 990, .timestamp_ms = 1291191960000, .checksum = 0xdeadbeef},
+		.candidate = {.offset = 995, .timestamp_ms = 1291191960001, .checksum = 7},
+		.last = {.offset = 998, .timestamp_ms = 1291191960002, .checksum = 8}};
 	struct position again = POSITION_START;
 	struct buffer buffer;
 	(void)state;
@@ -101,7 +103,11 @@ static void test_a_position_survives_its_row(void **state)
 	buffer_init(&buffer, 1024);
 	position_encode(&position, &buffer);
 	assert_true(position_decode(buffer_slice(&buffer), &again));
-	assert_memory_equal(&again, &position, sizeof position);
+	assert_int_equal(again.next, position.next);
+	assert_true(anchor_equal(&again.anchor, &position.anchor));
+	assert_true(anchor_equal(&again.candidate, &position.candidate));
+	assert_true(anchor_equal(&again.last, &position.last));
+	assert_memory_equal(&again.books, &position.books, sizeof position.books);
 
 	for (size_t size = 0; size < buffer.size; size++) {
 		assert_false(position_decode(slice_of(buffer.bytes, size), &again));
