@@ -549,6 +549,7 @@ static int new_server(struct aggregator *aggregator)
 		.security = aggregator->security,
 		.judge = judge,
 		.permit = permit,
+		.allowance = aggregator->options.config->reader,
 		.answer = answer,
 		.answered = answered,
 		.lost = reply_lost,

@@ -1,4 +1,5 @@
 #include "aggregator/aggregator_config.h"
+#include "aggregator/server.h"
 #include "runtime/kafka_options.h"
 #include "runtime/program.h"
 #include "runtime/security.h"
@@ -9,6 +10,7 @@ enum {
 	INTERVAL_MS_MIN = 10,
 	INTERVAL_MS_MAX = 60 * 1000,
 	ITEM_SIZE = 64,
+	LIMIT_MAX = 1000000000,
 };
 
 #define MIB (INT64_C(1) << 20)
@@ -42,6 +44,12 @@ static const struct config_option options[] = {
 		"topic of cart events"},
 	{"aggregator", "topic.view", CONFIG_TEXT, AT(topic_names[KIND_VIEW]), "page_views", 0, 0,
 		"topic of page views"},
+	{"limits", "queries", CONFIG_INTEGER, AT(reader.rates[QUERY_COUNT]), "100000", 0, LIMIT_MAX,
+		"queries a second that one key, address or connection may ask; 0: any"},
+	{"limits", "answer_bytes", CONFIG_SIZE, AT(reader.rates[QUERY_ANSWER_BYTES]), "512MiB", 0,
+		LIMIT_MAX, "bytes of answers a second; 0: any"},
+	{"limits", "waiting", CONFIG_INTEGER, AT(reader.held), "500", 0, LIMIT_MAX,
+		"queries of it that may wait for fresher totals at once; 0: any"},
 	{"audit", "file", CONFIG_TEXT, AT(audit_file), "", 0, 0,
 		"where starts and an operator's decisions are written down; empty: in the log"},
 	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9172", 0, 0,

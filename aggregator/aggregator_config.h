@@ -4,6 +4,7 @@
 #include "aggregator/view.h"
 #include "proto/topic.h"
 #include "runtime/kafka_properties.h"
+#include "runtime/peer_limits.h"
 
 struct aggregator_config {
 	/* [aggregator] */
@@ -19,6 +20,7 @@ struct aggregator_config {
 	char *topic_names[KIND_EVENT_COUNT];
 	/* [http] */
 	char *audit_file;
+	struct peer_allowance reader; /* by QUERY_COUNT and so on; held: queries that wait */
 	char *http_listen;
 	/* [security] */
 	char *key_file;

@@ -26,6 +26,7 @@ struct server {
 	struct buffer reply;
 	struct buffer envelope;
 	struct waiting *waiting;
+	struct peer_limits *limits;
 	char endpoints[ENDPOINTS_MAX][ENDPOINT_SIZE];
 	const char *endpoint_list[ENDPOINTS_MAX + 1];
 	int64_t now_ms;
@@ -36,6 +37,7 @@ struct server {
 /* Whom to answer: his key, and the frames before the request. */
 struct envelope {
 	const char *user_id; /* the key that the request came with; "": none */
+	struct peer_name peer;
 	struct iovec frames[SOCKET_FRAMES_MAX];
 	size_t count;
 };
@@ -99,6 +101,8 @@ static int answer(struct server *server, const struct envelope *envelope, int64_
 	}
 	server->options.answered(server->options.owner, query_type_name(server->query.type),
 		code_of(&server->reply, code), clock_monotonic_us() - start_us);
+	peer_limits_spend(server->limits, &envelope->peer, QUERY_ANSWER_BYTES,
+		(int64_t)server->reply.size, server->now_ms);
 	return send_reply(server, envelope);
 }
 
@@ -127,10 +131,27 @@ static int check_rights(struct server *server, const struct envelope *envelope)
 	return r < 0 ? r : 1;
 }
 
+static int refuse_busy(struct server *server, const struct envelope *envelope,
+	enum encoding encoding, const char *words)
+{
+	struct complaint complaint;
+	complaint_set(&complaint, REASON_BUSY, "", "%s", words);
+	server->options.answered(server->options.owner, "", reason_code(REASON_BUSY), 0);
+	return refuse(server, envelope, encoding, &complaint);
+}
+
+/* How long it should wait before it asks again; 0: it may ask now. */
+static int64_t charge_query(struct server *server, const struct envelope *envelope)
+{
+	static const int64_t costs[PEER_RATES_MAX] = {[QUERY_COUNT] = 1};
+	return peer_limits_take(server->limits, &envelope->peer, costs, server->now_ms);
+}
+
 static void pack_envelope(struct server *server, const struct envelope *envelope)
 {
 	buffer_clear(&server->envelope);
 	buffer_append(&server->envelope, envelope->user_id, strlen(envelope->user_id) + 1);
+	buffer_append(&server->envelope, &envelope->peer, sizeof envelope->peer);
 	for (size_t i = 0; i < envelope->count; i++) {
 		uint32_t size = (uint32_t)envelope->frames[i].iov_len;
 		buffer_append(&server->envelope, &size, sizeof size);
@@ -143,6 +164,8 @@ static void unpack_envelope(struct slice packed, struct envelope *ret_envelope)
 	size_t at = strlen((const char *)packed.bytes) + 1;
 	ret_envelope->user_id = (const char *)packed.bytes;
 	ret_envelope->count = 0;
+	memcpy(&ret_envelope->peer, packed.bytes + at, sizeof ret_envelope->peer);
+	at += sizeof ret_envelope->peer;
 	while (at < packed.size) {
 		uint32_t size;
 		memcpy(&size, packed.bytes + at, sizeof size);
@@ -181,9 +204,16 @@ static int wait_or_give_up(struct server *server, const struct envelope *envelop
 		.wish = *wish,
 		.deadline_ms = server->now_ms + server->query.timeout_ms,
 	};
+	if (peer_limits_hold(server->limits, &envelope->peer, server->now_ms) != 0) {
+		return refuse_busy(server, envelope, server->query.encoding,
+			"as many of your queries wait as may wait at once; ask again later");
+	}
 	int r = server->query.timeout_ms == 0 || server->envelope.error != 0 || server->is_stopping
 			? -ENOSPC
 			: waiting_add(server->waiting, &query);
+	if (r != 0) {
+		peer_limits_release(server->limits, &envelope->peer);
+	}
 	return r == 0 ? 0
 		      : give_up(server, envelope, verdict, server->query.encoding,
 				query_type_name(server->query.type));
@@ -194,6 +224,10 @@ static int take_request(
 {
 	struct complaint complaint;
 	int64_t start_us = clock_monotonic_us();
+	if (charge_query(server, envelope) > 0) {
+		return refuse_busy(server, envelope, encoding_of(request),
+			"you ask for more than you may in a second; ask again later");
+	}
 	int r = query_decode(&server->document, request, &server->query, &complaint);
 	if (r < 0) {
 		return r;
@@ -231,6 +265,7 @@ static int take_message(struct server *server)
 		return 0;
 	}
 	envelope.user_id = message->user_id;
+	envelope.peer = peer_name_of(message);
 	envelope.count = message->frame_count - 1;
 	memcpy(envelope.frames, message->frames, envelope.count * sizeof *envelope.frames);
 	const struct iovec *last = &message->frames[envelope.count];
@@ -284,6 +319,9 @@ int server_new(const struct server_options *options, struct server **ret_server)
 		r = waiting_new(&server->waiting);
 	}
 	if (r == 0) {
+		r = peer_limits_new(&options->allowance, &server->limits);
+	}
+	if (r == 0) {
 		r = socket_new(options->context, SOCKET_ROUTER, &socket, &server->socket);
 	}
 	if (r == 0) {
@@ -310,6 +348,7 @@ struct server *server_free(struct server *server)
 	}
 	message_clear(&server->message);
 	socket_free(server->socket);
+	peer_limits_free(server->limits);
 	waiting_free(server->waiting);
 	document_deinit(&server->document);
 	buffer_deinit(&server->reply);
@@ -343,6 +382,7 @@ static int settle(void *owner, struct waiting_query *waiting)
 		return 0;
 	}
 	unpack_envelope(waiting->envelope, &envelope);
+	peer_limits_release(server->limits, &envelope.peer);
 	/* It was read before, so it can be read again. */
 	server->error =
 		query_decode(&server->document, waiting->request, &server->query, &complaint);

@@ -2,6 +2,7 @@
  * is the owner's. */
 #pragma once
 #include "aggregator/waiting.h"
+#include "runtime/peer_limits.h"
 
 struct context;
 struct loop;
@@ -14,11 +15,15 @@ enum verdict {
 	VERDICT_NOT_READY, /* the start is not over: worth waiting, too */
 };
 
+/* What one peer may ask for in a second: places in peer_allowance.rates. */
+enum { QUERY_COUNT, QUERY_ANSWER_BYTES };
+
 struct server_options {
 	struct context *context; /* borrowed */
 	struct loop *loop;
 	struct security *security; /* borrowed; NULL: nobody is asked for a key */
 	const char *listen; /* list of endpoints */
+	struct peer_allowance allowance; /* by QUERY_COUNT and so on; held: queries that wait */
 	/* May this be answered now? Moves wish->after on past certificates that are reached. */
 	enum verdict (*judge)(void *owner, struct wish *wish);
 	/* May whoever has this key ("": none) ask this, now? 0, or a reason with the complaint. */
