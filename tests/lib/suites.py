@@ -225,6 +225,46 @@ def guarded():
     return result
 
 
+# What the simulator is there for, and the share of its lines that its runs must reach. Codecs, settings, pages and queries that it
+# links as well have tests of their own.
+SIM_CORES = re.compile(
+    r"edge/(backlog|courier|desk|draft|idmap|intake|intake_repeats|offer|probe|producers|removals|sender|sender_turn|spool_block|spool_index"
+    r"|throttle|window)\.c|proto/wire_(encode|decode)\.c|bridge/(bridge|credit|lane|pipeline|post|ranges|rounds|sessions|tracker|upkeep|verdict)\.c"
+    r"|aggregator/(aggregator|books|commit|counted|feed|fingerprints|gap|ledger|measure|measure_row|opening|overlay\w*|pipeline|pipeline_judge"
+    r"|position|proof|shard|store_lmdb|commit_lmdb|sealed_lmdb|stores|stream|streams)\.c")
+SIM_CORES_MIN_PERCENT = 89
+SIM_COVERAGE_SEEDS = 500
+
+
+def sim_reached(folder):
+    """Runs seeds in a build with coverage; gcovr's entries of the cores. What they reached is kept beside the build, apart from
+    what its other tests did, in a folder as deep: names of sources are relative."""
+    apart = folder.with_name(folder.name + "-sim")
+    shutil.rmtree(apart, ignore_errors=True)
+    subprocess.run([folder / "tests" / "sim" / "till-sim", "--seeds", f"1-{SIM_COVERAGE_SEEDS}"], check=True, capture_output=True,
+                   env={**os.environ, **SANITIZER_ENV, "GCOV_PREFIX": str(apart), "GCOV_PREFIX_STRIP": str(len(folder.parts) - 1)})
+    for data in apart.rglob("*.gcda"):
+        notes = data.with_suffix(".gcno")
+        notes.symlink_to(folder / notes.relative_to(apart))
+    summary = apart / "coverage.json"
+    subprocess.run(["gcovr", "-r", str(ROOT), str(apart), "--json-summary", str(summary), "--gcov-ignore-parse-errors"],
+                   check=True, cwd=apart, capture_output=True)
+    return [entry for entry in json.loads(summary.read_text())["files"] if SIM_CORES.fullmatch(entry["filename"])]
+
+
+def sim_coverage():
+    """The simulator under sanitizers: the share of the cores' lines that it reaches is printed and held."""
+    entries = sim_reached(build("sanitize"))
+    total = sum(entry["line_total"] for entry in entries)
+    percent = 100 * sum(entry["line_covered"] for entry in entries) / total if total else 0
+    for entry in sorted(entries, key=lambda entry: entry["line_covered"] - entry["line_total"])[:5]:
+        print(f"  {entry['filename']}: {entry['line_covered']} of {entry['line_total']} lines")
+    print(f"coverage of {len(entries)} cores by the simulator: {percent:.1f} % of {total} lines")
+    if percent < SIM_CORES_MIN_PERCENT:
+        return Result(failed=1, notes=[f"the simulator reaches {percent:.1f} % of its cores, at least {SIM_CORES_MIN_PERCENT} % are wanted"])
+    return Result(passed=1)
+
+
 def fuzz_targets():
     folder = build("fuzz") / "tests" / "fuzz"
     return sorted(path for path in folder.glob("fuzz-*") if path.is_file() and os.access(path, os.X_OK))
@@ -320,6 +360,7 @@ SUITES = [
     Suite("system", 1200, "pytest on the real programs and a real Kafka", system),
     Suite("unit-sanitize", 420, "the unit tests under ASan and UBSan", unit_sanitize),
     Suite("system-sanitize", 1500, "the system tests under ASan and UBSan", system_sanitize),
+    Suite("sim-coverage", 600, "the simulator under ASan and UBSan; lines of its cores that it reached, printed and held", sim_coverage),
     Suite("coverage", 2400, "lines that the tests under sanitizers reached, printed and held", coverage),
     Suite("fuzz", 420, "every libFuzzer target over its corpus and 20,000 runs", fuzz),
     Suite("guards", 7200, "tests fail when the line is gone that guards what they show", guarded, long=True),

@@ -49,6 +49,13 @@ static const char configuration[] =
 	"kind = order\n"
 	"group_by = product_id, currency\n"
 	"measures = order_count = count(), total_revenue = sum(revenue)\n"
+	"[view.by_shape]\n" /* one measure of each sort */
+	"kind = order\n"
+	"group_by = product_id, currency\n"
+	"measures = order_count = distinct(basket), total_revenue = sum(revenue), least = "
+	"min(revenue), most = max(revenue), "
+	"mean = average(revenue), first_order = first(order_id), last_price = last(unit_price)\n"
+	"where = quantity > 0\n"
 	"[view.by_letter]\n"
 	"kind = dead_letter\n"
 	"group_by = code\n"

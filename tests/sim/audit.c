@@ -17,6 +17,8 @@ enum { LOST_EVENT = 1, LOST_LETTER = 2 };
 struct count {
 	uint64_t *sales; /* owned */
 	int64_t by_order[PRODUCTS_MAX], by_product[PRODUCTS_MAX]; /* millionths */
+	int64_t by_shape[PRODUCTS_MAX];
+	uint64_t orders[PRODUCTS_MAX], distinct[PRODUCTS_MAX];
 	uint64_t letters_of_edges, letters_of_bridges;
 	uint8_t *lost; /* owned; by sale */
 	uint64_t lost_records, lost_markers, conflicts;
@@ -54,6 +56,7 @@ static void take_order(void *owner, const char *name, uint64_t events, int64_t m
 	}
 	const struct sale *sale = tills_sale(i);
 	count->sales[i] = events;
+	count->orders[sale->product]++;
 	count->by_order[sale->product] += millionths;
 	if (millionths != (int64_t)events * sale->millionths) {
 		fail(count, "sale e%zu has %lld millionths, not %lld", i, (long long)millionths,
@@ -67,6 +70,15 @@ static void take_product(void *owner, const char *name, uint64_t events, int64_t
 
 	(void)events;
 	count->by_product[strtoull(name + 1, NULL, 10) % PRODUCTS_MAX] = millionths;
+}
+
+static void take_shape(void *owner, const char *name, uint64_t orders, int64_t millionths)
+{
+	struct count *count = owner;
+	size_t product = strtoull(name + 1, NULL, 10) % PRODUCTS_MAX;
+
+	count->distinct[product] = orders;
+	count->by_shape[product] = millionths;
 }
 
 static void take_letter(void *owner, const char *name, uint64_t events, int64_t millionths)
@@ -139,6 +151,12 @@ static bool sums_are_right(struct count *count)
 		if (count->by_order[i] != count->by_product[i]) {
 			return fail(count, "product p%d has %lld millionths, its orders %lld", i,
 				(long long)count->by_product[i], (long long)count->by_order[i]);
+		}
+		if (count->distinct[i] != count->orders[i] ||
+			count->by_shape[i] != count->by_order[i]) {
+			return fail(count, "product p%d has %llu distinct orders, not %llu", i,
+				(unsigned long long)count->distinct[i],
+				(unsigned long long)count->orders[i]);
 		}
 	}
 	return true;
@@ -237,6 +255,7 @@ bool audit(char ret_words[AUDIT_WORDS_SIZE])
 	find_lost(&count);
 	aggregator_part_each_row(aggregator, "by_order", take_order, &count);
 	aggregator_part_each_row(aggregator, "by_product", take_product, &count);
+	aggregator_part_each_row(aggregator, "by_shape", take_shape, &count);
 	aggregator_part_each_row(aggregator, "by_letter", take_letter, &count);
 	bool is_right = ret_words[0] == '\0';
 	for (size_t i = 0; is_right && i < tills_sale_count(); i++) {

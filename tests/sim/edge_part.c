@@ -106,6 +106,7 @@ static int make_courier(struct edge_part *part)
 		.bridges = "0, 1",
 		.live_first = part->options.live_first,
 		.compression_level = part->options.compression_level,
+		.drain_rate = part->options.drain_rate,
 	};
 
 	return courier_new(&options, &part->courier);

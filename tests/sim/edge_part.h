@@ -26,6 +26,7 @@ struct edge_part_options {
 	int compression_level; /* 0: none */
 	int64_t sync_interval_ms; /* 0: answers come after the commit */
 	void (*kept)(int number); /* all that was answered is on disk */
+	int64_t drain_rate; /* bytes a second; 0: no bound */
 	void (*answered)(const struct edge_answer *answer);
 };
 

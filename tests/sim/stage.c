@@ -13,6 +13,7 @@ enum {
 	DAY_MS = 24 * 60 * 60 * 1000,
 	RESTORE_PATIENCE_MS = 20000,
 	NEWS_A_STEP = 30,
+	DRAIN_RATE = 40000, /* bytes a second: some tens of sales */
 };
 
 struct edge_place {
@@ -35,6 +36,7 @@ static struct edge_place edges[EDGES_MAX];
 static struct bridge_place bridges[BRIDGES_MAX];
 static bool live_first;
 static int compression_level;
+static int64_t drain_rate;
 static uint64_t quota_bytes;
 static int64_t sync_interval_ms;
 
@@ -63,6 +65,7 @@ static void start_edge(int number, uint64_t run)
 		.kept = tills_kept,
 		.live_first = live_first,
 		.compression_level = compression_level,
+		.drain_rate = drain_rate,
 		.answered = take_answer,
 	};
 
@@ -106,6 +109,7 @@ void stage_begin(void)
 
 	live_first = world_draw(2) == 0;
 	compression_level = world_draw(4) == 0 ? 1 : 0;
+	drain_rate = world_draw(4) == 0 ? DRAIN_RATE : 0;
 	quota_bytes = quotas[world_draw(3)];
 	sync_interval_ms = world_draw(4) == 0 ? 100 : 0;
 	file_reader_begin(world_draw(2) == 0 ? 1 : -1);
