@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TOLD_EARLY_MS = 100 };
+enum { TOLD_EARLY_MS = 100, DRAIN_MS = 2000 };
+
+enum edge_phase { EDGE_SERVING, EDGE_DRAINING, EDGE_PARTING };
 
 struct edge_part {
 	struct edge_part_options options;
@@ -17,6 +19,8 @@ struct edge_part {
 	struct port *file_port;
 	struct courier *courier;
 	uint64_t conflicts;
+	enum edge_phase phase;
+	int64_t drain_until_ms;
 };
 
 static int current;
@@ -221,6 +225,42 @@ static void renew_run(struct edge_part *part)
 	}
 }
 
+void edge_part_terminate(struct edge_part *part)
+{
+	edge_part_select(part);
+	desk_close(part->desk);
+	courier_hurry(part->courier);
+	part->phase = EDGE_DRAINING;
+	part->drain_until_ms = world.now_ms + DRAIN_MS;
+}
+
+bool edge_part_is_serving(const struct edge_part *part)
+{
+	return part->phase == EDGE_SERVING;
+}
+
+bool edge_part_has_stopped(const struct edge_part *part)
+{
+	return part->phase == EDGE_PARTING &&
+	       courier_sender(part->courier)->state == SENDER_STOPPED;
+}
+
+/* As edge.c ends. */
+static int advance_end(struct edge_part *part)
+{
+	const struct sender *sender = courier_sender(part->courier);
+	bool is_over = world.now_ms >= part->drain_until_ms || sender->state != SENDER_IN_SESSION ||
+		       sender_is_drained(sender);
+
+	if (part->phase != EDGE_DRAINING || !is_over) {
+		return 0;
+	}
+	part->phase = EDGE_PARTING;
+	int r = desk_flush(part->desk, world.now_ms, clock_wall_ms());
+	courier_stop(part->courier, world.now_ms);
+	return r;
+}
+
 int edge_part_round(struct edge_part *part)
 {
 	int64_t wait_ms = 0;
@@ -231,7 +271,7 @@ int edge_part_round(struct edge_part *part)
 		renew_run(part);
 		r = courier_tick(part->courier, world.now_ms, &wait_ms);
 	}
-	return r;
+	return r == 0 ? advance_end(part) : r;
 }
 
 /* ---- looking */

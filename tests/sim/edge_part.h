@@ -45,6 +45,10 @@ bool edge_part_submit_read(struct edge_part *part, const char *events, uint64_t 
 	uint64_t ticket, int *ret_result);
 /* The position that the spool remembers; 0: none. */
 uint64_t edge_part_position(struct edge_part *part);
+/* As SIGTERM does: it drains, says good-bye, and has stopped after a while. */
+void edge_part_terminate(struct edge_part *part);
+bool edge_part_is_serving(const struct edge_part *part);
+bool edge_part_has_stopped(const struct edge_part *part);
 /* These, too: 0 or a negative errno that ends it. */
 int edge_part_round(struct edge_part *part);
 int edge_part_hear(struct edge_part *part, const struct net_event *event);

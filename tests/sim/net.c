@@ -50,16 +50,17 @@ static void queue_init(struct queue *queue)
 
 static void queue_push(struct queue *queue, const void *bytes, size_t size)
 {
-	struct frame *frame = malloc(sizeof *frame + size);
+	size_t come = world_fails(FAULT_FRAME_GARBLED, 1000) ? size / 2 : size;
+	struct frame *frame = malloc(sizeof *frame + come);
 	int64_t due_ms = world.now_ms + world_delay(FRAME_MS_MAX);
 
 	if (frame == NULL) {
 		abort();
 	}
 	frame->due_ms = due_ms < queue->last_ms ? queue->last_ms : due_ms;
-	frame->size = size;
+	frame->size = come;
 	frame->next = NULL;
-	memcpy(frame->bytes, bytes, size);
+	memcpy(frame->bytes, bytes, come);
 	queue->last_ms = frame->due_ms;
 	*queue->end = frame;
 	queue->end = &frame->next;

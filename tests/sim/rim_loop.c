@@ -1,7 +1,6 @@
-/* The rim of a simulated process: the loop, HTTP, and what else a program asks of its surroundings. loop_run makes one round:
+/* The rim of a simulated process: the loop, and what else a program asks of its surroundings. loop_run makes one round:
  * every handler once, then every tick; when the next one is due is the world's to say. */
 #include "tests/sim/rim_loop.h"
-#include "runtime/http.h"
 #include "runtime/loop.h"
 #include "runtime/program.h"
 #include "tests/sim/world.h"
@@ -152,25 +151,6 @@ int loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
 	loop->is_stopped = true;
-}
-
-int http_new(const struct http_options *options, struct http **ret_http)
-{
-	(void)options;
-	*ret_http = NULL;
-	return 0;
-}
-
-struct http *http_free(struct http *http)
-{
-	(void)http;
-	return NULL;
-}
-
-const char *http_address(const struct http *http)
-{
-	(void)http;
-	return "";
 }
 
 int program_ready(

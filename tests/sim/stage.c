@@ -239,6 +239,10 @@ static void strike_edge(int number)
 	if (edges[number].part != NULL && world_fails(FAULT_EDGE_CRASH, 1500)) {
 		kill_edge(number);
 	}
+	if (edges[number].part != NULL && edge_part_is_serving(edges[number].part) &&
+		world_fails(FAULT_EDGE_STOPPED, 700)) {
+		edge_part_terminate(edges[number].part);
+	}
 	if (edges[number].is_used && world.scales[FAULT_BLOCK_DAMAGED] > 0 && world_happens(2000) &&
 		disk_damage(edges[number].disk, tills_endanger)) {
 		world_note_fault(FAULT_BLOCK_DAMAGED, "");
@@ -333,7 +337,7 @@ static void turn_edge(int number)
 		if (r == 0) {
 			r = edge_part_round(place->part);
 		}
-		if (r < 0) {
+		if (r < 0 || edge_part_has_stopped(place->part)) {
 			kill_edge(number);
 		}
 	}

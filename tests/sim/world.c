@@ -23,14 +23,14 @@ const char *bug_name(enum bug bug)
 
 const char *fault_name(enum fault fault)
 {
-	static const char *const names[FAULT_COUNT] = {"edge-crash", "commit-lost", "reply-lost",
-		"answer-lost", "disk-full", "spool-restored", "edge-cloned", "clock-jump",
-		"link-cut", "link-half-open", "link-silent", "queue-full", "bridge-crash",
-		"bridge-stopped", "kafka-away", "delivery-failed", "delivery-denied",
-		"record-refused", "topic-refused", "producer-lost", "report-late", "sink-full",
-		"aggregator-crash", "commit-untold", "store-full", "store-failed",
-		"reader-restarted", "store-restored", "rebuild", "rebuild-killed", "log-cut",
-		"log-overtaken", "topic-emptied", "topic-made-again", "other-cluster",
+	static const char *const names[FAULT_COUNT] = {"edge-crash", "edge-stopped", "commit-lost",
+		"reply-lost", "answer-lost", "disk-full", "spool-restored", "edge-cloned",
+		"clock-jump", "link-cut", "link-half-open", "link-silent", "frame-garbled",
+		"queue-full", "bridge-crash", "bridge-stopped", "kafka-away", "delivery-failed",
+		"delivery-denied", "record-refused", "topic-refused", "producer-lost",
+		"report-late", "sink-full", "aggregator-crash", "commit-untold", "store-full",
+		"store-failed", "reader-restarted", "store-restored", "rebuild", "rebuild-killed",
+		"log-cut", "log-overtaken", "topic-emptied", "topic-made-again", "other-cluster",
 		"partition-added", "block-damaged", "image-resumed", "reowned", "sent-twice",
 		"sent-again", "interval-lost"};
 	return names[fault];

@@ -36,6 +36,7 @@ const char *bug_name(enum bug bug);
 
 enum fault {
 	FAULT_EDGE_CRASH, /* between two rounds */
+	FAULT_EDGE_STOPPED, /* as an operator stops it: it drains */
 	FAULT_COMMIT_LOST, /* the edge dies in a commit that was not written */
 	FAULT_REPLY_LOST, /* the edge dies after the commit and before the reply */
 	FAULT_ANSWER_LOST, /* the reply does not reach its producer */
@@ -46,6 +47,7 @@ enum fault {
 	FAULT_LINK_CUT,
 	FAULT_LINK_HALF_OPEN,
 	FAULT_LINK_SILENT, /* a new peer behind the same link, what was last sent comes twice */
+	FAULT_FRAME_GARBLED, /* half of it comes */
 	FAULT_QUEUE_FULL,
 	FAULT_BRIDGE_CRASH,
 	FAULT_BRIDGE_STOPPED, /* as an operator stops it: it drains */
