@@ -25,7 +25,7 @@ STOP_S = 60
 AUDIT_EVERY = 30
 SYNC_PLANS = ("calls=sync nth=1 errno=EIO", "calls=sync from=1 errno=EIO", "calls=pwrite nth=1 errno=EIO dsync",
               "calls=fdatasync from=1 delay_ms=1000")
-LIMITS = {"nofile": (4, 64), "data": (1 << 20, 128 << 20), "as": (32 << 20, 1 << 30)}
+LIMITS = {"nofile": (4, 320), "data": (1 << 20, 128 << 20), "as": (32 << 20, 1 << 30)}
 # How often each comes: stops take a minute each.
 WEIGHTS = {"sync": 8, "edge_disk": 8, "aggregator_disk": 4, "limit": 8, "leap": 8, "stop": 1, "restore": 4}
 
@@ -89,7 +89,7 @@ class Rounds:
         world.ask_again()
         faults.arm()
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            sold = pool.submit(world.till.sell, 5, 20)
+            sold = pool.submit(world.till.sell, 5, 5)
             if "errno" in plan:
                 assert victim.wait() == 1, victim.log_tail()
             else:

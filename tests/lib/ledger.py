@@ -14,6 +14,7 @@ WANTED = {
     "kill": {"rounds": 10_000, "broker_faults": 500, "failovers": 2_000},
     "net": {"partitions": 1_000, "cuts": 10_000, "failovers": 2_000},
     "nth": {"injections": 5_000},
+    "os": {"sync": 1_000, "edge_disk": 200, "aggregator_disk": 200, "leap": 200, "restore": 500},
     "fuzz": {"rounds": 10_000_000},
 }
 
