@@ -171,7 +171,7 @@ class Broker:
         self.options = [arg for option in options for arg in ("-o", option)]
         self.bootstrap = self.up()
 
-    def run(self, *args, deadline=180):
+    def run(self, *args, deadline=700):
         done = subprocess.run([str(ROOT / "deploy/kafka/kafka"), *map(str, args)], capture_output=True, text=True,
                               timeout=deadline, check=False, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, f"kafka {args}: {done.stdout}\n{done.stderr}"

@@ -98,8 +98,9 @@ def replace_cluster(kafka, topics):
 def test_nothing_is_acknowledged_that_another_cluster_took(pipeline, own_broker):
     pipe = pipeline(bootstrap=own_broker.bootstrap)
     edge, bridge = pipe.edges["store-1"], pipe.bridges[0]
+    pipe.start_aggregator()
     send_many(pipe, 0, 20)
-    pipe.wait_drained()
+    pipe.wait_settled()
     own_broker.kill()
     send_many(pipe, 20, 500)
     wait_until(lambda: edge.metric("till_edge_unacked_batches") > 0, "batches without acknowledgement")
@@ -110,6 +111,8 @@ def test_nothing_is_acknowledged_that_another_cluster_took(pipeline, own_broker)
         bridge.signal(signal.SIGCONT)
     wait_until(lambda: "another Kafka" in edge.http("/readyz")[1], "a word about the other cluster")
     assert edge.metric("till_edge_spool_events") == 500
+    assert pipe.aggregator.wait() == 4, "the aggregator asks for a decision, too"
+    assert re.search(r"^missing: cluster:\S+->\S+ ", pipe.aggregator.log_text(), re.M), pipe.aggregator.log_tail()
 
 
 def test_an_edge_without_a_bridge_buffers_and_says_so(pipeline):
