@@ -4,6 +4,7 @@ import glob
 import os
 
 import pytest
+from harness import BUILD
 
 FOUND = sorted(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1"))
 needs_faketime = pytest.mark.skipif(not FOUND, reason="libfaketime is not installed")
@@ -18,7 +19,7 @@ class Clock:
     def __init__(self, path):
         self.path = path
         self.environment = {
-            **os.environ, "LD_PRELOAD": FOUND[0], "FAKETIME_TIMESTAMP_FILE": str(path), "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            **os.environ, "LD_PRELOAD": f"{BUILD}/tests/lib/libcnd-preload.so {FOUND[0]}", "FAKETIME_TIMESTAMP_FILE": str(path), "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_RESET": "1"}
         self.leap(0)
 
