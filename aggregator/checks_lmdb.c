@@ -151,6 +151,7 @@ int store_scrub(struct store *store, const struct view_set *views, size_t rows_m
 	mdb_txn_abort(snapshot.txn);
 	if (r == STORE_E_CORRUPT) { /* from now on nobody is told what is in it */
 		store->damaged_views |= UINT64_C(1) << scrub->view_id;
+		store_distrust(store);
 	}
 	if (at_end) {
 		scrub_begin_view(scrub, store->root.live, scrub->view_id + 1);

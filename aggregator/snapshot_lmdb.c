@@ -90,7 +90,11 @@ uint64_t snapshot_commit(const struct snapshot *snapshot)
 int snapshot_get(struct snapshot *snapshot, enum store_table table, struct slice key,
 	struct slice *ret_value)
 {
-	return sealed_get(snapshot->txn, snapshot->generation->tables[table], key, ret_value);
+	int r = sealed_get(snapshot->txn, snapshot->generation->tables[table], key, ret_value);
+	if (r == STORE_E_CORRUPT) {
+		store_distrust(snapshot->store);
+	}
+	return r;
 }
 
 static bool is_damaged(const struct snapshot *snapshot, uint32_t view_id)

@@ -89,3 +89,5 @@ int store_root_decode(struct slice bytes, struct store_root *ret_root);
 /* Reads the whole file in a child process. 0 with a bit for each view of the live generation that must not be read;
  * STORE_E_ABSENT (there is no store yet), STORE_E_CORRUPT, STORE_E_FOREIGN, -errno. */
 int store_look(const char *dir, uint64_t *ret_damaged_views);
+/* Something in the file is not what was written, or may not be: the next start looks at it whole. */
+void store_distrust(const struct store *store);

@@ -1,5 +1,6 @@
 /* A store's life: the environment, its root, and its generations. */
 #include "aggregator/ledger.h"
+#include "aggregator/look_note.h"
 #include "aggregator/store_layout.h"
 #include "runtime/file_birth.h"
 #include <assert.h>
@@ -7,6 +8,7 @@
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
 
 enum {
@@ -40,6 +42,14 @@ static size_t last_commit(const struct store *store)
 	return mdb_env_info(store->env, &info) == 0 ? info.me_last_txnid : 0;
 }
 
+void store_distrust(const struct store *store)
+{
+	const char *dir = NULL;
+	if (mdb_env_get_path(store->env, &dir) == 0) {
+		look_note_remove(dir);
+	}
+}
+
 static bool is_disk_full(const struct store *store)
 {
 	struct statvfs disk;
@@ -56,10 +66,13 @@ int store_txn_commit(const struct store *store, struct MDB_txn *txn)
 	size_t before = last_commit(store);
 	int r = store_from_lmdb(mdb_txn_commit(txn));
 	bool is_full = r == STORE_E_FULL || (r == -EIO && is_disk_full(store));
-	if (!is_full) {
-		return r;
+	if (is_full && last_commit(store) == before) {
+		return STORE_E_FULL;
 	}
-	return last_commit(store) == before ? STORE_E_FULL : -EIO;
+	if (r != 0) { /* nobody knows what is on the disk */
+		store_distrust(store);
+	}
+	return is_full ? -EIO : r;
 }
 
 static void encode_root(const struct store_root *root, struct buffer *buffer)
@@ -213,11 +226,15 @@ static int open_env(struct store *store, const struct store_options *options)
 
 int store_new(const struct store_options *options, struct store **ret_store)
 {
+	char boot_id[BOOT_ID_SIZE];
 	uint64_t damaged_views = 0;
-	int r = store_look(options->dir, &damaged_views);
+	boot_id_read(boot_id);
+	bool is_known = look_note_holds(options->dir, boot_id);
+	int r = is_known ? 0 : store_look(options->dir, &damaged_views);
 	if (r != 0 && r != STORE_E_ABSENT) {
 		return r;
 	}
+	look_note_remove(options->dir); /* until it is open */
 	struct store *store = calloc(1, sizeof *store);
 	if (store == NULL) {
 		return -ENOMEM;
@@ -232,8 +249,27 @@ int store_new(const struct store_options *options, struct store **ret_store)
 		store_free(store);
 		return r;
 	}
+	if (damaged_views == 0) {
+		look_note_write(options->dir, boot_id, false);
+	}
 	*ret_store = store;
 	return 0;
+}
+
+/* What nobody has begun to distrust need not be looked at again after a stop in order. */
+static void close_env(struct store *store)
+{
+	char boot_id[BOOT_ID_SIZE];
+	const char *path = NULL;
+	char *dir = mdb_env_get_path(store->env, &path) == 0 && path != NULL ? strdup(path) : NULL;
+
+	boot_id_read(boot_id);
+	bool is_trusted = dir != NULL && look_note_holds(dir, boot_id);
+	mdb_env_close(store->env);
+	if (is_trusted) {
+		look_note_write(dir, boot_id, true);
+	}
+	free(dir);
 }
 
 struct store *store_free(struct store *store)
@@ -246,7 +282,7 @@ struct store *store_free(struct store *store)
 		free(store->spare);
 	}
 	if (store->env != NULL) {
-		mdb_env_close(store->env);
+		close_env(store);
 	}
 	free(store);
 	return NULL;
