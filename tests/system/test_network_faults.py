@@ -311,14 +311,15 @@ def test_between_kafka_and_the_aggregator(kafka_links, kafka):
         assert counted(pipe) < before + 2 * SALES, f"{name}: answered from what is there"
         link.mend()
         wait_until(lambda before=before: counted(pipe) == before + 2 * SALES, f"what came during {name}", 3 * DEADLINE)
-    for name, what, times in (("cut_inside", "cut", 2), ("flip", "flipped", 6), ("double", "doubled", 2)):
+    # A flipped bit in the head of an answer may cost librdkafka a minute: it waits for the answer that it then does not know.
+    for name, what, times in (("cut_inside", "cut", 2), ("flip", "flipped", 2), ("double", "doubled", 2)):
         getattr(link.back, name)(times)
 
         def sell_and_look(what=what, times=times):
             till.sell(SALES)
             return getattr(link.back, what) >= times
-        wait_until(sell_and_look, f"records {what}", every=0.2)
-    pipe.wait_settled(3 * DEADLINE)
+        wait_until(sell_and_look, f"records {what}", 4 * DEADLINE, every=0.2)
+    pipe.wait_settled(4 * DEADLINE)
     counts = {row["edge"]: (row["order_count"], Decimal(row["total_revenue"])) for row in pipe.client.scan("stores")}
     assert counts[till.edge] == (till.told, till.revenue)
     kafka_links.assert_books_add_up()
