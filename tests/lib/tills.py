@@ -18,6 +18,7 @@ class Till:
         self.sender = Sender(self.endpoint)
         self.frame, self.next, self.told, self.revenue = 0, 0, 0, Decimal(0)
         self.asked = 0  # how often for the frame that is asked now
+        self.last = None  # the certificate of the last sale, as `after` of a question takes it
 
     @property
     def program(self):
@@ -30,6 +31,7 @@ class Till:
         self.next += count
         reply = self.ask(events, {"producer": f"till of {self.edge}"[:64], "n": self.frame}, patience)
         assert reply["ok"] and reply["accepted"] == count, reply
+        self.last = {"edge": reply["edge"], "run": reply["run"], "kind": "order", "seq": reply["seq"]["order"][1]}
         self.told += count
         self.revenue += sum(Decimal(event["unit_price"]) for event in events)
 

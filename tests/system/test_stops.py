@@ -62,9 +62,11 @@ def test_an_aggregator_that_stands_still_reads_on_and_answers_fresh(pipeline):
     for _ in range(5):
         till.sell(5)
     pipe.wait_drained()
+    coming = {**till.last, "seq": till.last["seq"] + 5}
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        asked = pool.submit(Client(pipe.aggregator.ready["listen"][0]).ask, "scan", view="stores", max_lag=0, timeout_ms=30000)
+        asked = pool.submit(Client(pipe.aggregator.ready["listen"][0]).ask, "scan", view="stores", after=[coming], timeout_ms=60000)
         pipe.aggregator.signal(signal.SIGCONT)
+        till.sell(5)
         assert asked.result()["rows"][0]["order_count"] == till.told
     assert_told_is_counted(pipe, [till])
     till.close()
