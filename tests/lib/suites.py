@@ -357,7 +357,7 @@ SUITES = [
     Suite("style", 120, "layers, lengths, formatting and words of the source", style),
     Suite("unit", 300, "cmocka, the pure modules and their rims; conformance vectors", unit),
     Suite("sim", 240, "edge, bridge and aggregator simulated with faults, 20,000 seeds; planted bugs are found", sim),
-    Suite("system", 1200, "pytest on the real programs and a real Kafka", system),
+    Suite("system", 1500, "pytest on the real programs and a real Kafka", system),
     Suite("unit-sanitize", 420, "the unit tests under ASan and UBSan", unit_sanitize),
     Suite("system-sanitize", 1500, "the system tests under ASan and UBSan", system_sanitize),
     Suite("sim-coverage", 600, "the simulator under ASan and UBSan; lines of its cores that it reached, printed and held", sim_coverage),
