@@ -1,5 +1,6 @@
 """Drives the real programs: start, wait until ready, ask, kill, stop. No test sleeps: everything waits for an event with a
 deadline. Times are seconds."""
+import contextlib
 import json
 import os
 import re
@@ -184,7 +185,8 @@ class Broker:
         return int((self.folder / f"node-{node}" / "pid").read_text())
 
     def kill(self, node=1):
-        os.kill(self.pid(node), signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it is dead already
+            os.kill(self.pid(node), signal.SIGKILL)
 
     def signal(self, number, node=1):
         os.kill(self.pid(node), number)
