@@ -157,13 +157,18 @@ def test_a_broker_that_is_told_to_be_slow_delays_and_fails_nothing(pipe, cluster
     pipe.wait_settled()
     quota = ("kafka.admin.ConfigCommand", "--bootstrap-server", cluster.bootstrap, "--alter", "--entity-type", "users",
              "--entity-name", "till")
-    cluster.tool(*quota, "--add-config", "producer_byte_rate=50000", deadline=120)
+    cluster.tool(*quota, "--add-config", "producer_byte_rate=10000", deadline=120)
     try:
         for first in range(20, 520, 100):
             send(pipe, first, 100, note="x" * 300)
+            pipe.wait_drained(180)  # each is a request of its own: the quota holds up the one after those that were too many
         pipe.wait_settled(180)
         assert count_of(pipe) == 520
-        assert sum(bridge.metric("till_bridge_records_failed_total") for bridge in pipe.bridges) == 0
+        values = [bridge.metrics() for bridge in pipe.bridges]
+        assert sum(sum_metric(each, "till_bridge_records_failed_total") for each in values) == 0
+        slow = sum(sum_metric(each, "till_bridge_delivery_seconds_count") -
+                   sum_metric(each, "till_bridge_delivery_seconds_bucket", le="1") for each in values)
+        assert slow > 0, "the quota has slowed nothing down"
     finally:
         cluster.tool(*quota, "--delete-config", "producer_byte_rate", deadline=120)
     assert_books_add_up(pipe)
