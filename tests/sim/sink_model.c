@@ -36,6 +36,7 @@ struct sink {
 	const char *error;
 	int64_t connected_ms;
 	int64_t away_told_ms;
+	char cluster_id[CLUSTER_ID_SIZE]; /* expected */
 };
 
 struct watch {
@@ -202,13 +203,21 @@ static struct sent *take_reported(struct sink *sink)
 	return NULL;
 }
 
+/* librdkafka asks for the cluster's id when it connects, before it sends. */
+static const char *error_of(const struct sink *sink, const struct sent *sent)
+{
+	bool is_ours =
+		sink->cluster_id[0] == '\0' || strcmp(sink->cluster_id, kafka_cluster_id()) == 0;
+	return sent->error != NULL || is_ours ? sent->error : SINK_ERROR_CLUSTER;
+}
+
 static void report(struct sink *sink, struct sent *sent)
 {
 	struct kafka_record *record = sent->record;
 	const struct sink_report report = {
 		.lane = sent->lane,
 		.ticket = sent->ticket,
-		.error = sent->error,
+		.error = error_of(sink, sent),
 		.was_alone = sent->is_alone,
 		.key = slice_of(record->key, record->key_size),
 		.value = slice_of(record->value, record->value_size),
@@ -216,7 +225,7 @@ static void report(struct sink *sink, struct sent *sent)
 	};
 
 	world_note("sink: ticket %llx of lane %d: %s", (unsigned long long)sent->ticket,
-		(int)sent->lane, sent->error == NULL ? "delivered" : sent->error);
+		(int)sent->lane, report.error == NULL ? "delivered" : report.error);
 	sink->listener.reported(sink->listener.owner, &report);
 	if (sent->fate ==
 		FATE_WAITING) { /* told too early: it goes on its way without its report */
@@ -291,7 +300,7 @@ int sink_fd(const struct sink *sink)
 
 void sink_expect_cluster(struct sink *sink, const char *cluster_id)
 {
-	(void)sink, (void)cluster_id;
+	snprintf(sink->cluster_id, sizeof sink->cluster_id, "%s", cluster_id);
 }
 
 int64_t sink_connected_ms(const struct sink *sink)
