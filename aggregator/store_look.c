@@ -2,14 +2,13 @@
  * does to the one that looks, the aggregator goes on and says so. Every page that is in use is read, and every row (store_content.h),
  * as fast as the disk gives them. */
 #include "aggregator/store_content.h"
+#include "runtime/look_child.h"
 #include "runtime/page_walk.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -66,17 +65,16 @@ static int look(const char *path, uint64_t *ret_damaged_views)
 	return look_at(bytes, (uint64_t)status.st_size, ret_damaged_views);
 }
 
-static _Noreturn void be_the_child(const char *path, uint64_t *ret_damaged_views)
+struct place {
+	const char *path;
+	uint64_t *ret_damaged_views; /* shared with the parent */
+};
+
+static int look_in_child(void *owner)
 {
-	struct sigaction deadly = {.sa_handler = SIG_DFL};
-	sigset_t none;
-	for (int signal = 1; signal < 32; signal++) {
-		sigaction(signal, &deadly, NULL);
-	}
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	int r = look(path, ret_damaged_views);
-	_exit(r >= 0 ? r : CHILD_ERRNO - r);
+	const struct place *place = owner;
+	int r = look(place->path, place->ret_damaged_views);
+	return r >= 0 ? r : CHILD_ERRNO - r;
 }
 
 static bool is_unborn(const char *path)
@@ -85,28 +83,12 @@ static bool is_unborn(const char *path)
 	return stat(path, &status) != 0 ? errno == ENOENT : status.st_size == 0;
 }
 
-/* A child that somebody killed (the kernel, for want of memory) found nothing either way. */
-static int finding_of_status(int status)
+static int finding_of(int code)
 {
-	if (!WIFEXITED(status)) {
-		int number = WTERMSIG(status);
-		bool is_killed = number == SIGKILL || number == SIGTERM || number == SIGINT;
-		return is_killed ? -EINTR : STORE_E_CORRUPT;
+	if (code == LOOK_CRASHED) {
+		return STORE_E_CORRUPT;
 	}
-	int code = WEXITSTATUS(status);
 	return code > CHILD_ERRNO ? CHILD_ERRNO - code : code;
-}
-
-static int wait_for(pid_t child)
-{
-	int status = 0;
-
-	while (waitpid(child, &status, 0) < 0) {
-		if (errno != EINTR) {
-			return -errno;
-		}
-	}
-	return finding_of_status(status);
 }
 
 int store_look(const char *dir, uint64_t *ret_damaged_views)
@@ -124,11 +106,7 @@ int store_look(const char *dir, uint64_t *ret_damaged_views)
 	if (found == MAP_FAILED) {
 		return -errno;
 	}
-	pid_t child = fork();
-	if (child == 0) {
-		be_the_child(path, found);
-	}
-	int r = child < 0 ? -errno : wait_for(child);
+	int r = finding_of(look_child_run(look_in_child, &(struct place){path, found}));
 	if (r == 0) {
 		*ret_damaged_views = *found;
 	}

@@ -2,18 +2,16 @@
  * that is in use once; if it dies or finds nonsense, the edge refuses to start, and nothing is changed. */
 #include "edge/spool_content.h"
 #include "edge/spool_lmdb.h"
+#include "runtime/look_child.h"
 #include "runtime/page_walk.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -157,28 +155,19 @@ static int check_beside(const char *dir, const char *path)
 	return rc == 0 ? code : finding_of(rc);
 }
 
-static void become_crashable(void)
-{
-	static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
-	struct rlimit none = {0, 0};
+struct look {
+	const char *dir, *path;
+	bool beside;
+};
 
-	setrlimit(RLIMIT_CORE, &none);
-	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-		signal(signals[i], SIG_DFL);
-	}
-	(void)freopen("/dev/null", "w", stderr); /* LMDB's asserts speak of code, not of files */
+static int look(void *owner)
+{
+	const struct look *at = owner;
+	return at->beside ? check_beside(at->dir, at->path)
+			  : check_file(at->path, PAGE_WALK_NEWEST);
 }
 
-/* A child that somebody killed (the kernel, for want of memory) found nothing either way. */
-static int finding_of_status(int status)
-{
-	if (WIFEXITED(status)) {
-		return WEXITSTATUS(status);
-	}
-	int number = WTERMSIG(status);
-	bool is_killed = number == SIGKILL || number == SIGTERM || number == SIGINT;
-	return is_killed ? CHECK_ERRNO + EINTR : CHECK_DAMAGED;
-}
+/* ---- in the edge */
 
 static int not_seen(const char *dir, int code, struct spool_error *error)
 {
@@ -229,7 +218,6 @@ int spool_check(const char *dir, bool beside, struct spool_error *error)
 {
 	char path[4096];
 	struct stat file;
-	int status = 0;
 
 	snprintf(path, sizeof path, "%s/data.mdb", dir);
 	if (stat(path, &file) < 0) {
@@ -239,19 +227,13 @@ int spool_check(const char *dir, bool beside, struct spool_error *error)
 	if (file.st_size == 0) {
 		return 0; /* killed at the first moment of its life */
 	}
-	pid_t child = fork();
-	if (child < 0) {
-		spool_error_set(error, "%s: can't fork to check it: %s", dir, strerror(errno));
-		return -errno;
+	int code = look_child_run(look, &(struct look){dir, path, beside});
+	if (code < 0 && code != -EINTR) {
+		spool_error_set(error, "%s: can't fork to check it: %s", dir, strerror(-code));
+		return code;
 	}
-	if (child == 0) {
-		become_crashable();
-		_exit(beside ? check_beside(dir, path) : check_file(path, PAGE_WALK_NEWEST));
+	if (code < 0 || code == LOOK_CRASHED) {
+		code = code < 0 ? CHECK_ERRNO - code : CHECK_DAMAGED;
 	}
-	while (waitpid(child, &status, 0) < 0) {
-		if (errno != EINTR) {
-			return -errno;
-		}
-	}
-	return explain(dir, finding_of_status(status), error);
+	return explain(dir, code, error);
 }
