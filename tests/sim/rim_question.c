@@ -5,7 +5,6 @@
 #include "aggregator/look_note.h"
 #include "aggregator/store_layout.h"
 #include "runtime/file_birth.h"
-#include "runtime/guard.h"
 #include "runtime/program.h"
 #include "runtime/socket.h"
 #include "tests/sim/mdb_model.h"
@@ -32,32 +31,6 @@ bool rim_question_is_open(void)
 struct socket {
 	char unused;
 };
-
-int context_new(struct context **ret_context)
-{
-	*ret_context = NULL;
-	return 0;
-}
-
-struct context *context_free(struct context *context)
-{
-	(void)context;
-	return NULL;
-}
-
-/* Peers of the model have manners. */
-int guard_new(const struct guard_options *options, struct guard **ret_guard)
-{
-	(void)options;
-	*ret_guard = NULL;
-	return 0;
-}
-
-struct guard *guard_free(struct guard *guard)
-{
-	(void)guard;
-	return NULL;
-}
 
 int socket_new(struct context *context, enum socket_type type, const struct socket_options *options,
 	struct socket **ret_socket)

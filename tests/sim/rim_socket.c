@@ -1,5 +1,4 @@
 /* The rim of a simulated bridge: its ROUTER, over the modelled net. */
-#include "runtime/guard.h"
 #include "runtime/socket.h"
 #include "tests/sim/bridge_part.h"
 #include "tests/sim/net.h"
@@ -14,32 +13,6 @@ struct socket {
 struct message_store {
 	uint8_t peer[PEER_SIZE];
 };
-
-int context_new(struct context **ret_context)
-{
-	*ret_context = NULL;
-	return 0;
-}
-
-struct context *context_free(struct context *context)
-{
-	(void)context;
-	return NULL;
-}
-
-/* Peers of the model have manners. */
-int guard_new(const struct guard_options *options, struct guard **ret_guard)
-{
-	(void)options;
-	*ret_guard = NULL;
-	return 0;
-}
-
-struct guard *guard_free(struct guard *guard)
-{
-	(void)guard;
-	return NULL;
-}
 
 int socket_new(struct context *context, enum socket_type type, const struct socket_options *options,
 	struct socket **ret_socket)
