@@ -53,10 +53,11 @@ class Faults:
 
 
 def place_of_death(log_text):
-    """(signal, module) of the last death that the shim reported: whose code it was that died."""
-    found = list(re.finditer(r"^faults_preload: signal (\d+)\n((?:\S*\(.*\).*\n?|\S+\[0x.*\n?)*)", log_text, re.M))
-    if not found:
+    """(signal, module) of the last death that the shim reported: whose code it was that died. What other threads log may stand
+    between its lines, and before one of them on the same line."""
+    signals = list(re.finditer(r"faults_preload: signal (\d+)$", log_text, re.M))
+    if not signals:
         return None
-    modules = [os.path.basename(re.split(r"[(\[]", line)[0]) for line in found[-1][2].splitlines()]
+    modules = re.findall(r"faults_preload: frame ([^\s(]+)\(", log_text[signals[-1].end():])
     own = [module for module in modules if not module.startswith(PASSED_OVER)]
-    return int(found[-1][1]), own[0] if own else "?"
+    return int(signals[-1][1]), own[0] if own else "?"

@@ -12,7 +12,8 @@
  *	    dsync		only calls on a file that was opened O_DSYNC: LMDB's own for its meta pages
  *	    armed		nothing matches until somebody writes 1 to control.armed
  *
- * A death by signal prints where on stderr, a line each with the module's name, after "faults_preload: signal N". */
+ * A death by signal says where on stderr: "faults_preload: signal N" and, innermost first, a line
+ * "faults_preload: frame MODULE(+OFFSET)" for each call, in one write, since other threads go on logging. */
 #undef _FILE_OFFSET_BITS /* else open is open64 here */
 #include <dlfcn.h>
 #include <errno.h>
@@ -31,11 +32,17 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { CONTROL_SIZE = 4096, SITE_SIZE = 256, FRAMES_MAX = 64 };
+enum {
+	CONTROL_SIZE = 4096,
+	SITE_SIZE = 256,
+	FRAMES_MAX = 32,
+	DEATH_SIZE = 4096 /* one write into a pipe */
+};
 
 enum call {
 	CALL_MALLOC,
@@ -197,13 +204,37 @@ static void read_plan(const char *text)
 
 /* ---- deaths */
 
+/* The module's own name and the place in it; "?" for what no module holds. */
+static int say_frame(char *text, size_t size, const void *frame)
+{
+	Dl_info info;
+
+	if (dladdr(frame, &info) == 0 || info.dli_fname == NULL) {
+		return snprintf(text, size, "faults_preload: frame ?(%p)\n", frame);
+	}
+	const char *slash = strrchr(info.dli_fname, '/');
+	return snprintf(text, size, "faults_preload: frame %s(+%#tx)\n",
+		slash == NULL ? info.dli_fname : slash + 1,
+		(const char *)frame - (const char *)info.dli_fbase);
+}
+
 static void on_death(int number)
 {
+	static char text[DEATH_SIZE];
 	void *frames[FRAMES_MAX];
 
 	signal(number, SIG_DFL);
-	dprintf(STDERR_FILENO, "faults_preload: signal %d\n", number);
-	backtrace_symbols_fd(frames, backtrace(frames, FRAMES_MAX), STDERR_FILENO);
+	int count = backtrace(frames, FRAMES_MAX);
+	/* begins a line of its own, whatever another thread has half written */
+	int size = snprintf(text, sizeof text, "\nfaults_preload: signal %d\n", number);
+	for (int i = 0; i < count; i++) {
+		int more = say_frame(text + size, sizeof text - (size_t)size, frames[i]);
+		if (more < 0 || (size_t)more >= sizeof text - (size_t)size) {
+			break;
+		}
+		size += more;
+	}
+	syscall(SYS_write, STDERR_FILENO, text, (size_t)size); /* write is ours */
 	raise(number);
 }
 
