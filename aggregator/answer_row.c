@@ -7,7 +7,7 @@ enum { ROWS_SIZE_MAX = ANSWER_SIZE_MAX - 64 * 1024 };
 
 static enum operand_type result_type(const struct measure *measure)
 {
-	if (measure->op == MEASURE_COUNT || measure->op == MEASURE_DISTINCT) {
+	if (measure_takes_nothing(measure) || measure->op == MEASURE_DISTINCT) {
 		return TYPE_INTEGER;
 	}
 	return operand_type_of(measure->operand);
@@ -50,6 +50,7 @@ bool measure_rank(const struct measure *measure, uint64_t event_count, const str
 		*ret_rank = (money)event_count;
 		return true;
 	case MEASURE_DISTINCT:
+	case MEASURE_COUNT_SOME:
 		*ret_rank = (money)cell->count;
 		return true;
 	case MEASURE_SUM:
@@ -133,6 +134,7 @@ static void write_measure(struct writer *writer, const struct measure *measure,
 		write_unsigned(writer, event_count);
 		break;
 	case MEASURE_DISTINCT:
+	case MEASURE_COUNT_SOME:
 		write_unsigned(writer, cell->count);
 		break;
 	case MEASURE_SUM:

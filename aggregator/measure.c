@@ -8,7 +8,7 @@ __extension__ typedef unsigned __int128 money_bits;
 const char *measure_op_name(enum measure_op op)
 {
 	static const char *const names[] = {
-		"count", "sum", "min", "max", "first", "last", "average", "distinct"};
+		"count", "sum", "min", "max", "first", "last", "average", "distinct", "count"};
 
 	return names[op];
 }
@@ -28,6 +28,7 @@ size_t measure_fixed_size(const struct measure *measure)
 	case MEASURE_AVERAGE:
 		return MONEY_SIZE + COUNT_SIZE;
 	case MEASURE_DISTINCT:
+	case MEASURE_COUNT_SOME:
 		return COUNT_SIZE;
 	}
 	return 0;
@@ -115,6 +116,7 @@ bool cell_merge(const struct measure *measure, struct cell *into, const struct c
 		into->count += from->count;
 		break;
 	case MEASURE_DISTINCT:
+	case MEASURE_COUNT_SOME:
 		into->count += from->count;
 		break;
 	case MEASURE_MIN:
@@ -175,6 +177,7 @@ void cell_write(const struct measure *measure, const struct cell *cell, uint8_t 
 		store_u64(bytes + MONEY_SIZE, cell->count);
 		break;
 	case MEASURE_DISTINCT:
+	case MEASURE_COUNT_SOME:
 		store_u64(bytes, cell->count);
 		break;
 	case MEASURE_COUNT:
@@ -201,6 +204,7 @@ void cell_read(const struct measure *measure, const uint8_t *bytes, struct cell 
 		ret_cell->count = load_u64(bytes + MONEY_SIZE);
 		break;
 	case MEASURE_DISTINCT:
+	case MEASURE_COUNT_SOME:
 		ret_cell->count = load_u64(bytes);
 		break;
 	case MEASURE_COUNT:

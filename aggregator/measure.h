@@ -12,12 +12,19 @@ enum measure_op {
 	MEASURE_LAST,
 	MEASURE_AVERAGE,
 	MEASURE_DISTINCT, /* exact, by members */
+	MEASURE_COUNT_SOME, /* a count() with conditions of its own */
+};
+
+/* Conditions that all must hold, by their place in the view's list. */
+struct condition_range {
+	size_t first, count;
 };
 
 struct measure {
 	char name[VIEW_NAME_SIZE_MAX + 1];
 	enum measure_op op;
 	struct operand operand; /* not of count() */
+	struct condition_range where; /* of its own, beside the view's */
 	size_t offset; /* of its state in a row's value; not of first and last */
 };
 
@@ -31,7 +38,7 @@ struct stamp {
 struct cell {
 	money number; /* sum, min, max, or what first and last found, of numbers */
 	uint64_t
-		count; /* average: events with the field; distinct: members; min, max, first, last: 1 once there is one */
+		count; /* average: events with the field; count with conditions: events; distinct: members; min, max, first, last: 1 once there is one */
 	struct stamp *stamp; /* first and last; else NULL */
 };
 
@@ -40,6 +47,11 @@ const char *measure_op_name(enum measure_op op);
 static inline bool measure_is_stamped(const struct measure *measure)
 {
 	return measure->op == MEASURE_FIRST || measure->op == MEASURE_LAST;
+}
+/* Is it a count(), which reads no field? */
+static inline bool measure_takes_nothing(const struct measure *measure)
+{
+	return measure->op == MEASURE_COUNT || measure->op == MEASURE_COUNT_SOME;
 }
 /* The bytes of its state in the fixed part of a row's value. */
 size_t measure_fixed_size(const struct measure *measure);

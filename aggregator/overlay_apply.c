@@ -113,10 +113,13 @@ static void count_event(struct overlay *overlay, struct plan *plan, const struct
 		const struct measure *measure = &plan->view->measures[i];
 		struct cell *cell = &delta->cells[i];
 		money number;
-		if (measure->op == MEASURE_COUNT) {
+		if (measure->op == MEASURE_COUNT ||
+			!view_measure_admits(plan->view, measure, event)) {
 			continue;
 		}
-		if (measure->op == MEASURE_DISTINCT) {
+		if (measure->op == MEASURE_COUNT_SOME) {
+			cell->count++;
+		} else if (measure->op == MEASURE_DISTINCT) {
 			count_distinct(plan, delta, i, event);
 		} else if (measure_is_stamped(measure)) {
 			count_stamped(overlay, measure, cell, event);

@@ -136,7 +136,7 @@ const char *view_text(const struct view *view)
 
 bool view_is_conserved(const struct view *view)
 {
-	return view->condition_count == 0;
+	return view->where.count == 0;
 }
 
 bool view_counts_kind(const struct view *view, enum kind kind)

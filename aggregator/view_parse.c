@@ -174,9 +174,22 @@ static int check_operand_of(struct scanner *scanner, const struct measure *measu
 	return 0;
 }
 
-/* The first ts is the smallest, and needs no certificate. */
+/* `count() where action = add`: what SQL calls FILTER. */
+static int parse_measure_where(struct scanner *scanner, struct view *view, struct measure *measure)
+{
+	if (!scanner_is(scanner, TOKEN_WORD, "where")) {
+		return 0;
+	}
+	scanner_next(scanner);
+	return parse_where(scanner, view, &measure->where);
+}
+
+/* The first ts is the smallest, and needs no certificate; a count of all events is the row's. */
 static void simplify_measure(struct measure *measure)
 {
+	if (measure->op == MEASURE_COUNT && measure->where.count > 0) {
+		measure->op = MEASURE_COUNT_SOME;
+	}
 	if (measure_is_stamped(measure) && measure->operand.source == OPERAND_TS) {
 		measure->op = measure->op == MEASURE_FIRST ? MEASURE_MIN : MEASURE_MAX;
 	}
@@ -205,9 +218,10 @@ static int parse_measure(struct scanner *scanner, struct view *view)
 	if (!scanner_take_sign(scanner, ")")) {
 		return scanner_fail_expected(scanner, "\")\"");
 	}
-	simplify_measure(measure);
 	view->measure_count++;
-	return 0;
+	r = parse_measure_where(scanner, view, measure);
+	simplify_measure(measure);
+	return r;
 }
 
 static int parse_kind(struct scanner *scanner, struct view *view)
@@ -245,7 +259,8 @@ static void add_currency(struct view *view)
 {
 	for (size_t i = 0; i < view->measure_count; i++) {
 		const struct measure *measure = &view->measures[i];
-		bool is_money = measure->op != MEASURE_COUNT && measure->op != MEASURE_DISTINCT &&
+		bool is_money = !measure_takes_nothing(measure) &&
+				measure->op != MEASURE_DISTINCT &&
 				operand_type_of(measure->operand) == TYPE_MONEY;
 		if (is_money && !has_group(view, "currency")) {
 			view->groups[view->group_count++] = (struct group_field){.name = "currency",
@@ -326,7 +341,10 @@ static int parse_keys(struct scanner *scanner, const struct view_declaration *de
 	}
 	if (r == 0 && declaration->where != NULL) {
 		scanner_start(scanner, "where", declaration->where);
-		r = parse_where(scanner, view);
+		r = parse_where(scanner, view, &view->where);
+		r = r == 0 && scanner->token != TOKEN_END
+			    ? scanner_fail_expected(scanner, "\"and\"")
+			    : r;
 	}
 	if (r == 0 && declaration->zone != NULL) {
 		r = parse_zone(scanner, declaration->zone, zones, view);

@@ -57,14 +57,26 @@ static bool passes(const struct condition *condition, const struct event *event)
 		condition->comparison, (number > condition->number) - (number < condition->number));
 }
 
-bool view_admits(const struct view *view, const struct event *event)
+static bool passes_all(
+	const struct view *view, struct condition_range where, const struct event *event)
 {
-	for (size_t i = 0; i < view->condition_count; i++) {
-		if (!passes(&view->conditions[i], event)) {
+	for (size_t i = 0; i < where.count; i++) {
+		if (!passes(&view->conditions[where.first + i], event)) {
 			return false;
 		}
 	}
 	return true;
+}
+
+bool view_admits(const struct view *view, const struct event *event)
+{
+	return passes_all(view, view->where, event);
+}
+
+bool view_measure_admits(
+	const struct view *view, const struct measure *measure, const struct event *event)
+{
+	return passes_all(view, measure->where, event);
 }
 
 static struct slice group_text(

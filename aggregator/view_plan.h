@@ -5,7 +5,8 @@
 #include "aggregator/view.h"
 
 enum {
-	VIEW_CONDITIONS_MAX = 8, /* of one `where` */
+	WHERE_CONDITIONS_MAX = 8, /* of one `where` */
+	VIEW_CONDITIONS_MAX = 32, /* of a view and its measures together */
 	VIEW_LITERAL_SIZE_MAX = 128, /* ids are not longer */
 	/* The declared ones and the currency that a money measure brings. */
 	VIEW_GROUPS_MAX = VIEW_GROUP_FIELDS_MAX + 1,
@@ -55,7 +56,8 @@ struct view {
 	size_t row_fixed_size; /* of a row's value: the part that has the same size in every row */
 	size_t distinct_count; /* distinct() among the measures */
 	bool has_stamps; /* a first() or last() that needs its certificate */
-	size_t condition_count;
+	struct condition_range where; /* the view's own */
+	size_t condition_count; /* with those of its measures */
 	struct condition conditions[VIEW_CONDITIONS_MAX];
 };
 
@@ -74,6 +76,9 @@ void view_deinit(struct view *view);
 bool view_ends_in_currency(const struct view *view);
 /* Does the event pass `where`? */
 bool view_admits(const struct view *view, const struct event *event);
+/* Does it pass the measure's own conditions? */
+bool view_measure_admits(
+	const struct view *view, const struct measure *measure, const struct event *event);
 /* The event's group values; false when one is absent: the event is unmatched. */
 bool view_group_values(const struct view *view, const struct event *event, struct slice letter_code,
 	struct group_value values[VIEW_GROUPS_MAX]);

@@ -32,10 +32,14 @@ static void write_measures(const struct view *view, struct buffer *text)
 		buffer_append_text(text, " = ");
 		buffer_append_text(text, measure_op_name(measure->op));
 		buffer_append_byte(text, '(');
-		if (measure->op != MEASURE_COUNT) {
+		if (!measure_takes_nothing(measure)) {
 			buffer_append_text(text, operand_text_of(measure->operand));
 		}
 		buffer_append_byte(text, ')');
+		if (measure->where.count > 0) {
+			buffer_append_text(text, " where ");
+			write_where(view, measure->where, text);
+		}
 	}
 	buffer_append_byte(text, '\n');
 }
@@ -51,7 +55,11 @@ char *view_write_text(const struct view *view)
 	buffer_append_byte(&text, '\n');
 	write_groups(view, &text);
 	write_measures(view, &text);
-	write_where(view, &text);
+	if (view->where.count > 0) {
+		buffer_append_text(&text, "where = ");
+		write_where(view, view->where, &text);
+		buffer_append_byte(&text, '\n');
+	}
 	if (view->zone != NULL) {
 		buffer_append_text(&text, "zone = ");
 		buffer_append_text(&text, view->zone_name);

@@ -170,17 +170,34 @@ static int parse_condition(struct scanner *scanner, struct view *view)
 	return 0;
 }
 
-int parse_where(struct scanner *scanner, struct view *view)
+static int check_room(struct scanner *scanner, const struct view *view, size_t count)
 {
+	if (count == WHERE_CONDITIONS_MAX) {
+		return scanner_fail(scanner, "at most %d conditions", WHERE_CONDITIONS_MAX);
+	}
+	if (view->condition_count == VIEW_CONDITIONS_MAX) {
+		return scanner_fail(scanner,
+			"at most %d conditions in a view, with those of its measures",
+			VIEW_CONDITIONS_MAX);
+	}
+	return 0;
+}
+
+int parse_where(struct scanner *scanner, struct view *view, struct condition_range *ret_where)
+{
+	struct condition_range where = {.first = view->condition_count};
+
 	do {
-		if (view->condition_count == VIEW_CONDITIONS_MAX) {
-			return scanner_fail(scanner, "at most %d conditions", VIEW_CONDITIONS_MAX);
+		int r = check_room(scanner, view, where.count);
+		if (r == 0) {
+			r = parse_condition(scanner, view);
 		}
-		int r = parse_condition(scanner, view);
 		if (r < 0) {
 			return r;
 		}
-		if (scanner->token == TOKEN_END) {
+		where.count++;
+		if (scanner->token == TOKEN_END || scanner_is(scanner, TOKEN_SIGN, ",")) {
+			*ret_where = where;
 			return 0;
 		}
 		if (!scanner_is(scanner, TOKEN_WORD, "and")) {
@@ -223,18 +240,15 @@ static void write_literal(const struct condition *condition, struct buffer *text
 	buffer_append_text(text, number);
 }
 
-void write_where(const struct view *view, struct buffer *text)
+void write_where(const struct view *view, struct condition_range where, struct buffer *text)
 {
-	for (size_t i = 0; i < view->condition_count; i++) {
-		const struct condition *condition = &view->conditions[i];
-		buffer_append_text(text, i == 0 ? "where = " : " and ");
+	for (size_t i = 0; i < where.count; i++) {
+		const struct condition *condition = &view->conditions[where.first + i];
+		buffer_append_text(text, i == 0 ? "" : " and ");
 		buffer_append_text(text, operand_text_of(condition->operand));
 		buffer_append_byte(text, ' ');
 		buffer_append_text(text, comparison_signs[condition->comparison]);
 		buffer_append_byte(text, ' ');
 		write_literal(condition, text);
-	}
-	if (view->condition_count > 0) {
-		buffer_append_byte(text, '\n');
 	}
 }

@@ -9,7 +9,8 @@
 	"sum(quantity), "                                                                          \
 	"lo = min(revenue), hi = max(unit_price), f = first(quantity), l = last(channel), a = "    \
 	"average(amount), "                                                                        \
-	"d = distinct(basket), e = last(edge)\n"
+	"d = distinct(basket), e = last(edge), c = count() where quantity > 0, w = sum(quantity) " \
+	"where quantity > 0 and revenue > 0\n"
 
 enum { EVENTS = 40, ROUNDS = 300 };
 
@@ -167,6 +168,8 @@ static void test_every_measure_says_what_its_name_says(void **state)
 	assert_int_equal(row.cells[6].count, 0); /* no event had an amount */
 	assert_int_equal(row.cells[7].count, 2);
 	assert_true(slice_equals_text(row.cells[8].stamp->text, "berlin"));
+	assert_int_equal(row.cells[9].count, 2); /* of 5 and 7, not of -2 */
+	assert_int_equal(row.cells[10].number, 12);
 	buffer_deinit(&value);
 	overlay_free(overlay);
 	view_set_free(set);

@@ -142,6 +142,14 @@ static const struct example bad[] = {
 		.complaint = "view v: where: basket can only be counted, by distinct(basket)"},
 	{NULL, "edge", COUNT, "quantity < 0 or tax > 1",
 		.complaint = "view v: where: \"and\" was expected, not \"or\""},
+	{"cart", "edge", "n = count() where",
+		.complaint = "view v: measures: field is missing at the end"},
+	{"cart", "edge", "n = count() where acton = add",
+		.complaint = "view v: measures: unknown field \"acton\"; did you mean \"action\"?"},
+	{"cart", "edge", "n = count() where action = add or page = x",
+		.complaint = "view v: measures: \"and\" was expected, not \"or\""},
+	{"cart", "edge", "n = count() were action = add",
+		.complaint = "view v: measures: \",\" or the end was expected, not \"were\""},
 	{NULL, "edge", COUNT, .retain = "7d",
 		.complaint = "view v: retain is not supported by this version"},
 	{NULL, "edge", COUNT, .zone = "Europe/Berln",
@@ -193,7 +201,7 @@ static void test_too_many_measures_and_conditions_are_refused(void **state)
 	for (int i = 1; i <= VIEW_MEASURES_MAX; i++) {
 		snprintf(list + strlen(list), 32, ", m%d = count()", i);
 	}
-	for (int i = 1; i <= VIEW_CONDITIONS_MAX; i++) {
+	for (int i = 1; i <= WHERE_CONDITIONS_MAX; i++) {
 		strcat(where, " and quantity > 1");
 	}
 	assert_int_equal(
@@ -206,6 +214,16 @@ static void test_too_many_measures_and_conditions_are_refused(void **state)
 			error),
 		-EINVAL);
 	assert_string_equal(error, "view v: where: at most 8 conditions");
+	strcpy(list, "m0 = count()");
+	for (int i = 1; i < VIEW_MEASURES_MAX; i++) {
+		snprintf(list + strlen(list), 128,
+			", m%d = count() where quantity > 1 and quantity > 2 and quantity > 3", i);
+	}
+	assert_int_equal(
+		add_example(set, &(struct example){.group_by = "edge", .measures = list}, error),
+		-EINVAL);
+	assert_string_equal(error, "view v: measures: at most 32 conditions in a view, with those "
+				   "of its measures");
 	view_set_free(set);
 }
 
@@ -249,7 +267,8 @@ static void test_the_canonical_text_reads_back_as_itself(void **state)
 {
 	static const struct example spelled = {"order", " day ,hour_of_day(ts),  edge",
 		"a=count( ),b = sum(unit_price*quantity), c = last(ts), d=first(channel), e = "
-		"distinct(basket), f = average(amount), g = min(quantity)",
+		"distinct(basket), f = average(amount), g = min(quantity), h=count( )where  "
+		"quantity<0 and channel=web,i = last(ts) where tax>1",
 		"channel = \"a \"\"b\"\"\" and quantity<=-1 and unit_price >= 2.5 and ts != "
 		"2010-12-01T08:26Z and category = tea",
 		NULL, "UTC", ""};
@@ -257,7 +276,8 @@ static void test_the_canonical_text_reads_back_as_itself(void **state)
 		"kind = order\n"
 		"group_by = day(ts), hour_of_day(ts), edge\n"
 		"measures = a = count(), b = sum(quantity * unit_price), c = max(ts), d = "
-		"first(channel), e = distinct(basket), f = average(amount), g = min(quantity)\n"
+		"first(channel), e = distinct(basket), f = average(amount), g = min(quantity), h = "
+		"count() where quantity < 0 and channel = \"web\", i = max(ts) where tax > 1.00\n"
 		"where = channel = \"a \"\"b\"\"\" and quantity <= -1 and unit_price >= 2.50 and "
 		"ts != 2010-12-01T08:26:00.000Z and category = \"tea\"\n";
 	struct view_set *set = new_view_set();
