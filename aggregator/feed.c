@@ -97,9 +97,8 @@ static void refresh_ends(struct feed *feed)
 	for (size_t i = 0; i < feed->pipeline->partition_count; i++) {
 		struct partition *partition = feed->pipeline->partitions[i];
 		if (partition->state == PARTITION_READING) {
-			int64_t high =
-				source_high(feed->source, partition->topic, partition->number);
-			partition->high = high > partition->high ? high : partition->high;
+			partition_hear_end(partition,
+				source_high(feed->source, partition->topic, partition->number));
 		}
 	}
 }

@@ -36,6 +36,21 @@ static inline bool partition_is_held(const struct partition *partition)
 	return partition->held_reports >= 3;
 }
 
+/* A fetch told the log's end; -1: none did. The last word counts, not the largest: heads of Kafka's answers bear no
+ * checksum, and a damaged one must not be believed for ever. */
+static inline void partition_hear_end(struct partition *partition, int64_t high)
+{
+	if (high >= 0) {
+		partition->high = high;
+	}
+	if (partition->high < partition->reported) {
+		partition->high = partition->reported;
+	}
+	if (partition->high < partition->position.next) {
+		partition->high = partition->position.next;
+	}
+}
+
 static inline int64_t partition_lag(const struct partition *partition)
 {
 	return partition->high > partition->position.next

@@ -32,7 +32,7 @@ class Flow:
         self.delay_s = 0.0
         self.bytes_per_s = 0
         self.chunk_size = CHUNK_SIZE  # 1: byte by byte
-        self.tricks = []  # [what, how many times], each for the next chunk that is large enough
+        self.tricks = []  # [what, how many times, chunk's size at least], each for the next chunk that is large enough
         self.bytes, self.doubled, self.flipped, self.cut = 0, 0, 0, 0
         self.offered = 0  # bytes that came, whether they passed or not
 
@@ -43,13 +43,13 @@ class Flow:
         self.passes.set()
 
     def cut_inside(self, times=1):
-        self.tricks.append(["cut", times])
+        self.tricks.append(["cut", times, FRAME_SIZE_MIN])
 
     def double(self, times=1):
-        self.tricks.append(["double", times])
+        self.tricks.append(["double", times, FRAME_SIZE_MIN])
 
-    def flip(self, times=1):
-        self.tricks.append(["flip", times])
+    def flip(self, times=1, size_min=FRAME_SIZE_MIN):
+        self.tricks.append(["flip", times, size_min])
 
     def mend(self):
         """As a good network does it again. What was done to bytes stays done."""
@@ -60,7 +60,7 @@ class Flow:
 
     def trick_for(self, data):
         with self.lock:
-            if not self.tricks or len(data) < FRAME_SIZE_MIN:
+            if not self.tricks or len(data) < self.tricks[0][2]:
                 return None
             trick = self.tricks[0]
             trick[1] -= 1

@@ -1,5 +1,6 @@
 /* Offsets, anchors, books and gaps: the decisions as a table, and the rows that keep them. */
 #include "aggregator/gap.h"
+#include "aggregator/partition.h"
 #include "aggregator/position.h"
 #include "aggregator/text_set.h"
 
@@ -208,6 +209,23 @@ static void test_a_set_of_texts_has_each_once(void **state)
 	assert_int_equal(set.count, 0);
 }
 
+static void test_the_last_word_on_the_logs_end_counts(void **state)
+{
+	struct partition partition = {.high = -1, .reported = 40, .position.next = 10};
+	(void)state;
+	partition_hear_end(&partition, -1);
+	assert_int_equal(partition.high, 40); /* nobody told, but a report had it */
+	partition_hear_end(&partition, INT64_C(1) << 44); /* a bit was turned on its way */
+	assert_int_equal(partition_lag(&partition), (INT64_C(1) << 44) - 10);
+	partition_hear_end(&partition, 52);
+	assert_int_equal(partition_lag(&partition), 42);
+	partition_hear_end(&partition, 20); /* older than the report */
+	assert_int_equal(partition_lag(&partition), 30);
+	partition.position.next = 60;
+	partition_hear_end(&partition, 52); /* older than what was read */
+	assert_int_equal(partition_lag(&partition), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +238,7 @@ int main(void)
 		cmocka_unit_test(test_topic_and_partition_are_the_key),
 		cmocka_unit_test(test_a_key_longer_than_any_topic_is_refused),
 		cmocka_unit_test(test_gaps_are_named_as_operators_give_them),
+		cmocka_unit_test(test_the_last_word_on_the_logs_end_counts),
 		cmocka_unit_test(test_a_set_of_texts_has_each_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
