@@ -251,10 +251,29 @@ static void report_gone(struct aggregator *aggregator, const struct feed *feed, 
 	}
 }
 
+/* What an operator accepts is done when it was needed and is in the store. */
+static void report_accepted(struct aggregator *aggregator)
+{
+	struct text_set gaps = {0};
+	if (aggregator->options.accepted->count == 0 || !aggregator->live->pipeline->is_targeted) {
+		return;
+	}
+	if (pipeline_gaps(aggregator->live->pipeline, &gaps) == 0) {
+		const char *const *text = text_set_list(aggregator->options.accepted);
+		for (; *text != NULL; text++) {
+			if (text_set_have(&gaps, *text)) {
+				program_audit_end("accept-gap", *text, "done");
+			}
+		}
+	}
+	text_set_deinit(&gaps);
+}
+
 static void report_changes(struct aggregator *aggregator)
 {
 	const struct pipeline *pipeline = aggregator->live->pipeline;
 	report_reach(aggregator);
+	report_accepted(aggregator);
 	report_gone(aggregator, aggregator->live, 0);
 	report_gone(aggregator, aggregator->shadow, 1);
 	if (desk_is_ready(&aggregator->desk) && !aggregator->was_ready) {
@@ -293,6 +312,7 @@ static int switch_over(struct aggregator *aggregator)
 	refresh(aggregator);
 	log_line(LOG_INFO, "the rebuilt store is live", "store=%s",
 		stores_root(opening->stores)->live_id);
+	program_audit_end("rebuild", NULL, "done");
 	return server_wake(aggregator->server);
 }
 
@@ -536,6 +556,8 @@ static int new_security(struct aggregator *aggregator, struct config_error *erro
 		.context = aggregator->context,
 		.loop = aggregator->loop,
 		.metrics = aggregator->metrics,
+		.program = "till-aggregator",
+		.audit_file = aggregator->options.config->audit_file,
 	};
 	return security_new(&options, &aggregator->security, error);
 }

@@ -30,6 +30,25 @@ static int exit_code_of(int r)
 	}
 }
 
+/* To the audit log: what became of the start, where it did not get so far, and of what it was to decide. */
+static void end_audit(int r, const char *why)
+{
+	char result[640];
+	const char *how = r == AGGREGATOR_E_DECISION ? "refused" : r == 0 ? "stopped" : "failed";
+	snprintf(result, sizeof result, "%s: %s", how, why);
+	program_audit_end_all(result);
+}
+
+static const char *words_of(int r, const char *error)
+{
+	if (error[0] != '\0') {
+		return error;
+	}
+	return r == 0  ? "before it was needed, or finished; a rebuild goes on at the next start"
+	       : r < 0 ? strerror(-r)
+		       : "the log lacks what is needed";
+}
+
 static void tell_missing(const char *text, bool of_rebuild)
 {
 	fprintf(stderr, "missing: %s (to go on without it: %s--accept-gap \"%s\")\n", text,
@@ -60,9 +79,9 @@ static int run(const struct aggregator_config *config, const struct arguments *a
 		r = aggregator_run(aggregator, program);
 	}
 	if (r < 0 || error[0] != '\0') {
-		log_line(LOG_ERROR, "till-aggregator failed", "why=\"%s\"",
-			error[0] != '\0' ? error : strerror(-r));
+		log_line(LOG_ERROR, "till-aggregator failed", "why=\"%s\"", words_of(r, error));
 	}
+	end_audit(r, words_of(r, error));
 	aggregator_free(aggregator);
 	text_set_deinit(&accepted);
 	return exit_code_of(r);

@@ -258,6 +258,8 @@ static int open_security(struct bridge *bridge, struct config_error *error)
 		.context = bridge->context,
 		.loop = bridge->loop,
 		.metrics = bridge->metrics,
+		.program = "till-bridge",
+		.audit_file = bridge->config->audit_file,
 		.changed = on_keys_changed,
 		.owner = bridge,
 	};

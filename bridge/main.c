@@ -5,6 +5,7 @@
 #include "runtime/program.h"
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,8 +39,11 @@ static int run(const struct bridge_config *config, struct program *program)
 		r = bridge_run(bridge, program);
 	}
 	if (r < 0) {
-		log_line(LOG_ERROR, "till-bridge failed", "why=\"%s\"",
-			error.text[0] != '\0' ? error.text : strerror(-r));
+		char result[sizeof error.text + 16];
+		const char *why = error.text[0] != '\0' ? error.text : strerror(-r);
+		log_line(LOG_ERROR, "till-bridge failed", "why=\"%s\"", why);
+		snprintf(result, sizeof result, "failed: %s", why);
+		program_audit_end_all(result);
 	}
 	/* -EINVAL: an address or a property that can't be, and no restart makes it better. */
 	int code = r == -EINVAL ? EXIT_USAGE : r < 0 ? EXIT_FAILED : EXIT_STOPPED;

@@ -139,6 +139,8 @@ static int parse(int argc, char **argv, struct dlq_options *dlq, enum dlq_action
 			"replay: put a field right; may be repeated", 0, 0},
 		{"--dry-run", 0, OPTION_FLAG, &dlq->dry_run, NULL,
 			"replay: show what would be sent, send nothing", 0, 0},
+		{"--audit", 0, OPTION_TEXT, &dlq->audit, "FILE",
+			"replay: write it down here; default TILL_AUDIT, else syslog", 0, 0},
 		{"--json", 0, OPTION_FLAG, &dlq->json, NULL, "list: one JSON object a letter", 0,
 			0},
 		{"--kafka", 0, OPTION_LIST, &dlq->kafka, "NAME=VALUE",

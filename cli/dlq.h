@@ -11,6 +11,7 @@ struct dlq_options {
 	struct letter_filter filter;
 	struct letter_place place; /* of the one letter that is meant; topic "": all */
 	const char *to;
+	const char *audit; /* replay: where it is written down; NULL: deed.h says */
 	struct key_files keys; /* for the edge */
 	struct text_list set_texts; /* as typed */
 	struct pair_list set;

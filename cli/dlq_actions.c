@@ -1,3 +1,4 @@
+#include "cli/deed.h"
 #include "cli/dlq.h"
 #include "cli/json_text.h"
 #include "cli/number_text.h"
@@ -259,32 +260,84 @@ static int replay_letter(void *owner, const struct dlq_letter *letter)
 	return send_letter(gathering, place);
 }
 
-int dlq_replay(const struct dlq_options *options)
+static int replay_all(struct gathering *gathering)
 {
+	const struct dlq_options *options = gathering->options;
 	char endpoint[ENDPOINT_SIZE];
-	struct gathering gathering;
-	int r = gathering_init(&gathering, options);
+	int r = 0;
 
-	if (r == 0 && !options->dry_run) {
+	if (!options->dry_run) {
 		const struct replay_options replay = {
 			.command = name,
 			.endpoint = endpoint_complete(options->to, endpoint),
 			.timeout_ms = options->timeout_ms,
 			.keys = options->keys,
 		};
-		r = replay_new(&replay, &gathering.replay);
+		r = replay_new(&replay, &gathering->replay);
 	}
-	int code = r == 0               ? dlq_walk(options, replay_letter, &gathering)
-		   : r == REPLAY_E_KEYS ? EXIT_USAGE
-					: EXIT_FAILED;
 	if (r < 0) {
 		say(name, "%s", strerror(-r));
 	}
-	if (code < 0) {
-		say(name, "%llu letters, %llu of them replayed before, %llu not accepted",
-			(unsigned long long)gathering.count, (unsigned long long)gathering.repeated,
-			(unsigned long long)gathering.failed);
-		code = gathering.failed > 0 ? EXIT_FAILED : EXIT_STOPPED;
+	return r == 0               ? dlq_walk(options, replay_letter, gathering)
+	       : r == REPLAY_E_KEYS ? EXIT_USAGE
+				    : EXIT_FAILED;
+}
+
+/* Which letters, where to, and the names of the fields that are set: their values may be personal. */
+static void describe(const struct dlq_options *options, char *text, size_t size)
+{
+	char place[TOPIC_NAME_SIZE + 40];
+	size_t at = (size_t)snprintf(text, size, "%s to %s",
+		options->place.topic[0] != '\0' ? place_text(&options->place, place)
+						: "all that are meant",
+		options->to);
+
+	for (size_t i = 0; i < options->set.count && at < size; i++) {
+		struct slice field = options->set.items[i].left;
+		at += (size_t)snprintf(text + at, size - at, " set %.*s", (int)field.size,
+			(const char *)field.bytes);
+	}
+}
+
+/* Says how it went; `text` is the same for the audit log. */
+static int conclude(const struct gathering *gathering, int code, char *text, size_t size)
+{
+	char counts[128];
+
+	snprintf(counts, sizeof counts,
+		"%llu letters, %llu of them replayed before, %llu not accepted",
+		(unsigned long long)gathering->count, (unsigned long long)gathering->repeated,
+		(unsigned long long)gathering->failed);
+	bool is_whole = code < 0;
+	if (is_whole) {
+		say(name, "%s", counts);
+		code = gathering->failed > 0 ? EXIT_FAILED : EXIT_STOPPED;
+	}
+	snprintf(text, size, "%s: %s%s", code == EXIT_STOPPED ? "done" : "failed", counts,
+		is_whole ? "" : ", then it ended");
+	return code;
+}
+
+int dlq_replay(const struct dlq_options *options)
+{
+	char arguments[1024], result[256];
+	struct gathering gathering;
+	struct deed deed;
+
+	describe(options, arguments, sizeof arguments);
+	deed_init(&deed, options->audit, "dlq-replay", arguments);
+	int code = options->dry_run ? -1 : deed_begin(&deed);
+	if (code >= 0) {
+		return code;
+	}
+	int r = gathering_init(&gathering, options);
+	if (r < 0) {
+		say(name, "%s", strerror(-r));
+	}
+	code = conclude(
+		&gathering, r == 0 ? replay_all(&gathering) : EXIT_FAILED, result, sizeof result);
+	if (!options->dry_run) {
+		deed_end(&deed, result);
 	}
 	gathering_deinit(&gathering);
 	return code;

@@ -187,6 +187,7 @@ static int keep_cluster(struct courier *courier)
 		sender->keep_cluster = false;
 		log_line(LOG_INFO, "this spool now belongs to a Kafka cluster", "cluster=%s",
 			quote(sender->cluster, &cluster));
+		program_audit_end("accept-cluster", sender->cluster, "done");
 	}
 	return r == SPOOL_E_FULL ? 0 : r; /* full: at the next ACK */
 }

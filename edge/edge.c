@@ -377,6 +377,8 @@ static int make_security(struct edge *edge, struct spool_error *error)
 		.context = edge->context,
 		.loop = edge->loop,
 		.metrics = edge->metrics,
+		.program = "till-edge",
+		.audit_file = config->audit_file,
 	};
 	struct config_error why = {.text = "can't set up the keys"};
 

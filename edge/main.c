@@ -11,8 +11,18 @@
  */
 #include "edge/edge.h"
 #include "runtime/log.h"
+#include "runtime/program.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+
+/* To the audit log: what became of the start, where it did not get so far, and of what it was to decide. */
+static void end_audit(const char *how, const char *why)
+{
+	char result[640];
+	snprintf(result, sizeof result, "%s: %s", how, why);
+	program_audit_end_all(result);
+}
 
 static int run(
 	const struct edge_config *config, const char *accept_cluster, struct program *program)
@@ -22,8 +32,9 @@ static int run(
 
 	int r = edge_new(config, accept_cluster, &edge, &error);
 	if (r != 0) {
-		log_line(LOG_ERROR, "till-edge can't start", "why=\"%s\"",
-			error.text[0] != '\0' ? error.text : strerror(-r));
+		const char *why = error.text[0] != '\0' ? error.text : strerror(-r);
+		log_line(LOG_ERROR, "till-edge can't start", "why=\"%s\"", why);
+		end_audit(r == SPOOL_E_FOREIGN ? "refused" : "failed", why);
 		return r == SPOOL_E_FOREIGN ? EXIT_DECISION : EXIT_FAILED;
 	}
 	r = edge_run(edge, program);
@@ -32,6 +43,7 @@ static int run(
 			"till-edge ends: what is on disk is read anew at the next start",
 			"why=\"%s\"", strerror(-r));
 	}
+	end_audit(r < 0 ? "failed" : "stopped", r < 0 ? strerror(-r) : "before it was needed");
 	edge_free(edge);
 	return r < 0 ? EXIT_FAILED : EXIT_STOPPED;
 }

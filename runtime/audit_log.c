@@ -67,12 +67,12 @@ static int append(const char *path, const char *line, size_t size)
 
 static void write_to_log(const struct audit_entry *entry)
 {
-	char local[LOCAL_NAME_SIZE], quoted[QUOTED_SIZE];
+	char local[LOCAL_NAME_SIZE], arguments[QUOTED_SIZE], result[QUOTED_SIZE];
 
-	log_line(LOG_INFO, "audit", "who=%s action=%s arguments=%s result=\"%s\"",
+	log_line(LOG_INFO, "audit", "who=%s action=%s arguments=%s result=%s",
 		name_of(entry, local), entry->action,
-		log_quote(entry->arguments, strlen(entry->arguments), quoted, sizeof quoted),
-		entry->result);
+		log_quote(entry->arguments, strlen(entry->arguments), arguments, sizeof arguments),
+		log_quote(entry->result, strlen(entry->result), result, sizeof result));
 }
 
 int audit_write(const char *path, const struct audit_entry *entry, struct config_error *error)
@@ -94,4 +94,35 @@ int audit_write(const char *path, const struct audit_entry *entry, struct config
 			strerror(-r), entry->action);
 	}
 	return r;
+}
+
+int audit_begin(const char *path, const struct audit_entry *entry)
+{
+	char quoted[QUOTED_SIZE];
+	struct config_error error = {""};
+	struct audit_entry begun = *entry;
+
+	begun.result = "begun";
+	int r = audit_write(path, &begun, &error);
+	if (r < 0) {
+		log_line(LOG_ERROR, "an action was refused", "why=%s",
+			log_quote(error.text, strlen(error.text), quoted, sizeof quoted));
+	}
+	return r;
+}
+
+void audit_end(const char *path, const struct audit_entry *entry, const char *result)
+{
+	char quoted[QUOTED_SIZE];
+	struct config_error error = {""};
+	struct audit_entry ended = *entry;
+
+	ended.result = result;
+	int r = audit_write(path, &ended, &error);
+	if (r < 0) {
+		log_line(LOG_ERROR, "what became of an action can't be written down",
+			"action=%s result=%s why=\"%s: %s\"", entry->action,
+			log_quote(result, strlen(result), quoted, sizeof quoted), path,
+			strerror(-r));
+	}
 }

@@ -1,5 +1,4 @@
 #include "runtime/program.h"
-#include "runtime/audit_log.h"
 #include "runtime/clock.h"
 #include "runtime/endpoint.h"
 #include "runtime/log.h"
@@ -73,6 +72,7 @@ int program_ready(
 	struct program *program, const char *name, const struct program_endpoints *endpoints)
 {
 	(void)notify_send("READY=1");
+	program_audit_end("start", NULL, "done");
 	if (program->ready_fd < 0) {
 		return 0;
 	}
@@ -127,19 +127,6 @@ int program_attach(struct loop *loop)
 {
 	static int64_t due_ms;
 	return loop_add_tick(loop, on_tick, &due_ms);
-}
-
-int program_audit(const char *file, const char *program, const char *action, const char *arguments)
-{
-	const struct audit_entry entry = {
-		.program = program, .action = action, .arguments = arguments, .result = "begun"};
-	struct config_error error = {""};
-
-	if (audit_write(file, &entry, &error) < 0) {
-		log_line(LOG_ERROR, "an action was refused", "why=\"%s\"", error.text);
-		return EXIT_FAILED;
-	}
-	return 0;
 }
 
 int program_check_endpoints(

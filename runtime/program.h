@@ -73,6 +73,11 @@ int program_attach(struct loop *loop);
 int program_check_endpoints(
 	const char *key, const char *endpoints, bool safe, struct config_error *error);
 /* Writes an operator's action into the audit log before it is done (audit_log.h). 0, or EXIT_FAILED after saying why it
- * can't be: then it must not be done. */
+ * can't be: then it must not be done. All texts are borrowed until program_audit_end_all. */
 int program_audit(const char *file, const char *program, const char *action, const char *arguments);
+/* What became of one that was begun and not ended yet: "done", "refused: why", "failed: why". `arguments` NULL: any.
+ * program_ready does it for "start". */
+void program_audit_end(const char *action, const char *arguments, const char *result);
+/* Before main returns: of all that are left. */
+void program_audit_end_all(const char *result);
 const char *program_version(void);

@@ -1,4 +1,5 @@
 #include "runtime/security.h"
+#include "runtime/audit_log.h"
 #include "runtime/clock.h"
 #include "runtime/key_file.h"
 #include "runtime/log.h"
@@ -190,48 +191,66 @@ static int on_request(void *owner)
 
 /* ---- the directory */
 
-static void log_holder(const char *message, const struct key_holder *holder)
+/* Who wrote into the directory is not known; the change is in force whether it can be written down or not, for else a key that
+ * was taken away would work on. */
+static void write_down(const struct security *security, const char *action, const char *arguments,
+	const char *result)
+{
+	const struct audit_entry entry = {.program = security->options.program,
+		.who = "authorized",
+		.action = action,
+		.arguments = arguments};
+
+	if (security_has(security->options.audit_file)) { /* else the log has it already */
+		audit_end(security->options.audit_file, &entry, result);
+	}
+}
+
+static void tell_change(const struct security *security, const char *message, const char *action,
+	const struct key_holder *holder)
 {
 	char name[QUOTED_SIZE];
 	char key[QUOTED_SIZE];
+	char arguments[KEY_NAME_SIZE + QUOTED_SIZE];
 
 	log_line(LOG_INFO, message, "name=%s key=%s",
 		log_quote(holder->name, strlen(holder->name), name, sizeof name),
 		log_quote(holder->key.text, strlen(holder->key.text), key, sizeof key));
+	snprintf(arguments, sizeof arguments, "%s %s", holder->name, holder->key.text);
+	write_down(security, action, arguments, "done");
 }
 
 static void on_added(void *owner, const struct key_holder *holder)
 {
-	(void)owner;
-	log_holder("a key was added", holder);
+	tell_change(owner, "a key was added", "key-added", holder);
 }
 
 static void on_changed(void *owner, const struct key_holder *holder)
 {
-	(void)owner;
-	log_holder("a key's rights were changed", holder);
+	tell_change(owner, "a key's rights were changed", "key-changed", holder);
 }
 
 static void on_removed(void *owner, const struct key_holder *holder)
 {
-	(void)owner;
-	log_holder("a key was removed", holder);
+	tell_change(owner, "a key was removed", "key-removed", holder);
 }
 
 static void on_ignored(void *owner, const char *why, bool is_old_kept)
 {
 	char quoted[1024];
 
-	(void)owner;
 	log_line(LOG_ERROR, "a file of keys is not followed", "why=%s in_force=%s",
 		log_quote(why, strlen(why), quoted, sizeof quoted),
 		is_old_kept ? "what_it_said_before" : "nothing");
+	write_down(owner, "key-ignored", why,
+		is_old_kept ? "refused: what it said before is in force"
+			    : "refused: nobody gets in by it");
 }
 
 static int look(struct security *security, bool all_files)
 {
-	static const struct keyring_listener listener = {
-		NULL, on_added, on_changed, on_removed, on_ignored};
+	const struct keyring_listener listener = {
+		security, on_added, on_changed, on_removed, on_ignored};
 
 	int r = keyring_refresh(security->keyring, all_files, &listener);
 	metric_set(security->bad_files, (double)keyring_bad_count(security->keyring));

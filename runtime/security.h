@@ -21,6 +21,9 @@ struct security_options {
 	struct context *context; /* from here on borrowed, and not for security_check */
 	struct loop *loop;
 	struct metrics *metrics;
+	const char *program; /* "till-edge": whose directory it is, for the audit log */
+	const char
+		*audit_file; /* changes of keys go there (audit_log.h); NULL or "": into the log */
 	/* After each change of the directory: sessions of keys that lost a right are to be ended. May be NULL. */
 	void (*changed)(void *owner);
 	void *owner;

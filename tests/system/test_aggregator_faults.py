@@ -120,10 +120,13 @@ def test_a_topic_created_anew_is_a_decision(pipeline, own_broker):
     pipe.aggregator.args += ["--accept-gap", "orders/0:1-2"]
     pipe.aggregator.start(wait_ready=False)
     assert pipe.aggregator.wait() == 4, "another gap than the accepted one is refused as before"
+    audited = re.findall(r"action=accept-gap .*result=(.*)", pipe.aggregator.log_text())
+    assert audited[0].strip('"') == "begun" and audited[1].startswith('"refused: '), audited
     pipe.aggregator.args[-1] = missing[0]
     pipe.aggregator.start()
     caught_up(pipe)
     assert missing[0] in pipe.client.ask("status")["as_of"]["gaps"]
+    wait_until(lambda: re.search(r'action=accept-gap .*result="?done"?$', pipe.aggregator.log_text(), re.M), "what became of it")
     send(pipe, 30, 5)
     wait_until(lambda: pipe.client.rows("get", view="products", key=["tea", "XXX"])[0]["order_count"] == 35, "35 orders")
 

@@ -1,9 +1,10 @@
-"""Users are hidden before anything is written; what an operator decides is written down."""
+"""Users are hidden before anything is written; what an operator decides is written down, with what became of it."""
 import json
 import subprocess
 
 import pytest
-from harness import Sender, program
+from harness import Sender, program, till, wait_until
+from keys import Keys
 
 KEY = "a-key-of-the-stores-5b1e90d2"
 SECRETS = (b"alice-4711", b"9876543217")
@@ -56,6 +57,57 @@ def test_what_an_operator_decides_is_written_down_or_not_done(tmp_path, place):
         assert "/dev/full can't be written" in done.stderr and list(data.iterdir()) == []
         return
     lines = [json.loads(each) for each in audit.read_text().splitlines()]
-    assert [(each["action"], each["arguments"]) for each in lines] == [
-        ("start", str(data)), ("accept-gap", "orders/3:1-9"), ("rebuild", str(data))]
+    begun = [("start", str(data)), ("accept-gap", "orders/3:1-9"), ("rebuild", str(data))]
+    assert [(each["action"], each["arguments"]) for each in lines] == begun * 2  # and what became of each
+    assert {each["result"] for each in lines[:3]} == {"begun"}
+    assert all(each["result"].startswith("failed: ") for each in lines[3:])
     assert all(each["program"] == "till-aggregator" and each["who"].startswith("uid:") for each in lines)
+
+
+def audited(path, action):
+    """What the log says of one kind of action: (arguments, result) of each line."""
+    lines = [json.loads(each) for each in path.read_text().splitlines()] if path.exists() else []
+    return [(each["arguments"], each["result"]) for each in lines if each["action"] == action]
+
+
+def test_changes_of_keys_are_written_down(pipeline, tmp_path):
+    keys, audit = Keys(tmp_path), tmp_path / "audit.ndjson"
+    for name in ("aggregator", "boss", "late"):
+        keys.make(name, "--views", "*")
+    line = pipeline(edges=(), bridges=0, options={"till-aggregator": [
+        f"security.key_file={keys.secret('aggregator')}", f"security.authorized={keys.directory('aggregator', 'boss')}",
+        f"audit.file={audit}"]})
+    line.start_aggregator()
+    assert audited(audit, "start") == [(str(tmp_path / "store"), "begun"), (str(tmp_path / "store"), "done")]
+    late = f"late {keys.public_text('late')}"
+    keys.authorize("aggregator", "late")
+    wait_until(lambda: audited(audit, "key-added") == [(late, "done")], "the new key", every=0.1)
+    keys.authorize("aggregator", "late", "views = products")
+    wait_until(lambda: audited(audit, "key-changed") == [(late, "done")], "its other rights", every=0.1)
+    keys.authorize("aggregator", "late", "wishes = all")
+    ignored = wait_until(lambda: audited(audit, "key-ignored"), "a file that can't be followed", every=0.1)
+    assert "wishes" in ignored[0][0] and ignored[0][1] == "refused: what it said before is in force"
+    keys.remove("aggregator", "late")
+    wait_until(lambda: audited(audit, "key-removed") == [(late, "done")], "that it is gone", every=0.1)
+
+
+def test_a_replay_is_written_down_or_not_done(pipeline, broker, prefix, tmp_path):
+    audit = tmp_path / "audit.ndjson"
+    line = pipeline()
+    line.start_aggregator()
+    sender = Sender(line.endpoint("store-1"))
+    assert sender.ask([order(1, unit_price="2,55")])["invalid"] == 1
+    line.wait_settled()
+    command = ["dlq", "replay", "--brokers", broker.bootstrap, "--topic", f"{prefix}orders", "--to", line.endpoint("store-1"),
+               "--set", "unit_price=2.55"]
+    done = till(*command, "--audit", "/dev/full")
+    assert done.returncode == 1 and "/dev/full can't be written" in done.stderr and "dlq-replay is not done" in done.stderr
+    done = till(*command, "--audit", audit)
+    assert done.returncode == 0, done.stderr
+    done = till(*command, "--audit", audit)
+    assert done.returncode == 0, done.stderr
+    said = audited(audit, "dlq-replay")
+    assert [result for _, result in said] == [
+        "begun", "done: 1 letters, 0 of them replayed before, 0 not accepted",
+        "begun", "done: 1 letters, 1 of them replayed before, 0 not accepted"]
+    assert {arguments for arguments, _ in said} == {f"all that are meant to {line.endpoint('store-1')} set unit_price"}
