@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/session.h"
+#include "proto/event.h"
 #include "runtime/key_file.h"
 #include "runtime/key_holder.h"
 #include "runtime/program.h"
@@ -16,7 +17,7 @@ enum { RIGHTS_SIZE = 4096 };
 struct keygen_options {
 	const char *dir;
 	const char *shown; /* --public */
-	const char *edges, *views, *stores;
+	const char *edges, *producers, *kinds, *views, *stores;
 	bool sends, is_admin;
 	const char *name;
 };
@@ -30,6 +31,10 @@ static int parse(int argc, char **argv, struct keygen_options *keygen)
 			"right: be these edges at a bridge; \"*\": any", 0, 0},
 		{"--send", 0, OPTION_FLAG, &keygen->sends, NULL, "right: send events to an edge", 0,
 			0},
+		{"--producers", 0, OPTION_TEXT, &keygen->producers, "LIST",
+			"with --send: as these producers only", 0, 0},
+		{"--kinds", 0, OPTION_TEXT, &keygen->kinds, "LIST",
+			"with --send: order, cart, view; default all", 0, 0},
 		{"--views", 0, OPTION_TEXT, &keygen->views, "LIST",
 			"right: ask for these views; \"*\": for all", 0, 0},
 		{"--stores", 0, OPTION_TEXT, &keygen->stores, "LIST",
@@ -100,6 +105,27 @@ static void add_right(char rights[RIGHTS_SIZE], const char *key, const char *val
 	}
 }
 
+/* What would narrow nothing, or everything away, is a mistake. */
+static int check_sending(const struct keygen_options *keygen)
+{
+	char item[KEY_LIST_ITEM_SIZE_MAX + 2];
+	const char *kinds = keygen->kinds;
+	enum kind kind;
+
+	if (!keygen->sends && (keygen->producers != NULL || keygen->kinds != NULL)) {
+		say(name, "--producers and --kinds narrow --send: give it too");
+		return EXIT_USAGE;
+	}
+	while (kinds != NULL && !key_list_has_all(keygen->kinds) &&
+		config_list_next(&kinds, item, sizeof item)) {
+		if (!kind_from_name(slice_of_text(item), &kind) || kind_is_dead_letter(kind)) {
+			say(name, "--kinds: \"%s\" is none of order, cart, view", item);
+			return EXIT_USAGE;
+		}
+	}
+	return -1;
+}
+
 /* The section as it will be read: what is wrong in it is said before anything is written. */
 static int write_rights(const struct keygen_options *keygen, char rights[RIGHTS_SIZE])
 {
@@ -110,9 +136,11 @@ static int write_rights(const struct keygen_options *keygen, char rights[RIGHTS_
 
 	snprintf(rights, RIGHTS_SIZE,
 		"# What it may do where this file lies in [security] authorized: edges, send, "
-		"views, stores, admin.\n[rights]\n");
+		"producers, kinds,\n# views, stores, admin.\n[rights]\n");
 	add_right(rights, "edges", keygen->edges);
 	add_right(rights, "send", keygen->sends ? "yes" : NULL);
+	add_right(rights, "producers", keygen->producers);
+	add_right(rights, "kinds", keygen->kinds);
 	add_right(rights, "views", keygen->views);
 	add_right(rights, "stores", keygen->stores);
 	add_right(rights, "admin", keygen->is_admin ? "yes" : NULL);
@@ -141,7 +169,11 @@ static int make(const struct keygen_options *keygen)
 			keygen->name, KEY_NAME_SIZE - 1);
 		return EXIT_USAGE;
 	}
-	int code = write_rights(keygen, rights);
+	int code = check_sending(keygen);
+	if (code >= 0) {
+		return code;
+	}
+	code = write_rights(keygen, rights);
 	if (code >= 0) {
 		return code;
 	}

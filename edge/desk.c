@@ -334,27 +334,16 @@ int port_submit(struct port *port, const struct submission *submission, int64_t 
 	return r;
 }
 
-static int refuse_message(
-	struct port *port, const struct submission *submission, enum reason reason)
+int port_refuse(struct port *port, const struct submission *submission)
 {
 	static const struct submission nobody = {0};
 	struct intake_frame frame = frame_of(port, &nobody, 0);
 
 	if (submission != NULL) {
-		return refuse_submission(port, submission, reason, 0);
+		return refuse_submission(port, submission, REASON_BAD_FRAME, 0);
 	}
-	intake_refuse(&frame, reason, &port->desk->replies, &port->counts);
+	intake_refuse(&frame, REASON_BAD_FRAME, &port->desk->replies, &port->counts);
 	return port->desk->replies.error;
-}
-
-int port_refuse(struct port *port, const struct submission *submission)
-{
-	return refuse_message(port, submission, REASON_BAD_FRAME);
-}
-
-int port_forbid(struct port *port, const struct submission *submission)
-{
-	return refuse_message(port, submission, REASON_FORBIDDEN);
 }
 
 int port_refuse_busy(struct port *port, const struct submission *submission)
@@ -416,6 +405,11 @@ static void tell_all(struct desk *desk)
 
 static int turn_away(struct desk *desk, struct pending *pending)
 {
+	if (pending->result.outcome ==
+		SUBMISSION_REFUSED) { /* for a reason of its own, which is counted */
+		tell(desk, pending);
+		return 0;
+	}
 	pending->result = (struct submission_result){.outcome = SUBMISSION_NOT_KEPT};
 	if (!pending->unattended) {
 		pending->result.outcome = SUBMISSION_REFUSED;

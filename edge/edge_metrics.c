@@ -87,6 +87,14 @@ static void add_lanes(struct edge_metrics *set)
 	}
 }
 
+static void add_refused(struct edge_metrics *set, enum reason reason)
+{
+	set->refused[reason] = labelled(
+		set, &(struct series){METRIC_COUNTER, "till_edge_events_refused_total", "code",
+			     reason_code(reason),
+			     "events of frames that were refused whole; the sender has them"});
+}
+
 static void add_codes(struct edge_metrics *set)
 {
 	for (int i = REASON_BAD_FRAME; i <= REASON_BUSY; i++) {
@@ -94,15 +102,10 @@ static void add_codes(struct edge_metrics *set)
 		set->invalid[i] = labelled(
 			set, &(struct series){METRIC_COUNTER, "till_edge_events_invalid_total",
 				     "code", code, "events that became dead letters"});
-		set->refused[i] = labelled(set,
-			&(struct series){METRIC_COUNTER, "till_edge_events_refused_total", "code",
-				code,
-				"events of frames that were refused whole; the sender has them"});
+		add_refused(set, (enum reason)i);
 	}
-	set->refused[REASON_INTERNAL] = labelled(
-		set, &(struct series){METRIC_COUNTER, "till_edge_events_refused_total", "code",
-			     reason_code(REASON_INTERNAL),
-			     "events of frames that were refused whole; the sender has them"});
+	add_refused(set, REASON_FORBIDDEN);
+	add_refused(set, REASON_INTERNAL);
 	for (int i = NACK_DELIVERY_FAILED; i <= NACK_BUSY; i++) {
 		set->nacked[i] = labelled(
 			set, &(struct series){METRIC_COUNTER, "till_edge_batches_nacked_total",

@@ -56,8 +56,6 @@ static const char *refusal_words(enum reason reason)
 		return "the spool is full: send it again later";
 	case REASON_BAD_FRAME:
 		return "a message is one events frame, or a header and an events frame";
-	case REASON_FORBIDDEN:
-		return "this key may not send events to this edge";
 	case REASON_SHUTTING_DOWN:
 		return "this edge is shutting down: send it again later";
 	case REASON_BUSY:
@@ -236,16 +234,22 @@ static int take_new(struct taking *taking, const struct draft_mark *mark)
 			"this edge can't remember more replayed dead letters");
 		return 0;
 	}
-	return r < 0 ? r : keep_if_room(taking, mark);
+	return r != 0 ? r : keep_if_room(taking, mark);
 }
 
 static int take_unreadable(
 	struct taking *taking, const struct draft_mark *mark, const struct complaint *complaint)
 {
 	taking->header = (struct producer_header){0};
-	int r = intake_append_dead_letter(
-		taking, KIND_ORDER, taking->submission->events, complaint);
-	return r < 0 ? r : keep_if_room(taking, mark);
+	int r = intake_judge_producer(taking);
+	if (r == 0) {
+		r = intake_judge_kind(taking, KIND_ORDER, complaint);
+	}
+	if (r == 0) {
+		r = intake_append_dead_letter(
+			taking, KIND_ORDER, taking->submission->events, complaint);
+	}
+	return r != 0 ? r : keep_if_room(taking, mark);
 }
 
 /* 0, -errno, or a reason why the frame can't be read at all. */
@@ -273,25 +277,49 @@ static int open_frame(struct taking *taking, struct complaint *complaint)
 	return framing_open(&taking->framing, submission->events, complaint);
 }
 
+/* Whose number it is comes first: what another sent under it is not to be heard, and not to be used up. */
+static int take_if_new(struct taking *taking, const struct draft_mark *mark)
+{
+	bool is_new = false;
+
+	int r = intake_judge_producer(taking);
+	if (r == 0) {
+		r = intake_judge_repeat(taking, mark, &is_new);
+	}
+	return r != 0 || !is_new ? r : take_new(taking, mark);
+}
+
+/* 0, TAKING_E_FORBIDDEN or -errno. */
+static int take_if_allowed(struct taking *taking, const struct draft_mark *mark)
+{
+	struct complaint complaint;
+
+	int r = intake_judge_sending(taking);
+	if (r != 0) {
+		return r;
+	}
+	r = open_frame(taking, &complaint);
+	if (r <= 0) {
+		return r < 0 ? r : take_if_new(taking, mark);
+	}
+	if (taking->submission->unattended) {
+		return take_unreadable(taking, mark, &complaint);
+	}
+	intake_refuse_whole(taking, mark, &complaint);
+	return 0;
+}
+
 static int take_frame(struct taking *taking)
 {
 	struct draft_mark mark;
-	struct complaint complaint;
-	bool is_new = false;
 
 	draft_mark(taking->draft, &mark);
-	int r = open_frame(taking, &complaint);
-	if (r > 0 && taking->submission->unattended) {
-		return take_unreadable(taking, &mark, &complaint);
+	int r = take_if_allowed(taking, &mark);
+	if (r == TAKING_E_FORBIDDEN) {
+		intake_refuse_whole(taking, &mark, &taking->forbidden);
+		r = 0;
 	}
-	if (r > 0) {
-		intake_refuse_whole(taking, &mark, &complaint);
-		return 0;
-	}
-	if (r == 0) {
-		r = intake_judge_repeat(taking, &mark, &is_new);
-	}
-	return r < 0 || !is_new ? r : take_new(taking, &mark);
+	return r;
 }
 
 static uint64_t sum(const uint64_t *values, int count)
@@ -311,6 +339,7 @@ static struct submission_result result_of(const struct taking *taking)
 	return (struct submission_result){
 		.outcome = refusal == REASON_NONE ? SUBMISSION_TAKEN : SUBMISSION_REFUSED,
 		.refusal = refusal,
+		.missing_right = taking->missing_right,
 		.repeated = reply->repeated,
 		.accepted = reply->accepted,
 		.invalid = reply->invalid,

@@ -133,6 +133,9 @@ static int take_event(
 	if (r < 0) {
 		return r;
 	}
+	if (intake_judge_kind(taking, kind, r > 0 ? &complaint : NULL) != 0) {
+		return TAKING_E_FORBIDDEN;
+	}
 	if (r > 0) {
 		r = intake_hide_user_in_letter(taking, encoding, bytes, raw, &raw);
 		return r < 0 ? r : intake_append_dead_letter(taking, kind, raw, &complaint);

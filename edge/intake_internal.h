@@ -1,5 +1,6 @@
 /* intake_internal.h - private to intake*.c: the submission at hand, and what the three files do with it. intake.c takes it
- * whole or not at all, intake_events.c brings its events into the draft, intake_repeats.c knows what was counted before. */
+ * whole or not at all, intake_events.c brings its events into the draft, intake_repeats.c knows what was counted before,
+ * intake_rights.c what its sender may. */
 #pragma once
 #include "edge/intake.h"
 #include "proto/framing.h"
@@ -27,7 +28,11 @@ struct taking {
 	struct intake_counts counts; /* of this frame alone */
 	struct producer_header header; /* producer.size 0: not numbered */
 	struct slice request_key; /* in the event ids' name space; size 0: none */
+	struct complaint forbidden; /* of TAKING_E_FORBIDDEN */
+	const char *missing_right;
 };
+
+enum { TAKING_E_FORBIDDEN = 100 }; /* beside SPOOL_E_*: `forbidden` says what the sender may not */
 
 /* intake.c */
 bool intake_has_events(const struct submission *submission);
@@ -41,10 +46,16 @@ void intake_refuse_as(struct taking *taking, const struct draft_mark *mark, enum
 void intake_set_origin(struct taking *taking);
 
 /* intake_events.c */
-/* 0, SPOOL_E_FULL (no more dead letters' ids can be remembered) or -errno. */
+/* 0, SPOOL_E_FULL (no more dead letters' ids can be remembered), TAKING_E_FORBIDDEN or -errno. */
 int intake_take_events(struct taking *taking);
 int intake_append_dead_letter(struct taking *taking, enum kind kind, struct slice bytes,
 	const struct complaint *complaint);
+
+/* intake_rights.c: 0 or TAKING_E_FORBIDDEN */
+int intake_judge_sending(struct taking *taking);
+int intake_judge_producer(struct taking *taking); /* once its header is read */
+/* `why`: NULL, or what is wrong with an event that would be kept as a dead letter of that kind. */
+int intake_judge_kind(struct taking *taking, enum kind kind, const struct complaint *why);
 
 /* intake_repeats.c */
 /* *ret_new: the frame is to be counted, for all that is remembered. Else its reply stands, or it was refused. */

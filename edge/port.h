@@ -17,8 +17,6 @@ bool port_takes_more(struct port *port);
 int port_submit(struct port *port, const struct submission *submission, int64_t wall_ms);
 /* A message that is none: refused as bad_frame. NULL: nobody can be told. */
 int port_refuse(struct port *port, const struct submission *submission);
-/* A message of somebody who may not send. The same. */
-int port_forbid(struct port *port, const struct submission *submission);
 /* Its sender asks for more than it may: refused as busy. */
 int port_refuse_busy(struct port *port, const struct submission *submission);
 /* What earlier runs of this source have marked, in the order of keys. A value of {NULL, 0}: the key is known, its value is

@@ -1,9 +1,11 @@
 #include "edge/source_push.h"
 #include "edge/desk.h"
 #include "edge/endpoints.h"
+#include "edge/rights.h"
 #include "runtime/clock.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
+#include "runtime/peer_limits.h"
 #include "runtime/security.h"
 #include <assert.h>
 #include <errno.h>
@@ -22,6 +24,7 @@ enum held_state { HELD_WAITING, HELD_IN_DRAFT, HELD_DONE };
 
 struct held {
 	enum held_state state;
+	struct peer_name peer;
 	size_t offset; /* header, then events */
 	size_t header_size;
 	size_t events_size;
@@ -52,6 +55,10 @@ static void acknowledge(void *owner, uint64_t ticket, const struct submission_re
 		held->state = HELD_WAITING;
 		return;
 	}
+	if (result->refusal == REASON_FORBIDDEN) {
+		security_forbidden(source->security, SOCKET_NAME, peer_name_key(&held->peer),
+			result->missing_right);
+	}
 	held->state = HELD_DONE;
 	if (++source->done_count == source->held_count) {
 		source->held_count = 0;
@@ -67,6 +74,7 @@ static int submit(struct source_push *source, size_t index, int64_t wall_ms)
 	struct submission submission = {
 		.header = slice_of(at, held->header_size),
 		.events = slice_of(at + held->header_size, held->events_size),
+		.sender = rights_of(security_keyring(source->security), peer_name_key(&held->peer)),
 		.unattended = true,
 		.ticket = index,
 	};
@@ -120,7 +128,9 @@ static int hold(struct source_push *source, size_t *ret_index)
 {
 	const struct message *message = &source->message;
 	const struct iovec *events = &message->frames[message->frame_count - 1];
-	struct held held = {.offset = source->bytes.size, .events_size = events->iov_len};
+	struct held held = {.peer = peer_name_of_pulled(message),
+		.offset = source->bytes.size,
+		.events_size = events->iov_len};
 
 	if (message->frame_count == 2) {
 		held.header_size = message->frames[0].iov_len;
@@ -135,23 +145,11 @@ static int hold(struct source_push *source, size_t *ret_index)
 	return 0;
 }
 
-static bool may_send(const struct source_push *source)
-{
-	const struct keyring *keyring = security_keyring(source->security);
-	const struct key_holder *holder = keyring_holder(keyring, source->message.user_id);
-
-	return holder != NULL && holder->sends;
-}
-
 static int take_message(struct source_push *source)
 {
 	size_t index;
 
 	metric_add(source->received, 1);
-	if (!may_send(source)) {
-		security_forbidden(source->security, SOCKET_NAME, source->message.user_id, "send");
-		return port_forbid(source->port, NULL);
-	}
 	if (source->message.frame_count > 2) {
 		return port_refuse(source->port, NULL);
 	}

@@ -1,6 +1,7 @@
 #include "edge/source_router.h"
 #include "edge/desk.h"
 #include "edge/endpoints.h"
+#include "edge/rights.h"
 #include "runtime/clock.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
@@ -70,6 +71,10 @@ static void acknowledge(void *owner, uint64_t ticket, const struct submission_re
 	uint8_t *at = source->envelope_bytes.bytes + envelope->offset;
 
 	charge_events(source, envelope, result);
+	if (result->refusal == REASON_FORBIDDEN) {
+		security_forbidden(source->security, SOCKET_NAME, peer_name_key(&envelope->peer),
+			result->missing_right);
+	}
 	for (size_t i = 0; i < envelope->frame_count; i++) {
 		frames[i] = (struct iovec){at, envelope->sizes[i]};
 		at += envelope->sizes[i];
@@ -128,14 +133,6 @@ static struct slice slice_of_frame(const struct iovec *frame)
 	return slice_of(frame->iov_base, frame->iov_len);
 }
 
-static bool may_send(const struct source_router *source)
-{
-	const struct keyring *keyring = security_keyring(source->security);
-	const struct key_holder *holder = keyring_holder(keyring, source->message.user_id);
-
-	return holder != NULL && holder->sends;
-}
-
 static int take_message(struct source_router *source)
 {
 	const struct message *message = &source->message;
@@ -164,13 +161,10 @@ static int take_message(struct source_router *source)
 		0) {
 		return port_refuse_busy(source->port, &submission);
 	}
-	if (!may_send(source)) {
-		security_forbidden(source->security, SOCKET_NAME, message->user_id, "send");
-		return port_forbid(source->port, &submission);
-	}
 	if (body == 2) {
 		submission.header = slice_of_frame(&message->frames[first]);
 	}
+	submission.sender = rights_of(security_keyring(source->security), message->user_id);
 	return port_submit(source->port, &submission, clock_wall_ms());
 }
 

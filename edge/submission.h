@@ -28,6 +28,7 @@ struct source_mark {
 };
 
 struct reply; /* proto/producer.h */
+struct key_holder; /* runtime/key_holder.h */
 
 enum submission_reply {
 	SUBMISSION_SILENT, /* nobody hears one */
@@ -57,6 +58,8 @@ struct submission {
 	struct slice
 		detail; /* "" or where in the source it came from, for dead letters: a topic, a path; cut to fit */
 	enum submission_reply reply;
+	/* Who sends it, held against what it says: in force while port_submit runs. NULL: the source knows who may. */
+	const struct key_holder *sender;
 	/* Nobody is there to be refused: what finds no room is held by the source and handed in again, and a frame that
 	 * can't be cut into events is kept whole, as one dead letter. */
 	bool unattended;
@@ -65,13 +68,14 @@ struct submission {
 
 enum submission_outcome {
 	SUBMISSION_TAKEN, /* on disk (with sync = always): events, dead letters, marks */
-	SUBMISSION_REFUSED, /* nothing of it is kept: `refusal` says why; attended ones only */
+	SUBMISSION_REFUSED, /* nothing of it is kept: `refusal` says why; of unattended ones only what is forbidden */
 	SUBMISSION_NOT_KEPT, /* the commit found no room: hand it in again later; unattended ones only */
 };
 
 struct submission_result {
 	enum submission_outcome outcome;
 	enum reason refusal; /* of SUBMISSION_REFUSED */
+	const char *missing_right; /* of REASON_FORBIDDEN: "send", "producers", "kinds" */
 	bool repeated; /* counted before: the numbers are those of then */
 	uint32_t accepted;
 	uint32_t invalid; /* kept as dead letters */

@@ -68,24 +68,29 @@ static int set_right(void *target, const char *section, const char *key, const c
 	struct config_error *error)
 {
 	struct key_holder *holder = target;
+	const struct {
+		const char *key;
+		char **list;
+		bool *flag;
+	} rights[] = {
+		{"edges", &holder->edges, NULL},
+		{"send", NULL, &holder->sends},
+		{"producers", &holder->producers, NULL},
+		{"kinds", &holder->kinds, NULL},
+		{"views", &holder->views, NULL},
+		{"stores", &holder->stores, NULL},
+		{"admin", NULL, &holder->is_admin},
+	};
 
 	(void)section;
-	if (strcmp(key, "edges") == 0) {
-		return set_list(&holder->edges, value, error);
+	for (size_t i = 0; i < sizeof rights / sizeof rights[0]; i++) {
+		if (strcmp(key, rights[i].key) == 0) {
+			return rights[i].list != NULL ? set_list(rights[i].list, value, error)
+						      : set_bool(rights[i].flag, value, error);
+		}
 	}
-	if (strcmp(key, "views") == 0) {
-		return set_list(&holder->views, value, error);
-	}
-	if (strcmp(key, "stores") == 0) {
-		return set_list(&holder->stores, value, error);
-	}
-	if (strcmp(key, "send") == 0) {
-		return set_bool(&holder->sends, value, error);
-	}
-	if (strcmp(key, "admin") == 0) {
-		return set_bool(&holder->is_admin, value, error);
-	}
-	return config_fail(error, "unknown right; there are edges, send, views, stores and admin");
+	return config_fail(error,
+		"unknown right; there are edges, send, producers, kinds, views, stores and admin");
 }
 
 static const struct config_option options[] = {{0}};
@@ -199,6 +204,8 @@ struct key_holder *key_holder_free(struct key_holder *holder)
 {
 	if (holder != NULL) {
 		free(holder->edges);
+		free(holder->producers);
+		free(holder->kinds);
 		free(holder->views);
 		free(holder->stores);
 		free(holder);

@@ -18,7 +18,9 @@ struct key_holder {
 	char *edges; /* may send as these edges to a bridge; "*": as any; NULL: none */
 	char *views; /* may ask for these views; "*": for all */
 	char *stores; /* may ask for rows of these edges, in views that are grouped by edge */
-	bool sends; /* may push events to an edge */
+	bool sends; /* may push events to an edge, */
+	char *producers; /* whose frames are numbered as one of these producers; NULL: numbered or not, as any */
+	char *kinds; /* of these kinds; NULL: of any */
 	bool is_admin;
 };
 

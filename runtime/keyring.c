@@ -132,6 +132,7 @@ static bool same_holder(const struct key_holder *a, const struct key_holder *b)
 {
 	return same_text(a->key.text, b->key.text) && same_text(a->edges, b->edges) &&
 	       same_text(a->views, b->views) && same_text(a->stores, b->stores) &&
+	       same_text(a->producers, b->producers) && same_text(a->kinds, b->kinds) &&
 	       a->sends == b->sends && a->is_admin == b->is_admin;
 }
 

@@ -34,7 +34,7 @@ static bool is_this_machine(const char *address)
 }
 
 /* The first byte tells the sorts apart: a key may be called like an address. */
-struct peer_name peer_name_of(const struct message *message)
+static struct peer_name name_of(const struct message *message, struct iovec connection)
 {
 	struct peer_name name = {.size = 1};
 	bool has_key = message->user_id[0] != '\0';
@@ -43,14 +43,31 @@ struct peer_name peer_name_of(const struct message *message)
 	size_t size = strlen(bytes);
 
 	if (!has_key && is_near) {
-		bytes = message->frames[0].iov_base;
-		size = message->frames[0].iov_len;
+		bytes = connection.iov_base;
+		size = connection.iov_len;
 	}
 	name.bytes[0] = has_key ? 'k' : is_near ? 'c' : 'a';
-	size = size < sizeof name.bytes - 1 ? size : sizeof name.bytes - 1;
+	size = size < sizeof name.bytes - 2 ? size : sizeof name.bytes - 2; /* a NUL follows */
 	memcpy(name.bytes + 1, bytes, size);
 	name.size += size;
 	return name;
+}
+
+struct peer_name peer_name_of(const struct message *message)
+{
+	return name_of(message, message->frames[0]);
+}
+
+struct peer_name peer_name_of_pulled(const struct message *message)
+{
+	static char none[] = "";
+
+	return name_of(message, (struct iovec){none, 0});
+}
+
+const char *peer_name_key(const struct peer_name *name)
+{
+	return name->bytes[0] == 'k' ? (const char *)name->bytes + 1 : "";
 }
 
 /* FNV-1a. Who makes names collide finds long lists, but only of PEERS_MAX. */

@@ -21,6 +21,10 @@ struct peer_name {
 };
 /* Of a message that a ROUTER received. */
 struct peer_name peer_name_of(const struct message *message);
+/* Of one that a PULL received, which tells no connections apart: without keys all of this machine are one peer. */
+struct peer_name peer_name_of_pulled(const struct message *message);
+/* Its key as text, "" where it has none. Borrowed from the name. */
+const char *peer_name_key(const struct peer_name *name);
 
 /* What a peer may have. 0: as much as it likes. */
 struct peer_allowance {

@@ -45,7 +45,8 @@ void security_guard(struct security *security, const char *socket, struct socket
 void security_dial(const struct security *security, size_t peer, struct socket_options *options);
 /* NULL: nobody is asked for a key. */
 const struct keyring *security_keyring(const struct security *security);
-/* Counts and logs that a known key asked for what it may not have. `wish` is a literal: "send". */
+/* Counts and logs that a known key asked for what it may not have. `wish` is a literal, the right that
+ * is missing: "send". */
 void security_forbidden(
 	struct security *security, const char *socket, const char *user_id, const char *wish);
 /* What may be said of an endpoint that others reach: program_check_endpoints' `safe`. */

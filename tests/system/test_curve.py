@@ -301,6 +301,78 @@ def test_push_takes_only_from_keys_that_may_send(pipeline, keys):
         socket.close()
 
 
+def view(number):
+    return {"kind": "view", "page": f"/{number}"}
+
+
+def test_a_key_sends_as_its_producers_and_of_its_kinds(pipeline, keys):
+    """At the ROUTER, where it hears so, and at the PULL, where it is counted; by the rights of now."""
+    import zmq
+    from harness import CONTEXT, show_keys
+    pipe = start_chain(pipeline, keys)
+    keys.make("till-7", "--send", "--producers", "till-7, till-8", "--kinds", "order")
+    keys.directory("store-1", "till-7")
+    edge = pipe.edges["store-1"]
+    edge.stop()
+    port = free_port()
+    edge.args += ["-o", f"edge.listen_push=tcp://127.0.0.1:{port}"]
+    edge.start()
+    till_7, another = sender(pipe, keys, "store-1", "till-7"), sender(pipe, keys, "store-1")
+
+    def said(events, header=None):
+        reply = till_7.ask(events, header)
+        if reply["ok"]:
+            return "ok"
+        assert reply["error"]["code"] == "forbidden" and reply["accepted"] == 0 and "retry_after_ms" not in reply["error"]
+        return reply["error"]["message"]
+    assert said([order(1)], {"producer": "till-7", "n": 1}) == "ok"
+    assert 'may not send as producer "till-9"' in said([order(2)], {"producer": "till-9", "n": 1})
+    assert "number the frame" in said([order(2)])
+    assert "may not send events of kind view" in said([order(2), view(2)], {"producer": "till-8", "n": 1})
+    # whom it would have spoken for can go on with the number
+    reply = another.ask([order(3)], {"producer": "till-9", "n": 1})
+    assert reply["ok"] and not reply["repeated"], reply
+    # what it was refused it may send when the right is there
+    keys.authorize("store-1", "till-7", "send = yes\nproducers = till-8")
+    wait_until(lambda: said([view(2)], {"producer": "till-8", "n": 1}) == "ok", "the right to views")
+    assert 'may not send as producer "till-7"' in said([order(4)], {"producer": "till-7", "n": 2})
+
+    push = CONTEXT.socket(zmq.PUSH)
+    push.setsockopt(zmq.LINGER, 0)
+    show_keys(push, keys.pair("till-7", "store-1"))
+    push.connect(f"tcp://127.0.0.1:{port}")
+
+    def outcomes():
+        values = edge.metrics()
+        return [sum_metric(values, "till_edge_source_events_total", source="push", outcome=outcome)
+                for outcome in ("accepted", "invalid", "refused", "repeated")]
+    before = sum_metric(edge.metrics(), "till_key_forbidden_total", socket="push")
+    for header, body in (('{"producer":"till-8","n":2}', '[{"order_id":"p1","product_id":"tea","unit_price":"1.00"}]'),
+                         ('{"producer":"till-9","n":2}', '[{"order_id":"p2","product_id":"tea","unit_price":"1.00"}]'),
+                         ('{"producer":"till-7","n":3}', "[{")):
+        push.send_multipart([header.encode(), body.encode()])
+    wait_until(lambda: sum(outcomes()) == 3, "three frames")
+    assert outcomes() == [1, 0, 2, 0]
+    values = edge.metrics()
+    assert before == 0 and sum_metric(values, "till_key_forbidden_total", socket="push") == 2
+    assert sum_metric(values, "till_key_forbidden_total", socket="producers") >= 4
+    received = sum_metric(values, "till_edge_events_received_total")
+    refused = sum_metric(values, "till_edge_events_refused_total", code="forbidden")
+    assert received == refused + sum_metric(values, "till_edge_events_accepted_total") and refused >= 7
+    assert "wish=producers" in edge.log_text() and "wish=kinds" in edge.log_text()
+    push.close()
+
+
+def test_keygen_writes_no_right_that_is_none(tmp_path):
+    def said(*flags):
+        done = till("keygen", "till-7", "--dir", tmp_path, *flags)
+        assert done.returncode == 2 and not list(tmp_path.iterdir()), done.stderr
+        return done.stderr
+    assert "give it too" in said("--kinds", "order")
+    assert "give it too" in said("--producers", "till-7")
+    assert '"orders" is none of order, cart, view' in said("--send", "--kinds", "order, orders")
+
+
 def refused_at_start(name, *settings):
     """The last line of what a program says when its configuration is refused."""
     args = [arg for setting in settings for arg in ("-o", setting)]

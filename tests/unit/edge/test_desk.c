@@ -180,6 +180,25 @@ static void test_a_commit_without_room_becomes_a_refusal_and_uses_no_seq(void **
 	free(orders);
 }
 
+/* Whether to come again is another question to whom it is forbidden. */
+static void test_what_is_refused_for_its_own_sake_hears_so_in_a_group_without_room(void **state)
+{
+	struct bench *bench = *state;
+	char *orders = many_orders(3000);
+
+	open_desk(bench, 0);
+	submit(bench, 0, ORDER_JSON, false);
+	round_of(bench);
+	shrink_room(bench, 1000);
+	assert_int_equal(submit(bench, 1, orders, false), 0);
+	assert_int_equal(submit(bench, 2, "[nonsense", false), 0);
+	round_of(bench);
+	assert_true(heard_text(bench, 1, "spool_full"));
+	assert_true(heard_text(bench, 2, "bad_frame"));
+	check_books(bench);
+	free(orders);
+}
+
 static void test_an_interval_keeps_a_draft_that_found_no_room(void **state)
 {
 	struct bench *bench = *state;
@@ -410,6 +429,7 @@ int main(void)
 		BENCH_TEST(test_an_interval_answers_at_once_and_writes_later),
 		BENCH_TEST(test_the_end_writes_what_an_interval_still_held),
 		BENCH_TEST(test_a_commit_without_room_becomes_a_refusal_and_uses_no_seq),
+		BENCH_TEST(test_what_is_refused_for_its_own_sake_hears_so_in_a_group_without_room),
 		BENCH_TEST(test_an_interval_keeps_a_draft_that_found_no_room),
 		BENCH_TEST(test_what_is_acknowledged_leaves_although_a_draft_finds_no_room),
 		BENCH_TEST(test_nobody_hears_ok_of_a_draft_in_whose_place_blocks_were_deleted),

@@ -69,7 +69,8 @@ static void test_a_public_file_says_who_and_what(void **state)
 
 	(void)state;
 	assert_int_equal(parse("# ours\n[key]\npublic = " SERVER_PUBLIC "\n\n[rights]\n"
-			       "edges = store-17, United Kingdom\nsend = yes\nviews = *\n",
+			       "edges = store-17, United Kingdom\nsend = yes\nviews = *\n"
+			       "producers = till-1, till-2\nkinds = order\n",
 				 &holder, &error),
 		0);
 	assert_string_equal(holder->name, "berlin");
@@ -83,6 +84,8 @@ static void test_a_public_file_says_who_and_what(void **state)
 	assert_true(key_list_has_all(holder->views));
 	assert_false(key_list_has(holder->stores, "store-17", 8));
 	assert_true(holder->sends);
+	assert_true(key_list_has(holder->producers, "till-2", 6));
+	assert_true(key_list_has(holder->kinds, "order", 5));
 	assert_false(holder->is_admin);
 	key_holder_free(holder);
 }

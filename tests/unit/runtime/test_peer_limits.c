@@ -170,11 +170,31 @@ static void test_a_peer_is_its_key_else_its_machine_else_its_connection(void **s
 	strcpy(message.user_id, "berlin");
 	name = peer_name_of(&message);
 	assert_memory_equal(name.bytes, "kberlin", 7);
+	assert_string_equal(peer_name_key(&name), "berlin");
+	name = peer_name_of_pulled(&message);
+	assert_string_equal(peer_name_key(&name), "berlin");
+}
+
+/* A flood under ever new names, were it the frame's bytes. */
+static void test_what_was_pulled_is_not_named_by_its_content(void **state)
+{
+	struct message message = {
+		.frame_count = 1, .frames = {{.iov_base = "event", .iov_len = 5}}};
+	(void)state;
+
+	struct peer_name name = peer_name_of_pulled(&message);
+	assert_int_equal(name.size, 1);
+	assert_string_equal(peer_name_key(&name), "");
+	strcpy(message.peer_address, "192.0.2.7");
+	name = peer_name_of_pulled(&message);
+	assert_int_equal(name.size, 10);
+	assert_string_equal(peer_name_key(&name), "");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_was_pulled_is_not_named_by_its_content),
 		cmocka_unit_test(test_a_bucket_lets_its_burst_through_and_then_its_rate),
 		cmocka_unit_test(test_what_is_dear_is_paid_off_before_the_next),
 		cmocka_unit_test(test_no_limit_is_no_limit),
