@@ -72,9 +72,23 @@ static const char *measure_type(const struct view *view, size_t i)
 	return measure_type_name(&view->measures[i]);
 }
 
+/* Relative to the value; nil: exact. */
+static void write_errors(struct writer *writer, const struct view *view)
+{
+	write_key(writer, "measure_errors");
+	write_array(writer, (uint32_t)view->measure_count);
+	for (size_t i = 0; i < view->measure_count; i++) {
+		if (view->measures[i].op == MEASURE_QUANTILE) {
+			write_text(writer, slice_of_text(HISTOGRAM_ERROR_TEXT));
+		} else {
+			write_nil(writer);
+		}
+	}
+}
+
 static void write_view(struct writer *writer, const struct view *view, uint64_t row_count)
 {
-	write_map(writer, 7);
+	write_map(writer, 8);
 	write_key(writer, "name");
 	write_text(writer, slice_of_text(view->name));
 	write_key(writer, "kind");
@@ -83,6 +97,7 @@ static void write_view(struct writer *writer, const struct view *view, uint64_t 
 	write_names(writer, "group_types", view->group_count, group_type, view);
 	write_names(writer, "measures", view->measure_count, measure_name, view);
 	write_names(writer, "measure_types", view->measure_count, measure_type, view);
+	write_errors(writer, view);
 	write_key(writer, "stored_rows");
 	write_unsigned(writer, row_count);
 }

@@ -86,7 +86,8 @@ static int rank_row(const struct top *top, struct walk *walk, struct row *row, b
 	struct cell cell;
 	int r = 0;
 
-	*ret_is_read = value.size == 0 || measure_is_stamped(measure);
+	*ret_is_read =
+		value.size == 0 || measure_is_stamped(measure) || measure->op == MEASURE_QUANTILE;
 	if (*ret_is_read) {
 		r = walk_row(walk, row);
 		cell = row->cells[top->measure];
@@ -167,6 +168,7 @@ static int write_entries(struct top *top, struct answering *answering)
 			slice_of(bytes.bytes + entry->key_size, bytes.size - entry->key_size),
 			&row);
 		if (r == 0) {
+			row_settle(top->view, &row);
 			r = row_list_add(answering, slice_of(bytes.bytes, entry->key_size), &row);
 		}
 	}

@@ -4,6 +4,9 @@
 #include <assert.h>
 #include <errno.h>
 
+_Static_assert(
+	HISTOGRAM_PARTS_MAX >= 3 * SHARDS_MAX, "a row has a part in each layer of each shard");
+
 /* The store's conditions become errnos: an absent row is handled where it is met, a corrupt one ends the answer. */
 static int from_store(int r)
 {
@@ -55,7 +58,7 @@ static int merge_base(const struct view *view, struct slice value, struct row *r
 	}
 	for (size_t i = 0; i < view->measure_count; i++) {
 		/* `base` ends here: what its stamps say must not. */
-		if (base.cells[i].stamp != NULL &&
+		if (measure_is_stamped(&view->measures[i]) && base.cells[i].stamp != NULL &&
 			cell_yields_to(&view->measures[i], &row->cells[i], base.stamps[i].ts_ms,
 				&base.stamps[i].certificate)) {
 			row->stamps[i] = base.stamps[i];
@@ -63,7 +66,7 @@ static int merge_base(const struct view *view, struct slice value, struct row *r
 			row->cells[i] = base.cells[i];
 		}
 	}
-	return row_merge(view, row, base.event_count, base.cells, base.longs);
+	return row_merge_row(view, row, &base);
 }
 
 static int merge_delta(const struct view *view, const struct layers *layers,
@@ -121,6 +124,7 @@ int layers_find_row(struct answer_context *context, const struct view *view, str
 		}
 		is_found |= value.size > 0 || found.frozen != NULL || found.active != NULL;
 	}
+	row_settle(view, ret_row);
 	return is_found ? 0 : STORE_E_ABSENT;
 }
 
@@ -350,6 +354,7 @@ int walk_row(struct walk *walk, struct row *ret_row)
 			return r;
 		}
 	}
+	row_settle(walk->view, ret_row);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* One transaction of a store, from a frozen overlay and the rows beside it. */
 #include "aggregator/store_layout.h"
+#include "aggregator/view_plan.h"
 #include <assert.h>
 #include <errno.h>
 #include <lmdb.h>
@@ -8,6 +9,8 @@ enum {
 	/* LMDB keeps values far above a page in runs of pages; no measure's state comes near. */
 	ROW_VALUE_SIZE_MAX = 1024 * 1024,
 };
+_Static_assert(VIEW_HISTOGRAMS_MAX *HISTOGRAM_SIZE_MAX < ROW_VALUE_SIZE_MAX / 4 * 3,
+	"histograms must fit a row");
 
 /* The work of one call. What changes beside the environment is kept here until the commit is through. */
 struct writing {

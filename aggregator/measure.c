@@ -7,8 +7,8 @@ __extension__ typedef unsigned __int128 money_bits;
 
 const char *measure_op_name(enum measure_op op)
 {
-	static const char *const names[] = {
-		"count", "sum", "min", "max", "first", "last", "average", "distinct", "count"};
+	static const char *const names[] = {"count", "sum", "min", "max", "first", "last",
+		"average", "distinct", "quantile", "count"};
 
 	return names[op];
 }
@@ -19,6 +19,7 @@ size_t measure_fixed_size(const struct measure *measure)
 	case MEASURE_COUNT:
 	case MEASURE_FIRST:
 	case MEASURE_LAST:
+	case MEASURE_QUANTILE:
 		return 0;
 	case MEASURE_SUM:
 		return MONEY_SIZE;
@@ -117,6 +118,7 @@ bool cell_merge(const struct measure *measure, struct cell *into, const struct c
 		break;
 	case MEASURE_DISTINCT:
 	case MEASURE_COUNT_SOME:
+	case MEASURE_QUANTILE:
 		into->count += from->count;
 		break;
 	case MEASURE_MIN:
@@ -183,6 +185,7 @@ void cell_write(const struct measure *measure, const struct cell *cell, uint8_t 
 	case MEASURE_COUNT:
 	case MEASURE_FIRST:
 	case MEASURE_LAST:
+	case MEASURE_QUANTILE:
 		break;
 	}
 }
@@ -210,6 +213,7 @@ void cell_read(const struct measure *measure, const uint8_t *bytes, struct cell 
 	case MEASURE_COUNT:
 	case MEASURE_FIRST:
 	case MEASURE_LAST:
+	case MEASURE_QUANTILE:
 		break;
 	}
 }

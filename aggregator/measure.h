@@ -1,6 +1,7 @@
 /* measure.h - a measure's state in one row, the "cell": how a number changes it and how two merge. Merging is
  * associative and commutative, so equal multisets of events give equal cells in whatever order they came. Pure. */
 #pragma once
+#include "aggregator/histogram.h"
 #include "aggregator/view_operand.h"
 
 enum measure_op {
@@ -12,6 +13,7 @@ enum measure_op {
 	MEASURE_LAST,
 	MEASURE_AVERAGE,
 	MEASURE_DISTINCT, /* exact, by members */
+	MEASURE_QUANTILE, /* of a histogram that those of the same field share */
 	MEASURE_COUNT_SOME, /* a count() with conditions of its own */
 };
 
@@ -25,7 +27,9 @@ struct measure {
 	enum measure_op op;
 	struct operand operand; /* not of count() */
 	struct condition_range where; /* of its own, beside the view's */
-	size_t offset; /* of its state in a row's value; not of first and last */
+	size_t histogram; /* of a quantile(): its place among the view's */
+	uint32_t millionths; /* of a quantile(): 950000 is 0.95 */
+	size_t offset; /* of its state in a row's value; not of first, last and quantile */
 };
 
 /* Which event a first() or last() stands for. Slices are borrowed from where the cell lives. */
@@ -38,8 +42,11 @@ struct stamp {
 struct cell {
 	money number; /* sum, min, max, or what first and last found, of numbers */
 	uint64_t
-		count; /* average: events with the field; count with conditions: events; distinct: members; min, max, first, last: 1 once there is one */
-	struct stamp *stamp; /* first and last; else NULL */
+		count; /* average: events with the field; count with conditions: events; distinct: members; min, max, first, last: 1 once there is one; quantile: as average, of its histogram's first */
+	union { /* NULL: nothing yet, or none of these */
+		struct stamp *stamp; /* first and last */
+		struct bins *bins; /* of the first quantile() of a histogram, in an overlay */
+	};
 };
 
 /* "sum"; the name in declarations. */

@@ -2,12 +2,21 @@
 #include "aggregator/overlay.h"
 #include <errno.h>
 
-enum { HEAD_SIZE = 8, SIZE_SIZE = 2, STAMP_HEAD_SIZE = 26, NUMBER_SIZE = 16 };
+enum {
+	HEAD_SIZE = 8,
+	SIZE_SIZE = 2,
+	HISTOGRAM_HEAD_SIZE = 4,
+	STAMP_HEAD_SIZE = 26,
+	NUMBER_SIZE = 16
+};
 
 void row_init(const struct view *view, struct row *row)
 {
 	row->event_count = 0;
 	row->longs = slice_of(NULL, 0);
+	for (size_t i = 0; i < view->histogram_count; i++) {
+		row->histograms[i].part_count = 0;
+	}
 	memset(row->cells, 0, view->measure_count * sizeof row->cells[0]);
 }
 
@@ -78,6 +87,37 @@ static bool read_stamps(const struct view *view, struct slice *rest, struct row 
 	return true;
 }
 
+static bool read_histogram(struct slice *rest, struct histogram *histogram, uint64_t *ret_count)
+{
+	if (rest->size < HISTOGRAM_HEAD_SIZE) {
+		return false;
+	}
+	struct slice left =
+		slice_of(rest->bytes + HISTOGRAM_HEAD_SIZE, rest->size - HISTOGRAM_HEAD_SIZE);
+	size_t size = 0;
+	for (size_t i = HISTOGRAM_HEAD_SIZE; i-- > 0;) {
+		size = size << 8 | rest->bytes[i];
+	}
+	if (size > left.size || !histogram_check(slice_of(left.bytes, size), ret_count)) {
+		return false;
+	}
+	*rest = slice_of(left.bytes + size, left.size - size);
+	histogram->part_count = 0;
+	histogram_add(histogram, (struct histogram_part){.encoded = slice_of(left.bytes, size)});
+	return true;
+}
+
+static bool read_histograms(const struct view *view, struct slice *rest, struct row *row)
+{
+	for (size_t i = 0; i < view->histogram_count; i++) {
+		struct cell *cell = &row->cells[view->histogram_owners[i]];
+		if (!read_histogram(rest, &row->histograms[i], &cell->count)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 int row_read(const struct view *view, struct slice value, struct row *ret_row)
 {
 	size_t fixed_size = HEAD_SIZE + view->row_fixed_size;
@@ -91,11 +131,12 @@ int row_read(const struct view *view, struct slice value, struct row *ret_row)
 			&ret_row->cells[i]);
 	}
 	struct slice rest = slice_of(value.bytes + fixed_size, value.size - fixed_size);
-	bool ok = take_sized(&rest, &ret_row->longs) && read_stamps(view, &rest, ret_row);
+	bool ok = take_sized(&rest, &ret_row->longs) && read_stamps(view, &rest, ret_row) &&
+		  read_histograms(view, &rest, ret_row);
 	return ok && rest.size == 0 ? 0 : -EBADMSG;
 }
 
-int row_merge(const struct view *view, struct row *row, uint64_t event_count,
+static int merge_cells(const struct view *view, struct row *row, uint64_t event_count,
 	const struct cell *cells, struct slice longs)
 {
 	for (size_t i = 0; i < view->measure_count; i++) {
@@ -109,6 +150,62 @@ int row_merge(const struct view *view, struct row *row, uint64_t event_count,
 			longs; /* the same for every event of a row: the key holds their hash */
 	}
 	return 0;
+}
+
+int row_merge(const struct view *view, struct row *row, uint64_t event_count,
+	const struct cell *cells, struct slice longs)
+{
+	for (size_t i = 0; i < view->histogram_count; i++) {
+		const struct bins *bins = cells[view->histogram_owners[i]].bins;
+		if (bins != NULL && !histogram_add(&row->histograms[i],
+					    (struct histogram_part){.bins = bins})) {
+			return -EOVERFLOW;
+		}
+	}
+	return merge_cells(view, row, event_count, cells, longs);
+}
+
+int row_merge_row(const struct view *view, struct row *row, const struct row *from)
+{
+	for (size_t i = 0; i < view->histogram_count; i++) {
+		const struct histogram *histogram = &from->histograms[i];
+		for (size_t j = 0; j < histogram->part_count; j++) {
+			if (!histogram_add(&row->histograms[i], histogram->parts[j])) {
+				return -EOVERFLOW;
+			}
+		}
+	}
+	return merge_cells(view, row, from->event_count, from->cells, from->longs);
+}
+
+void row_settle(const struct view *view, struct row *row)
+{
+	for (size_t i = 0; view->histogram_count > 0 && i < view->measure_count; i++) {
+		const struct measure *measure = &view->measures[i];
+		if (measure->op != MEASURE_QUANTILE) {
+			continue;
+		}
+		struct cell *cell = &row->cells[i];
+		cell->count = row->cells[view->histogram_owners[measure->histogram]].count;
+		if (cell->count > 0) {
+			cell->number = histogram_quantile(&row->histograms[measure->histogram],
+				cell->count, measure->millionths);
+		}
+	}
+}
+
+static void write_histogram(const struct histogram *histogram, struct buffer *value)
+{
+	size_t place = value->size;
+
+	if (buffer_extend(value, HISTOGRAM_HEAD_SIZE) == NULL) {
+		return;
+	}
+	histogram_write(histogram, value);
+	size_t size = value->size - place - HISTOGRAM_HEAD_SIZE;
+	for (size_t i = 0; value->error == 0 && i < HISTOGRAM_HEAD_SIZE; i++) {
+		value->bytes[place + i] = (uint8_t)(size >> 8 * i);
+	}
 }
 
 static void write_sized(struct buffer *value, struct slice bytes)
@@ -168,6 +265,9 @@ void row_write(const struct view *view, const struct row *row, struct buffer *re
 		} else {
 			write_sized(ret_value, slice_of(NULL, 0));
 		}
+	}
+	for (size_t i = 0; i < view->histogram_count; i++) {
+		write_histogram(&row->histograms[i], ret_value);
 	}
 }
 

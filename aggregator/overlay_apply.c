@@ -87,6 +87,38 @@ static void count_stamped(struct overlay *overlay, const struct measure *measure
 	}
 }
 
+static void grow_bins(struct overlay *overlay, struct cell *cell)
+{
+	const struct bins *old = cell->bins;
+	size_t capacity = bins_capacity_after(old);
+	struct bins *bins = arena_take(&overlay->arena, bins_size(capacity));
+
+	bins->count = 0;
+	bins->capacity = (uint32_t)capacity;
+	if (old != NULL) {
+		bins->count = old->count;
+		memcpy(bins->items, old->items, old->count * sizeof old->items[0]);
+	}
+	cell->bins = bins;
+}
+
+/* Quantiles that share a histogram leave it to the first of them. */
+static void count_quantile(struct overlay *overlay, const struct view *view, struct delta *delta,
+	size_t index, money number)
+{
+	struct cell *cell = &delta->cells[index];
+	int32_t bucket = histogram_bucket(number);
+
+	if (view->histogram_owners[view->measures[index].histogram] != index) {
+		return;
+	}
+	if (cell->bins == NULL || !bins_add(cell->bins, bucket)) {
+		grow_bins(overlay, cell);
+		bins_add(cell->bins, bucket);
+	}
+	cell->count++;
+}
+
 static void count_distinct(
 	const struct plan *plan, struct delta *delta, size_t measure, const struct event *event)
 {
@@ -100,32 +132,40 @@ static void count_distinct(
 	}
 }
 
+static void count_measure(
+	struct overlay *overlay, const struct plan *plan, size_t index, const struct event *event)
+{
+	const struct measure *measure = &plan->view->measures[index];
+	struct delta *delta = plan->delta;
+	money number;
+
+	if (measure->op == MEASURE_COUNT || !view_measure_admits(plan->view, measure, event)) {
+		return;
+	}
+	if (measure->op == MEASURE_COUNT_SOME) {
+		delta->cells[index].count++;
+	} else if (measure->op == MEASURE_DISTINCT) {
+		count_distinct(plan, delta, index, event);
+	} else if (measure_is_stamped(measure)) {
+		count_stamped(overlay, measure, &delta->cells[index], event);
+	} else if (!operand_number(measure->operand, event, &number)) {
+		return; /* the event has no such field */
+	} else if (measure->op == MEASURE_QUANTILE) {
+		count_quantile(overlay, plan->view, delta, index, number);
+	} else {
+		cell_add(measure, &delta->cells[index], number);
+	}
+}
+
 static void count_event(struct overlay *overlay, struct plan *plan, const struct event *event)
 {
 	if (plan->delta == NULL) {
 		plan->delta = insert_row(overlay, plan);
 	}
-	struct delta *delta = plan->delta;
-
-	delta->event_count++;
+	plan->delta->event_count++;
 	plan->table->matched++;
 	for (size_t i = 0; i < plan->view->measure_count; i++) {
-		const struct measure *measure = &plan->view->measures[i];
-		struct cell *cell = &delta->cells[i];
-		money number;
-		if (measure->op == MEASURE_COUNT ||
-			!view_measure_admits(plan->view, measure, event)) {
-			continue;
-		}
-		if (measure->op == MEASURE_COUNT_SOME) {
-			cell->count++;
-		} else if (measure->op == MEASURE_DISTINCT) {
-			count_distinct(plan, delta, i, event);
-		} else if (measure_is_stamped(measure)) {
-			count_stamped(overlay, measure, cell, event);
-		} else if (operand_number(measure->operand, event, &number)) {
-			cell_add(measure, cell, number);
-		}
+		count_measure(overlay, plan, i, event);
 	}
 }
 

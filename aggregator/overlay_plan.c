@@ -70,6 +70,21 @@ static size_t stamps_size(const struct view *view, const struct event *event)
 	return size;
 }
 
+/* Room for one more bin in each histogram. What they outgrow stays in the arena: at most as much again. */
+static size_t histograms_size(const struct view *view, const struct delta *delta)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < view->histogram_count; i++) {
+		const struct bins *bins =
+			delta == NULL ? NULL : delta->cells[view->histogram_owners[i]].bins;
+		if (bins == NULL || bins->count == bins->capacity) {
+			size += arena_round(bins_size(bins_capacity_after(bins)));
+		}
+	}
+	return size;
+}
+
 static size_t delta_size(const struct plan *plan)
 {
 	const struct view *view = plan->view;
@@ -109,7 +124,7 @@ int plan_memory(
 	size_t distinct_count = plan->view->distinct_count;
 	int r = 0;
 
-	*arena_size += stamps_size(plan->view, event);
+	*arena_size += stamps_size(plan->view, event) + histograms_size(plan->view, plan->delta);
 	if (plan->delta == NULL) {
 		*arena_size += delta_size(plan);
 		r = table_reserve_row(plan->table);

@@ -46,6 +46,12 @@ int plan_memory(
 	struct overlay *overlay, struct plan *plan, const struct event *event, size_t *arena_size);
 /* What a first() or last() of texts reads from the event; {NULL, 0}: nothing, or it reads numbers. */
 struct slice stamp_text(const struct measure *measure, const struct event *event);
+/* Bins of each histogram that a new row has room for. */
+enum { BINS_AT_FIRST = 2 };
+static inline size_t bins_capacity_after(const struct bins *bins)
+{
+	return bins == NULL ? BINS_AT_FIRST : 2 * (size_t)bins->capacity;
+}
 /* The members that a new row brings in the arena: room for `distinct_count` x MEMBERS_IN_ARENA. */
 static inline size_t members_size(const struct view *view)
 {

@@ -136,15 +136,12 @@ static int check_measure_name(struct scanner *scanner, const struct view *view)
 
 static int parse_op(struct scanner *scanner, enum measure_op *ret_op)
 {
-	const char *names[MEASURE_DISTINCT + 1];
+	const char *names[MEASURE_QUANTILE + 1];
 
-	for (int i = 0; i <= MEASURE_DISTINCT; i++) {
+	for (int i = 0; i <= MEASURE_QUANTILE; i++) {
 		names[i] = measure_op_name((enum measure_op)i);
 	}
-	if (scanner_is(scanner, TOKEN_WORD, "quantile")) {
-		return scanner_fail(scanner, "quantile is not supported by this version");
-	}
-	int op = scanner_choose(scanner, "measure", names, MEASURE_DISTINCT + 1);
+	int op = scanner_choose(scanner, "measure", names, MEASURE_QUANTILE + 1);
 	if (op < 0) {
 		return op;
 	}
@@ -161,7 +158,10 @@ static int check_operand_of(struct scanner *scanner, const struct measure *measu
 	const char *operand = operand_text_of(measure->operand);
 	bool is_number = type == TYPE_INTEGER || type == TYPE_MONEY;
 
-	if ((measure->op == MEASURE_SUM || measure->op == MEASURE_AVERAGE) && !is_number) {
+	bool needs_number = measure->op == MEASURE_SUM || measure->op == MEASURE_AVERAGE ||
+			    measure->op == MEASURE_QUANTILE;
+
+	if (needs_number && !is_number) {
 		return scanner_fail(scanner,
 			"%s() needs a quantity or an amount of money, not \"%s\"", op, operand);
 	}
@@ -195,6 +195,68 @@ static void simplify_measure(struct measure *measure)
 	}
 }
 
+/* `, 0.95` of a quantile(). */
+static int parse_quantile(struct scanner *scanner, struct measure *measure)
+{
+	int64_t millionths = 0;
+
+	if (!scanner_take_sign(scanner, ",")) {
+		return scanner_fail_expected(scanner, "\",\" and a quantile such as 0.95");
+	}
+	if (scanner->token != TOKEN_WORD) {
+		return scanner_fail_expected(scanner, "a quantile such as 0.95");
+	}
+	if (money_parse_text(slice_of_text(scanner->word), &millionths) != 0 || millionths <= 0 ||
+		millionths >= MONEY_MICROS_PER_UNIT) {
+		return scanner_fail(scanner,
+			"\"%s\" is no quantile: it lies between 0 and 1, as 0.95 does, and has at "
+			"most six digits; for the ends use min() and max()",
+			scanner->word);
+	}
+	measure->millionths = (uint32_t)millionths;
+	scanner_next(scanner);
+	return 0;
+}
+
+static bool same_where(const struct view *view, struct condition_range a, struct condition_range b)
+{
+	bool same = a.count == b.count;
+
+	for (size_t i = 0; same && i < a.count; i++) {
+		const struct condition *x = &view->conditions[a.first + i];
+		const struct condition *y = &view->conditions[b.first + i];
+		same = x->operand.source == y->operand.source &&
+		       x->operand.field == y->operand.field && x->comparison == y->comparison &&
+		       x->number == y->number && strcmp(x->text, y->text) == 0;
+	}
+	return same;
+}
+
+/* Quantiles of the same numbers share one histogram. */
+static int choose_histogram(struct scanner *scanner, struct view *view, size_t index)
+{
+	struct measure *measure = &view->measures[index];
+
+	for (size_t i = 0; i < view->histogram_count; i++) {
+		const struct measure *owner = &view->measures[view->histogram_owners[i]];
+		if (owner->operand.source == measure->operand.source &&
+			owner->operand.field == measure->operand.field &&
+			same_where(view, owner->where, measure->where)) {
+			measure->histogram = i;
+			return 0;
+		}
+	}
+	if (view->histogram_count == VIEW_HISTOGRAMS_MAX) {
+		return scanner_fail(scanner,
+			"quantiles of at most %d fields; those of one field under the same "
+			"conditions cost no more than one",
+			VIEW_HISTOGRAMS_MAX);
+	}
+	measure->histogram = view->histogram_count;
+	view->histogram_owners[view->histogram_count++] = index;
+	return 0;
+}
+
 static int parse_measure(struct scanner *scanner, struct view *view)
 {
 	struct measure *measure = &view->measures[view->measure_count];
@@ -212,6 +274,9 @@ static int parse_measure(struct scanner *scanner, struct view *view)
 		r = parse_operand(scanner, view->kind, &measure->operand);
 		r = r < 0 ? r : check_operand_of(scanner, measure);
 	}
+	if (r == 0 && measure->op == MEASURE_QUANTILE) {
+		r = parse_quantile(scanner, measure);
+	}
 	if (r < 0) {
 		return r;
 	}
@@ -220,6 +285,9 @@ static int parse_measure(struct scanner *scanner, struct view *view)
 	}
 	view->measure_count++;
 	r = parse_measure_where(scanner, view, measure);
+	if (r == 0 && measure->op == MEASURE_QUANTILE) {
+		r = choose_histogram(scanner, view, view->measure_count - 1);
+	}
 	simplify_measure(measure);
 	return r;
 }

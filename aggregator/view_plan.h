@@ -7,6 +7,7 @@
 enum {
 	WHERE_CONDITIONS_MAX = 8, /* of one `where` */
 	VIEW_CONDITIONS_MAX = 32, /* of a view and its measures together */
+	VIEW_HISTOGRAMS_MAX = 4, /* in a row, each of HISTOGRAM_SIZE_MAX bytes at most */
 	VIEW_LITERAL_SIZE_MAX = 128, /* ids are not longer */
 	/* The declared ones and the currency that a money measure brings. */
 	VIEW_GROUPS_MAX = VIEW_GROUP_FIELDS_MAX + 1,
@@ -55,6 +56,8 @@ struct view {
 	struct measure measures[VIEW_MEASURES_MAX];
 	size_t row_fixed_size; /* of a row's value: the part that has the same size in every row */
 	size_t distinct_count; /* distinct() among the measures */
+	size_t histogram_count;
+	size_t histogram_owners[VIEW_HISTOGRAMS_MAX]; /* the first quantile() of each */
 	bool has_stamps; /* a first() or last() that needs its certificate */
 	struct condition_range where; /* the view's own */
 	size_t condition_count; /* with those of its measures */

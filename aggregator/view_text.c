@@ -35,6 +35,11 @@ static void write_measures(const struct view *view, struct buffer *text)
 		if (!measure_takes_nothing(measure)) {
 			buffer_append_text(text, operand_text_of(measure->operand));
 		}
+		if (measure->op == MEASURE_QUANTILE) {
+			char quantile[MONEY_TEXT_SIZE];
+			buffer_append_text(text, ", ");
+			buffer_append(text, quantile, money_format(measure->millionths, quantile));
+		}
 		buffer_append_byte(text, ')');
 		if (measure->where.count > 0) {
 			buffer_append_text(text, " where ");

@@ -4,10 +4,12 @@
 
 static const struct view *sample_view(void)
 {
-	static const char text[] = "kind = order\ngroup_by = product_id, minute(ts), "
-				   "quantity\nmeasures = n = count(), s = sum(revenue), "
-				   "m = min(quantity), f = first(channel), l = last(quantity), a = "
-				   "average(amount), d = distinct(basket)\n";
+	static const char text[] =
+		"kind = order\ngroup_by = product_id, minute(ts), "
+		"quantity\nmeasures = n = count(), s = sum(revenue), "
+		"m = min(quantity), f = first(channel), l = last(quantity), a = "
+		"average(amount), d = distinct(basket), q = quantile(revenue, 0.5), "
+		"r = quantile(quantity, 0.95)\n";
 	static struct view_set *set;
 	char error[512];
 

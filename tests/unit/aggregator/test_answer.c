@@ -517,8 +517,9 @@ static void test_views_are_listed_with_their_columns(void **state)
 	} lists[] = {{"group_by", "[\"product_id\",\"currency\"]"},
 		{"group_types", "[\"text\",\"text\"]"},
 		{"measures", "[\"order_count\",\"total_quantity\",\"total_revenue\"]"},
-		{"measure_types", "[\"integer\",\"integer\",\"money\"]"}};
-	for (size_t i = 0; i < 4; i++) {
+		{"measure_types", "[\"integer\",\"integer\",\"money\"]"},
+		{"measure_errors", "[null,null,null]"}};
+	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
 		assert_true(
 			slice_equals_text(node_find(products, lists[i].key)->raw, lists[i].json));
 	}

@@ -10,7 +10,9 @@
 	"lo = min(revenue), hi = max(unit_price), f = first(quantity), l = last(channel), a = "    \
 	"average(amount), "                                                                        \
 	"d = distinct(basket), e = last(edge), c = count() where quantity > 0, w = sum(quantity) " \
-	"where quantity > 0 and revenue > 0\n"
+	"where quantity > 0 and revenue > 0, q = quantile(revenue, 0.5), r = quantile(revenue, "   \
+	"0.9), "                                                                                   \
+	"t = quantile(quantity, 0.5) where quantity > 0\n"
 
 enum { EVENTS = 40, ROUNDS = 300 };
 
@@ -170,6 +172,12 @@ static void test_every_measure_says_what_its_name_says(void **state)
 	assert_true(slice_equals_text(row.cells[8].stamp->text, "berlin"));
 	assert_int_equal(row.cells[9].count, 2); /* of 5 and 7, not of -2 */
 	assert_int_equal(row.cells[10].number, 12);
+	row_settle(view, &row);
+	assert_int_equal(
+		row.cells[11].number, 502); /* of -600, 500 and 1400; the middle of 500 to 503 */
+	assert_int_equal(row.cells[12].number, 1400);
+	assert_int_equal(row.cells[13].number, 5);
+	assert_int_equal(view->histogram_count, 2);
 	buffer_deinit(&value);
 	overlay_free(overlay);
 	view_set_free(set);
@@ -252,6 +260,7 @@ static void test_damaged_values_are_refused_and_harm_nobody(void **state)
 		value.bytes[i] ^= 0xff;
 	}
 	assert_int_equal(row_read(sample.view, buffer_slice(&value), &row), 0);
+	row_settle(sample.view, &row);
 	assert_int_equal(row_event_count(sample.view, buffer_slice(&value), &count), 0);
 	assert_int_equal(count, EVENTS);
 	assert_int_equal(row_event_count(sample.view, slice_of(value.bytes, 7), &count), -EBADMSG);

@@ -84,9 +84,29 @@ static const struct example bad[] = {
 			"view v: measures: unknown measure \"cuont\"; did you mean \"count\"?"},
 	{NULL, "edge", "n = median(tax)",
 		.complaint = "view v: measures: unknown measure \"median\"; known are count, sum, "
-			     "min, max, first, last, average, distinct"},
-	{NULL, "edge", "n = quantile(revenue, 0.95)",
-		.complaint = "view v: measures: quantile is not supported by this version"},
+			     "min, max, first, last, average, distinct, quantile"},
+	{NULL, "edge", "n = quantile(revenue)",
+		.complaint = "view v: measures: \",\" and a quantile such as 0.95 was expected, "
+			     "not \")\""},
+	{NULL, "edge", "n = quantile(revenue, )",
+		.complaint = "view v: measures: a quantile such as 0.95 was expected, not \")\""},
+	{NULL, "edge", "n = quantile(revenue, 95)",
+		.complaint = "view v: measures: \"95\" is no quantile: it lies between 0 and 1, "
+			     "as 0.95 does, and has at most six digits; for the ends use min() and "
+			     "max()"},
+	{NULL, "edge", "n = quantile(revenue, 0)",
+		.complaint = "view v: measures: \"0\" is no quantile: it lies between 0 and 1, as "
+			     "0.95 does, and has at most six digits; for the ends use min() and "
+			     "max()"},
+	{NULL, "edge", "n = quantile(ts, 0.5)",
+		.complaint = "view v: measures: quantile() needs a quantity or an amount of money, "
+			     "not \"ts\""},
+	{NULL, "edge",
+		"a = quantile(tax, 0.5), b = quantile(tax, 0.6), c = quantile(revenue, 0.5), d = "
+		"quantile(quantity, 0.5), e = quantile(discount, 0.5), f = quantile(tax, 0.5) "
+		"where tax > 1",
+		.complaint = "view v: measures: quantiles of at most 4 fields; those of one field "
+			     "under the same conditions cost no more than one"},
 	{NULL, "edge", "n = count", .complaint = "view v: measures: \"(\" is missing at the end"},
 	{NULL, "edge", "n = count(", .complaint = "view v: measures: \")\" is missing at the end"},
 	{NULL, "edge", "n = sum()", .complaint = "view v: measures: field was expected, not \")\""},
@@ -268,7 +288,8 @@ static void test_the_canonical_text_reads_back_as_itself(void **state)
 	static const struct example spelled = {"order", " day ,hour_of_day(ts),  edge",
 		"a=count( ),b = sum(unit_price*quantity), c = last(ts), d=first(channel), e = "
 		"distinct(basket), f = average(amount), g = min(quantity), h=count( )where  "
-		"quantity<0 and channel=web,i = last(ts) where tax>1",
+		"quantity<0 and channel=web, i = last(ts) where tax>1,j=quantile( revenue , 0.9500 "
+		")",
 		"channel = \"a \"\"b\"\"\" and quantity<=-1 and unit_price >= 2.5 and ts != "
 		"2010-12-01T08:26Z and category = tea",
 		NULL, "UTC", ""};
@@ -277,7 +298,9 @@ static void test_the_canonical_text_reads_back_as_itself(void **state)
 		"group_by = day(ts), hour_of_day(ts), edge\n"
 		"measures = a = count(), b = sum(quantity * unit_price), c = max(ts), d = "
 		"first(channel), e = distinct(basket), f = average(amount), g = min(quantity), h = "
-		"count() where quantity < 0 and channel = \"web\", i = max(ts) where tax > 1.00\n"
+		"count() where quantity < 0 and channel = \"web\", i = max(ts) where tax > 1.00, j "
+		"= "
+		"quantile(revenue, 0.95)\n"
 		"where = channel = \"a \"\"b\"\"\" and quantity <= -1 and unit_price >= 2.50 and "
 		"ts != 2010-12-01T08:26:00.000Z and category = \"tea\"\n";
 	struct view_set *set = new_view_set();
