@@ -8,6 +8,7 @@ import itertools
 import math
 import os
 import re
+import shutil
 import subprocess
 import threading
 import time
@@ -15,16 +16,42 @@ from pathlib import Path
 
 import ledger
 
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build-sim"
+# A fifth faster than the build of the tests: a million seeds take hours.
+OPTIONS = ["--buildtype=release", "-Db_lto=true",
+           "-Dc_args=-fno-semantic-interposition -march=native -fprofile-partial-training -Wno-missing-profile"]
 FIRST = 2 * 10**12  # those of the suites lie below
 SEEDS_A_PIECE = 2000
+SEEDS_TO_LEARN_FROM = "1-300"
 SUMS = re.compile(r"(\d+) runs, 0 failed, (\d+) sales, (\d+) events .* (\d+) faults .* drained within ([\d.]+) s")
+
+
+def meson(*command):
+    subprocess.run(["meson", *command], cwd=ROOT, env={**os.environ, "CC": "gcc"}, check=True, capture_output=True)
+
+
+def fast_program():
+    """till-sim, built from this commit as the compiler does best once it has seen it run; built once a commit."""
+    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
+    dirty = subprocess.run(["git", "-C", ROOT, "status", "--porcelain", "--", "*.[ch]", "*meson.build"], capture_output=True, text=True, check=True).stdout
+    program, built = BUILD / "tests" / "sim" / "till-sim", BUILD / "built"
+    if not dirty and built.exists() and built.read_text() == commit:
+        return program
+    shutil.rmtree(BUILD, ignore_errors=True)
+    for pgo in ("generate", "use"):
+        meson(*(["configure", BUILD] if BUILD.exists() else ["setup", BUILD, *OPTIONS]), f"-Db_pgo={pgo}")
+        meson("compile", "-C", BUILD, "tests/sim/till-sim:executable")
+        subprocess.run([program, "--seeds", SEEDS_TO_LEARN_FROM], check=True, capture_output=True)
+    built.write_text(commit)
+    return program
 
 
 class Pieces:
     """Children that run seeds, and all of them ended when the with block is."""
 
     def __init__(self):
-        self.program = Path(os.environ["TILL_BUILD"]) / "tests" / "sim" / "till-sim"
+        self.program = fast_program()
         self.lock, self.children, self.ended = threading.Lock(), set(), False
 
     def __enter__(self):

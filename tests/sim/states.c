@@ -29,9 +29,14 @@ static void sketch_add(uint64_t hash)
 
 void states_reach(uint64_t state)
 {
+	static uint64_t last;
 	size_t mask = ((size_t)1 << SET_BITS) - 1;
 	uint64_t hash = mix(state) | 1; /* 0 is an empty place */
 
+	if (hash == last) {
+		return; /* as most steps leave it */
+	}
+	last = hash;
 	if (set == NULL) {
 		set = calloc(mask + 1, sizeof *set);
 	}
