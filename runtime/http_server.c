@@ -64,19 +64,24 @@ static void on_completed(void *owner, struct MHD_Connection *mhd, void **request
 
 /* ---- the loop's */
 
+/* Whether there are fewer connections after it than before. */
+static bool makes_room(struct http_server *server)
+{
+	(void)MHD_run(server->daemon);
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+	unsigned before = server->connection_count;
+	server->connection_count = info != NULL ? info->num_connections : 0;
+	return server->connection_count < before;
+}
+
 /* At its limit of connections, or out of file descriptors, libmicrohttpd stops listening. It starts again at the
  * beginning of the run after the one that made room: without events nobody would call that one. */
 static void run_daemon(struct http_server *server)
 {
 	server->has_resumed = false;
-	(void)MHD_run(server->daemon);
-	const union MHD_DaemonInfo *info =
-		MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-	unsigned count = info != NULL ? info->num_connections : 0;
-	if (count < server->connection_count) {
-		(void)MHD_run(server->daemon);
+	while (makes_room(server)) {
 	}
-	server->connection_count = count;
 }
 
 static int on_readable(void *owner)

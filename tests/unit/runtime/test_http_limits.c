@@ -1,4 +1,5 @@
 #include "http_bench.h"
+#include <sys/resource.h>
 
 static void test_a_body_nobody_may_send_is_not_kept(void **state)
 {
@@ -279,6 +280,60 @@ static void test_an_address_has_a_limit_of_its_own(void **state)
 	LIST_INIT(&bench->server->connections);
 }
 
+enum { WAITING = 5 };
+
+static int stop_when_all_are_answered(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	const struct bench *bench = owner;
+	(void)now_ms;
+	if (bench->answered[200] == WAITING) {
+		loop_stop(bench->loop);
+	}
+	*ret_wait_ms = 1;
+	return 0;
+}
+
+/* A client that the loop does not know, with its request under way. */
+static int ask_from_outside(const struct bench *bench)
+{
+	static const char request[] = "GET /look?kind=a&bare HTTP/1.1\r\nHost: x\r\nConnection: "
+				      "close\r\n\r\n";
+	struct sockaddr_in to = {.sin_family = AF_INET};
+	to.sin_port = htons((uint16_t)atoi(http_server_address(bench->server) + 10));
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	return fd;
+}
+
+static void test_all_who_wait_are_served_where_one_descriptor_is_left(void **state)
+{
+	struct bench *bench = *state;
+	struct rlimit before, tight;
+	int fds[WAITING];
+
+	for (int i = 0; i < WAITING; i++) {
+		fds[i] = ask_from_outside(bench);
+	}
+	int free_fd = dup(0);
+	assert_true(free_fd > 0);
+	close(free_fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	tight = before;
+	tight.rlim_cur = (rlim_t)free_fd + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	assert_int_equal(loop_add_tick(bench->loop, stop_when_all_are_answered, bench), 0);
+	run(bench);
+	loop_remove_tick(bench->loop, stop_when_all_are_answered, bench);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 0; i < WAITING; i++) {
+		close(fds[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +350,7 @@ int main(void)
 		SERVER_TEST(test_all_bodies_together_are_bounded),
 		SERVER_TEST(test_clients_that_went_are_counted),
 		SERVER_TEST(test_an_address_has_a_limit_of_its_own),
+		SERVER_TEST(test_all_who_wait_are_served_where_one_descriptor_is_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
