@@ -213,6 +213,9 @@ static int judge(struct pipeline *pipeline, const struct log_report *report)
 	for (size_t i = 0; i < pipeline->shard_count && r == 0; i++) {
 		r = judge_cluster(pipeline, i, report->cluster_id);
 	}
+	if (pipeline->missing.count > 0) {
+		return r; /* another cluster's topics are other topics: nothing is to be said of each */
+	}
 	for (int kind = 0; kind < KIND_COUNT && r == 0; kind++) {
 		r = judge_count(pipeline, report, (enum kind)kind);
 		if (r == 0) {

@@ -577,9 +577,11 @@ static void test_another_cluster_is_named_and_reads_from_its_start_when_accepted
 	start_and_read(world);
 	drop_store(world);
 	snprintf(world->cluster, sizeof world->cluster, "cluster-b");
+	replace_log(world, 5, 3); /* shorter, which goes without saying of another cluster's */
 	open_store(world, ROOMY_MAP);
 	assert_int_equal(observe_log(world), PIPELINE_E_DECISION);
 	assert_string_equal(world->missing, "cluster:cluster-a->cluster-b");
+	assert_int_equal(world->pipeline->missing.count, 1);
 	drop_store(world);
 
 	replace_log(world, 5, 10); /* some of them again */
