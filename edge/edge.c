@@ -419,7 +419,8 @@ static int open_sources(struct edge *edge, struct source_error *error)
 	const struct edge_config *config = edge->config;
 	const struct source_router_config router = {
 		.listen = config->listen, .allowance = config->producer};
-	const struct source_push_config push = {.listen = config->listen_push};
+	const struct source_push_config push = {
+		.listen = config->listen_push, .allowance = config->producer};
 	struct source_error why = {0};
 
 	const char *key = "listen";

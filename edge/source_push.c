@@ -5,7 +5,6 @@
 #include "runtime/clock.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
-#include "runtime/peer_limits.h"
 #include "runtime/security.h"
 #include <assert.h>
 #include <errno.h>
@@ -20,11 +19,14 @@ enum {
 	HELD_SIZE_ENOUGH = 2 * TRANSPORT_FRAME_SIZE_MAX,
 };
 
+enum { PUSH_E_LIMITED = 2 /* beside PORT_E_FULL: its sender has had its share */ };
+
 enum held_state { HELD_WAITING, HELD_IN_DRAFT, HELD_DONE };
 
 struct held {
 	enum held_state state;
 	struct peer_name peer;
+	bool is_charged; /* to its sender */
 	size_t offset; /* header, then events */
 	size_t header_size;
 	size_t events_size;
@@ -34,16 +36,46 @@ struct source_push {
 	struct port *port; /* borrowed */
 	struct loop *loop;
 	struct security *security; /* borrowed; NULL: producers need no keys */
-	struct metric *received;
+	struct peer_limits *limits;
+	struct metric *received, *delayed;
 	struct socket *socket;
 	struct message message;
 	struct endpoints endpoints;
 	struct held held[HELD_FRAMES_MAX];
 	size_t held_count;
 	size_t done_count;
+	int64_t limit_wait_ms; /* for the last of them, 0: not for the sake of limits */
 	struct buffer bytes; /* of the held frames */
 	bool closed;
 };
+
+/* ---- limits: a PULL can't take one peer's frames and leave another's. The frame that is too much waits here, and all others in
+ * the socket, which hands out one of each connection in turn: so whoever sends less than the share is served as often as
+ * the one that sends more. */
+
+static int charge_frame(struct source_push *source, struct held *held)
+{
+	int64_t size = (int64_t)(held->header_size + held->events_size);
+	const int64_t costs[PEER_RATES_MAX] = {[PRODUCER_FRAMES] = 1, [PRODUCER_BYTES] = size};
+
+	int64_t wait_ms = held->is_charged ? 0
+					   : peer_limits_take(source->limits, &held->peer, costs,
+						     loop_now_ms(source->loop));
+	held->is_charged = wait_ms == 0;
+	source->limit_wait_ms = wait_ms;
+	return wait_ms == 0 ? 0 : PUSH_E_LIMITED;
+}
+
+static void charge_events(
+	struct source_push *source, const struct held *held, const struct submission_result *result)
+{
+	int64_t events = (int64_t)result->accepted + result->invalid + result->repeated_events;
+
+	peer_limits_spend(
+		source->limits, &held->peer, PRODUCER_EVENTS, events, loop_now_ms(source->loop));
+}
+
+/* ---- handing in */
 
 static void acknowledge(void *owner, uint64_t ticket, const struct submission_result *result)
 {
@@ -55,6 +87,7 @@ static void acknowledge(void *owner, uint64_t ticket, const struct submission_re
 		held->state = HELD_WAITING;
 		return;
 	}
+	charge_events(source, held, result);
 	if (result->refusal == REASON_FORBIDDEN) {
 		security_forbidden(source->security, SOCKET_NAME, peer_name_key(&held->peer),
 			result->missing_right);
@@ -67,6 +100,7 @@ static void acknowledge(void *owner, uint64_t ticket, const struct submission_re
 	}
 }
 
+/* 0, PORT_E_FULL, PUSH_E_LIMITED or -errno. */
 static int submit(struct source_push *source, size_t index, int64_t wall_ms)
 {
 	struct held *held = &source->held[index];
@@ -79,7 +113,11 @@ static int submit(struct source_push *source, size_t index, int64_t wall_ms)
 		.ticket = index,
 	};
 
-	int r = port_submit(source->port, &submission, wall_ms);
+	int r = charge_frame(source, held);
+	if (r == 0) {
+		r = port_takes_more(source->port) ? port_submit(source->port, &submission, wall_ms)
+						  : PORT_E_FULL;
+	}
 	if (r == 0) {
 		held->state = HELD_IN_DRAFT;
 	}
@@ -94,7 +132,7 @@ static int submit_waiting(struct source_push *source, int64_t wall_ms, bool *ret
 		if (source->held[i].state != HELD_WAITING) {
 			continue;
 		}
-		int r = port_takes_more(source->port) ? submit(source, i, wall_ms) : PORT_E_FULL;
+		int r = submit(source, i, wall_ms);
 		if (r != 0) {
 			*ret_any_waits = true;
 			return r < 0 ? r : 0;
@@ -108,9 +146,13 @@ static int poll_push(void *owner, int64_t now_ms, int64_t wall_ms, int64_t *ret_
 	struct source_push *source = owner;
 	bool any_waits = false;
 	(void)now_ms;
-	(void)ret_wait_ms; /* what waits, waits for the desk, which says itself when it is due */
 
+	source->limit_wait_ms = 0;
 	int r = submit_waiting(source, wall_ms, &any_waits);
+	if (source->limit_wait_ms >
+		0) { /* else it waits for the desk, which says itself when it is due */
+		*ret_wait_ms = source->limit_wait_ms;
+	}
 	loop_pause_socket(source->loop, source->socket, any_waits || source->closed);
 	return r;
 }
@@ -157,7 +199,10 @@ static int take_message(struct source_push *source)
 	if (r == 0) {
 		r = submit(source, index, clock_wall_ms());
 	}
-	if (r == PORT_E_FULL) { /* the tick tries again */
+	if (r == PUSH_E_LIMITED) {
+		metric_add(source->delayed, 1);
+	}
+	if (r > 0) { /* the tick tries again */
 		loop_pause_socket(source->loop, source->socket, true);
 	}
 	return r;
@@ -200,6 +245,7 @@ static void *close_push(void *owner)
 	}
 	message_clear(&source->message);
 	socket_free(source->socket);
+	peer_limits_free(source->limits);
 	buffer_deinit(&source->bytes);
 	free(source);
 	return NULL;
@@ -219,9 +265,15 @@ static int open_push(
 	source->security = options->security;
 	source->received = metrics_add(options->metrics, METRIC_COUNTER,
 		"till_edge_received_by_push_total", "", "frames read from listen_push");
+	source->delayed =
+		metrics_add(options->metrics, METRIC_COUNTER, "till_edge_push_delayed_total", "",
+			"frames of listen_push that waited since their sender had its share");
 	buffer_init(&source->bytes, HELD_SIZE_MAX);
 	security_guard(options->security, SOCKET_NAME, &socket);
 	int r = socket_new(options->context, SOCKET_PULL, &socket, &source->socket);
+	if (r == 0) {
+		r = peer_limits_new(&config->allowance, &source->limits);
+	}
 	if (r == 0) {
 		r = endpoints_bind(&source->endpoints, source->socket, config->listen, error);
 	}

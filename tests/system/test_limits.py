@@ -1,7 +1,9 @@
 """One peer that asks for more than it may is told so and counted; others don't notice."""
 import json
 
-from harness import Client, Sender, sum_metric, wait_until
+import zmq
+from harness import CONTEXT, Client, Sender, free_port, show_keys, sum_metric, wait_until
+from keys import Keys
 
 
 def order(number):
@@ -29,6 +31,49 @@ def test_a_producer_that_floods_is_told_busy_and_others_are_served(pipeline):
     assert sum_metric(metrics, "till_edge_events_received_total") == flood + ours
     rows = line.client.rows("get", view="products", key=["tea"])
     assert [row["order_count"] for row in rows] == [len(taken) + ours]
+
+
+def pusher(endpoint, keys):
+    socket = CONTEXT.socket(zmq.PUSH)
+    socket.setsockopt(zmq.LINGER, 0)
+    show_keys(socket, keys)
+    socket.connect(endpoint)
+    return socket
+
+
+def test_a_pusher_that_floods_waits_and_others_are_served(pipeline, tmp_path):
+    """Nobody can tell a PUSH to wait but by not reading: nothing is lost, and the honest one has its turn between the others'."""
+    keys, port = Keys(tmp_path), free_port()
+    keys.make("edge")
+    for name in ("flooder", "honest"):
+        keys.make(name, "--send")
+    directory = keys.directory("edge", "flooder", "honest")
+    line = pipeline(options={"till-edge": [
+        "limits.frames=100", f"edge.listen_push=tcp://127.0.0.1:{port}", f"security.key_file={keys.secret('edge')}",
+        f"security.authorized={directory}"]})
+    line.start_aggregator()
+    edge, endpoint = line.edges["store-1"], f"tcp://127.0.0.1:{port}"
+    flooder, honest = (pusher(endpoint, keys.pair(name, "edge")) for name in ("flooder", "honest"))
+    flood, ours = 4000, 80
+    flooder.setsockopt(zmq.SNDHWM, flood)
+    for number in range(flood):
+        flooder.send_json([order(number)])
+    wait_until(lambda: edge.metric("till_edge_push_delayed_total") > 0, "a flood that waits")
+    for number in range(ours):
+        honest.send_json([{**order(flood + number), "product_id": "coffee"}])
+
+    def count(product):
+        rows = line.client.rows("get", view="products", key=[product])
+        return rows[0]["order_count"] if rows else 0
+    wait_until(lambda: count("coffee") == ours, "the honest one's orders")
+    assert 200 <= count("tea") < flood  # its burst, and what its rate allowed meanwhile; the rest waits
+    values = edge.metrics()
+    taken = sum_metric(values, "till_edge_source_events_total", source="push", outcome="accepted")
+    held = sum_metric(values, "till_edge_received_by_push_total") - taken
+    assert held in (0, 1) and taken < flood + ours, "one frame at most is held, the others are still in the socket"
+    assert sum_metric(values, "till_edge_events_refused_total") == 0
+    for socket in (flooder, honest):
+        socket.close()
 
 
 def flood_queries(client, count, **query):
