@@ -15,6 +15,10 @@ enum {
 	/* A reply is at most ANSWER_SIZE_MAX of rows, and a row's columns beside it. */
 	REPLY_SIZE_MAX = ANSWER_SIZE_MAX + 1024 * 1024,
 	ENVELOPE_SIZE_MAX = 16 * 1024,
+	/* When one that is busy may come again: not before anything has grown, and while others of its own wait, who are gone
+	 * after a second unless they asked for more. */
+	RETRY_AFTER_MS_MIN = 100,
+	WAITING_RETRY_MS = 1000,
 };
 
 struct server {
@@ -131,13 +135,19 @@ static int check_rights(struct server *server, const struct envelope *envelope)
 	return r < 0 ? r : 1;
 }
 
-static int refuse_busy(struct server *server, const struct envelope *envelope,
-	enum encoding encoding, const char *words)
+/* What has grown again in less time is gone with the first query that asks for it. */
+static uint64_t retry_after(int64_t wait_ms)
 {
-	struct complaint complaint;
-	complaint_set(&complaint, REASON_BUSY, "", "%s", words);
+	return wait_ms > RETRY_AFTER_MS_MIN ? (uint64_t)wait_ms : RETRY_AFTER_MS_MIN;
+}
+
+static int refuse_busy(struct server *server, const struct envelope *envelope,
+	enum encoding encoding, int64_t wait_ms, const char *words)
+{
 	server->options.answered(server->options.owner, "", reason_code(REASON_BUSY), 0);
-	return refuse(server, envelope, encoding, &complaint);
+	buffer_clear(&server->reply);
+	query_encode_busy(words, retry_after(wait_ms), encoding, &server->reply);
+	return server->reply.error != 0 ? server->reply.error : send_reply(server, envelope);
 }
 
 /* How long it should wait before it asks again; 0: it may ask now. */
@@ -205,7 +215,7 @@ static int wait_or_give_up(struct server *server, const struct envelope *envelop
 		.deadline_ms = server->now_ms + server->query.timeout_ms,
 	};
 	if (peer_limits_hold(server->limits, &envelope->peer, server->now_ms) != 0) {
-		return refuse_busy(server, envelope, server->query.encoding,
+		return refuse_busy(server, envelope, server->query.encoding, WAITING_RETRY_MS,
 			"as many of your queries wait as may wait at once; ask again later");
 	}
 	int r = server->query.timeout_ms == 0 || server->envelope.error != 0 || server->is_stopping
@@ -224,8 +234,9 @@ static int take_request(
 {
 	struct complaint complaint;
 	int64_t start_us = clock_monotonic_us();
-	if (charge_query(server, envelope) > 0) {
-		return refuse_busy(server, envelope, encoding_of(request),
+	int64_t wait_ms = charge_query(server, envelope);
+	if (wait_ms > 0) {
+		return refuse_busy(server, envelope, encoding_of(request), wait_ms,
 			"you ask for more than you may in a second; ask again later");
 	}
 	int r = query_decode(&server->document, request, &server->query, &complaint);

@@ -8,6 +8,15 @@ static struct slice error_text(const struct node *root, const char *key)
 	return text != NULL && text->type == NODE_TEXT ? text->text : slice_of(NULL, 0);
 }
 
+static int64_t error_retry_ms(const struct node *root)
+{
+	const struct node *error = node_find(root, "error");
+	const struct node *number = error != NULL ? node_find(error, "retry_after_ms") : NULL;
+	int64_t retry_ms = 0;
+
+	return number != NULL && node_integer(number, &retry_ms) && retry_ms > 0 ? retry_ms : 0;
+}
+
 int answer_view_read(struct document *document, struct slice bytes, struct answer_view *ret_answer)
 {
 	struct complaint complaint;
@@ -25,6 +34,7 @@ int answer_view_read(struct document *document, struct slice bytes, struct answe
 		.root = root,
 		.ok = ok->boolean,
 		.error_code = error_text(root, "code"),
-		.error_message = error_text(root, "message")};
+		.error_message = error_text(root, "message"),
+		.retry_after_ms = error_retry_ms(root)};
 	return 0;
 }

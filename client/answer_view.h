@@ -16,6 +16,7 @@ struct answer_view {
 	bool ok;
 	struct slice error_code; /* when not ok; may be absent */
 	struct slice error_message;
+	int64_t retry_after_ms; /* of an error that passes; 0: none was named */
 };
 
 /* 0, ANSWER_VIEW_E_MALFORMED or -ENOMEM. */

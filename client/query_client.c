@@ -10,7 +10,14 @@
 
 enum { TIMEOUT_MS_DEFAULT = 10000, RETRY_AFTER_MS_DEFAULT = 3000 };
 
-enum question_state { QUESTION_NONE, QUESTION_TO_SEND, QUESTION_SENT, QUESTION_ENDED };
+enum question_state {
+	QUESTION_NONE,
+	QUESTION_TO_SEND,
+	QUESTION_SENT,
+	QUESTION_BUSY, /* refused for now; the next step says until when */
+	QUESTION_WAITING, /* until again_ms */
+	QUESTION_ENDED,
+};
 
 struct query_client {
 	struct query_client_options options;
@@ -21,6 +28,7 @@ struct query_client {
 	uint64_t correlation; /* of the question; drawn anew for each */
 	int64_t deadline_ms;
 	int64_t sent_ms;
+	int64_t again_ms;
 	struct buffer answer; /* owned copy: the document borrows from it */
 	struct document document;
 	struct answer_view view; /* of both, once the result is 0 */
@@ -136,8 +144,27 @@ static int on_received(void *owner, const struct message *message)
 	if (r < 0) {
 		return r;
 	}
-	end(client, r == 0 ? 0 : QUERY_E_MALFORMED);
+	if (r == 0 && !client->view.ok && client->view.retry_after_ms > 0) {
+		client->state = QUESTION_BUSY;
+	} else {
+		end(client, r == 0 ? 0 : QUERY_E_MALFORMED);
+	}
 	return 0;
+}
+
+/* A server that is busy says when to come again; where that is after the deadline, its refusal is the answer. */
+static void wait_while_busy(struct query_client *client, int64_t now_ms)
+{
+	if (client->state == QUESTION_BUSY &&
+		client->view.retry_after_ms >= client->deadline_ms - now_ms) {
+		end(client, 0);
+	} else if (client->state == QUESTION_BUSY) {
+		client->again_ms = now_ms + client->view.retry_after_ms;
+		client->state = QUESTION_WAITING;
+	}
+	if (client->state == QUESTION_WAITING && now_ms >= client->again_ms) {
+		client->state = QUESTION_TO_SEND;
+	}
 }
 
 static int send_question(struct query_client *client, int64_t now_ms)
@@ -175,6 +202,7 @@ int query_client_step(struct query_client *client, int64_t now_ms, int64_t *ret_
 	if (client->state == QUESTION_SENT && now_ms - client->sent_ms >= retry_after_ms) {
 		connection_drop(client->connection);
 	}
+	wait_while_busy(client, now_ms);
 	int r = connection_step(client->connection, now_ms, &wait_ms);
 	if (r == 0 && client->state == QUESTION_TO_SEND) {
 		r = send_question(client, now_ms);
@@ -185,6 +213,10 @@ int query_client_step(struct query_client *client, int64_t now_ms, int64_t *ret_
 	if (client->state == QUESTION_SENT) {
 		int64_t retry_ms = client->sent_ms + retry_after_ms - now_ms;
 		wait_ms = retry_ms < wait_ms ? retry_ms : wait_ms;
+	}
+	if (client->state == QUESTION_WAITING) {
+		int64_t again_ms = client->again_ms - now_ms;
+		wait_ms = again_ms < wait_ms ? again_ms : wait_ms;
 	}
 	if (client->state == QUESTION_SENT || client->state == QUESTION_TO_SEND) {
 		int64_t left_ms = client->deadline_ms - now_ms;

@@ -1,5 +1,6 @@
 /* query_client.h - asks an aggregator. A question is sent again on a fresh socket when no answer comes; a correlation
- * frame keeps late answers to earlier questions apart. On the caller's loop: either query_client_ask, which runs
+ * frame keeps late answers to earlier questions apart. One that is refused for now (`retry_after_ms`) is asked again when its time
+ * has come, if that is within timeout_ms. On the caller's loop: either query_client_ask, which runs
  * the loop until the answer is there, or query_client_start, _step (from the loop's tick) and _result.
  * One question at a time. One thread. An int result is 0, a QUERY_E_* to handle, or a negative errno to pass up. */
 #pragma once

@@ -452,8 +452,8 @@ int query_decode(struct document *document, struct slice bytes, struct query *re
 	return r != 0 ? r : read_query(&request);
 }
 
-void query_encode_error(
-	const struct complaint *complaint, enum encoding encoding, struct buffer *buffer)
+static void encode_error(const struct complaint *complaint, uint64_t retry_after_ms,
+	enum encoding encoding, struct buffer *buffer)
 {
 	struct writer writer;
 
@@ -462,9 +462,28 @@ void query_encode_error(
 	write_key(&writer, "ok");
 	write_bool(&writer, false);
 	write_key(&writer, "error");
-	write_map(&writer, 2);
+	write_map(&writer, 2 + (retry_after_ms != 0));
 	write_key(&writer, "code");
 	write_key(&writer, reason_code(complaint->reason));
 	write_key(&writer, "message");
 	write_key(&writer, complaint->message);
+	if (retry_after_ms != 0) {
+		write_key(&writer, "retry_after_ms");
+		write_unsigned(&writer, retry_after_ms);
+	}
+}
+
+void query_encode_error(
+	const struct complaint *complaint, enum encoding encoding, struct buffer *buffer)
+{
+	encode_error(complaint, 0, encoding, buffer);
+}
+
+void query_encode_busy(
+	const char *words, uint64_t retry_after_ms, enum encoding encoding, struct buffer *buffer)
+{
+	struct complaint complaint;
+
+	complaint_set(&complaint, REASON_BUSY, "", "%s", words);
+	encode_error(&complaint, retry_after_ms, encoding, buffer);
 }

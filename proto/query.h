@@ -44,5 +44,8 @@ int query_decode(struct document *document, struct slice request, struct query *
 const char *query_type_name(enum query_type type);
 
 /* {"ok":false,"error":{"code":…,"message":…}} */
+/* Refused as busy: it may come again after so long. */
+void query_encode_busy(
+	const char *words, uint64_t retry_after_ms, enum encoding encoding, struct buffer *buffer);
 void query_encode_error(
 	const struct complaint *complaint, enum encoding encoding, struct buffer *buffer);

@@ -2,7 +2,7 @@
 import json
 
 import zmq
-from harness import CONTEXT, Client, Sender, free_port, show_keys, sum_metric, wait_until
+from harness import CONTEXT, Client, Sender, free_port, show_keys, sum_metric, till, wait_until
 from keys import Keys
 
 
@@ -100,6 +100,7 @@ def test_a_reader_that_floods_is_told_busy_and_others_are_answered(pipeline):
     codes = [json.loads(flooder.socket.recv_multipart()[-1]) for _ in range(2000)]
     busy = [each for each in codes if not each["ok"]]
     assert {each["error"]["code"] for each in busy} == {"busy"} and len(busy) > 1000
+    assert all(100 <= each["error"]["retry_after_ms"] <= 60000 for each in busy)
     assert line.aggregator.metric("till_aggregator_queries_total") >= 2040
 
     waiter = Client(endpoint)
@@ -108,3 +109,26 @@ def test_a_reader_that_floods_is_told_busy_and_others_are_answered(pipeline):
     assert codes.count("busy") == 7 and len(set(codes)) == 2
     codes = flood_queries(waiter, 3, query="get", view="products", key=["tea"], after=after, timeout_ms=1000)
     assert "busy" not in codes  # their places are free again
+
+
+def test_a_command_that_hears_busy_asks_again_in_time(pipeline, tmp_path):
+    """A key has one share, whoever asks with it; the first answer uses up that of seconds."""
+    keys = Keys(tmp_path)
+    keys.make("aggregator")
+    keys.make("boss", "--views", "*")
+    directory = keys.directory("aggregator", "boss")
+    line = pipeline(edges=(), bridges=0, options={"till-aggregator": [
+        "limits.answer_bytes=200", f"security.key_file={keys.secret('aggregator')}", f"security.authorized={directory}"]})
+    line.start_aggregator()
+    endpoint = line.aggregator.ready["listen"][0]
+    client = Client(endpoint, keys.pair("boss", "aggregator"))
+
+    def ask():
+        """How often one command had to ask."""
+        codes = flood_queries(client, 20, query="status")
+        assert codes[-1] == "busy"
+        before = line.aggregator.metric("till_aggregator_queries_total")
+        done = till("query", endpoint, '{"query":"status"}', "--timeout", "60s", *keys.flags("boss", "aggregator"))
+        assert done.returncode == 0 and json.loads(done.stdout)["ok"], done.stderr
+        return line.aggregator.metric("till_aggregator_queries_total") - before
+    assert any(ask() > 1 for _ in range(5))  # once, but where the machine starts a command in seconds only

@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 /* One letter a question: 'a' answers, 'q' is quiet, 'b' answers with bytes that are no answer, 'l' answers the question
- * before this one first, 'e' answers with an error. */
+ * before this one first, 'e' answers with an error, 'w' with one that passes after 20 ms, 'W' after an hour. */
 struct stage {
 	struct context *context;
 	struct loop *loop;
@@ -45,6 +45,14 @@ static void act(struct stage *stage, const struct message *message)
 	}
 	if (step == 'a' || step == 'l') {
 		reply(stage, id, tag, "{\"ok\":true,\"rows\":[\"fresh\"]}");
+	} else if (step == 'w') {
+		reply(stage, id, tag,
+			"{\"ok\":false,\"error\":{\"code\":\"busy\",\"message\":\"no\","
+			"\"retry_after_ms\":20}}");
+	} else if (step == 'W') {
+		reply(stage, id, tag,
+			"{\"ok\":false,\"error\":{\"code\":\"busy\",\"message\":\"no\","
+			"\"retry_after_ms\":3600000}}");
 	} else if (step == 'b') {
 		reply(stage, id, tag, "[1,2]");
 	} else if (step == 'e') {
@@ -127,6 +135,35 @@ static void test_a_refusal_is_an_answer_with_code_and_message(void **state)
 	tear_down(&stage);
 }
 
+static void test_a_server_that_is_busy_is_asked_again_when_it_said(void **state)
+{
+	(void)state;
+	struct stage stage;
+	struct answer_view answer;
+
+	set_up(&stage, "wwa");
+	assert_int_equal(query_client_ask(stage.client, question(), &answer), 0);
+	assert_true(answer.ok);
+	assert_int_equal(stage.seen, 3);
+	tear_down(&stage);
+}
+
+/* No use in waiting for what comes after the time that there is: the refusal is the answer, and at once. */
+static void test_a_server_that_is_busy_for_longer_than_the_question_lives_has_answered(void **state)
+{
+	(void)state;
+	struct stage stage;
+	struct answer_view answer;
+
+	set_up(&stage, "Wa");
+	assert_int_equal(query_client_ask(stage.client, question(), &answer), 0);
+	assert_false(answer.ok);
+	assert_true(slice_equals_text(answer.error_code, "busy"));
+	assert_int_equal(answer.retry_after_ms, 3600000);
+	assert_int_equal(stage.seen, 1);
+	tear_down(&stage);
+}
+
 static void test_silence_makes_it_ask_again(void **state)
 {
 	(void)state;
@@ -195,6 +232,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_answer_comes_decoded),
 		cmocka_unit_test(test_a_refusal_is_an_answer_with_code_and_message),
+		cmocka_unit_test(test_a_server_that_is_busy_is_asked_again_when_it_said),
+		cmocka_unit_test(
+			test_a_server_that_is_busy_for_longer_than_the_question_lives_has_answered),
 		cmocka_unit_test(test_silence_makes_it_ask_again),
 		cmocka_unit_test(test_a_late_answer_to_another_question_is_dropped),
 		cmocka_unit_test(test_what_is_no_answer_is_said_to_be_none),

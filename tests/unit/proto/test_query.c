@@ -225,9 +225,21 @@ static void test_an_error_has_code_and_words(void **state)
 		"\\\"prodcts\\\"\"}}");
 }
 
+static void test_one_that_is_busy_says_when_to_come_again(void **state)
+{
+	(void)state;
+	buffer_clear(&buffer);
+	query_encode_busy("later", 1500, ENCODING_JSON, &buffer);
+	buffer_append_byte(&buffer, 0);
+	assert_string_equal((const char *)buffer.bytes,
+		"{\"ok\":false,\"error\":{\"code\":\"busy\",\"message\":\"later\","
+		"\"retry_after_ms\":1500}}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_that_is_busy_says_when_to_come_again),
 		cmocka_unit_test(test_get),
 		cmocka_unit_test(test_top),
 		cmocka_unit_test(test_scan),
