@@ -159,11 +159,13 @@ static void write_answer(const struct answering *answering, struct buffer *reply
 	struct writer writer;
 
 	writer_init(&writer, answering->query->encoding, reply);
-	write_map(&writer, answering->next == NULL ? 3 : 4);
+	write_map(&writer, 3 + (answering->next != NULL) + answering->is_cut);
 	write_key(&writer, "ok");
 	write_bool(&writer, true);
-	write_key(&writer, has_rows ? "rows" : "views");
-	if (has_rows) {
+	write_key(&writer, answering->query->explain ? "explain" : has_rows ? "rows" : "views");
+	if (answering->query->explain) {
+		write_raw(&writer, buffer_slice(&answering->rows.bytes));
+	} else if (has_rows) {
 		write_rows(&writer, &answering->rows);
 	} else {
 		write_views(answering, &writer);
@@ -171,6 +173,10 @@ static void write_answer(const struct answering *answering, struct buffer *reply
 	if (answering->next != NULL) {
 		write_key(&writer, "next");
 		write_text(&writer, slice_of_text(answering->next));
+	}
+	if (answering->is_cut) {
+		write_key(&writer, "cut");
+		write_bool(&writer, true);
 	}
 	write_key(&writer, "as_of");
 	answer_write_as_of(&writer, &answering->context->freshness);
@@ -212,7 +218,11 @@ static int find_rows(struct answering *answering)
 		return REASON_UNKNOWN_QUERY;
 	}
 	int r = find_view(answering);
-	return r != 0 ? r : finders[type](answering);
+	if (r != 0) {
+		return r;
+	}
+	return query_is_refined(answering->query) ? answer_refined(answering)
+						  : finders[type](answering);
 }
 
 /* A failure as the asker sees it. */

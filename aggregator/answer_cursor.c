@@ -1,4 +1,4 @@
-/* A scan's cursor: version 1, CRC32C of the view's name and declaration 4, size of `to` 2, to, key; little-endian, in
+/* A scan's cursor: version 1, CRC32C of the view's name and declaration and the question's shape 4, size of `to` 2, to, key; little-endian, in
  * base64url without padding. It names a key and no place, so commits do not harm it. */
 #include "aggregator/answer_parts.h"
 #include "proto/checksum.h"
@@ -12,11 +12,19 @@ enum {
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static uint32_t view_crc(const struct view *view)
+/* What the place it names lies in. */
+static uint32_t question_crc(const struct answering *answering)
 {
+	const struct view *view = answering->view;
+	uint32_t shape = answering->query->shape;
 	uint32_t crc = checksum_crc32c(0, view->name, strlen(view->name));
 
-	return checksum_crc32c(crc, view->text, strlen(view->text));
+	crc = checksum_crc32c(crc, view->text, strlen(view->text));
+	for (; shape != 0; shape >>= 8) {
+		uint8_t byte = (uint8_t)shape;
+		crc = checksum_crc32c(crc, &byte, 1);
+	}
+	return crc;
 }
 
 static char *encode(const uint8_t *bytes, size_t size)
@@ -64,10 +72,10 @@ static bool decode(struct slice text, uint8_t bytes[CURSOR_SIZE_MAX], size_t *re
 	return true;
 }
 
-char *cursor_write(const struct view *view, const struct scan_position *position)
+char *cursor_write(const struct answering *answering, const struct scan_position *position)
 {
 	uint8_t bytes[CURSOR_SIZE_MAX];
-	uint32_t crc = view_crc(view);
+	uint32_t crc = question_crc(answering);
 	size_t size = CURSOR_HEAD_SIZE;
 
 	bytes[0] = CURSOR_VERSION;
@@ -93,10 +101,11 @@ static bool set_key(struct row_key *key, const uint8_t *bytes, size_t size)
 	return true;
 }
 
-bool cursor_read(const struct view *view, struct slice text, struct scan_position *ret_position)
+bool cursor_read(
+	const struct answering *answering, struct slice text, struct scan_position *ret_position)
 {
 	uint8_t bytes[CURSOR_SIZE_MAX];
-	uint32_t crc = view_crc(view);
+	uint32_t crc = question_crc(answering);
 	size_t size = 0;
 
 	if (!decode(text, bytes, &size) || size < CURSOR_HEAD_SIZE || bytes[0] != CURSOR_VERSION) {

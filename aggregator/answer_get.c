@@ -25,6 +25,32 @@ static int complain_of_count(struct answering *answering, size_t count)
 	return REASON_BAD_KEY;
 }
 
+int get_check_count(struct answering *answering, size_t count)
+{
+	const struct view *view = answering->view;
+
+	return count == view->group_count ||
+			       (count + 1 == view->group_count && view_ends_in_currency(view))
+		       ? 0
+		       : complain_of_count(answering, count);
+}
+
+/* Lists a row that was found by its key, unless it is not asked for. */
+static int add_row(struct answering *answering, struct slice key, const struct row *row)
+{
+	const struct refinement *refinement = answering->refinement;
+	struct group_value values[VIEW_GROUPS_MAX];
+
+	if (refinement != NULL) {
+		int r = group_values_read(answering->view, key, row, values);
+		if (r < 0 || !refinement_admits_groups(refinement, values, &refinement->period) ||
+			!refinement_admits_row(refinement, row)) {
+			return r;
+		}
+	}
+	return row_list_add(answering, key, row);
+}
+
 static int get_row(struct answering *answering, struct slice key)
 {
 	struct row row;
@@ -33,7 +59,7 @@ static int get_row(struct answering *answering, struct slice key)
 	if (r == STORE_E_ABSENT) {
 		return 0;
 	}
-	return r < 0 ? r : row_list_add(answering, key, &row);
+	return r < 0 ? r : add_row(answering, key, &row);
 }
 
 /* Every row whose key begins so, by a walk. It needs the active overlays in key order. */
@@ -51,7 +77,7 @@ static int walk_rows(struct answering *answering, const struct row_key *prefix)
 	while (r == 0 && (r = walk_next(&walk)) == 0) {
 		r = walk_row(&walk, &row);
 		if (r == 0) {
-			r = row_list_add(answering, row_key_slice(&walk.key), &row);
+			r = add_row(answering, row_key_slice(&walk.key), &row);
 		}
 	}
 	walk_close(&walk);

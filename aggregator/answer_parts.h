@@ -2,6 +2,9 @@
  * An int result is 0, a reason > 0 with the complaint filled, or a negative errno (-EBADMSG: the store is corrupt). */
 #pragma once
 #include "aggregator/answer_walk.h"
+#include "aggregator/best.h"
+#include "aggregator/refinement.h"
+#include "aggregator/rollup.h"
 
 /* Rows as they were written, one after the other; an array needs to know their number first. */
 struct row_list {
@@ -13,19 +16,49 @@ struct row_list {
 struct answering {
 	struct answer_context *context;
 	const struct query *query;
-	const struct view *view;
+	const struct view *
+		view; /* of the rows answered: with other groups than the store's where they are rolled up */
+	const struct refinement *refinement; /* NULL: rows as they are */
+	struct rollup *earlier; /* what rolled up rows are compared with; else NULL */
 	struct complaint complaint;
 	struct row_list rows;
 	char *next; /* scan: the cursor; owned; NULL: at the end */
+	bool is_cut; /* there are more rows than were asked for, and no cursor leads to them */
 	uint64_t row_counts[VIEWS_MAX]; /* views */
 };
 
 int answer_get(struct answering *answering);
 int answer_top(struct answering *answering);
 int answer_scan(struct answering *answering);
+/* get, top and scan of what the refinement leaves. */
+int answer_refined(struct answering *answering);
+/* What would be done: the value of "explain", in place of rows. */
+int answer_explain(struct answering *answering);
+/* Sorts and lists what a walk has found. */
+int best_write(struct answering *answering, struct best *best);
+/* REASON_TOO_LARGE: an answer would take too much memory on the way. */
+int answer_complain_of_size(struct answering *answering);
+/* The measure that `by` names, which must be a number. */
+int top_find_measure(struct answering *answering, size_t *ret_measure);
+/* Are so many group values a whole key, but for its currency? */
+int get_check_count(struct answering *answering, size_t count);
 
 /* Adds a row to the list. 0, -EMSGSIZE when the answer would be too large, -ENOMEM, -EBADMSG. */
 int row_list_add(struct answering *answering, struct slice key, const struct row *row);
+/* A row whose value was kept, ready to be shown. 0 or -EBADMSG. */
+int kept_row_read(const struct view *view, struct slice value, struct row *ret_row);
+/* The columns that a comparison adds to a row with these group values: two pairs. 0, -errno. */
+int comparison_write(struct answering *answering, struct writer *writer,
+	const struct group_value *values, const struct row *row);
+/* A measure's column. */
+void measure_write(struct writer *writer, const struct measure *measure, uint64_t event_count,
+	const struct cell *cell);
+void integer_write(struct writer *writer, money number); /* of any size */
+/* The group values of a key of this view. 0 or -EBADMSG. */
+int group_values_read(const struct view *view, struct slice key, const struct row *row,
+	struct group_value values[VIEW_GROUPS_MAX]);
+void group_value_write(struct writer *writer, const struct view *view,
+	const struct group_field *group, const struct group_value *value);
 /* What a measure is in a row, to be ordered by: false when there is nothing yet. Averages in micros, rounded. */
 bool measure_rank(const struct measure *measure, uint64_t event_count, const struct cell *cell,
 	money *ret_rank);
@@ -42,7 +75,10 @@ struct scan_position {
 	struct row_key key;
 	struct row_key to; /* size 0: to the end */
 };
-/* base64url text, the caller's to free; NULL without memory. It is good as long as the view's declaration is the same. */
-char *cursor_write(const struct view *view, const struct scan_position *position);
-/* false when this is no cursor of this view. */
-bool cursor_read(const struct view *view, struct slice text, struct scan_position *ret_position);
+/* base64url text, the caller's to free; NULL without memory. It is good as long as the view's declaration and what the rows are refined by are the same. */
+char *cursor_write(const struct answering *answering, const struct scan_position *position);
+/* false when this is no cursor of this view, or of another question. */
+bool cursor_read(
+	const struct answering *answering, struct slice text, struct scan_position *ret_position);
+/* Where the scan begins, and up to where it goes. */
+int scan_range(struct answering *answering, struct row_key *from, struct scan_position *position);

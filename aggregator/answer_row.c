@@ -67,7 +67,7 @@ bool measure_rank(const struct measure *measure, uint64_t event_count, const str
 	}
 }
 
-static void write_any_integer(struct writer *writer, money number)
+void integer_write(struct writer *writer, money number)
 {
 	if (number >= INT64_MIN && number <= INT64_MAX) {
 		write_integer(writer, (int64_t)number);
@@ -112,7 +112,7 @@ static void write_number(
 
 	switch (result_type(measure)) {
 	case TYPE_INTEGER:
-		write_any_integer(writer, cell->number);
+		integer_write(writer, cell->number);
 		break;
 	case TYPE_MONEY:
 		write_money(writer, cell->number);
@@ -126,8 +126,8 @@ static void write_number(
 	}
 }
 
-static void write_measure(struct writer *writer, const struct measure *measure,
-	uint64_t event_count, const struct cell *cell)
+void measure_write(struct writer *writer, const struct measure *measure, uint64_t event_count,
+	const struct cell *cell)
 {
 	switch (measure->op) {
 	case MEASURE_COUNT:
@@ -151,7 +151,7 @@ static void write_measure(struct writer *writer, const struct measure *measure,
 	}
 }
 
-static void write_group(struct writer *writer, const struct view *view,
+void group_value_write(struct writer *writer, const struct view *view,
 	const struct group_field *group, const struct group_value *value)
 {
 	char text[TIMESTAMP_TEXT_SIZE];
@@ -167,7 +167,7 @@ static void write_group(struct writer *writer, const struct view *view,
 	}
 }
 
-static int decode_key(const struct view *view, struct slice key, const struct row *row,
+int group_values_read(const struct view *view, struct slice key, const struct row *row,
 	struct group_value values[VIEW_GROUPS_MAX])
 {
 	enum group_type types[VIEW_GROUPS_MAX];
@@ -178,19 +178,34 @@ static int decode_key(const struct view *view, struct slice key, const struct ro
 	return row_key_decode(key, row->longs, types, view->group_count, values) ? 0 : -EBADMSG;
 }
 
-static void write_row(struct writer *writer, const struct view *view,
+static int write_row(struct answering *answering, struct writer *writer,
 	const struct group_value *values, const struct row *row)
 {
-	write_map(writer, (uint32_t)(view->group_count + view->measure_count));
+	const struct view *view = answering->view;
+	bool is_compared = answering->refinement != NULL && answering->refinement->compares;
+
+	write_map(writer,
+		(uint32_t)(view->group_count + view->measure_count + (is_compared ? 2 : 0)));
 	for (size_t i = 0; i < view->group_count; i++) {
 		write_key(writer, view->groups[i].name);
-		write_group(writer, view, &view->groups[i], &values[i]);
+		group_value_write(writer, view, &view->groups[i], &values[i]);
 	}
 	for (size_t i = 0; i < view->measure_count; i++) {
 		const struct measure *measure = &view->measures[i];
 		write_key(writer, measure->name);
-		write_measure(writer, measure, row->event_count, &row->cells[i]);
+		measure_write(writer, measure, row->event_count, &row->cells[i]);
 	}
+	return is_compared ? comparison_write(answering, writer, values, row) : 0;
+}
+
+int kept_row_read(const struct view *view, struct slice value, struct row *ret_row)
+{
+	int r = row_read(view, value, ret_row);
+
+	if (r == 0) {
+		row_settle(view, ret_row);
+	}
+	return r;
 }
 
 int row_list_add(struct answering *answering, struct slice key, const struct row *row)
@@ -200,12 +215,16 @@ int row_list_add(struct answering *answering, struct slice key, const struct row
 	struct writer writer;
 	size_t size_before = rows->bytes.size;
 
-	int r = decode_key(answering->view, key, row, values);
+	int r = group_values_read(answering->view, key, row, values);
 	if (r < 0) {
 		return r;
 	}
 	writer_init(&writer, answering->query->encoding, &rows->bytes);
-	write_row(&writer, answering->view, values, row);
+	r = write_row(answering, &writer, values, row);
+	if (r < 0) {
+		buffer_truncate(&rows->bytes, size_before);
+		return r;
+	}
 	if (rows->bytes.error == 0 &&
 		rows->bytes.size + rows->count > ROWS_SIZE_MAX) { /* with its commas */
 		rows->bytes.error = -EMSGSIZE;

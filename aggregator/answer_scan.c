@@ -12,8 +12,7 @@ static int complain_of_cursor(struct answering *answering)
 }
 
 /* Where to begin, and where to end: the request's `to` and the cursor's, whichever comes first. */
-static int find_range(
-	struct answering *answering, struct row_key *from, struct scan_position *position)
+int scan_range(struct answering *answering, struct row_key *from, struct scan_position *position)
 {
 	const struct query *query = answering->query;
 	struct row_key to = {0};
@@ -30,7 +29,7 @@ static int find_range(
 		return r;
 	}
 	if (query->cursor.size > 0) {
-		if (!cursor_read(answering->view, query->cursor, position)) {
+		if (!cursor_read(answering, query->cursor, position)) {
 			return complain_of_cursor(answering);
 		}
 		*from = position->key;
@@ -83,7 +82,7 @@ int answer_scan(struct answering *answering)
 	struct walk walk;
 	bool has_more = false;
 
-	int r = find_range(answering, &from, &position);
+	int r = scan_range(answering, &from, &position);
 	if (r != 0) {
 		return r;
 	}
@@ -94,7 +93,7 @@ int answer_scan(struct answering *answering)
 	}
 	walk_close(&walk);
 	if (r == 0 && has_more) {
-		answering->next = cursor_write(answering->view, &position);
+		answering->next = cursor_write(answering, &position);
 		r = answering->next == NULL ? -ENOMEM : 0;
 	}
 	return r;

@@ -58,10 +58,22 @@ static bool names_own_store(const struct key_holder *asker, const struct node *k
 	       key_list_has(asker->stores, first->text.bytes, first->text.size);
 }
 
+/* Rows that are rolled up may begin with another column; of them it sees what its own stores have in them. */
+static bool begins_with_edge(const struct query *query)
+{
+	const struct node *groups = query->group_by;
+
+	return groups == NULL ||
+	       (groups->count > 0 && slice_equals_text(node_first(groups)->text, "edge"));
+}
+
 static bool names_own_stores(const struct key_holder *asker, const struct query *query)
 {
 	const struct node *keys = query->keys;
 
+	if (!begins_with_edge(query)) {
+		return true;
+	}
 	if (keys == NULL) {
 		return names_own_store(asker, query->key);
 	}

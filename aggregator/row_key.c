@@ -145,3 +145,11 @@ int row_key_compare(struct slice a, struct slice b)
 
 	return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
+
+void row_key_narrow_end(struct row_key *end, const struct row_key *other)
+{
+	if (end->size == 0 || (other->size > 0 && row_key_compare(row_key_slice(other),
+							  row_key_slice(end)) < 0)) {
+		*end = *other;
+	}
+}

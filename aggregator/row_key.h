@@ -49,5 +49,7 @@ bool row_key_decode(struct slice key, struct slice longs, const enum group_type 
 	size_t count, struct group_value *ret_values);
 /* The smallest key greater than every key that begins with this one; false when there is none. */
 bool row_key_successor(struct row_key *key);
+/* The smaller of two exclusive ends, of which an empty one is open: left in *end. */
+void row_key_narrow_end(struct row_key *end, const struct row_key *other);
 /* <0, 0, >0 as a sorts before, like or after b. */
 int row_key_compare(struct slice a, struct slice b);

@@ -37,6 +37,16 @@ static const struct group_field group_words[] = {
 };
 enum { GROUP_WORD_COUNT = sizeof group_words / sizeof group_words[0] };
 
+const struct group_field *group_field_find(struct slice name)
+{
+	for (size_t i = 0; i < GROUP_WORD_COUNT; i++) {
+		if (slice_equals_text(name, group_words[i].name)) {
+			return &group_words[i];
+		}
+	}
+	return NULL;
+}
+
 static bool has_group(const struct view *view, const char *name)
 {
 	for (size_t i = 0; i < view->group_count; i++) {

@@ -33,6 +33,8 @@ struct group_field {
 	bool is_automatic; /* currency, brought by a money measure */
 };
 enum group_type group_field_type(const struct group_field *field);
+/* What views can be grouped by, by its name: NULL when there is no such field. */
+const struct group_field *group_field_find(struct slice name);
 
 enum comparison { IS_EQUAL, IS_UNEQUAL, IS_LESS, IS_AT_MOST, IS_GREATER, IS_AT_LEAST };
 

@@ -65,6 +65,14 @@ enum {
 	QUERY_TIMEOUT_MS_DEFAULT = 1000,
 	QUERY_TIMEOUT_MS_MAX = 60000,
 	QUERY_AFTER_MAX = 1000, /* certificates in `after` */
+	/* Conditions of `where`, and columns of `order_by`: each is looked at for every row of a walk. */
+	QUERY_CONDITIONS_MAX = 16,
+	QUERY_ORDERS_MAX = 4,
+	QUERY_IN_MAX = 1000, /* values of one `in`: as many as keys */
+	/* Minutes to months of one span: shifted by so many, every time stays far inside what a calendar can say. */
+	QUERY_SPAN_MAX = 10000,
+	/* Rows that a roll-up or a comparison holds in memory at once: as many as one answer may have. */
+	ANSWER_GROUPS_MAX = SCAN_LIMIT_MAX,
 
 	/* Views. */
 	VIEW_GROUP_FIELDS_MAX = 4,

@@ -1,25 +1,7 @@
-#include "proto/query.h"
+#include "proto/query_parts.h"
 #include "proto/utf8.h"
 
-/* The keys of a request. */
-enum query_key {
-	KEY_QUERY,
-	KEY_VIEW,
-	KEY_KEY,
-	KEY_KEYS,
-	KEY_FROM,
-	KEY_TO,
-	KEY_CURSOR,
-	KEY_BY,
-	KEY_ORDER,
-	KEY_LIMIT,
-	KEY_TIMEOUT_MS,
-	KEY_MAX_LAG,
-	KEY_AFTER,
-	KEY_COUNT,
-};
-
-static const char *const key_names[KEY_COUNT] = {
+const char *const query_key_names[KEY_COUNT] = {
 	[KEY_QUERY] = "query",
 	[KEY_VIEW] = "view",
 	[KEY_KEY] = "key",
@@ -33,19 +15,27 @@ static const char *const key_names[KEY_COUNT] = {
 	[KEY_TIMEOUT_MS] = "timeout_ms",
 	[KEY_MAX_LAG] = "max_lag",
 	[KEY_AFTER] = "after",
+	[KEY_WHERE] = "where",
+	[KEY_ORDER_BY] = "order_by",
+	[KEY_GROUP_BY] = "group_by",
+	[KEY_RANGE] = "range",
+	[KEY_COMPARE] = "compare",
+	[KEY_EXPLAIN] = "explain",
 };
 
 #define BIT(key) (1u << (key))
 #define KEYS_OF_ALL (BIT(KEY_QUERY) | BIT(KEY_TIMEOUT_MS) | BIT(KEY_MAX_LAG) | BIT(KEY_AFTER))
+#define KEYS_OF_ROWS                                                                               \
+	(KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_WHERE) | BIT(KEY_GROUP_BY) | BIT(KEY_RANGE) |       \
+		BIT(KEY_COMPARE) | BIT(KEY_EXPLAIN))
 
 static const struct {
 	const char *name;
 	unsigned keys;
 } types[] = {
-	[QUERY_GET] = {"get", KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_KEY) | BIT(KEY_KEYS)},
-	[QUERY_TOP] = {"top",
-		KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_BY) | BIT(KEY_ORDER) | BIT(KEY_LIMIT)},
-	[QUERY_SCAN] = {"scan", KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_FROM) | BIT(KEY_TO) |
+	[QUERY_GET] = {"get", KEYS_OF_ROWS | BIT(KEY_KEY) | BIT(KEY_KEYS)},
+	[QUERY_TOP] = {"top", KEYS_OF_ROWS | BIT(KEY_BY) | BIT(KEY_ORDER) | BIT(KEY_LIMIT)},
+	[QUERY_SCAN] = {"scan", KEYS_OF_ROWS | BIT(KEY_ORDER_BY) | BIT(KEY_FROM) | BIT(KEY_TO) |
 					BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
 	[QUERY_VIEWS] = {"views", KEYS_OF_ALL},
 	[QUERY_STATUS] = {"status", KEYS_OF_ALL},
@@ -59,24 +49,17 @@ const char *query_type_name(enum query_type type)
 	return types[type].name;
 }
 
-/* What every reader below works on. */
-struct request {
-	const struct node *values[KEY_COUNT]; /* NULL: absent */
-	struct query *query;
-	struct complaint *complaint;
-};
-
-static int refuse(const struct request *request, enum query_key key, const char *what)
+int query_refuse(const struct request *request, enum query_key key, const char *what)
 {
-	complaint_set(request->complaint, REASON_BAD_REQUEST, key_names[key], "\"%s\" %s",
-		key_names[key], what);
+	complaint_set(request->complaint, REASON_BAD_REQUEST, query_key_names[key], "\"%s\" %s",
+		query_key_names[key], what);
 	return REASON_BAD_REQUEST;
 }
 
 static int refuse_large(const struct request *request, enum query_key key, int64_t max)
 {
-	complaint_set(request->complaint, REASON_TOO_LARGE, key_names[key],
-		"\"%s\" may be at most %lld", key_names[key], (long long)max);
+	complaint_set(request->complaint, REASON_TOO_LARGE, query_key_names[key],
+		"\"%s\" may be at most %lld", query_key_names[key], (long long)max);
 	return REASON_TOO_LARGE;
 }
 
@@ -90,7 +73,7 @@ static int refuse_key(const struct request *request, struct slice key, const cha
 static enum query_key key_lookup(struct slice name)
 {
 	for (int key = 0; key < KEY_COUNT; key++) {
-		if (slice_equals_text(name, key_names[key])) {
+		if (slice_equals_text(name, query_key_names[key])) {
 			return (enum query_key)key;
 		}
 	}
@@ -117,10 +100,10 @@ static int read_type(struct request *request)
 	const struct node *node = request->values[KEY_QUERY];
 
 	if (node == NULL) {
-		return refuse(request, KEY_QUERY, "is missing");
+		return query_refuse(request, KEY_QUERY, "is missing");
 	}
 	if (node->type != NODE_TEXT) {
-		return refuse(request, KEY_QUERY, "must be text");
+		return query_refuse(request, KEY_QUERY, "must be text");
 	}
 	for (int type = 0; type < TYPE_COUNT; type++) {
 		if (slice_equals_text(node->text, types[type].name)) {
@@ -139,8 +122,9 @@ static int refuse_misplaced(const struct request *request)
 
 	for (int key = 0; key < KEY_COUNT; key++) {
 		if (request->values[key] != NULL && (types[type].keys >> key & 1) == 0) {
-			complaint_set(request->complaint, REASON_BAD_REQUEST, key_names[key],
-				"the query \"%s\" has no \"%s\"", types[type].name, key_names[key]);
+			complaint_set(request->complaint, REASON_BAD_REQUEST, query_key_names[key],
+				"the query \"%s\" has no \"%s\"", types[type].name,
+				query_key_names[key]);
 			return REASON_BAD_REQUEST;
 		}
 	}
@@ -155,7 +139,7 @@ static int read_text(const struct request *request, enum query_key key, struct s
 		return 0;
 	}
 	if (node->type != NODE_TEXT || node->text.size == 0) {
-		return refuse(request, key, "must be text");
+		return query_refuse(request, key, "must be text");
 	}
 	*text = node->text;
 	return 0;
@@ -171,7 +155,7 @@ static int read_number(const struct request *request, enum query_key key, int64_
 		return 0;
 	}
 	if (node->type == NODE_TEXT || !node_integer(node, &value) || value < min) {
-		return refuse(request, key,
+		return query_refuse(request, key,
 			min > 0 ? "must be an integer, 1 or more"
 				: "must be an integer, 0 or more");
 	}
@@ -182,7 +166,7 @@ static int read_number(const struct request *request, enum query_key key, int64_
 	return 0;
 }
 
-static bool node_is_group_value(const struct node *node)
+bool query_node_is_value(const struct node *node)
 {
 	return node->type == NODE_TEXT || (node->type >= NODE_INTEGER && node->type <= NODE_NUMBER);
 }
@@ -194,16 +178,16 @@ static int check_group(
 	const struct node *value = node_first(node);
 
 	if (node->type != NODE_ARRAY) {
-		return refuse(request, key, "must be an array of group values");
+		return query_refuse(request, key, "must be an array of group values");
 	}
 	if (node->count < min || node->count > QUERY_GROUP_VALUES_MAX) {
-		return refuse(request, key,
+		return query_refuse(request, key,
 			min == 0 ? "must have 0 to 5 group values"
 				 : "must have 1 to 5 group values");
 	}
 	for (uint32_t i = 0; i < node->count; i++) {
-		if (!node_is_group_value(value)) {
-			return refuse(request, key, "may hold text and numbers only");
+		if (!query_node_is_value(value)) {
+			return query_refuse(request, key, "may hold text and numbers only");
 		}
 		value = node_next(value);
 	}
@@ -216,7 +200,8 @@ static int check_groups(const struct request *request)
 	const struct node *key = node_first(keys);
 
 	if (keys->type != NODE_ARRAY || keys->count == 0) {
-		return refuse(request, KEY_KEYS, "must be an array of arrays of group values");
+		return query_refuse(
+			request, KEY_KEYS, "must be an array of arrays of group values");
 	}
 	if (keys->count > QUERY_KEYS_MAX) {
 		complaint_set(request->complaint, REASON_TOO_LARGE, "keys",
@@ -240,7 +225,7 @@ static int read_get(struct request *request)
 	int r;
 
 	if ((key == NULL) == (keys == NULL)) {
-		return refuse(request, KEY_KEY, "or \"keys\" is needed, and not both");
+		return query_refuse(request, KEY_KEY, "or \"keys\" is needed, and not both");
 	}
 	r = key != NULL ? check_group(request, KEY_KEY, key, 1) : check_groups(request);
 	request->query->key = key;
@@ -258,7 +243,7 @@ static int read_order(struct request *request)
 	}
 	request->query->ascending = slice_equals_text(order, "asc");
 	if (!request->query->ascending && !slice_equals_text(order, "desc")) {
-		return refuse(request, KEY_ORDER, "is neither \"asc\" nor \"desc\"");
+		return query_refuse(request, KEY_ORDER, "is neither \"asc\" nor \"desc\"");
 	}
 	return 0;
 }
@@ -276,7 +261,7 @@ static int read_top(struct request *request)
 	int r = read_text(request, KEY_BY, &request->query->by);
 
 	if (r == 0 && request->query->by.size == 0) {
-		return refuse(request, KEY_BY, "is missing: name a measure");
+		return query_refuse(request, KEY_BY, "is missing: name a measure");
 	}
 	if (r == 0) {
 		r = read_order(request);
@@ -336,7 +321,7 @@ static int read_after(struct request *request)
 		return 0;
 	}
 	if (list->type != NODE_ARRAY) {
-		return refuse(request, KEY_AFTER, "must be an array");
+		return query_refuse(request, KEY_AFTER, "must be an array");
 	}
 	if (list->count > QUERY_AFTER_MAX) {
 		complaint_set(request->complaint, REASON_TOO_LARGE, "after",
@@ -347,7 +332,7 @@ static int read_after(struct request *request)
 	node = node_first(list);
 	for (uint32_t i = 0; i < list->count; i++) {
 		if (!read_certificate(node, &request->query->after[i])) {
-			return refuse(
+			return query_refuse(
 				request, KEY_AFTER, "must hold maps of edge, run, kind and seq");
 		}
 		node = node_next(node);
@@ -377,7 +362,11 @@ static int read_query(struct request *request)
 	}
 	if ((types[request->query->type].keys & BIT(KEY_VIEW)) != 0 &&
 		request->query->view.size == 0) {
-		return refuse(request, KEY_VIEW, "is missing");
+		return query_refuse(request, KEY_VIEW, "is missing");
+	}
+	r = query_read_refinement(request);
+	if (r != 0) {
+		return r;
 	}
 	switch (request->query->type) {
 	case QUERY_GET:
@@ -394,7 +383,9 @@ static int read_query(struct request *request)
 static int decode_request(
 	struct document *document, struct slice bytes, struct complaint *complaint)
 {
-	enum { DEPTH_MAX = 4 }; /* {keys: [[…]]} and {after: [{…}]} need three */
+	enum {
+		DEPTH_MAX = 4
+	}; /* {keys: [[…]]} and {after: [{…}]} need three, {where: [{value: […]}]} four */
 	int r;
 
 	if (bytes.size > QUERY_SIZE_MAX) {
@@ -416,7 +407,7 @@ static int decode_request(
 	return r;
 }
 
-/* Not the array of `after`: it is large, and after_count says what of it is there. */
+/* Not the arrays: they are large, and their counts say what of them is there. */
 static void query_clear(struct query *query, enum encoding encoding)
 {
 	query->encoding = encoding;
@@ -427,6 +418,11 @@ static void query_clear(struct query *query, enum encoding encoding)
 	query->timeout_ms = QUERY_TIMEOUT_MS_DEFAULT;
 	query->max_lag = -1;
 	query->after_count = 0;
+	query->group_by = NULL;
+	query->range = (struct query_period){0};
+	query->compare = (struct query_comparison){0};
+	query->explain = false;
+	query->where_count = query->order_count = query->shape = 0;
 }
 
 int query_decode(struct document *document, struct slice bytes, struct query *ret_query,

@@ -3,6 +3,7 @@
  * shapes are in PROTOCOL.md, "Queries". */
 #pragma once
 #include "proto/event.h"
+#include "proto/span.h"
 
 /* A view's group fields and its currency. */
 enum { QUERY_GROUP_VALUES_MAX = VIEW_GROUP_FIELDS_MAX + 1 };
@@ -15,6 +16,45 @@ enum query_type {
 	QUERY_STATUS,
 	QUERY_EDGES,
 	QUERY_LEDGER,
+};
+
+/* `where`: a column and what it must be. */
+enum query_op {
+	QUERY_EQUAL,
+	QUERY_UNEQUAL,
+	QUERY_LESS,
+	QUERY_AT_MOST,
+	QUERY_GREATER,
+	QUERY_AT_LEAST,
+	QUERY_IN,
+	QUERY_PREFIX,
+};
+
+struct query_condition {
+	struct slice field;
+	enum query_op op;
+	const struct node *value; /* text or a number; of `in` an array of those, not empty */
+};
+
+struct query_order {
+	struct slice by;
+	bool ascending;
+};
+
+/* [from, to), each empty where it is open; or the `last` so many units, where has_last. */
+struct query_period {
+	bool is_given;
+	bool has_last;
+	struct slice from;
+	struct slice to;
+	struct span last;
+};
+
+/* With what the rows are compared: what was a span before, or an earlier period. */
+struct query_comparison {
+	bool has_shift;
+	struct span shift;
+	struct query_period earlier;
 };
 
 struct query {
@@ -30,6 +70,17 @@ struct query {
 	struct slice by; /* top */
 	bool ascending; /* top */
 	uint32_t limit;
+	/* get, top, scan */
+	const struct node *group_by; /* array of texts; NULL: rows as the view has them */
+	struct query_period range;
+	struct query_comparison compare;
+	bool explain;
+	uint32_t where_count;
+	struct query_condition where[QUERY_CONDITIONS_MAX];
+	uint32_t order_count; /* scan */
+	struct query_order order_by[QUERY_ORDERS_MAX];
+	/* Of the bytes of where, group_by, range and compare, in that order; 0 without any: a cursor is for the same only. */
+	uint32_t shape;
 	uint32_t timeout_ms;
 	int64_t max_lag; /* records; -1: any */
 	struct certificate after[QUERY_AFTER_MAX];
@@ -42,6 +93,14 @@ struct query {
 int query_decode(struct document *document, struct slice request, struct query *ret_query,
 	struct complaint *complaint);
 const char *query_type_name(enum query_type type);
+const char *query_op_name(enum query_op op); /* "=", "in" */
+/* Does it ask for more than rows as they are? */
+static inline bool query_is_refined(const struct query *query)
+{
+	return query->where_count > 0 || query->order_count > 0 || query->group_by != NULL ||
+	       query->range.is_given || query->compare.has_shift ||
+	       query->compare.earlier.is_given || query->explain;
+}
 
 /* {"ok":false,"error":{"code":…,"message":…}} */
 /* Refused as busy: it may come again after so long. */

@@ -54,15 +54,17 @@ static void try_key(const struct view *view, struct slice bytes)
 
 static void try_cursor(const struct view *view, struct slice bytes)
 {
+	const struct query query = {.type = QUERY_SCAN};
+	const struct answering answering = {.view = view, .query = &query};
 	struct scan_position position;
 
-	if (!cursor_read(view, bytes, &position)) {
+	if (!cursor_read(&answering, bytes, &position)) {
 		return;
 	}
-	char *again = cursor_write(view, &position);
+	char *again = cursor_write(&answering, &position);
 	fuzz_require(again != NULL);
 	struct scan_position second;
-	fuzz_require(cursor_read(view, slice_of_text(again), &second));
+	fuzz_require(cursor_read(&answering, slice_of_text(again), &second));
 	fuzz_require(slice_equal(row_key_slice(&position.key), row_key_slice(&second.key)));
 	fuzz_require(slice_equal(row_key_slice(&position.to), row_key_slice(&second.to)));
 	free(again);

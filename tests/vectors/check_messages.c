@@ -96,9 +96,84 @@ void check_replies(struct check *check, const struct node *vector)
 static void check_count(
 	struct check *check, const struct node *vector, const char *key, const struct node *node)
 {
-	int64_t wanted = vector_has(vector, key) ? vector_integer(check, vector, key) : 0;
+	const struct node *own = node_find(vector, key);
+	int64_t wanted = own == NULL               ? 0
+			 : own->type == NODE_ARRAY ? own->count
+						   : vector_integer(check, vector, key);
 
 	check_equal_number(check, key, wanted, node == NULL ? 0 : node->count);
+}
+
+/* [7, "d"] */
+static void check_asked_span(
+	struct check *check, const char *what, const struct node *wanted, const struct span *span)
+{
+	static const char *const units[] = {"min", "h", "d", "w", "mo"};
+	int64_t count = 0;
+
+	if (wanted == NULL) {
+		return;
+	}
+	node_integer(node_first(wanted), &count);
+	check_equal_number(check, what, count, span->count);
+	check_equal_text(
+		check, what, node_next(node_first(wanted))->text, slice_of_text(units[span->unit]));
+}
+
+static void check_period(struct check *check, const struct node *vector, const char *key,
+	const struct query_period *period)
+{
+	const struct node *wanted = node_find(vector, key);
+	const struct node *last = wanted == NULL ? NULL : node_find(wanted, "last");
+
+	check_equal_number(check, key, wanted != NULL, period->is_given);
+	if (wanted != NULL) {
+		check_equal_text(check, "from", vector_text(wanted, "from"), period->from);
+		check_equal_text(check, "to", vector_text(wanted, "to"), period->to);
+	}
+	check_equal_number(check, "last", last != NULL, period->has_last);
+	check_asked_span(check, "last", last, &period->last);
+}
+
+/* Pairs of texts: [["edge","="],…] */
+static void check_pairs(
+	struct check *check, const struct node *vector, const char *key, const struct query *query)
+{
+	const struct node *wanted = node_find(vector, key);
+	bool is_where = strcmp(key, "where") == 0;
+	uint32_t count = wanted == NULL ? 0 : wanted->count;
+
+	uint32_t got = is_where ? query->where_count : query->order_count;
+
+	check_equal_number(check, key, count, got);
+	if (count != got || count == 0) {
+		return;
+	}
+	const struct node *pair = node_first(wanted);
+	for (uint32_t i = 0; i < count; i++, pair = node_next(pair)) {
+		const struct node *name = node_first(pair);
+		const char *way = is_where                       ? query_op_name(query->where[i].op)
+				  : query->order_by[i].ascending ? "asc"
+								 : "desc";
+		check_equal_text(check, key, name->text,
+			is_where ? query->where[i].field : query->order_by[i].by);
+		check_equal_text(check, key, node_next(name)->text, slice_of_text(way));
+	}
+}
+
+static void check_refinement(
+	struct check *check, const struct node *vector, const struct query *query)
+{
+	const struct node *shift = node_find(vector, "shift");
+
+	check_pairs(check, vector, "where", query);
+	check_pairs(check, vector, "order_by", query);
+	check_count(check, vector, "group_by", query->group_by);
+	check_period(check, vector, "range", &query->range);
+	check_period(check, vector, "earlier", &query->compare.earlier);
+	check_equal_number(check, "shift", shift != NULL, query->compare.has_shift);
+	check_asked_span(check, "shift", shift, &query->compare.shift);
+	check_equal_number(check, "explain", vector_has(vector, "explain"), query->explain);
 }
 
 static void check_query(struct check *check, const struct node *vector, const struct query *query)
@@ -113,6 +188,7 @@ static void check_query(struct check *check, const struct node *vector, const st
 		slice_of_text(query_type_name(query->type)));
 	check_equal_text(check, "view", vector_text(vector, "view"), query->view);
 	check_equal_text(check, "by", vector_text(vector, "by"), query->by);
+	check_refinement(check, vector, query);
 	check_equal_text(check, "cursor", vector_text(vector, "cursor"), query->cursor);
 	check_count(check, vector, "key", query->key);
 	check_count(check, vector, "keys", query->keys);

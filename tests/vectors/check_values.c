@@ -3,6 +3,7 @@
 
 #include "proto/checksum.h"
 #include "proto/money.h"
+#include "proto/span.h"
 #include "proto/timestamp.h"
 #include "proto/zone.h"
 #include "runtime/zonefile.h"
@@ -144,6 +145,23 @@ static void check_bucket(struct check *check, const struct node *vector, const s
 	check_equal_number(check, "the bucket read back", value, again);
 }
 
+static void check_span(struct check *check, const struct node *vector, const struct zone *zone)
+{
+	struct span span;
+
+	if (!span_parse(vector_text(vector, "span"), &span)) {
+		check_equal_text(
+			check, "error", vector_text(vector, "error"), slice_of_text("syntax"));
+		return;
+	}
+	if (vector_has(vector, "error")) {
+		check_fail(check, "taken");
+		return;
+	}
+	check_equal_number(check, "ms", vector_integer(check, vector, "ms"),
+		span_shift(span, -1, vector_integer(check, vector, "before_ms"), zone));
+}
+
 static void check_time_in(struct check *check, const struct node *vector, const struct zone *zone)
 {
 	static const char *const errors[] = {
@@ -181,6 +199,8 @@ void check_time(struct check *check, const struct node *vector)
 	}
 	if (vector_has(vector, "bucket")) {
 		check_bucket(check, vector, zone);
+	} else if (vector_has(vector, "span")) {
+		check_span(check, vector, zone);
 	} else {
 		check_time_in(check, vector, zone);
 	}

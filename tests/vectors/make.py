@@ -243,6 +243,42 @@ def time_vectors():
         yield {"text": moment.strftime("%Y-%m-%dT%H:%M"), "zone": zone.key, "ms": ms_of(moment)}
     yield {"text": "2010-03-28T02:30", "zone": "Europe/Berlin", "error": "no_such_time"}
     yield from bucket_vectors()
+    yield from span_vectors()
+
+
+def earlier_by(ms, count, unit, zone):
+    """So many units before: elapsed time, or the wall clock of a zone (a day that a month lacks is its last; a time skipped the skip)."""
+    if unit in ("min", "h"):
+        return ms - count * {"min": 60000, "h": 3600000}[unit]
+    local = (EPOCH + datetime.timedelta(milliseconds=ms)).astimezone(zone).replace(tzinfo=None)
+    if unit in ("d", "w"):
+        local -= datetime.timedelta(days=count * {"d": 1, "w": 7}[unit])
+    else:
+        month = local.year * 12 + local.month - 1 - count * {"mo": 1, "y": 12}[unit]
+        last = (datetime.date((month + 1) // 12, (month + 1) % 12 + 1, 1) - datetime.timedelta(days=1)).day
+        local = local.replace(year=month // 12, month=month % 12 + 1, day=min(local.day, last))
+    moment = local.replace(tzinfo=zone, fold=0)
+    back = moment.astimezone(datetime.timezone.utc).astimezone(zone)
+    if back.replace(tzinfo=None) != local:  # skipped: the instant at which it was
+        low, high = ms_of(moment) - 86400000, ms_of(moment) + 86400000
+        before = (EPOCH + datetime.timedelta(milliseconds=low)).astimezone(zone).utcoffset()
+        while high - low > 1:
+            middle = (low + high) // 2
+            same = (EPOCH + datetime.timedelta(milliseconds=middle)).astimezone(zone).utcoffset() == before
+            low, high = (middle, high) if same else (low, middle)
+        return high
+    return ms_of(moment)
+
+
+def span_vectors():
+    for zone_name in ["UTC", "Europe/Berlin", "Australia/Lord_Howe"]:
+        zone = ZoneInfo(zone_name)
+        for ms in [utc(2010, 12, 1, 8, 26, 31), utc(2011, 3, 27, 23, 30), utc(2011, 3, 28, 0, 30), utc(2010, 10, 31, 1, 30), utc(2010, 11, 7, 0, 30),
+                   utc(2012, 2, 29, 12), utc(2011, 3, 31, 10), utc(2011, 4, 3, 15, 15), utc(2000, 1, 1)]:
+            for count, unit in [(90, "min"), (25, "h"), (1, "d"), (7, "d"), (2, "w"), (1, "mo"), (13, "mo"), (1, "y")]:
+                yield {"span": f"{count}{unit}", "before_ms": ms, "zone": zone_name, "ms": earlier_by(ms, count, unit, zone)}
+    for text in ["", "7", "d", "0d", "-1d", "1.5d", "7 d", "7D", "1m", "10001d", "834y", "99999999999999999999d", "1dd"]:
+        yield {"span": text, "error": "syntax"}
 
 
 def bucket_vectors():
@@ -636,6 +672,44 @@ def wire_vectors():
         yield {"name": name, "hex": pack(frame).hex(), "code": "bad_frame"}
 
 
+def refined_vectors(good):
+    """where, order_by, group_by, range, compare, explain."""
+    ops = ["=", "!=", "<", "<=", ">", ">=", "prefix"]
+    yield good({"query": "scan", "view": "v", "where": [{"field": "edge", "op": op, "value": "a"} for op in ops]}, type="scan", view="v", limit=100,
+               where=[["edge", op] for op in ops])
+    yield good({"query": "get", "view": "v", "key": ["a"], "where": [{"field": "n", "op": "in", "value": [1, "2", 3]}], "explain": True}, type="get", view="v",
+               key=1, where=[["n", "in"]], explain=True)
+    yield good({"query": "scan", "view": "v", "where": [], "group_by": [], "explain": False}, type="scan", view="v", limit=100, group_by=[])
+    yield good({"query": "scan", "view": "v", "order_by": [{"by": "n", "order": "desc"}, {"by": "edge"}, {"by": "m", "order": "asc"}]}, type="scan",
+               view="v", limit=100, order_by=[["n", "desc"], ["edge", "asc"], ["m", "asc"]])
+    yield good({"query": "top", "view": "v", "by": "m", "group_by": ["month", "edge"], "range": {"from": "2010-12-01"}}, type="top", view="v", by="m", limit=10,
+               ascending=False, group_by=["month", "edge"], range={"from": "2010-12-01"})
+    yield good({"query": "scan", "view": "v", "range": {"from": "2010-12", "to": "2011-01"}, "compare": {"to": {"from": "2009-12", "to": "2010-01"}}},
+               type="scan", view="v", limit=100, range={"from": "2010-12", "to": "2011-01"}, earlier={"from": "2009-12", "to": "2010-01"})
+    for span, count, unit in [("7d", 7, "d"), ("30min", 30, "min"), ("24h", 24, "h"), ("2w", 2, "w"), ("1mo", 1, "mo"), ("2y", 24, "mo")]:
+        yield good({"query": "scan", "view": "v", "range": {"last": span}, "compare": {"shift": span}}, type="scan", view="v", limit=100,
+                   range={"last": [count, unit]}, shift=[count, unit])
+    condition = {"field": "n", "op": "=", "value": 1}
+    for rest, code in [({"where": condition}, "bad_request"), ({"where": [condition] * 17}, "too_large"), ({"where": [{"field": "n", "op": "="}]}, "bad_request"),
+                       ({"where": [{**condition, "or": 1}]}, "bad_request"), ({"where": [{**condition, "op": "=="}]}, "bad_request"),
+                       ({"where": [{**condition, "value": [1]}]}, "bad_request"), ({"where": [{**condition, "op": "in"}]}, "bad_request"),
+                       ({"where": [{**condition, "op": "in", "value": []}]}, "bad_request"), ({"where": [{**condition, "value": None}]}, "bad_request"),
+                       ({"where": [{**condition, "op": "in", "value": [1] * 1001}]}, "too_large"), ({"where": [{**condition, "field": ""}]}, "bad_request"),
+                       ({"order_by": []}, "bad_request"), ({"order_by": ["n"]}, "bad_request"), ({"order_by": [{"by": "n", "order": "up"}]}, "bad_request"),
+                       ({"order_by": [{"by": "n"}] * 5}, "too_large"), ({"order_by": [{"by": "n"}], "cursor": "c"}, "bad_request"),
+                       ({"order_by": [{"by": "n", "ascending": True}]}, "bad_request"), ({"group_by": "n"}, "bad_request"), ({"group_by": [1]}, "bad_request"),
+                       ({"group_by": ["a"] * 6}, "too_large"), ({"range": {}}, "bad_request"), ({"range": {"last": "7"}}, "bad_request"),
+                       ({"range": {"last": "7d", "to": "2010"}}, "bad_request"), ({"range": {"from": 1}}, "bad_request"), ({"range": {"since": "2010"}}, "bad_request"),
+                       ({"compare": {}}, "bad_request"), ({"compare": {"shift": "1d", "to": {}}}, "bad_request"), ({"compare": {"shift": 7}}, "bad_request"),
+                       ({"compare": {"to": {"from": "2010-12"}}}, "bad_request"), ({"compare": {"to": {"last": "1d"}}}, "bad_request"),
+                       ({"explain": 1}, "bad_request")]:
+        request = {"query": "scan", "view": "v", **rest}
+        yield {"json": to_json(request), "msgpack": pack(request).hex(), "code": code}
+    for request in [{"query": "views", "where": []}, {"query": "top", "view": "v", "by": "m", "order_by": [{"by": "n"}]}, {"query": "status", "explain": True},
+                    {"query": "get", "view": "v", "key": ["a"], "order_by": [{"by": "n"}]}]:
+        yield {"json": to_json(request), "msgpack": pack(request).hex(), "code": "bad_request"}
+
+
 def query_vectors():
     def good(request, **meaning):
         return {"request": request, "json": to_json(request), "msgpack": pack(request).hex(), **meaning}
@@ -651,6 +725,7 @@ def query_vectors():
         yield good({"query": name}, type=name)
     yield good({"query": "status", "timeout_ms": 60000, "max_lag": 0, "after": [{"edge": "uk", "run": 4711, "kind": "order", "seq": 17}]},
                type="status", timeout_ms=60000, max_lag=0, after=1)
+    yield from refined_vectors(good)
     for request, code in [([], "bad_request"), ({}, "bad_request"), ({"query": 1}, "bad_request"), ({"query": "gett"}, "unknown_query"),
                           ({"query": "views", "veiw": 1}, "bad_request"), ({"query": "views", "limit": 1}, "bad_request"),
                           ({"query": "get", "view": "v"}, "bad_request"), ({"query": "get", "key": ["a"]}, "bad_request"),

@@ -1,0 +1,132 @@
+/* top and scan by columns: the best rows of a walk or a roll-up. */
+#include "aggregator/answer_refined.h"
+#include <errno.h>
+
+/* A column that rows are ordered by. */
+struct order_column {
+	bool is_measure;
+	bool is_text;
+	size_t index;
+};
+
+struct ordering {
+	struct answering *answering;
+	struct order_column columns[QUERY_ORDERS_MAX];
+	struct best best;
+	struct row_key to; /* exclusive; size 0: open */
+	struct buffer value;
+};
+
+static void rank_column(const struct order_column *column, const struct view *view,
+	const struct group_value *values, const struct row *row, struct rank *ret_rank)
+{
+	*ret_rank = (struct rank){.is_present = true, .is_text = column->is_text};
+	if (!column->is_measure) {
+		ret_rank->text = values[column->index].text;
+		ret_rank->number = values[column->index].integer;
+		return;
+	}
+	const struct cell *cell = &row->cells[column->index];
+	ret_rank->is_present = measure_rank(
+		&view->measures[column->index], row->event_count, cell, &ret_rank->number);
+	if (ret_rank->is_present && column->is_text) {
+		ret_rank->text = cell->stamp->text;
+	}
+}
+
+static int order_row(void *owner, struct slice key, const struct row *row)
+{
+	struct ordering *ordering = owner;
+	const struct view *view = ordering->answering->view;
+	struct group_value values[VIEW_GROUPS_MAX];
+	struct rank ranks[QUERY_ORDERS_MAX];
+
+	if (ordering->to.size > 0 && row_key_compare(key, row_key_slice(&ordering->to)) >= 0) {
+		return VISIT_END;
+	}
+	int r = group_values_read(view, key, row, values);
+	if (r < 0) {
+		return r;
+	}
+	for (size_t i = 0; i < ordering->best.order_count; i++) {
+		rank_column(&ordering->columns[i], view, values, row, &ranks[i]);
+	}
+	if (!best_wants(&ordering->best, ranks)) {
+		return 0;
+	}
+	buffer_clear(&ordering->value);
+	row_write(view, row, &ordering->value);
+	r = ordering->value.error;
+	if (r == 0) {
+		r = best_keep(&ordering->best, ranks, key, buffer_slice(&ordering->value));
+	}
+	return r == BEST_E_FULL ? answer_complain_of_size(ordering->answering) : r;
+}
+
+static int find_column(
+	struct answering *answering, struct slice name, struct order_column *ret_column)
+{
+	const struct view *view = answering->view;
+
+	for (size_t i = 0; i < view->group_count; i++) {
+		if (slice_equals_text(name, view->groups[i].name)) {
+			*ret_column = (struct order_column){
+				false, group_field_type(&view->groups[i]) == GROUP_TEXT, i};
+			return 0;
+		}
+	}
+	for (size_t i = 0; i < view->measure_count; i++) {
+		if (slice_equals_text(name, view->measures[i].name)) {
+			const char *type = measure_type_name(&view->measures[i]);
+			*ret_column = (struct order_column){true, strcmp(type, "text") == 0, i};
+			return 0;
+		}
+	}
+	return view_refuse_column(view, "order_by", name, &answering->complaint);
+}
+
+/* `top` orders by one measure, `scan` by what order_by says. */
+static int make_ordering(struct answering *answering, struct ordering *ordering)
+{
+	const struct query *query = answering->query;
+	int r = 0;
+
+	ordering->best.limit = query->limit;
+	if (query->type == QUERY_TOP) {
+		ordering->best.order_count = 1;
+		ordering->best.is_ascending[0] = query->ascending;
+		ordering->columns[0].is_measure = true;
+		return top_find_measure(answering, &ordering->columns[0].index);
+	}
+	ordering->best.order_count = query->order_count;
+	for (uint32_t i = 0; r == 0 && i < query->order_count; i++) {
+		ordering->best.is_ascending[i] = query->order_by[i].ascending;
+		r = find_column(answering, query->order_by[i].by, &ordering->columns[i]);
+	}
+	return r;
+}
+
+int answer_ordered(struct answering *answering)
+{
+	struct ordering ordering = {.answering = answering};
+	struct scan_position position = {0};
+	struct row_key from = {0};
+
+	buffer_init(&ordering.value, ANSWER_SIZE_MAX);
+	int r = make_ordering(answering, &ordering);
+	if (r == 0) {
+		r = scan_range(answering, &from, &position);
+		ordering.to = position.to;
+	}
+	if (r == 0) {
+		r = refined_each(answering, &from, &position.to, order_row, &ordering);
+	}
+	if (r == 0) {
+		answering->is_cut = answering->query->type == QUERY_SCAN &&
+				    ordering.best.seen > ordering.best.count;
+		r = best_write(answering, &ordering.best);
+	}
+	best_deinit(&ordering.best);
+	buffer_deinit(&ordering.value);
+	return r;
+}

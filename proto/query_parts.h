@@ -1,0 +1,42 @@
+/* query_parts.h - a request being read. For the query's own files. Each reader returns 0, or a reason with the complaint
+ * filled. */
+#pragma once
+#include "proto/query.h"
+
+/* The keys of a request. */
+enum query_key {
+	KEY_QUERY,
+	KEY_VIEW,
+	KEY_KEY,
+	KEY_KEYS,
+	KEY_FROM,
+	KEY_TO,
+	KEY_CURSOR,
+	KEY_BY,
+	KEY_ORDER,
+	KEY_LIMIT,
+	KEY_TIMEOUT_MS,
+	KEY_MAX_LAG,
+	KEY_AFTER,
+	KEY_WHERE,
+	KEY_ORDER_BY,
+	KEY_GROUP_BY,
+	KEY_RANGE,
+	KEY_COMPARE,
+	KEY_EXPLAIN,
+	KEY_COUNT,
+};
+extern const char *const query_key_names[KEY_COUNT];
+
+struct request {
+	const struct node *values[KEY_COUNT]; /* NULL: absent */
+	struct query *query;
+	struct complaint *complaint;
+};
+
+/* REASON_BAD_REQUEST: "key" and what is wrong with it. */
+int query_refuse(const struct request *request, enum query_key key, const char *what);
+/* Text or a number. */
+bool query_node_is_value(const struct node *node);
+/* where, order_by, group_by, range, compare, explain. */
+int query_read_refinement(struct request *request);
