@@ -17,7 +17,7 @@ static const double bounds[] = {
 struct http_metrics {
 	struct metric *requests[STATUS_COUNT];
 	struct metric *body_bytes, *seconds;
-	struct metric *connections, *accepted, *refused, *gone, *broken;
+	struct metric *connections, *accepted, *refused, *displaced, *gone, *broken;
 };
 
 /* Where series of one source go. */
@@ -56,6 +56,8 @@ static void add_connections(struct http_metrics *set, const struct place *place)
 		place, "till_edge_http_connections_accepted_total", "connections that were opened");
 	set->refused = counter(place, "till_edge_http_connections_refused_total",
 		"connections past the share of one address, closed at once");
+	set->displaced = counter(place, "till_edge_http_connections_displaced_total",
+		"silent connections that made room for others");
 	set->broken = counter(place, "till_edge_http_connections_broken_total",
 		"connections that ended within a request: malformed, cut off, too slow");
 	set->gone = counter(place, "till_edge_http_clients_gone_total",
@@ -104,6 +106,7 @@ void http_metrics_set(struct http_metrics *set, const struct http_server_counts 
 	metric_set(set->connections, counts->connections);
 	metric_set(set->accepted, (double)counts->accepted);
 	metric_set(set->refused, (double)counts->refused);
+	metric_set(set->displaced, (double)counts->displaced);
 	metric_set(set->broken, (double)counts->broken);
 	metric_set(set->gone, (double)counts->gone);
 }

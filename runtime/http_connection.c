@@ -231,6 +231,24 @@ static void expire(struct connection *connection)
 	(void)shutdown(fd_of(connection), SHUT_RDWR); /* libmicrohttpd sees the end, and closes */
 }
 
+void connections_make_room(struct http_server *server)
+{
+	struct connection *connection;
+
+	if (server->counts.connections < server->options.connections_max) {
+		return;
+	}
+	TAILQ_FOREACH(connection, &server->deadlines, deadlines)
+	{
+		if (connection->request == NULL && !connection->is_over) {
+			server->counts.displaced++;
+			connection_rest(connection);
+			(void)shutdown(fd_of(connection), SHUT_RDWR);
+			return;
+		}
+	}
+}
+
 int64_t connections_expire(struct http_server *server, int64_t now_ms)
 {
 	struct connection *connection = TAILQ_FIRST(&server->deadlines);

@@ -80,6 +80,8 @@ struct connection *connection_close(struct connection *connection);
 struct connection *connection_of(struct MHD_Connection *mhd);
 /* A new connection from there is within its address's limit. */
 bool connection_may_open(const struct http_server *server, const struct sockaddr *address);
+/* One more is coming: past the limit the one that has had no request at hand for the longest time is ended. */
+void connections_make_room(struct http_server *server);
 /* The time for a request, or for taking an answer, begins anew. */
 void connection_hurry(struct connection *connection);
 void connection_rest(struct connection *connection);

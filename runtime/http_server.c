@@ -13,6 +13,8 @@ enum {
 	RUNS_A_ROUND = 4, /* each reads one buffer of every connection that has more */
 	/* After so much of bodies the others on the loop have their turn: a fraction of a millisecond. */
 	ROUND_SIZE = 512 * 1024,
+	/* Above the limit of connections: those that are being ended to make room. Libmicrohttpd takes 10 in a run. */
+	ENDING_MAX = 16,
 	RUNS_AT_END = 16, /* answers that wait for their sending are small */
 	DAEMON_OPTIONS_MAX = 8,
 };
@@ -25,6 +27,7 @@ static enum MHD_Result on_accept(void *owner, const struct sockaddr *address, so
 	(void)size;
 
 	if (connection_may_open(server, address)) {
+		connections_make_room(server);
 		return MHD_YES;
 	}
 	server->counts.refused++;
@@ -165,8 +168,8 @@ static int start_daemon_take(struct http_server *server, int fd)
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
 
 	add_option(&options, MHD_OPTION_LISTEN_SOCKET, fd, NULL);
-	add_option(&options, MHD_OPTION_CONNECTION_LIMIT, (intptr_t)server->options.connections_max,
-		NULL);
+	add_option(&options, MHD_OPTION_CONNECTION_LIMIT,
+		(intptr_t)server->options.connections_max + ENDING_MAX, NULL);
 	add_option(&options, MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_CONNECTION_MEMORY, NULL);
 	if (server->tls != NULL) {
 		flags |= MHD_USE_TLS;

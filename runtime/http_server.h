@@ -62,7 +62,8 @@ struct http_server_options {
 	const struct http_route *routes; /* borrowed, as long as the server lives */
 	size_t route_count;
 	const struct http_tls_files *tls; /* NULL: none */
-	unsigned connections_max; /* further ones wait to be accepted */
+	/* Past it the one that has been silent longest goes for each new one; where none is silent they wait. */
+	unsigned connections_max;
 	unsigned connections_per_address_max; /* of other machines; 0: no limit of its own */
 	/* From a connection's beginning, or the last answer, to a whole request; and for taking the answer. */
 	int64_t request_ms_max;
@@ -78,6 +79,7 @@ struct http_server_counts {
 	unsigned connections; /* open now */
 	uint64_t accepted;
 	uint64_t refused; /* connections past the limit of their address */
+	uint64_t displaced; /* silent connections that made room for others */
 	uint64_t gone; /* clients that had hung up before their answer, or did within it */
 	uint64_t
 		broken; /* connections that ended within a request: malformed, cut off, or too slow */

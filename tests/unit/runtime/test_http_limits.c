@@ -293,11 +293,9 @@ static int stop_when_all_are_answered(void *owner, int64_t now_ms, int64_t *ret_
 	return 0;
 }
 
-/* A client that the loop does not know, with its request under way. */
-static int ask_from_outside(const struct bench *bench)
+/* A client that the loop does not know. */
+static int dial_from_outside(const struct bench *bench)
 {
-	static const char request[] = "GET /look?kind=a&bare HTTP/1.1\r\nHost: x\r\nConnection: "
-				      "close\r\n\r\n";
 	struct sockaddr_in to = {.sin_family = AF_INET};
 	to.sin_port = htons((uint16_t)atoi(http_server_address(bench->server) + 10));
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -305,6 +303,16 @@ static int ask_from_outside(const struct bench *bench)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(fd >= 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	return fd;
+}
+
+/* With its request under way. */
+static int ask_from_outside(const struct bench *bench)
+{
+	static const char request[] = "GET /look?kind=a&bare HTTP/1.1\r\nHost: x\r\n"
+				      "Connection: close\r\n\r\n";
+	int fd = dial_from_outside(bench);
+
 	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
 	return fd;
 }
@@ -334,6 +342,29 @@ static void test_all_who_wait_are_served_where_one_descriptor_is_left(void **sta
 	}
 }
 
+static void test_silent_connections_make_room_for_one_that_speaks(void **state)
+{
+	struct bench *bench = *state;
+	enum { SILENT = 40 }; /* several times the limit */
+	int fds[SILENT];
+
+	struct client *busy = dial(bench, 0);
+	say(busy, "POST /keep HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na");
+	run(bench);
+	for (int i = 0; i < SILENT; i++) {
+		fds[i] = dial_from_outside(bench);
+	}
+	struct client *client = dial(bench, 1);
+	say(client, "GET /look?kind=a&bare HTTP/1.1\r\nHost: x\r\n\r\n");
+	expect(client, "looked");
+	answer_words(bench->kept[0], "kept"); /* who waits for us is not silent */
+	expect(busy, "kept");
+	assert_true(http_server_counts(bench->server).displaced >= SILENT - 8);
+	for (int i = 0; i < SILENT; i++) {
+		close(fds[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +381,7 @@ int main(void)
 		SERVER_TEST(test_all_bodies_together_are_bounded),
 		SERVER_TEST(test_clients_that_went_are_counted),
 		SERVER_TEST(test_an_address_has_a_limit_of_its_own),
+		SERVER_TEST(test_silent_connections_make_room_for_one_that_speaks),
 		SERVER_TEST(test_all_who_wait_are_served_where_one_descriptor_is_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
