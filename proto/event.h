@@ -65,6 +65,9 @@ const char *field_name(enum field field);
 /* Canonical names only: for view declarations. false when unknown. */
 bool field_from_name(struct slice name, enum field *ret_field);
 
+/* Aliases too: what a producer's event may call the field. */
+bool field_from_alias(struct slice name, enum field *ret_field);
+
 /* A field that till does not know: kept and carried through untouched. */
 struct extra_field {
 	const struct node *key;

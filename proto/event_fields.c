@@ -136,16 +136,23 @@ const char *field_name(enum field field)
 	return known_names[field_specs[field].names[0]].text;
 }
 
-bool field_from_name(struct slice name, enum field *ret_field)
+bool field_from_alias(struct slice name, enum field *ret_field)
 {
 	enum name found = name_lookup(name);
 
-	if (found == NAME_COUNT || known_names[found].is_alias ||
-		known_names[found].slot >= FIELD_COUNT) {
+	if (found == NAME_COUNT || known_names[found].slot >= FIELD_COUNT) {
 		return false;
 	}
 	*ret_field = (enum field)known_names[found].slot;
 	return true;
+}
+
+bool field_from_name(struct slice name, enum field *ret_field)
+{
+	enum name found = name_lookup(name);
+
+	return found != NAME_COUNT && !known_names[found].is_alias &&
+	       field_from_alias(name, ret_field);
 }
 
 static const int64_t *money_of(const struct event *event, enum field field)

@@ -98,6 +98,18 @@ enum {
 	/* Client ids: brokers need take no more than 23 characters, and all take 64 bytes. */
 	MQTT_CLIENT_ID_SIZE_MAX = 128,
 
+	/* A change of a row as Debezium writes it, key or value. Kafka's default for a record is 1 MiB; the schema that comes
+	 * along has tens of KiB for a table of hundreds of columns. */
+	CHANGE_SIZE_MAX = 2 * 1024 * 1024,
+	CHANGE_NODES_MAX = 256 * 1024,
+	/* root, schema, fields, after, fields, column, parameters are seven; nested structs of columns the rest. */
+	CHANGE_DEPTH_MAX = 16,
+	/* A row's primary key. What is kept of each row that was counted is found by it. */
+	CHANGE_KEY_COLUMNS_MAX = 16,
+	CHANGE_KEY_SIZE_MAX = 1024,
+	/* Digits behind the point of a decimal: more than any money or quantity has, less than 128 bits hold. */
+	COLUMN_SCALE_MAX = 38,
+
 	/* A complaint's sentence, with the offending value cut to fit. */
 	COMPLAINT_SIZE_MAX = 240,
 };

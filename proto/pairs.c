@@ -49,6 +49,54 @@ int pairs_add_all(struct pair_list *list, const char *option, const char *const 
 	return r;
 }
 
+static struct slice trim(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t')) {
+		at++;
+	}
+	while (end > at && (end[-1] == ' ' || end[-1] == '\t')) {
+		end--;
+	}
+	return slice_of(at, (size_t)(end - at));
+}
+
+static int add_column(
+	struct pair_list *list, const char *option, struct slice text, struct pairs_error *error)
+{
+	const char *at = (const char *)text.bytes;
+	const char *colon = text.size > 0 ? memchr(at, ':', text.size) : NULL;
+	struct pair pair = {{NULL, 0}, {NULL, 0}};
+
+	if (colon != NULL) {
+		pair = (struct pair){trim(at, colon), trim(colon + 1, at + text.size)};
+	}
+	if (pair.left.size == 0 || pair.right.size == 0) {
+		snprintf(error->text, sizeof error->text, "%s wants COLUMN:NAME, not \"%.*s\"",
+			option, (int)text.size, at);
+		return -EINVAL;
+	}
+	if (list->count == PAIRS_MAX) {
+		snprintf(error->text, sizeof error->text, "%s: more than %d", option, PAIRS_MAX);
+		return -EINVAL;
+	}
+	list->items[list->count++] = pair;
+	return 0;
+}
+
+int pairs_add_columns(
+	struct pair_list *list, const char *option, const char *text, struct pairs_error *error)
+{
+	int r = 0;
+
+	while (r == 0 && text != NULL) {
+		const char *comma = strchr(text, ',');
+		const char *end = comma != NULL ? comma : text + strlen(text);
+		r = add_column(list, option, trim(text, end), error);
+		text = comma != NULL ? comma + 1 : NULL;
+	}
+	return r;
+}
+
 const struct pair *pairs_find_left(const struct pair_list *list, struct slice left)
 {
 	for (size_t i = 0; i < list->count; i++) {

@@ -28,6 +28,9 @@ int pairs_add_several(
 /* Every one of the texts is one pair; they end with NULL. */
 int pairs_add_all(struct pair_list *list, const char *option, const char *const *texts,
 	struct pairs_error *error);
+/* COLUMN:FIELD, several of them, separated by commas, with spaces around each name. */
+int pairs_add_columns(
+	struct pair_list *list, const char *option, const char *text, struct pairs_error *error);
 /* NULL when there is none. */
 const struct pair *pairs_find_left(const struct pair_list *list, struct slice left);
 const struct pair *pairs_find_right(const struct pair_list *list, struct slice right);

@@ -106,6 +106,16 @@ def line_seeds(vectors):
     yield b"\x80\x03{\"b\":\"1\"}\n{\"order_id\":2}\nx\n"
 
 
+def debezium_seeds(vectors):
+    """Settings, the size of the key in two bytes, key, value."""
+    for line in (vectors / "debezium.ndjson").read_text(encoding="utf-8").splitlines():
+        vector = json.loads(line)
+        if "order" not in vector:
+            key, value = (bytes.fromhex(vector[half + "_hex"]) if half + "_hex" in vector else (vector[half] or "").encode()
+                          for half in ("key", "value"))
+            yield bytes([2 if vector.get("types") else 0]) + len(key).to_bytes(2, "little") + key + value
+
+
 def config_seeds(root):
     yield from (path.read_bytes() for path in sorted((root / "deploy").rglob("*.conf")))
     yield b"[key]\npublic = Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\n[rights]\nedges = a, b\nviews = *\nstores = a\nsend = yes\nadmin = no\n"
@@ -128,6 +138,7 @@ def main():
     write(out / "mqtt_topic", mqtt_topic_seeds(vectors))
     write(out / "mqtt_session", mqtt_session_seeds(vectors))
     write(out / "line", line_seeds(vectors))
+    write(out / "debezium", debezium_seeds(vectors))
     write(out / "config", config_seeds(vectors.parents[1]))
 
 

@@ -210,6 +210,7 @@ int main(int argc, char **argv)
 		{"wire.ndjson", check_wire},
 		{"queries.ndjson", check_queries},
 		{"dead_letters.ndjson", check_dead_letters},
+		{"debezium.ndjson", check_debezium},
 		{"mqtt.ndjson", check_mqtt},
 		{"mqtt_topics.ndjson", check_mqtt_topic},
 	};

@@ -42,5 +42,6 @@ void check_headers(struct check *check, const struct node *vector);
 void check_wire(struct check *check, const struct node *vector);
 void check_queries(struct check *check, const struct node *vector);
 void check_dead_letters(struct check *check, const struct node *vector);
+void check_debezium(struct check *check, const struct node *vector);
 void check_mqtt(struct check *check, const struct node *vector);
 void check_mqtt_topic(struct check *check, const struct node *vector);
