@@ -19,6 +19,8 @@ enum {
 	MISSING_MAX = 16,
 	ANSWER_NODES_MAX = 1000000,
 	ASK_ROUNDS_MAX = 50,
+	TURNS_A_SHORTAGE = 6000,
+	STARTS_A_SHORTAGE = 60,
 };
 
 struct aggregator_part {
@@ -54,7 +56,8 @@ static const char configuration[] =
 	"group_by = product_id, currency\n"
 	"measures = order_count = distinct(basket), total_revenue = sum(revenue), least = "
 	"min(revenue), most = max(revenue), "
-	"mean = average(revenue), first_order = first(order_id), last_price = last(unit_price)\n"
+	"mean = average(revenue), first_order = first(order_id), last_price = last(unit_price), "
+	"half = quantile(revenue, 0.5), most_of = quantile(revenue, 0.95), cheap = count() where unit_price < 500\n"
 	"where = quantity > 0\n"
 	"[view.by_letter]\n"
 	"kind = dead_letter\n"
@@ -168,7 +171,9 @@ struct aggregator_part *aggregator_part_new(const struct aggregator_part_options
 		.wants_rebuild = options->wants_rebuild,
 		.tell_missing = tell_missing,
 	};
+	world_memory_begin(STARTS_A_SHORTAGE);
 	int r = aggregator_new(&aggregator, &part->aggregator, error, sizeof error);
+	world_memory_end();
 	world_note("aggregator: starts%s%s %s", options->wants_rebuild ? " with --rebuild" : "",
 		part->accepted.count > 0 ? " with --accept-gap" : "", error);
 	if (r != 0) {
@@ -193,8 +198,9 @@ struct aggregator_part *aggregator_part_free(struct aggregator_part *part)
 
 int aggregator_part_round(struct aggregator_part *part)
 {
+	world_memory_begin(TURNS_A_SHORTAGE);
 	int r = loop_run(part->loop);
-
+	world_memory_end();
 	if (r < 0 || !rim_loop_is_stopped(part->loop)) {
 		return r;
 	}

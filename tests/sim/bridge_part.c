@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACK_SIZE_MAX = 512 };
+enum { ACK_SIZE_MAX = 512, TURNS_A_SHORTAGE = 6000, STARTS_A_SHORTAGE = 60 };
 
 /* For the planted late ACK: the newest session of each edge, and the last ACK that its bridge said to it. */
 struct newest {
@@ -114,10 +114,16 @@ struct bridge_part *bridge_part_new(int bridge)
 		.topics = {.partitions = PARTITIONS},
 		.encoding = encoding,
 	};
-	if (topic_names_fill(names, part->config.topics.names, &complaint) != 0 ||
-		bridge_new(&part->config, &part->bridge, &error) != 0) {
-		fprintf(stderr, "a bridge can't be made: %s\n", error.text);
+	if (topic_names_fill(names, part->config.topics.names, &complaint) != 0) {
 		abort();
+	}
+	world_memory_begin(STARTS_A_SHORTAGE);
+	int r = bridge_new(&part->config, &part->bridge, &error);
+	world_memory_end();
+	if (r != 0) {
+		world_note("bridge %d: does not start: %s", bridge, error.text);
+		free(part);
+		return NULL;
 	}
 	part->loop = rim_loop_newest();
 	world_note("bridge %d: starts", bridge);
@@ -138,7 +144,10 @@ struct bridge_part *bridge_part_free(struct bridge_part *part)
 int bridge_part_round(struct bridge_part *part)
 {
 	current = part->number;
-	return loop_run(part->loop);
+	world_memory_begin(TURNS_A_SHORTAGE);
+	int r = loop_run(part->loop);
+	world_memory_end();
+	return r;
 }
 
 int bridge_part_terminate(struct bridge_part *part)

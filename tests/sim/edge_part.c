@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TOLD_EARLY_MS = 100, DRAIN_MS = 2000 };
+enum { TOLD_EARLY_MS = 100, DRAIN_MS = 2000, TURNS_A_SHORTAGE = 8000, STARTS_A_SHORTAGE = 60 };
 
 enum edge_phase { EDGE_SERVING, EDGE_DRAINING, EDGE_PARTING };
 
@@ -127,9 +127,15 @@ struct edge_part *edge_part_new(const struct edge_part_options *options)
 	edge_part_select(part);
 	part->spool = spool_model_new(options->disk, options->id, options->quota_bytes);
 	spool_model_on_commit(part->spool, options->kept, options->number);
-	if (make_desk(part) != 0 || make_courier(part) != 0) {
-		fprintf(stderr, "an edge can't be made\n");
-		abort();
+	world_memory_begin(STARTS_A_SHORTAGE);
+	int r = make_desk(part);
+	if (r == 0) {
+		r = make_courier(part);
+	}
+	world_memory_end();
+	if (r != 0) {
+		world_note("edge %d: does not start", options->number);
+		return edge_part_free(part);
 	}
 	world_note("edge %d: starts as %s, run %llu", options->number, options->id,
 		(unsigned long long)desk_view(part->desk).run);
@@ -166,7 +172,9 @@ bool edge_part_submit(struct edge_part *part, const struct edge_frame *frame, in
 	if (!port_takes_more(part->port)) {
 		return false;
 	}
+	world_memory_begin(TURNS_A_SHORTAGE);
 	*ret_result = port_submit(part->port, &submission, clock_wall_ms());
+	world_memory_end();
 	return *ret_result == 0;
 }
 
@@ -266,12 +274,17 @@ int edge_part_round(struct edge_part *part)
 	int64_t wait_ms = 0;
 
 	edge_part_select(part);
+	world_memory_begin(TURNS_A_SHORTAGE);
 	int r = desk_round(part->desk, world.now_ms, clock_wall_ms(), &wait_ms);
 	if (r == 0) {
 		renew_run(part);
 		r = courier_tick(part->courier, world.now_ms, &wait_ms);
 	}
-	return r == 0 ? advance_end(part) : r;
+	if (r == 0) {
+		r = advance_end(part);
+	}
+	world_memory_end();
+	return r;
 }
 
 /* ---- looking */

@@ -51,6 +51,11 @@ static void take_answer(const struct edge_answer *answer)
 	}
 }
 
+static int64_t down_until_ms(void)
+{
+	return world.now_ms + (world.has_faults ? (int64_t)world_draw(DOWN_MS_MAX) : 1);
+}
+
 static void start_edge(int number, uint64_t run)
 {
 	struct edge_place *place = &edges[number];
@@ -70,7 +75,10 @@ static void start_edge(int number, uint64_t run)
 	};
 
 	place->part = edge_part_new(&options);
-	if (number == file_reader_edge()) {
+	if (place->part == NULL) {
+		tills_lost(number);
+		place->back_ms = down_until_ms();
+	} else if (number == file_reader_edge()) {
 		file_reader_resume(place->part);
 	}
 }
@@ -80,11 +88,6 @@ static void open_edge(int number, const char *id, struct disk *disk, uint64_t ru
 	edges[number] = (struct edge_place){.is_used = true, .id = id, .disk = disk};
 	start_edge(number, run);
 	tills_open(number);
-}
-
-static int64_t down_until_ms(void)
-{
-	return world.now_ms + (world.has_faults ? (int64_t)world_draw(DOWN_MS_MAX) : 1);
 }
 
 static void kill_edge(int number)

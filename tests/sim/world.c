@@ -8,6 +8,7 @@ enum {
 	STEPS_LEAST = 75,
 	STEPS_MOST = 2400,
 	STEPS_USUAL = 600,
+	ASKS_MAX = 400, /* for memory: more than most turns have */
 };
 
 struct world world;
@@ -32,7 +33,7 @@ const char *fault_name(enum fault fault)
 		"store-failed", "reader-restarted", "store-restored", "rebuild", "rebuild-killed",
 		"log-cut", "log-overtaken", "topic-emptied", "topic-made-again", "other-cluster",
 		"partition-added", "block-damaged", "image-resumed", "reowned", "sent-twice",
-		"sent-again", "interval-lost"};
+		"sent-again", "interval-lost", "memory-short"};
 	return names[fault];
 }
 
@@ -99,6 +100,29 @@ bool world_fails(enum fault fault, uint32_t per_million)
 		return false;
 	}
 	world_note_fault(fault, "");
+	return true;
+}
+
+void world_memory_begin(uint64_t one_in)
+{
+	uint64_t scale = world.scales[FAULT_MEMORY_SHORT];
+
+	if (world.has_faults && scale > 0 && world_draw(one_in) < scale * world.haste) {
+		world.memory_asks = 1 + world_draw(1 + world_draw(ASKS_MAX));
+	}
+}
+
+void world_memory_end(void)
+{
+	world.memory_asks = 0;
+}
+
+bool world_memory_is_short(void)
+{
+	if (world.memory_asks == 0 || --world.memory_asks > 0) {
+		return false;
+	}
+	world_note_fault(FAULT_MEMORY_SHORT, "");
 	return true;
 }
 

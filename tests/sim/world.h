@@ -79,6 +79,7 @@ enum fault {
 	FAULT_SENT_TWICE, /* by a till that does not wait for the answer */
 	FAULT_SENT_AGAIN, /* although it was answered */
 	FAULT_INTERVAL_LOST, /* what was told ok and not on disk yet, with sync = interval */
+	FAULT_MEMORY_SHORT, /* a part asks for memory and gets none: mostly that is its end */
 	FAULT_COUNT,
 };
 const char *fault_name(enum fault fault);
@@ -98,6 +99,7 @@ struct world {
 	uint64_t
 		steps; /* how long faults come, drawn: most runs are short, and in short ones all comes faster */
 	uint64_t haste; /* how many times faster */
+	uint64_t memory_asks; /* until the product is given no memory; 0: it is given all */
 };
 extern struct world world;
 
@@ -114,6 +116,11 @@ bool world_fails(enum fault fault, uint32_t per_million);
 /* One that was decided elsewhere. */
 void world_note_fault(enum fault fault, const char *what);
 uint64_t world_fault_count(void);
+/* Between the two the product, not a model, may once be given no memory: in one of so many turns on average. */
+void world_memory_begin(uint64_t one_in);
+void world_memory_end(void);
+/* It asks for some; true: this is the time. */
+bool world_memory_is_short(void);
 /* Something happened; a line in the trace. */
 void world_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The line alone. */
