@@ -232,8 +232,8 @@ SIM_CORES = re.compile(
     r"|throttle|window)\.c|proto/wire_(encode|decode)\.c|bridge/(bridge|credit|lane|pipeline|post|ranges|rounds|sessions|tracker|upkeep|verdict)\.c"
     r"|aggregator/(aggregator|books|commit|counted|feed|fingerprints|gap|ledger|measure|measure_row|opening|overlay\w*|pipeline|pipeline_judge"
     r"|position|proof|shard|store_lmdb|commit_lmdb|sealed_lmdb|stores|stream|streams)\.c")
-SIM_CORES_MIN_PERCENT = 92
-SIM_COVERAGE_SEEDS = 500
+SIM_CORES_MIN_PERCENT = 95
+SIM_COVERAGE_SEEDS = 1000
 
 
 def sim_reached(folder):
@@ -305,7 +305,7 @@ def fuzz_long():
 
 
 # A planted bug -> within how many seeds the simulator must find it: some ten times what it needs.
-PLANTED = {"early-ack": 10, "no-numbers": 15, "offset-first": 80, "stored-run": 80, "late-ack": 150, "restamped": 80,
+PLANTED = {"early-ack": 10, "no-numbers": 15, "offset-first": 80, "stored-run": 80, "late-ack": 500, "restamped": 80,
            "mark-first": 200, "window": 20, "merge": 10,
            "shared-reports": 1000, "no-sync": 30,
            "rebuild-short": 100, "gap-silent": 800, "unchecked": 150, "conflict-repeat": 600, "told-early": 30,

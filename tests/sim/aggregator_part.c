@@ -18,9 +18,9 @@ enum {
 	SHARD_COUNT_MAX = 2,
 	MISSING_MAX = 16,
 	ANSWER_NODES_MAX = 1000000,
-	ASK_ROUNDS_MAX = 50,
-	TURNS_A_SHORTAGE = 6000,
-	STARTS_A_SHORTAGE = 60,
+	ASK_ROUNDS_MAX = 100,
+	TURNS_A_SHORTAGE = 2500,
+	STARTS_A_SHORTAGE = 12,
 };
 
 struct aggregator_part {
@@ -32,6 +32,7 @@ struct aggregator_part {
 static struct aggregator_config config;
 static struct mdb_files *disk;
 static struct text_set missing;
+static struct buffer wondered; /* the last answer to aggregator_part_wonder */
 
 /* ---- a run's store */
 
@@ -57,7 +58,8 @@ static const char configuration[] =
 	"measures = order_count = distinct(basket), total_revenue = sum(revenue), least = "
 	"min(revenue), most = max(revenue), "
 	"mean = average(revenue), first_order = first(order_id), last_price = last(unit_price), "
-	"half = quantile(revenue, 0.5), most_of = quantile(revenue, 0.95), cheap = count() where unit_price < 500\n"
+	"half = quantile(revenue, 0.5), most_of = quantile(revenue, 0.95), cheap = count() where "
+	"unit_price < 500\n"
 	"where = quantity > 0\n"
 	"[view.by_letter]\n"
 	"kind = dead_letter\n"
@@ -103,6 +105,7 @@ void aggregator_part_end(void)
 	mdb_model_mount(NULL);
 	disk = mdb_files_free(disk);
 	text_set_deinit(&missing);
+	buffer_deinit(&wondered);
 }
 
 struct mdb_files *aggregator_part_back_up(void)
@@ -189,6 +192,7 @@ struct aggregator_part *aggregator_part_free(struct aggregator_part *part)
 {
 	if (part != NULL) {
 		worker_model_die();
+		rim_question_put(NULL, NULL);
 		aggregator_free(part->aggregator);
 		text_set_deinit(&part->accepted);
 		free(part);
@@ -382,19 +386,51 @@ const char *aggregator_part_topic(int topic)
 
 /* ---- asking */
 
+static void wait_for_answer(struct aggregator_part *part)
+{
+	for (int i = 0; i < ASK_ROUNDS_MAX && rim_question_is_open(); i++) {
+		world.now_ms++;
+		if (loop_run(part->loop) != 0) {
+			abort();
+		}
+	}
+}
+
+void aggregator_part_wonder(void)
+{
+	static const char *const questions[] = {
+		"{\"query\":\"get\",\"view\":\"by_product\",\"key\":[\"p1\"]}",
+		"{\"query\":\"get\",\"view\":\"by_shape\",\"keys\":[[\"p2\",\"EUR\"],[\"p3\","
+		"\"EUR\"]]}",
+		"{\"query\":\"top\",\"view\":\"by_product\",\"by\":\"total_revenue\",\"limit\":3}",
+		"{\"query\":\"scan\",\"view\":\"by_shape\",\"limit\":5}",
+		"{\"query\":\"scan\",\"view\":\"by_order\",\"from\":[\"e2\"],\"limit\":50}",
+		"{\"query\":\"get\",\"view\":\"by_product\",\"key\":[\"p1\"],\"after\":[{\"edge\":"
+		"\"berlin\",\"run\":7,"
+		"\"kind\":\"order\",\"seq\":1}],\"timeout_ms\":50}",
+		"{\"query\":\"edges\"}",
+		"{\"query\":\"ledger\"}",
+		"{\"query\":",
+	};
+
+	if (!rim_question_is_open()) {
+		buffer_deinit(&wondered);
+		buffer_init(&wondered, ANSWER_SIZE_MAX);
+		rim_question_put(
+			questions[world_draw(sizeof questions / sizeof questions[0])], &wondered);
+	}
+}
+
 /* The answer of one that can answer. */
 static void ask(struct aggregator_part *part, const char *question, struct document *answer,
 	struct buffer *reply)
 {
 	struct complaint complaint;
 
+	wait_for_answer(part);
 	buffer_init(reply, ANSWER_SIZE_MAX);
 	rim_question_put(question, reply);
-	for (int i = 0; i < ASK_ROUNDS_MAX && rim_question_is_open(); i++) {
-		if (loop_run(part->loop) != 0) {
-			abort();
-		}
-	}
+	wait_for_answer(part);
 	if (rim_question_is_open() || document_init(answer, ANSWER_NODES_MAX) != 0 ||
 		document_decode(
 			answer, ENCODING_JSON, buffer_slice(reply), NESTING_MAX, &complaint) != 0) {

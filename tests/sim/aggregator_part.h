@@ -24,6 +24,8 @@ struct aggregator_part *aggregator_part_free(struct aggregator_part *part);
 /* One round. 0; AGGREGATOR_PART_DECISION or a negative errno: it has ended. */
 enum { AGGREGATOR_PART_DECISION = 1 };
 int aggregator_part_round(struct aggregator_part *part);
+/* Somebody asks something, whatever goes on; the answer comes in later rounds. */
+void aggregator_part_wonder(void);
 /* What the last one that ended with a decision named for its live store; ends with NULL. What only a rebuild lacks is no
  * reason to accept anything: the rebuild is given up. */
 const char *const *aggregator_part_missing(void);

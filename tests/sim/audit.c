@@ -86,7 +86,7 @@ static void take_letter(void *owner, const char *name, uint64_t events, int64_t 
 	struct count *count = owner;
 
 	(void)millionths;
-	if (strcmp(name, "missing_field") == 0) {
+	if (strcmp(name, "missing_field") == 0 || strcmp(name, "bad_frame") == 0) {
 		count->letters_of_edges += events;
 	} else if (strcmp(name, "refused_by_kafka") == 0) {
 		count->letters_of_bridges += events;

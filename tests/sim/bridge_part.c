@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACK_SIZE_MAX = 512, TURNS_A_SHORTAGE = 6000, STARTS_A_SHORTAGE = 60 };
+enum { ACK_SIZE_MAX = 512, TURNS_A_SHORTAGE = 2500, STARTS_A_SHORTAGE = 12 };
 
 /* For the planted late ACK: the newest session of each edge, and the last ACK that its bridge said to it. */
 struct newest {
@@ -26,6 +26,7 @@ struct bridge_part {
 
 static int current;
 static enum encoding encoding; /* of a run's records */
+static bool has_headers; /* they name it */
 static struct newest newest[BRIDGES_MAX][EDGES_MAX];
 
 int bridge_part_current(void)
@@ -91,6 +92,7 @@ void bridge_part_begin(void)
 {
 	memset(newest, 0, sizeof newest);
 	encoding = world_draw(4) == 0 ? ENCODING_JSON : ENCODING_MSGPACK;
+	has_headers = world_draw(2) == 0;
 }
 
 struct bridge_part *bridge_part_new(int bridge)
@@ -113,6 +115,7 @@ struct bridge_part *bridge_part_new(int bridge)
 		.drain_ms = 2000,
 		.topics = {.partitions = PARTITIONS},
 		.encoding = encoding,
+		.headers = has_headers,
 	};
 	if (topic_names_fill(names, part->config.topics.names, &complaint) != 0) {
 		abort();
@@ -145,7 +148,7 @@ int bridge_part_round(struct bridge_part *part)
 {
 	current = part->number;
 	world_memory_begin(TURNS_A_SHORTAGE);
-	int r = loop_run(part->loop);
+	int r = bridge_run(part->bridge, NULL);
 	world_memory_end();
 	return r;
 }

@@ -6,8 +6,9 @@
 #include "tests/sim/spool_model.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { TOLD_EARLY_MS = 100, DRAIN_MS = 2000, TURNS_A_SHORTAGE = 8000, STARTS_A_SHORTAGE = 60 };
+enum { TOLD_EARLY_MS = 100, DRAIN_MS = 2000, TURNS_A_SHORTAGE = 2500, STARTS_A_SHORTAGE = 12 };
 
 enum edge_phase { EDGE_SERVING, EDGE_DRAINING, EDGE_PARTING };
 
@@ -178,19 +179,83 @@ bool edge_part_submit(struct edge_part *part, const struct edge_frame *frame, in
 	return *ret_result == 0;
 }
 
+/* Not events, no header, too much of it, or of a peer whom its source has had enough of. */
+static int bother(struct port *port)
+{
+	static const char large[FRAME_SIZE_MAX + 1];
+	struct submission submission = {.events = slice_of_text("[]"),
+		.reply = SUBMISSION_REPLY_JSON,
+		.ticket = STRANGER_TICKET};
+
+	switch (world_draw(6)) {
+	case 0:
+		return port_refuse(port, NULL);
+	case 1:
+		return port_refuse(port, &submission);
+	case 2:
+		return port_refuse_busy(port, &submission);
+	case 3:
+		submission.events = slice_of(large, sizeof large);
+		break;
+	case 4:
+		submission.events = slice_of_text("[{\"kind\":");
+		break;
+	default:
+		submission.header = slice_of_text("{\"producer\":7}");
+		break;
+	}
+	return port_submit(port, &submission, clock_wall_ms());
+}
+
+bool edge_part_bother(struct edge_part *part, int *ret_result)
+{
+	edge_part_select(part);
+	*ret_result = 0;
+	if (!port_takes_more(part->port)) {
+		return false;
+	}
+	*ret_result = bother(part->port);
+	return *ret_result == 0;
+}
+
+/* The mark is asked for when it is known what became of the event. */
+static size_t judge(void *owner, const struct reply *reply, const struct source_mark **ret_marks)
+{
+	(void)reply;
+	*ret_marks = owner;
+	return 1;
+}
+
+/* A reader that cuts its file itself hands in what lies between the brackets of a single sale. */
+static bool cut_single(struct slice frame, struct submission_item *ret_item)
+{
+	if (frame.bytes[frame.size - 1] != ']' ||
+		memmem(frame.bytes, frame.size, "},{", 3) != NULL) {
+		return false;
+	}
+	ret_item->event = ret_item->raw = slice_of(frame.bytes + 1, frame.size - 2);
+	return true;
+}
+
 bool edge_part_submit_read(struct edge_part *part, const char *events, uint64_t position,
 	uint64_t ticket, int *ret_result)
 {
 	char text[24];
 	struct source_mark mark = {.key = slice_of_text("position")};
-	const struct submission submission = {
-		.events = slice_of_text(events),
-		.marks = &mark,
-		.mark_count = 1,
-		.unattended = true,
-		.ticket = ticket,
-	};
+	struct submission_item item = {0};
+	struct submission submission = {
+		.events = slice_of_text(events), .unattended = true, .ticket = ticket};
 
+	if (position % 2 == 0 && cut_single(submission.events, &item)) {
+		submission.events = slice_of(NULL, 0);
+		submission.items = &item;
+		submission.item_count = 1;
+		submission.judge = judge;
+		submission.owner = &mark;
+	} else {
+		submission.marks = &mark;
+		submission.mark_count = 1;
+	}
 	edge_part_select(part);
 	snprintf(text, sizeof text, "%llu", (unsigned long long)position);
 	mark.value = slice_of_text(text);
@@ -291,10 +356,16 @@ int edge_part_round(struct edge_part *part)
 
 struct edge_books edge_part_books(const struct edge_part *part)
 {
+	const struct port *const ports[] = {part->port, part->file_port};
 	struct intake_counts counts;
+	uint64_t received = 0;
 
+	for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
+		port_count(ports[i], &counts);
+		received += counts.received;
+	}
 	desk_count(part->desk, &counts);
-	struct edge_books books = {.received = counts.received, .repeated = counts.repeated};
+	struct edge_books books = {.received = received, .repeated = counts.repeated};
 	for (int i = 0; i < KIND_EVENT_COUNT; i++) {
 		books.accepted += counts.accepted[i];
 	}
@@ -318,6 +389,7 @@ static uint64_t bucket(uint64_t count)
 uint64_t edge_part_shape(const struct edge_part *part)
 {
 	const struct sender *sender = courier_sender(part->courier);
+	struct courier_traffic traffic = courier_traffic(part->courier);
 	const struct probe *probe = courier_probe(part->courier);
 	const struct spool_index *index = spool_index(part->spool);
 	uint64_t shape = (uint64_t)sender->state;
@@ -325,11 +397,17 @@ uint64_t edge_part_shape(const struct edge_part *part)
 	shape = shape * 16 + (uint64_t)sender->end;
 	shape = shape * 2 + sender->bridge;
 	shape = shape * 4 + (uint64_t)probe->state;
+	shape = shape * 2 + (traffic.wire_bytes < traffic.event_bytes ? 1 : 0);
+	shape = shape * 8 + bucket(sender_unacked_batches(sender));
 	for (int i = 0; i < KIND_COUNT; i += KIND_EVENT_COUNT) {
 		shape = shape * 16 + bucket(index->lanes[i].blocks);
 		shape = shape * 2 + (sender->lanes[i].waiting ? 1 : 0);
 		shape = shape * 16 + bucket(index->lanes[i].events);
+		shape = shape * 16 + bucket(sender_old_events(sender, (enum kind)i));
 	}
 	shape = shape * 2 + (desk_view(part->desk).full ? 1 : 0);
+	shape = shape * 2 + (desk_is_wanted(part->desk) ? 1 : 0);
+	shape = shape * 8 + (uint64_t)courier_link_end(part->courier);
+	shape = shape * 2 + (courier_down_since_ms(part->courier) == 0 ? 1 : 0);
 	return shape;
 }

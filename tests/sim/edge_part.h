@@ -5,6 +5,7 @@
 
 struct edge_part;
 
+#define STRANGER_TICKET (UINT64_C(1) << 62) /* in tickets of what must be refused */
 #define FILE_TICKET (UINT64_C(1) << 63) /* in tickets of what is read from a file */
 
 /* What a producer, or a reader, hears of a frame. */
@@ -40,6 +41,8 @@ struct edge_frame {
 };
 /* false: it takes nothing more in this round. *ret_result is 0 or a negative errno that ends it. The answer may come at once. */
 bool edge_part_submit(struct edge_part *part, const struct edge_frame *frame, int *ret_result);
+/* Somebody sends what is no frame of events: it must be refused. As edge_part_submit. */
+bool edge_part_bother(struct edge_part *part, int *ret_result);
 /* What a file holds: kept with the position behind it, or held by whoever reads. */
 bool edge_part_submit_read(struct edge_part *part, const char *events, uint64_t position,
 	uint64_t ticket, int *ret_result);

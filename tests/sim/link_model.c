@@ -61,6 +61,13 @@ int link_send(struct link *link, const struct iovec *frame)
 	}
 }
 
+/* Somebody changes keys, and changes them back. */
+static enum link_end draw_end(void)
+{
+	static const enum link_end ends[] = {LINK_NO_HANDSHAKE, LINK_KEY_REFUSED};
+	return world_fails(FAULT_KEY_REFUSED, 50000) ? ends[world_draw(2)] : LINK_LOST;
+}
+
 int edge_part_hear(struct edge_part *part, const struct net_event *event)
 {
 	const struct link_options *options = &((struct link *)event->link)->options;
@@ -70,7 +77,7 @@ int edge_part_hear(struct edge_part *part, const struct net_event *event)
 	case NET_CONNECTED:
 		return options->connected(options->owner);
 	case NET_DISCONNECTED:
-		return options->disconnected(options->owner, LINK_LOST);
+		return options->disconnected(options->owner, draw_end());
 	default:
 		wire_note(edge_part_current(), "hears", event->bytes, event->size);
 		return options->frame(options->owner, slice_of(event->bytes, event->size));

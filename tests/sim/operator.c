@@ -226,6 +226,9 @@ void operator_turn(void)
 	if (part == NULL || world_draw(3) == 0) {
 		return;
 	}
+	if (world_happens(60)) {
+		aggregator_part_wonder();
+	}
 	int r = aggregator_part_round(part);
 	if (r == AGGREGATOR_PART_DECISION) {
 		world_note("aggregator: stops for a decision");

@@ -76,12 +76,13 @@ static void throw_away(struct sink *sink)
 	sink->end = &sink->first;
 }
 
-/* Kafka refuses this very record, whatever it shares its batch with. */
-static bool is_poison(const struct kafka_record *record)
+/* Kafka refuses this very record, whatever it shares its batch with; its letter it takes. */
+static bool is_too_large(enum kind lane, struct slice value)
 {
 	static const char mark[] = "poison";
 
-	return memmem(record->value, record->value_size, mark, sizeof mark - 1) != NULL;
+	return !kind_is_dead_letter(lane) && value.size > 100 &&
+	       memmem(value.bytes, value.size, mark, sizeof mark - 1) != NULL;
 }
 
 static const char *draw_error(void)
@@ -91,13 +92,18 @@ static const char *draw_error(void)
 	return errors[world_draw(sizeof errors / sizeof errors[0])];
 }
 
+/* What librdkafka says at once, whatever the record is. */
+static const char *draw_refusal(void)
+{
+	static const char *const errors[] = {"_UNKNOWN_TOPIC", "_FATAL", "_STATE"};
+	return errors[world_draw(sizeof errors / sizeof errors[0])];
+}
+
 static void draw_fate(struct sent *sent)
 {
-	bool is_event = !kind_is_dead_letter(sent->lane);
-
 	sent->write_ms = world.now_ms + 1 + world_delay(SENT_MS_MAX);
 	sent->fate = FATE_WAITING;
-	if (is_event && is_poison(sent->record) && sent->record->value_size > 100) {
+	if (is_too_large(sent->lane, slice_of(sent->record->value, sent->record->value_size))) {
 		sent->error = "MSG_SIZE_TOO_LARGE";
 		sent->fate = FATE_NOT_WRITTEN;
 	} else if (!sent->is_alone && world_fails(FAULT_RECORD_REFUSED, 3000)) {
@@ -141,6 +147,14 @@ int sink_put(struct sink *sink, const struct sink_record *record)
 	}
 	if (world_fails(FAULT_SINK_FULL, 1500)) {
 		return SINK_E_FULL;
+	}
+	if (world_fails(FAULT_PUT_REFUSED, 1500)) {
+		sink->error = draw_refusal();
+		return SINK_E_REFUSED;
+	}
+	if (is_too_large(record->lane, record->value) && world_draw(2) == 0) {
+		sink->error = "MSG_SIZE_TOO_LARGE"; /* librdkafka looks before brokers do */
+		return SINK_E_REFUSED;
 	}
 	struct sent *sent = send(sink, record->lane, record->partition, record->ticket);
 	sent->record = kafka_record_new((struct kafka_bytes){record->key.bytes, record->key.size},
@@ -310,8 +324,12 @@ int64_t sink_connected_ms(const struct sink *sink)
 
 int sink_rebuild(struct sink *sink, struct config_error *error)
 {
-	(void)error;
 	throw_away(sink);
+	if (world_fails(FAULT_SINK_FULL, 50000)) {
+		snprintf(error->text, sizeof error->text, "no thread for it");
+		sink->is_down = true;
+		return -EAGAIN;
+	}
 	sink->is_down = false;
 	return 0;
 }

@@ -44,7 +44,11 @@ static int64_t sync_interval_ms;
 
 static void take_answer(const struct edge_answer *answer)
 {
-	if ((answer->ticket & FILE_TICKET) != 0) {
+	if (answer->ticket == STRANGER_TICKET) {
+		if (answer->is_taken) {
+			tills_complain("an edge took what is no frame of events");
+		}
+	} else if ((answer->ticket & FILE_TICKET) != 0) {
 		file_reader_answered(answer);
 	} else {
 		tills_answered(answer);
@@ -334,6 +338,9 @@ static void turn_edge(int number)
 
 	if (place->part != NULL && world_draw(4) != 0) {
 		int r = tills_send(number, place->part);
+		if (r == 0 && world_happens(300)) {
+			edge_part_bother(place->part, &r);
+		}
 		if (r == 0 && number == file_reader_edge()) {
 			r = file_reader_read(place->part);
 		}

@@ -32,6 +32,7 @@ struct frame {
 	uint32_t sale_count, invalid_count;
 	uint32_t unanswered; /* sendings */
 	uint64_t text_seed; /* what its events' text follows from */
+	bool is_cut; /* a file's only: its text does not end */
 };
 
 struct till {
@@ -150,6 +151,11 @@ static char *put_note(char *at, const struct sale *sale, uint64_t seed)
 	return stpcpy(at + size, "\"}");
 }
 
+/* One product's name is longer than a row's key holds. */
+static const char long_name[] =
+	" of a name that goes on for so long that nobody who reads it will ever buy it, and "
+	"then a little longer\",";
+
 /* The same text each time: quantity * price is the sale's amount. By hand, for it is most of what a till does. */
 static char *put_sale(char *at, const struct frame *frame, size_t i)
 {
@@ -160,7 +166,8 @@ static char *put_sale(char *at, const struct frame *frame, size_t i)
 	at = stpcpy(put_number(at, i), "\",");
 	if (!sale->is_invalid) {
 		at = stpcpy(at, "\"product_id\":\"p");
-		at = stpcpy(put_number(at, (uint64_t)sale->product), "\",");
+		at = put_number(at, (uint64_t)sale->product);
+		at = stpcpy(at, sale->product == 0 ? long_name : "\",");
 	}
 	if (frame->manner == MANNER_EVENT_ID && world.bug != BUG_NO_NUMBERS) {
 		at = stpcpy(put_number(stpcpy(at, "\"event_id\":\"id"), i), "\",");
@@ -182,13 +189,18 @@ static void write_frame(const struct frame *frame, char text[TILLS_TEXT_SIZE])
 		}
 		at = put_sale(at, frame, frame->first_sale + i);
 	}
-	stpcpy(at, "]");
+	stpcpy(at, frame->is_cut ? "" : "]");
 }
 
 size_t tills_write_frame(void)
 {
 	struct frame *frame = new_frame(0, MANNER_NUMBER);
 
+	if (frame->sale_count == 1 && world_draw(3) == 0) { /* it becomes a letter, whole */
+		struct sale *sale = &sales[frame->first_sale];
+		frame->is_cut = sale->is_invalid = true;
+		sale->is_poison = false;
+	}
 	for (uint32_t i = 0; i < frame->sale_count; i++) {
 		sales[frame->first_sale + i].outcome = OUTCOME_OK;
 	}

@@ -8,7 +8,7 @@ enum {
 	STEPS_LEAST = 75,
 	STEPS_MOST = 2400,
 	STEPS_USUAL = 600,
-	ASKS_MAX = 400, /* for memory: more than most turns have */
+	ASKS_BITS = 12, /* a start asks some thousand times for memory, most turns a few times */
 };
 
 struct world world;
@@ -26,14 +26,15 @@ const char *fault_name(enum fault fault)
 {
 	static const char *const names[FAULT_COUNT] = {"edge-crash", "edge-stopped", "commit-lost",
 		"reply-lost", "answer-lost", "disk-full", "spool-restored", "edge-cloned",
-		"clock-jump", "link-cut", "link-half-open", "link-silent", "frame-garbled",
-		"queue-full", "bridge-crash", "bridge-stopped", "kafka-away", "delivery-failed",
-		"delivery-denied", "record-refused", "topic-refused", "producer-lost",
-		"report-late", "sink-full", "aggregator-crash", "commit-untold", "store-full",
-		"store-failed", "reader-restarted", "store-restored", "rebuild", "rebuild-killed",
-		"log-cut", "log-overtaken", "topic-emptied", "topic-made-again", "other-cluster",
-		"partition-added", "block-damaged", "image-resumed", "reowned", "sent-twice",
-		"sent-again", "interval-lost", "memory-short"};
+		"clock-jump", "link-cut", "link-half-open", "key-refused", "link-silent",
+		"frame-garbled", "queue-full", "bridge-crash", "bridge-stopped", "kafka-away",
+		"delivery-failed", "delivery-denied", "record-refused", "topic-refused",
+		"producer-lost", "report-late", "sink-full", "put-refused", "aggregator-crash",
+		"commit-untold", "store-full", "store-failed", "reader-restarted", "store-restored",
+		"rebuild", "rebuild-killed", "log-cut", "log-overtaken", "topic-emptied",
+		"topic-made-again", "other-cluster", "partition-added", "block-damaged",
+		"image-resumed", "reowned", "sent-twice", "sent-again", "interval-lost",
+		"memory-short"};
 	return names[fault];
 }
 
@@ -108,7 +109,7 @@ void world_memory_begin(uint64_t one_in)
 	uint64_t scale = world.scales[FAULT_MEMORY_SHORT];
 
 	if (world.has_faults && scale > 0 && world_draw(one_in) < scale * world.haste) {
-		world.memory_asks = 1 + world_draw(1 + world_draw(ASKS_MAX));
+		world.memory_asks = 1 + world_draw(UINT64_C(1) << world_draw(ASKS_BITS));
 	}
 }
 

@@ -46,6 +46,7 @@ enum fault {
 	FAULT_CLOCK_JUMP,
 	FAULT_LINK_CUT,
 	FAULT_LINK_HALF_OPEN,
+	FAULT_KEY_REFUSED, /* an edge's, or the bridge's */
 	FAULT_LINK_SILENT, /* a new peer behind the same link, what was last sent comes twice */
 	FAULT_FRAME_GARBLED, /* half of it comes */
 	FAULT_QUEUE_FULL,
@@ -59,6 +60,7 @@ enum fault {
 	FAULT_PRODUCER_LOST, /* a fatal error; what was on its way may arrive later */
 	FAULT_REPORT_LATE,
 	FAULT_SINK_FULL,
+	FAULT_PUT_REFUSED, /* by the producer itself, before anything is sent */
 	FAULT_AGGREGATOR_CRASH,
 	FAULT_COMMIT_UNTOLD, /* the aggregator dies between its commit and the loop's hearing of it */
 	FAULT_STORE_FULL,
