@@ -1,7 +1,9 @@
 #include "aggregator/aggregator.h"
+#include "aggregator/administration.h"
 #include "aggregator/desk.h"
 #include "aggregator/gap.h"
 #include "aggregator/gauges.h"
+#include "aggregator/herald.h"
 #include "aggregator/opening.h"
 #include "aggregator/server.h"
 #include "aggregator/upkeep.h"
@@ -40,13 +42,13 @@ struct aggregator {
 	struct gauges *gauges;
 	struct server *server;
 	struct desk desk;
+	struct administration administration;
 	struct text_set
 		accepted_by_shadow; /* what the operator accepts, and what the live one has accepted */
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
 	int64_t stop_by_ms; /* 0: no signal yet */
-	bool was_reported, was_reachable, was_ready, was_full; /* what the log said last */
-	char told_why[512]; /* in the log: why Kafka can not be reached */
-	bool was_gone[2][KIND_COUNT]; /* to the live one, to the shadow */
+	struct herald herald;
+	bool was_full; /* the log said so */
 	bool needs_decision;
 	bool is_shadow_refused; /* the log can't fill it */
 	int error; /* from where no error can be returned */
@@ -168,10 +170,48 @@ static int permit(
 	} else {
 		complaint_set(complaint, REASON_FORBIDDEN, "", "this key is not known any more");
 	}
+	if (r == 0) {
+		r = administration_check(&aggregator->administration, query, complaint);
+	}
 	if (r != 0) {
 		security_forbidden(
 			aggregator->security, "queries", user_id, query_type_name(query->type));
+		administration_refused(&aggregator->administration, query,
+			asker != NULL ? asker->name : "unknown", complaint,
+			loop_now_ms(aggregator->loop));
 	}
+	return r;
+}
+
+static int forget(struct aggregator *aggregator, struct question *question, struct buffer *reply)
+{
+	struct complaint complaint;
+	struct forget_plan plan;
+	struct forgetting forgetting = {
+		.stores = aggregator->opening.stores,
+		.live = aggregator->live->pipeline,
+		.shadow = aggregator->shadow == NULL ? NULL : aggregator->shadow->pipeline,
+		.views = aggregator->opening.live_views,
+		.shadow_views = aggregator->opening.shadow_views,
+		.now_ms = clock_wall_ms(),
+		.by = question->asker->name,
+	};
+	int r = random_bytes(forgetting.fresh_key, sizeof forgetting.fresh_key);
+	if (r < 0) {
+		return r;
+	}
+	r = administration_forget(
+		&aggregator->administration, &forgetting, question->query, &plan, &complaint);
+	if (r == 0) {
+		question->forget = &plan;
+		r = desk_answer(&aggregator->desk, question, reply);
+	} else if (r > 0) {
+		query_encode_error(&complaint, question->query->encoding, reply);
+		r = reply->error;
+	} else {
+		aggregator->error = r; /* nobody knows what is on the disk */
+	}
+	forget_plan_deinit(&plan);
 	return r;
 }
 
@@ -181,8 +221,11 @@ static int answer(void *owner, const char *user_id, const struct query *query, s
 	const struct keyring *keyring = security_keyring(aggregator->security);
 	static const struct key_holder nobody = {.edges = NULL};
 	const struct key_holder *asker = keyring_holder(keyring, user_id);
-	const struct question question = {query, asker != NULL ? asker : &nobody};
+	struct question question = {.query = query, .asker = asker != NULL ? asker : &nobody};
 	refresh(aggregator);
+	if (query->type == QUERY_FORGET) {
+		return forget(aggregator, &question, reply);
+	}
 	return desk_answer(&aggregator->desk, &question, reply);
 }
 
@@ -210,77 +253,8 @@ static void look(void *owner, struct gauges_view *ret_view)
 		.rebuild_progress = aggregator->desk.health.rebuild_progress,
 		.store_bytes = stores_size(aggregator->opening.stores),
 		.waiting = server_waiting(aggregator->server),
+		.forgotten = store_forgotten(aggregator->opening.stores->items[0])->in_force,
 	};
-}
-
-/* Once a change, and once more when it turns out what must be mended. */
-static void report_reach(struct aggregator *aggregator)
-{
-	char quoted[2 * sizeof aggregator->told_why];
-	const struct pipeline *pipeline = aggregator->live->pipeline;
-	const char *why = aggregator->live->kafka_error;
-	bool is_news = aggregator->live->is_error_telling && strcmp(why, aggregator->told_why) != 0;
-	bool is_changed =
-		!aggregator->was_reported || pipeline->is_reachable != aggregator->was_reachable;
-	if (!pipeline->has_report || (!is_changed && !is_news)) {
-		return;
-	}
-	if (pipeline->is_reachable) {
-		log_line(LOG_INFO, "Kafka answers", "lag=%" PRId64, pipeline_lag(pipeline));
-	} else {
-		log_line(LOG_WARNING, "Kafka unreachable, answering from the store", "why=%s",
-			log_quote(why, strlen(why), quoted, sizeof quoted));
-	}
-	snprintf(aggregator->told_why, sizeof aggregator->told_why, "%s", is_news ? why : "");
-	aggregator->was_reported = true;
-	aggregator->was_reachable = pipeline->is_reachable;
-}
-
-static void report_gone(struct aggregator *aggregator, const struct feed *feed, int which)
-{
-	for (int kind = 0; feed != NULL && kind < KIND_COUNT; kind++) {
-		bool is_gone = health_topic_is_gone(
-			&aggregator->desk.health, feed->pipeline, (enum kind)kind);
-		bool *was_gone = &aggregator->was_gone[which][kind];
-		if (is_gone && !*was_gone) {
-			log_line(LOG_ERROR, "a topic that was read is gone", "topic=\"%s\"%s",
-				aggregator->options.config->topics[kind],
-				which == 0 ? "" : " of=\"the rebuild\"");
-		}
-		*was_gone = is_gone;
-	}
-}
-
-/* What an operator accepts is done when it was needed and is in the store. */
-static void report_accepted(struct aggregator *aggregator)
-{
-	struct text_set gaps = {0};
-	if (aggregator->options.accepted->count == 0 || !aggregator->live->pipeline->is_targeted) {
-		return;
-	}
-	if (pipeline_gaps(aggregator->live->pipeline, &gaps) == 0) {
-		const char *const *text = text_set_list(aggregator->options.accepted);
-		for (; *text != NULL; text++) {
-			if (text_set_have(&gaps, *text)) {
-				program_audit_end("accept-gap", *text, "done");
-			}
-		}
-	}
-	text_set_deinit(&gaps);
-}
-
-static void report_changes(struct aggregator *aggregator)
-{
-	const struct pipeline *pipeline = aggregator->live->pipeline;
-	report_reach(aggregator);
-	report_accepted(aggregator);
-	report_gone(aggregator, aggregator->live, 0);
-	report_gone(aggregator, aggregator->shadow, 1);
-	if (desk_is_ready(&aggregator->desk) && !aggregator->was_ready) {
-		log_line(LOG_INFO, "answering queries", "commit=%" PRIu64,
-			pipeline_commit(pipeline));
-		aggregator->was_ready = true;
-	}
 }
 
 /* Before a switch both stand still: the live one, so that no answer goes back; the shadow, so that there is a last commit. */
@@ -447,7 +421,7 @@ static int tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 	if (r == 0) {
 		r = stop_tick(aggregator, now_ms);
 	}
-	report_changes(aggregator);
+	herald_report(&aggregator->herald, &aggregator->desk);
 	*ret_wait_ms = wait_ms;
 	return r;
 }
@@ -548,6 +522,19 @@ static int new_feeds(struct aggregator *aggregator, struct config_error *error)
 	return r > 0 ? AGGREGATOR_E_DECISION : r;
 }
 
+/* Without keys whoever reaches the socket is an administrator: that may be this machine's users, and nobody else. */
+static void new_administration(struct aggregator *aggregator)
+{
+	const struct aggregator_config *config = aggregator->options.config;
+	struct config_error ignored;
+	aggregator->administration = (struct administration){
+		.audit_file = config->audit_file,
+		.is_exposed = security_keyring(aggregator->security) == NULL &&
+			      program_check_endpoints("", config->listen, false, &ignored) != 0,
+		.refused_ms = INT64_MIN / 2,
+	};
+}
+
 static int new_security(struct aggregator *aggregator, struct config_error *error)
 {
 	const struct security_options options = {
@@ -637,6 +624,7 @@ static int new_parts(struct aggregator *aggregator, struct config_error *error)
 		r = new_security(aggregator, error);
 	}
 	if (r == 0) {
+		new_administration(aggregator);
 		r = new_feeds(aggregator, error);
 	}
 	if (r == 0) {
@@ -665,6 +653,10 @@ int aggregator_new(const struct aggregator_options *options, struct aggregator *
 		return -ENOMEM;
 	}
 	aggregator->options = *options;
+	aggregator->herald = (struct herald){
+		.topics = (const char *const *)options->config->topics,
+		.accepted = options->accepted,
+	};
 	/* The store before any thread: the look at its file forks. */
 	int r = loop_new(&aggregator->loop);
 	if (r == 0) {

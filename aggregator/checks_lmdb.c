@@ -253,10 +253,11 @@ static int compare_views(struct snapshot *snapshot, const struct view_set *views
 				     : complain(ret_error, error_size, "its summary is broken",
 					       view);
 		}
-		if (view_is_conserved(view) &&
-			summary.matched + summary.unmatched != accepted_of_view(view, ledger)) {
+		if (view_is_conserved(view) && summary.matched + summary.unmatched + summary.held !=
+						       accepted_of_view(view, ledger)) {
 			return complain(ret_error, error_size,
-				"events in rows and unmatched are not the events accepted", view);
+				"events in rows, unmatched and held are not the events accepted",
+				view);
 		}
 	}
 	return 0;

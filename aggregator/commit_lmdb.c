@@ -152,6 +152,7 @@ static int read_summary(struct writing *writing, struct slice key)
 	summary->text = slice_of_text(view_text(writing->view));
 	summary->matched += overlay_matched(overlay, id);
 	summary->unmatched += overlay_unmatched(overlay, id);
+	summary->held += overlay_held(overlay, id);
 	return 0;
 }
 
@@ -172,7 +173,8 @@ static int write_view(struct writing *writing, const struct view *view)
 	uint8_t key_bytes[5];
 	struct slice key = summary_key(id, key_bytes);
 
-	if (overlay_matched(overlay, id) == 0 && overlay_unmatched(overlay, id) == 0) {
+	if (overlay_matched(overlay, id) == 0 && overlay_unmatched(overlay, id) == 0 &&
+		overlay_held(overlay, id) == 0) {
 		return 0;
 	}
 	writing->view = view;

@@ -1,4 +1,5 @@
 #include "aggregator/desk.h"
+#include "aggregator/admin_answers.h"
 #include "aggregator/status.h"
 #include "aggregator/stream_answers.h"
 #include "runtime/program.h"
@@ -114,10 +115,37 @@ static int answer_rebuilding(
 	return reply->error;
 }
 
+/* Events that nobody is shown as whose they are, by view: base, frozen and active. */
+static int count_held(const struct desk *desk, uint64_t held[VIEWS_MAX])
+{
+	const struct pipeline *pipeline = desk->live->pipeline;
+	struct layers layers[SHARDS_MAX] = {{0}};
+
+	int r = begin_snapshots(pipeline, layers);
+	for (uint32_t id = 0; r == 0 && id < view_set_count(desk->views); id++) {
+		held[id] = 0;
+		for (size_t i = 0; r == 0 && i < pipeline->shard_count; i++) {
+			uint64_t count = 0;
+			r = snapshot_held(layers[i].snapshot, id, &count);
+			held[id] +=
+				count + overlay_held(layers[i].active, id) +
+				(layers[i].frozen == NULL ? 0 : overlay_held(layers[i].frozen, id));
+		}
+	}
+	end_snapshots(layers, pipeline->shard_count);
+	return r > 0 ? -EBADMSG : r;
+}
+
 static int answer_status(struct desk *desk, const struct query *query,
 	const struct freshness *freshness, struct buffer *reply)
 {
+	uint64_t held[VIEWS_MAX];
+	bool has_held =
+		count_held(desk, held) == 0; /* a store that can't be read is said elsewhere */
 	const struct status status = {
+		.views = desk->views,
+		.forgotten = store_forgotten(desk->stores->items[0]),
+		.held = has_held ? held : NULL,
 		.health = &desk->health,
 		.freshness = freshness,
 		.version = program_version(),
@@ -134,6 +162,13 @@ static int answer_by_type(struct desk *desk, const struct question *question,
 	switch (query->type) {
 	case QUERY_STATUS:
 		return answer_status(desk, query, freshness, reply);
+	case QUERY_QUARANTINE:
+		return quarantine_answer_write(desk->live->pipeline, query, freshness, reply);
+	case QUERY_FORGOTTEN:
+		return forgotten_answer_write(
+			store_forgotten(desk->stores->items[0]), query, freshness, reply);
+	case QUERY_FORGET:
+		return forget_answer_write(question->forget, freshness, query->encoding, reply);
 	case QUERY_EDGES:
 	case QUERY_LEDGER:
 		return stream_answers_write(desk->live->pipeline, question, freshness, reply);

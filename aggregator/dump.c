@@ -122,12 +122,14 @@ static int dump_sums(struct dump *dump, const struct view *view)
 		sums.row_count += summary.row_count;
 		sums.matched += summary.matched;
 		sums.unmatched += summary.unmatched;
+		sums.held += summary.held;
 		sums.hash_sum += summary.hash_sum;
 	}
 	fprintf(dump->out,
 		"{\"view\":\"%s\",\"rows\":%" PRIu64 ",\"matched\":%" PRIu64
-		",\"unmatched\":%" PRIu64 ",\"hashes\":\"%016" PRIx64 "\"}\n",
-		view_name(view), sums.row_count, sums.matched, sums.unmatched, sums.hash_sum);
+		",\"unmatched\":%" PRIu64 ",\"held\":%" PRIu64 ",\"hashes\":\"%016" PRIx64 "\"}\n",
+		view_name(view), sums.row_count, sums.matched, sums.unmatched, sums.held,
+		sums.hash_sum);
 	return 0;
 }
 

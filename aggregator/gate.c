@@ -115,6 +115,11 @@ static int check_rows(const struct key_holder *asker, const struct query *query,
 int gate_check(const struct key_holder *asker, const struct query *query,
 	const struct view_set *views, struct complaint *complaint)
 {
+	if (query_needs_admin(query->type)) {
+		return asker->is_admin
+			       ? 0
+			       : forbid(complaint, "only a key with the right admin may do this");
+	}
 	switch (query->type) {
 	case QUERY_STATUS:
 	case QUERY_VIEWS:

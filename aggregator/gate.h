@@ -5,8 +5,11 @@
 #include "proto/query.h"
 #include "runtime/key_holder.h"
 
+struct forget_plan;
+
 struct question {
 	const struct query *query;
+	const struct forget_plan *forget; /* of a `forget`: what was done */
 	const struct key_holder *asker;
 };
 

@@ -41,7 +41,7 @@ struct gauges {
 	struct metric *commits, *commit_seconds, *query_seconds, *check_failures, *lost, *restarts;
 	uint64_t restarts_told;
 	struct metric *overlay_bytes, *overlay_events, *uncommitted, *quarantined;
-	struct metric *rebuild_progress, *store_bytes, *waiting, *reachable;
+	struct metric *rebuild_progress, *store_bytes, *waiting, *reachable, *forgotten;
 };
 
 static const double commit_bounds[] = {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30};
@@ -118,6 +118,8 @@ static void add_gauges(struct gauges *gauges)
 		gauge(gauges, "till_aggregator_store_bytes", "Size of the store's files.");
 	gauges->waiting = gauge(
 		gauges, "till_aggregator_queries_waiting", "Queries that wait for fresher totals.");
+	gauges->forgotten = gauge(gauges, "till_aggregator_users_forgotten",
+		"Users whose events are in no row under their name.");
 	gauges->reachable =
 		gauge(gauges, "till_aggregator_kafka_reachable", "1 while Kafka answers, else 0.");
 }
@@ -252,6 +254,7 @@ static void collect(void *owner)
 	metric_set(gauges->rebuild_progress, view.shadow == NULL ? 1 : view.rebuild_progress);
 	metric_set(gauges->store_bytes, (double)view.store_bytes);
 	metric_set(gauges->waiting, (double)view.waiting);
+	metric_set(gauges->forgotten, (double)view.forgotten);
 	metric_set(gauges->reachable, pipeline->is_reachable);
 }
 

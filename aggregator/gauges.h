@@ -12,6 +12,7 @@ struct gauges_view {
 	double rebuild_progress;
 	uint64_t store_bytes;
 	size_t waiting; /* queries */
+	size_t forgotten; /* users */
 };
 
 /* `look` fills the view, at each collection. */

@@ -24,6 +24,7 @@ struct ledger {
 	struct text_set streams_quarantined; /* by name, for /readyz */
 	struct text_set streams_in_conflict; /* likewise: two events bore one certificate */
 	uint64_t fingerprint_chunks; /* ever made */
+	int64_t append_ms; /* the broker's append time, the largest of a record that was taken */
 };
 
 void ledger_deinit(struct ledger *ledger);

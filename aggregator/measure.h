@@ -55,6 +55,12 @@ static inline bool measure_is_stamped(const struct measure *measure)
 {
 	return measure->op == MEASURE_FIRST || measure->op == MEASURE_LAST;
 }
+/* Does it show who the user of an event was? */
+static inline bool measure_tells_user(const struct measure *measure)
+{
+	return measure_is_stamped(measure) && measure->operand.source == OPERAND_TEXT &&
+	       measure->operand.field == FIELD_USER_ID;
+}
 /* Is it a count(), which reads no field? */
 static inline bool measure_takes_nothing(const struct measure *measure)
 {

@@ -86,3 +86,13 @@ bool member_key(const struct measure *measure, size_t index, struct slice row_ke
 	}
 	return is_present;
 }
+
+void member_key_of_epoch(uint8_t key[MEMBER_KEY_SIZE], uint64_t epoch)
+{
+	uint8_t bytes[sizeof epoch];
+
+	pack_big_endian(bytes, epoch, sizeof bytes);
+	for (size_t i = 0; i < sizeof bytes; i++) {
+		key[MEMBER_PLACE_SIZE + i] ^= bytes[i];
+	}
+}

@@ -17,3 +17,5 @@ enum { MEMBER_PLACE_SIZE = 8, MEMBER_HASH_SIZE = 16, MEMBER_KEY_SIZE = 24 };
 /* What measure number `index` of this row counts of the event. false when the event has no such field. */
 bool member_key(const struct measure *measure, size_t index, struct slice row_key,
 	const struct event *event, uint8_t ret_key[MEMBER_KEY_SIZE]);
+/* Makes of it another member, the same for the same epoch (forgotten.h; not 0), in the same place. */
+void member_key_of_epoch(uint8_t key[MEMBER_KEY_SIZE], uint64_t epoch);

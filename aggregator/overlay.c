@@ -103,6 +103,11 @@ uint64_t overlay_unmatched(const struct overlay *overlay, uint32_t view_id)
 	return overlay->tables[view_id].unmatched;
 }
 
+uint64_t overlay_held(const struct overlay *overlay, uint32_t view_id)
+{
+	return overlay->tables[view_id].held;
+}
+
 int overlay_sort(struct overlay *overlay)
 {
 	int r = 0;

@@ -5,6 +5,7 @@
  * Answers are base + frozen + active. A delta is a measure state like a stored row's, so the same merge serves the
  * commit and the answer. One thread changes it; a frozen overlay is read by the committing thread and by answers. */
 #pragma once
+#include "aggregator/forgotten.h"
 #include "aggregator/member.h"
 #include "aggregator/view.h"
 
@@ -22,6 +23,10 @@ struct overlay *overlay_free(struct overlay *overlay);
 /* Counts one accepted event in every view of its kind. dead letters: `letter_code` is their reason code. 0, -ENOMEM,
  * or -EOVERFLOW past 2^32 events (freeze before: up to there no sum of an overlay can overflow). All views or none. */
 int overlay_apply(struct overlay *overlay, const struct event *event, struct slice letter_code);
+/* The same of an event whose user was forgotten, once or now: where he would have a row he is held, where he would be named he
+ * is not, and all that is not about him counts as ever. */
+int overlay_apply_as(struct overlay *overlay, const struct event *event, struct slice letter_code,
+	struct standing standing);
 
 size_t overlay_bytes(const struct overlay *overlay); /* memory in use: freeze when large */
 size_t overlay_event_count(const struct overlay *overlay);
@@ -30,6 +35,8 @@ size_t overlay_change_count(const struct overlay *overlay);
 /* Per view since the overlay was made: Σcount (events in a row) and unmatched. */
 uint64_t overlay_matched(const struct overlay *overlay, uint32_t view_id);
 uint64_t overlay_unmatched(const struct overlay *overlay, uint32_t view_id);
+/* Events that would be in rows of somebody who was forgotten. */
+uint64_t overlay_held(const struct overlay *overlay, uint32_t view_id);
 
 /* Sorts what is not yet sorted, so that the walk below is in key order. Frozen overlays are sorted once. */
 int overlay_sort(struct overlay *overlay);

@@ -52,7 +52,7 @@ static void keep_stamp(struct overlay *overlay, const struct measure *measure, s
 	const struct event *event)
 {
 	struct slice edge = event->certificate.edge;
-	struct slice text = stamp_text(measure, event);
+	struct slice text = stamp_text(overlay, measure, event);
 	struct kept_stamp *kept = (struct kept_stamp *)cell->stamp;
 
 	if (kept == NULL || kept->capacity < edge.size + text.size) {
@@ -77,7 +77,7 @@ static void count_stamped(struct overlay *overlay, const struct measure *measure
 {
 	bool is_text = operand_type_of(measure->operand) == TYPE_TEXT;
 	money number = 0;
-	bool is_present = is_text ? stamp_text(measure, event).size > 0
+	bool is_present = is_text ? stamp_text(overlay, measure, event).size > 0
 				  : operand_number(measure->operand, event, &number);
 
 	if (is_present && cell_yields_to(measure, cell, event->ts_ms, &event->certificate)) {
@@ -119,14 +119,20 @@ static void count_quantile(struct overlay *overlay, const struct view *view, str
 	cell->count++;
 }
 
-static void count_distinct(
-	const struct plan *plan, struct delta *delta, size_t measure, const struct event *event)
+/* `epoch`: the row was another one before he was forgotten, and what it counted is no member of this one. */
+static void count_distinct(const struct plan *plan, struct delta *delta, size_t measure,
+	const struct event *event, uint64_t epoch)
 {
 	struct member member = {.measure = (uint8_t)measure};
 
-	if (member_key(
-		    &plan->view->measures[measure], measure, delta_key(delta), event, member.key) &&
-		table_add_member(plan->table, member.key)) {
+	if (!member_key(
+		    &plan->view->measures[measure], measure, delta_key(delta), event, member.key)) {
+		return;
+	}
+	if (epoch != 0 && view_user_group(plan->view) >= 0) {
+		member_key_of_epoch(member.key, epoch);
+	}
+	if (table_add_member(plan->table, member.key)) {
 		delta->members[delta->member_count++] = member;
 		delta->cells[measure].count++;
 	}
@@ -145,7 +151,7 @@ static void count_measure(
 	if (measure->op == MEASURE_COUNT_SOME) {
 		delta->cells[index].count++;
 	} else if (measure->op == MEASURE_DISTINCT) {
-		count_distinct(plan, delta, index, event);
+		count_distinct(plan, delta, index, event, overlay->standing.epoch);
 	} else if (measure_is_stamped(measure)) {
 		count_stamped(overlay, measure, &delta->cells[index], event);
 	} else if (!operand_number(measure->operand, event, &number)) {
@@ -171,11 +177,18 @@ static void count_event(struct overlay *overlay, struct plan *plan, const struct
 
 int overlay_apply(struct overlay *overlay, const struct event *event, struct slice letter_code)
 {
+	return overlay_apply_as(overlay, event, letter_code, (struct standing){0});
+}
+
+int overlay_apply_as(struct overlay *overlay, const struct event *event, struct slice letter_code,
+	struct standing standing)
+{
 	struct plan *plans = overlay->plans[event->kind];
 	size_t count = overlay->plan_counts[event->kind];
 	size_t arena_size = 0;
 	int r = overlay->event_count >= OVERLAY_EVENTS_MAX ? -EOVERFLOW : 0;
 
+	overlay->standing = standing;
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		plan_row(overlay, &plans[i], event, letter_code);
 		if (plans[i].is_matched) {
@@ -191,6 +204,8 @@ int overlay_apply(struct overlay *overlay, const struct event *event, struct sli
 	for (size_t i = 0; i < count; i++) {
 		if (plans[i].is_matched) {
 			count_event(overlay, &plans[i], event);
+		} else if (plans[i].is_held) {
+			plans[i].table->held++;
 		} else if (plans[i].is_admitted) {
 			plans[i].table->unmatched++;
 		}

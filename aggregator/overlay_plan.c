@@ -41,22 +41,30 @@ void plan_row(struct overlay *overlay, struct plan *plan, const struct event *ev
 			plan->longs_size += 2 + value->text.size;
 		}
 	}
+	plan->is_held =
+		plan->is_matched && overlay->standing.is_hidden && view_user_group(plan->view) >= 0;
+	plan->is_matched = plan->is_matched && !plan->is_held;
 	if (plan->is_matched) {
 		find_row(overlay, plan);
 	}
 }
 
-struct slice stamp_text(const struct measure *measure, const struct event *event)
+struct slice stamp_text(
+	const struct overlay *overlay, const struct measure *measure, const struct event *event)
 {
 	struct slice text = {0};
 
+	if (overlay->standing.is_hidden && measure_tells_user(measure)) {
+		return slice_of_text(FORGOTTEN_TEXT);
+	}
 	if (operand_type_of(measure->operand) == TYPE_TEXT) {
 		operand_text(measure->operand, event, &text);
 	}
 	return text;
 }
 
-static size_t stamps_size(const struct view *view, const struct event *event)
+static size_t stamps_size(
+	const struct overlay *overlay, const struct view *view, const struct event *event)
 {
 	size_t size = 0;
 
@@ -64,7 +72,7 @@ static size_t stamps_size(const struct view *view, const struct event *event)
 		if (measure_is_stamped(&view->measures[i])) {
 			size += arena_round(sizeof(struct kept_stamp) +
 					    event->certificate.edge.size +
-					    stamp_text(&view->measures[i], event).size);
+					    stamp_text(overlay, &view->measures[i], event).size);
 		}
 	}
 	return size;
@@ -124,7 +132,8 @@ int plan_memory(
 	size_t distinct_count = plan->view->distinct_count;
 	int r = 0;
 
-	*arena_size += stamps_size(plan->view, event) + histograms_size(plan->view, plan->delta);
+	*arena_size +=
+		stamps_size(overlay, plan->view, event) + histograms_size(plan->view, plan->delta);
 	if (plan->delta == NULL) {
 		*arena_size += delta_size(plan);
 		r = table_reserve_row(plan->table);

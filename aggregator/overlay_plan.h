@@ -13,7 +13,8 @@ struct plan {
 	struct delta *delta; /* the event's row, NULL: a new one; between events, the last one's */
 	uint64_t hash; /* of a new row's key */
 	bool is_admitted; /* by `where` */
-	bool is_matched; /* has every group field */
+	bool is_matched; /* has every group field, and may be shown */
+	bool is_held; /* has every group field, and names somebody who was forgotten */
 	struct row_key key;
 	struct group_value values[VIEW_GROUPS_MAX];
 	size_t longs_size;
@@ -24,6 +25,7 @@ struct overlay {
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
 	struct arena arena;
 	size_t event_count;
+	struct standing standing; /* of the event that is applied */
 	size_t member_bytes; /* of the lists that outgrew the arena */
 	struct table *tables; /* one a view, by id */
 	struct plan *plans[KIND_COUNT]; /* of each kind's views */
@@ -45,7 +47,8 @@ void plan_row(struct overlay *overlay, struct plan *plan, const struct event *ev
 int plan_memory(
 	struct overlay *overlay, struct plan *plan, const struct event *event, size_t *arena_size);
 /* What a first() or last() of texts reads from the event; {NULL, 0}: nothing, or it reads numbers. */
-struct slice stamp_text(const struct measure *measure, const struct event *event);
+struct slice stamp_text(
+	const struct overlay *overlay, const struct measure *measure, const struct event *event);
 /* Bins of each histogram that a new row has room for. */
 enum { BINS_AT_FIRST = 2 };
 static inline size_t bins_capacity_after(const struct bins *bins)

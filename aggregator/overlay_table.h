@@ -72,6 +72,7 @@ struct table {
 	struct currencies currencies; /* of views whose keys end in one */
 	uint64_t matched;
 	uint64_t unmatched;
+	uint64_t held;
 };
 
 void table_deinit(struct table *table); /* takes a zeroed one */

@@ -113,7 +113,8 @@ static int answer(struct server *server, const struct envelope *envelope, int64_
 static struct wish wish_of(const struct query *query)
 {
 	return (struct wish){
-		.is_exempt = query->type == QUERY_STATUS || query->type == QUERY_VIEWS,
+		.is_exempt = query->type == QUERY_STATUS || query->type == QUERY_VIEWS ||
+			     query_needs_admin(query->type),
 		.max_lag = query->max_lag,
 		.after = query->after,
 		.after_count = query->after_count,

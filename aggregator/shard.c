@@ -131,25 +131,45 @@ void shard_touch(struct shard *shard, int64_t now_ms)
 	shard->taken_ms = now_ms;
 }
 
-static void put_aside(
-	struct shard *shard, const char *topic, const struct record *record, const char *reason)
+static struct standing standing_of(
+	const struct shard *shard, const struct record *record, const struct event *event)
+{
+	return forgotten_standing(store_forgotten(shard->options.store), event->text[FIELD_USER_ID],
+		record->timestamp_ms);
+}
+
+/* Is somebody in it who was forgotten? What can't be read can't be told from what holds his name. */
+static bool must_hide(
+	const struct shard *shard, const struct record *record, const struct reading *reading)
+{
+	if (reading->class == RECORD_EVENT) {
+		return standing_of(shard, record, &reading->event).is_hidden;
+	}
+	return reading->class == RECORD_UNREADABLE &&
+	       store_forgotten(shard->options.store)->in_force > 0;
+}
+
+static void put_aside(struct shard *shard, const char *topic, const struct record *record,
+	const struct reading *reading, const char *reason)
 {
 	uint8_t key[8], expired[8];
 	struct buffer buffer;
+	struct quarantine_entry entry = {
+		.topic = slice_of_text(topic),
+		.partition = record->partition,
+		.offset = record->offset,
+		.timestamp_ms = record->timestamp_ms,
+		.reason = slice_of_text(reason),
+		.key = record->key,
+		.value = record->value,
+		.value_size = record->value.size,
+	};
 
+	if (must_hide(shard, record, reading)) {
+		quarantine_hide(&entry);
+	}
 	buffer_init(&buffer, ENCODED_SIZE_MAX);
-	quarantine_encode(
-		&(struct quarantine_entry){
-			.topic = slice_of_text(topic),
-			.partition = record->partition,
-			.offset = record->offset,
-			.timestamp_ms = record->timestamp_ms,
-			.reason = slice_of_text(reason),
-			.key = record->key,
-			.value = record->value,
-			.value_size = record->value.size,
-		},
-		&buffer);
+	quarantine_encode(&entry, &buffer);
 	pack_big_endian(key, shard->ledger.quarantined, sizeof key);
 	commit_put(
 		&shard->active, TABLE_QUARANTINE, slice_of(key, sizeof key), buffer_slice(&buffer));
@@ -178,11 +198,12 @@ static int refuse_to_count(struct shard *shard, struct stream *stream, const cha
 {
 	stream->sums.set_aside++;
 	streams_change(shard->streams, stream);
-	put_aside(shard, topic, record, "its stream has too many gaps to count it once");
+	put_aside(shard, topic, record, reading, QUARANTINE_GAPS " to count it once");
 	return name_stream(&shard->ledger.streams_quarantined, &reading->stream);
 }
 
-static int count(struct shard *shard, struct stream *stream, const struct reading *reading)
+static int count(struct shard *shard, struct stream *stream, const struct record *record,
+	const struct reading *reading)
 {
 	struct tally *tally = &shard->ledger.tallies[reading->stream.kind];
 	struct tally *seen = &shard->seen[reading->stream.kind];
@@ -200,7 +221,8 @@ static int count(struct shard *shard, struct stream *stream, const struct readin
 	if (reading->event.ts_ms > shard->ledger.event_ts) {
 		shard->ledger.event_ts = reading->event.ts_ms;
 	}
-	return overlay_apply(shard->active.overlay, &reading->event, reading->letter_code);
+	return overlay_apply_as(shard->active.overlay, &reading->event, reading->letter_code,
+		standing_of(shard, record, &reading->event));
 }
 
 static struct fingerprint_place place_of(struct stream *stream, uint64_t seq)
@@ -221,7 +243,7 @@ static int count_first(struct shard *shard, struct stream *stream, const struct 
 
 	int r = fingerprints_note(
 		shard->fingerprints, &place, counted_max, fingerprint(record, reading));
-	return r == 0 ? count(shard, stream, reading) : r;
+	return r == 0 ? count(shard, stream, record, reading) : r;
 }
 
 static void count_duplicate(struct shard *shard, const struct reading *reading)
@@ -235,8 +257,8 @@ static int refuse_conflict(struct shard *shard, const char *topic, const struct 
 	const struct reading *reading)
 {
 	shard->conflicts++;
-	put_aside(shard, topic, record,
-		"certificate_conflict: another event was counted under this certificate");
+	put_aside(shard, topic, record, reading,
+		QUARANTINE_CONFLICT ": another event was counted under this certificate");
 	if (shard->options.conflict != NULL) {
 		shard->options.conflict(shard->options.owner, topic, record, reading);
 	}
@@ -296,13 +318,16 @@ int shard_take(struct shard *shard, const char *topic, const struct record *reco
 	const struct reading *reading, enum fate *ret_fate)
 {
 	int r = 0;
+	if (record->timestamp_ms > shard->ledger.append_ms) {
+		shard->ledger.append_ms = record->timestamp_ms;
+	}
 	switch (reading->class) {
 	case RECORD_FOREIGN:
 		*ret_fate = FATE_FOREIGN;
 		break;
 	case RECORD_UNREADABLE:
 		*ret_fate = FATE_UNREADABLE;
-		put_aside(shard, topic, record, reading->complaint.message);
+		put_aside(shard, topic, record, reading, reading->complaint.message);
 		break;
 	default:
 		r = take_certified(shard, topic, record, reading, ret_fate);

@@ -118,20 +118,36 @@ int snapshot_row(
 	return snapshot_get(snapshot, TABLE_ROWS, whole, ret_value);
 }
 
-int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count)
+static int read_summary(
+	struct snapshot *snapshot, uint32_t view_id, struct view_summary *ret_summary)
 {
 	uint8_t bytes[SUMMARY_KEY_SIZE];
-	struct view_summary summary;
 	struct slice value;
 	int r = snapshot_get(snapshot, TABLE_SUMMARY, summary_key(view_id, bytes), &value);
 	if (r != 0) {
 		return r == STORE_E_ABSENT ? STORE_E_CORRUPT : r;
 	}
-	if (!view_summary_decode(value, &summary)) {
-		return STORE_E_CORRUPT;
+	return view_summary_decode(value, ret_summary) ? 0 : STORE_E_CORRUPT;
+}
+
+int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count)
+{
+	struct view_summary summary;
+	int r = read_summary(snapshot, view_id, &summary);
+	if (r == 0) {
+		*ret_count = summary.row_count;
 	}
-	*ret_count = summary.row_count;
-	return 0;
+	return r;
+}
+
+int snapshot_held(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count)
+{
+	struct view_summary summary;
+	int r = read_summary(snapshot, view_id, &summary);
+	if (r == 0) {
+		*ret_count = summary.held;
+	}
+	return r;
 }
 
 int snapshot_find_member(

@@ -1,4 +1,5 @@
 #include "aggregator/status.h"
+#include "aggregator/view_plan.h"
 
 static void write_count(struct writer *writer, const char *key, uint64_t count)
 {
@@ -67,6 +68,35 @@ static void write_problems(struct writer *writer, const struct health *health)
 	text_set_deinit(&problems);
 }
 
+/* Only views that could hold anybody back are named. */
+static void write_held(struct writer *writer, const struct status *status)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; status->held != NULL && i < view_set_count(status->views); i++) {
+		count += view_user_group(view_set_at(status->views, i)) >= 0;
+	}
+	write_key(writer, "held");
+	write_map(writer, count);
+	for (size_t i = 0; count > 0 && i < view_set_count(status->views); i++) {
+		const struct view *view = view_set_at(status->views, i);
+		if (view_user_group(view) >= 0) {
+			write_count(writer, view_name(view), status->held[i]);
+		}
+	}
+}
+
+static void write_forgotten(struct writer *writer, const struct status *status)
+{
+	const struct forgotten *forgotten = status->forgotten;
+
+	write_key(writer, "forgotten");
+	write_map(writer, 3);
+	write_count(writer, "in_force", forgotten->in_force);
+	write_count(writer, "revoked", forgotten->count - forgotten->in_force);
+	write_held(writer, status);
+}
+
 static uint64_t uncommitted(const struct pipeline *pipeline)
 {
 	uint64_t count = 0;
@@ -83,7 +113,7 @@ int status_write(const struct status *status, enum encoding encoding, struct buf
 	struct writer writer;
 
 	writer_init(&writer, encoding, reply);
-	write_map(&writer, health->shadow == NULL ? 12 : 13);
+	write_map(&writer, health->shadow == NULL ? 13 : 14);
 	write_key(&writer, "ok");
 	write_bool(&writer, true);
 	write_key(&writer, "version");
@@ -98,6 +128,7 @@ int status_write(const struct status *status, enum encoding encoding, struct buf
 	write_count(&writer, "shards", pipeline->shard_count);
 	write_partitions(&writer, pipeline);
 	write_kinds(&writer, pipeline);
+	write_forgotten(&writer, status);
 	write_problems(&writer, health);
 	if (health->shadow != NULL) {
 		write_key(&writer, "rebuild_progress");

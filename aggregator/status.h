@@ -5,6 +5,9 @@
 struct status {
 	const struct health *health;
 	const struct freshness *freshness;
+	const struct view_set *views;
+	const struct forgotten *forgotten;
+	const uint64_t *held; /* by view; NULL: not known */
 	const char *version;
 	int64_t uptime_ms;
 	uint64_t store_bytes;

@@ -2,12 +2,13 @@
  *
  * What one transaction holds: changed rows, members, counted sets, offsets with anchors, books, the identity of cluster
  * and topics, views' row count, Σcount, unmatched and sum of row hashes. Every value ends in a CRC32C of key and value.
- * A store has generations: the live one, while a rebuild runs a shadow, and after it one that is being dropped. A
+ * Who was forgotten lies beside the generations, so a rebuild knows it. A store has generations: the live one, while a rebuild runs a shadow, and after it one that is being dropped. A
  * generation's view set is fixed.
  *
  * Threads: snapshots on the loop's thread; what commit.h declares on the committing thread, one call at a time. All
  * else on the loop's thread while the committing thread has nothing to do. */
 #pragma once
+#include "aggregator/forgotten.h"
 #include "aggregator/overlay.h"
 
 struct store;
@@ -20,13 +21,14 @@ enum {
 	STORE_E_FULL, /* nothing was written */
 };
 
-enum { STORE_ID_SIZE = 33, STORE_VERSION = 2 };
+enum { STORE_ID_SIZE = 33, STORE_VERSION = 2, STORE_VERSION_FORGETFUL = 3 };
 
 /* What the environment says about itself. Generations are numbered from 1; 0: none. */
 struct store_root {
 	uint32_t shard;
 	uint32_t shard_count;
 	bool is_complete; /* all shards were made: one that is missing now was lost */
+	bool is_forgetful; /* somebody was forgotten: a program that knows nothing of that must not open it */
 	uint32_t live;
 	uint32_t shadow;
 	uint32_t dropping;
@@ -65,6 +67,19 @@ int store_finish_drop(struct store *store);
 /* The views that a generation was made with, into an empty set. 0, STORE_E_CORRUPT, -ENOMEM. */
 int store_load_views(struct store *store, uint32_t generation, struct view_set *views);
 
+/* Borrowed until the next store_forget. */
+const struct forgotten *store_forgotten(const struct store *store);
+/* What was taken out of the live generation: rows and the events in them, texts of first() and last(), records in the
+ * quarantine whose bytes are hidden. */
+struct forget_counts {
+	uint64_t rows, events, texts, quarantined;
+};
+/* Brings the tombstones to what is wanted (none is ever taken away), and takes out of live and shadow whom new ones name, in one
+ * transaction. Nothing may be frozen or active. `user`, where he is known, makes it quicker. All that is known already costs
+ * nothing. 0; STORE_E_FULL, STORE_E_CORRUPT (a row can't be read: whose is it?): nothing was written; -errno. */
+int store_forget(struct store *store, const struct forgotten *wanted, struct slice user,
+	struct forget_counts *ret_counts);
+
 /* A read view of one generation at one commit. Ends within 250 ms. */
 int snapshot_begin(struct store *store, uint32_t generation, struct snapshot **ret_snapshot);
 struct snapshot *snapshot_end(struct snapshot *snapshot);
@@ -74,6 +89,8 @@ int snapshot_row(
 	struct snapshot *snapshot, uint32_t view_id, struct slice key, struct slice *ret_value);
 /* Rows of one view, without walking. 0, STORE_E_CORRUPT, -errno. */
 int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count);
+/* Events of those who were forgotten, that would be in rows of this view. 0, STORE_E_CORRUPT, -errno. */
+int snapshot_held(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count);
 /* Is this member counted? 0, STORE_E_ABSENT, STORE_E_CORRUPT, -errno. */
 int snapshot_find_member(
 	struct snapshot *snapshot, uint32_t view_id, const uint8_t key[MEMBER_KEY_SIZE]);

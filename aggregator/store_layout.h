@@ -35,6 +35,7 @@ struct store {
 	struct MDB_env *env;
 	unsigned meta; /* MDB_dbi */
 	struct store_root root;
+	struct forgotten forgotten; /* the loop's */
 	struct generation generations[GENERATIONS_MAX];
 	struct snapshot *spare; /* one ended snapshot, for the next */
 	atomic_ullong damaged_views; /* of the live generation; both threads' */
@@ -53,6 +54,9 @@ int store_from_lmdb(int rc);
 int store_txn_commit(const struct store *store, struct MDB_txn *txn);
 const struct generation *store_generation(const struct store *store, uint32_t number);
 int store_read_root(struct MDB_txn *txn, unsigned meta, struct store_root *ret_root);
+int store_put_root(struct MDB_txn *txn, unsigned meta, const struct store_root *root);
+/* Into an empty one. */
+int store_load_forgotten(struct MDB_txn *txn, unsigned meta, struct forgotten *forgotten);
 
 /* 0, STORE_E_ABSENT, STORE_E_CORRUPT, -errno; the value without its seal. */
 int sealed_get(struct MDB_txn *txn, unsigned table, struct slice key, struct slice *ret_value);

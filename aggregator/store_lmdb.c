@@ -78,7 +78,7 @@ int store_txn_commit(const struct store *store, struct MDB_txn *txn)
 static void encode_root(const struct store_root *root, struct buffer *buffer)
 {
 	buffer_append_text(buffer, "till");
-	pack_u32(buffer, STORE_VERSION);
+	pack_u32(buffer, root->is_forgetful ? STORE_VERSION_FORGETFUL : STORE_VERSION);
 	pack_u32(buffer, root->shard);
 	pack_u32(buffer, root->shard_count);
 	pack_u8(buffer, root->is_complete);
@@ -103,10 +103,12 @@ int store_root_decode(struct slice bytes, struct store_root *ret_root)
 {
 	struct unpack unpack = unpack_of(bytes);
 	struct store_root root = {0};
-	if (!slice_equals_text(unpack_take(&unpack, 4), "till") ||
-		unpack_u32(&unpack) != STORE_VERSION) {
+	bool is_ours = slice_equals_text(unpack_take(&unpack, 4), "till");
+	uint32_t version = unpack_u32(&unpack);
+	if (!is_ours || (version != STORE_VERSION && version != STORE_VERSION_FORGETFUL)) {
 		return STORE_E_FOREIGN;
 	}
+	root.is_forgetful = version == STORE_VERSION_FORGETFUL;
 	root.shard = unpack_u32(&unpack);
 	root.shard_count = unpack_u32(&unpack);
 	root.is_complete = unpack_u8(&unpack) != 0;
@@ -130,7 +132,7 @@ int store_read_root(struct MDB_txn *txn, unsigned meta, struct store_root *ret_r
 	return r == 0 ? store_root_decode(value, ret_root) : r;
 }
 
-static int write_root(struct MDB_txn *txn, unsigned meta, const struct store_root *root)
+int store_put_root(struct MDB_txn *txn, unsigned meta, const struct store_root *root)
 {
 	struct buffer buffer;
 	buffer_init(&buffer, VALUE_SIZE_MAX);
@@ -187,11 +189,14 @@ static int open_root(struct store *store, bool is_new)
 	if (r == 0) {
 		r = store_read_root(txn, store->meta, &store->root);
 		if (r == STORE_E_ABSENT && is_new) {
-			r = write_root(txn, store->meta, &store->root);
+			r = store_put_root(txn, store->meta, &store->root);
 		}
 	}
 	if (r == 0) {
 		r = open_generations(store, txn);
+	}
+	if (r == 0) {
+		r = store_load_forgotten(txn, store->meta, &store->forgotten);
 	}
 	if (r != 0) {
 		mdb_txn_abort(txn);
@@ -284,6 +289,7 @@ struct store *store_free(struct store *store)
 	if (store->env != NULL) {
 		close_env(store);
 	}
+	forgotten_deinit(&store->forgotten);
 	free(store);
 	return NULL;
 }
@@ -383,7 +389,7 @@ int store_create_generation(
 		r = fill_generation(txn, &generation, views);
 	}
 	if (r == 0) {
-		r = write_root(txn, store->meta, root);
+		r = store_put_root(txn, store->meta, root);
 	}
 	if (r != 0) {
 		mdb_txn_abort(txn);
@@ -409,7 +415,7 @@ int store_set_root(struct store *store, const struct store_root *root)
 	if (r != 0) {
 		return r;
 	}
-	r = write_root(txn, store->meta, root);
+	r = store_put_root(txn, store->meta, root);
 	if (r != 0) {
 		mdb_txn_abort(txn);
 		return r;
@@ -459,7 +465,7 @@ int store_finish_drop(struct store *store)
 		r = store_from_lmdb(mdb_drop(txn, dropped->tables[table], 1));
 	}
 	if (r == 0) {
-		r = write_root(txn, store->meta, &root);
+		r = store_put_root(txn, store->meta, &root);
 	}
 	if (r != 0) {
 		mdb_txn_abort(txn); /* takes NULL */

@@ -167,6 +167,11 @@ static int open_other(struct stores *stores, const struct stores_options *option
 	if (r == 0) {
 		r = roll_forward(store, first);
 	}
+	if (r == 0) { /* who was forgotten in shard 0 is forgotten */
+		struct forget_counts counts;
+		r = store_forget(
+			store, store_forgotten(stores->items[0]), slice_of(NULL, 0), &counts);
+	}
 	if (r != 0) {
 		return fail(out, r > 0 ? -ENOSPC : r, "can't bring shard %zu of %s up to date",
 			shard, options->dir);

@@ -124,3 +124,27 @@ bool view_group_values(const struct view *view, const struct event *event, struc
 	}
 	return true;
 }
+
+int view_user_group(const struct view *view)
+{
+	for (size_t i = 0; i < view->group_count; i++) {
+		if (view->groups[i].source == GROUP_BY_FIELD &&
+			view->groups[i].field == FIELD_USER_ID) {
+			return (int)i;
+		}
+	}
+	return -1;
+}
+
+bool view_names_user(const struct view *view, struct slice user)
+{
+	for (size_t i = 0; i < view->condition_count; i++) {
+		const struct condition *condition = &view->conditions[i];
+		if (condition->operand.source == OPERAND_TEXT &&
+			condition->operand.field == FIELD_USER_ID &&
+			slice_equals_text(user, condition->text)) {
+			return true;
+		}
+	}
+	return false;
+}

@@ -77,6 +77,10 @@ int view_parse(const struct view_declaration *declaration, const struct zone_sou
 char *view_write_text(const struct view *view);
 void view_deinit(struct view *view);
 
+/* The group field that is the user's id; -1: none. */
+int view_user_group(const struct view *view);
+/* Does a condition of it name this user? */
+bool view_names_user(const struct view *view, struct slice user);
 /* Is the currency the last group field? */
 bool view_ends_in_currency(const struct view *view);
 /* Does the event pass `where`? */

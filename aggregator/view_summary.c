@@ -8,6 +8,9 @@ void view_summary_encode(const struct view_summary *summary, struct buffer *buff
 	pack_u64(buffer, summary->matched);
 	pack_u64(buffer, summary->unmatched);
 	pack_u64(buffer, summary->hash_sum);
+	if (summary->held > 0) { /* of stores of before it there is none */
+		pack_u64(buffer, summary->held);
+	}
 }
 
 bool view_summary_decode(struct slice bytes, struct view_summary *ret_summary)
@@ -20,6 +23,7 @@ bool view_summary_decode(struct slice bytes, struct view_summary *ret_summary)
 	summary.matched = unpack_u64(&unpack);
 	summary.unmatched = unpack_u64(&unpack);
 	summary.hash_sum = unpack_u64(&unpack);
+	summary.held = unpack.rest.size > 0 ? unpack_u64(&unpack) : 0;
 	if (!unpack_is_whole(&unpack)) {
 		return false;
 	}

@@ -4,7 +4,9 @@
 
 int command_demo(int argc, char **argv);
 int command_dlq(int argc, char **argv);
+int command_forget(int argc, char **argv);
 int command_keygen(int argc, char **argv);
+int command_quarantine(int argc, char **argv);
 int command_query(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_simulate(int argc, char **argv);

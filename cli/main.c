@@ -23,6 +23,8 @@ static const struct command commands[] = {
 	{"status", command_status, "how the aggregator and the other daemons are"},
 	{"tail", command_tail, "the records of a topic, decoded"},
 	{"dlq", command_dlq, "dead letters: list, show, replay"},
+	{"quarantine", command_quarantine, "records that the aggregator set aside"},
+	{"forget", command_forget, "take a user's rows out of the totals, for good"},
 	{"spool", command_spool, "what waits on an edge's disk: list, show, verify, export"},
 	{"keygen", command_keygen, "make a pair of keys for an edge, a bridge or a person"},
 	{"verify", command_verify, "check a spool or a store on disk"},

@@ -73,6 +73,9 @@ enum {
 	QUERY_SPAN_MAX = 10000,
 	/* Rows that a roll-up or a comparison holds in memory at once: as many as one answer may have. */
 	ANSWER_GROUPS_MAX = SCAN_LIMIT_MAX,
+	/* What administrators list: a page of the quarantine stays below ANSWER_SIZE_MAX. */
+	LIST_LIMIT_DEFAULT = 100,
+	LIST_LIMIT_MAX = 10000,
 
 	/* Views. */
 	VIEW_GROUP_FIELDS_MAX = 4,

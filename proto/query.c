@@ -21,6 +21,8 @@ const char *const query_key_names[KEY_COUNT] = {
 	[KEY_RANGE] = "range",
 	[KEY_COMPARE] = "compare",
 	[KEY_EXPLAIN] = "explain",
+	[KEY_USER] = "user",
+	[KEY_REVOKE] = "revoke",
 };
 
 #define BIT(key) (1u << (key))
@@ -41,12 +43,20 @@ static const struct {
 	[QUERY_STATUS] = {"status", KEYS_OF_ALL},
 	[QUERY_EDGES] = {"edges", KEYS_OF_ALL},
 	[QUERY_LEDGER] = {"ledger", KEYS_OF_ALL},
+	[QUERY_QUARANTINE] = {"quarantine", KEYS_OF_ALL | BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
+	[QUERY_FORGET] = {"forget", BIT(KEY_QUERY) | BIT(KEY_USER) | BIT(KEY_REVOKE)},
+	[QUERY_FORGOTTEN] = {"forgotten", KEYS_OF_ALL | BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
 };
 enum { TYPE_COUNT = sizeof types / sizeof *types };
 
 const char *query_type_name(enum query_type type)
 {
 	return types[type].name;
+}
+
+bool query_needs_admin(enum query_type type)
+{
+	return type >= QUERY_QUARANTINE;
 }
 
 int query_refuse(const struct request *request, enum query_key key, const char *what)
@@ -286,6 +296,35 @@ static int read_scan(struct request *request)
 	return r != 0 ? r : read_limit(request, SCAN_LIMIT_DEFAULT, SCAN_LIMIT_MAX);
 }
 
+static int read_list(struct request *request)
+{
+	int r = read_text(request, KEY_CURSOR, &request->query->cursor);
+
+	return r != 0 ? r : read_limit(request, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX);
+}
+
+static int read_forget(struct request *request)
+{
+	const struct node *revoke = request->values[KEY_REVOKE];
+	int r = read_text(request, KEY_USER, &request->query->user);
+
+	if (r != 0) {
+		return r;
+	}
+	if (request->query->user.size == 0) {
+		return query_refuse(
+			request, KEY_USER, "is missing: the id as events have it, as text");
+	}
+	if (request->query->user.size > ID_SIZE_MAX) {
+		return refuse_large(request, KEY_USER, ID_SIZE_MAX);
+	}
+	if (revoke != NULL && revoke->type != NODE_BOOL) {
+		return query_refuse(request, KEY_REVOKE, "must be true or false");
+	}
+	request->query->revoke = revoke != NULL && revoke->boolean;
+	return 0;
+}
+
 /* {edge, run, kind, seq}, all four and nothing else. */
 static bool read_certificate(const struct node *map, struct certificate *certificate)
 {
@@ -375,6 +414,11 @@ static int read_query(struct request *request)
 		return read_top(request);
 	case QUERY_SCAN:
 		return read_scan(request);
+	case QUERY_QUARANTINE:
+	case QUERY_FORGOTTEN:
+		return read_list(request);
+	case QUERY_FORGET:
+		return read_forget(request);
 	default:
 		return 0;
 	}
@@ -411,7 +455,8 @@ static int decode_request(
 static void query_clear(struct query *query, enum encoding encoding)
 {
 	query->encoding = encoding;
-	query->view = query->cursor = query->by = slice_of(NULL, 0);
+	query->view = query->cursor = query->by = query->user = slice_of(NULL, 0);
+	query->revoke = false;
 	query->key = query->keys = query->from = query->to = NULL;
 	query->ascending = false;
 	query->limit = 0;

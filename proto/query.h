@@ -16,6 +16,9 @@ enum query_type {
 	QUERY_STATUS,
 	QUERY_EDGES,
 	QUERY_LEDGER,
+	QUERY_QUARANTINE,
+	QUERY_FORGET,
+	QUERY_FORGOTTEN,
 };
 
 /* `where`: a column and what it must be. */
@@ -66,7 +69,9 @@ struct query {
 	const struct node
 		*from; /* scan: arrays of group values, prefixes allowed; NULL when absent */
 	const struct node *to;
-	struct slice cursor; /* scan: `next` of the answer before */
+	struct slice cursor; /* scan, quarantine, forgotten: `next` of the answer before */
+	struct slice user; /* forget */
+	bool revoke; /* forget: let him count again */
 	struct slice by; /* top */
 	bool ascending; /* top */
 	uint32_t limit;
@@ -101,6 +106,8 @@ static inline bool query_is_refined(const struct query *query)
 	       query->range.is_given || query->compare.has_shift ||
 	       query->compare.earlier.is_given || query->explain;
 }
+/* Is it for administrators alone? */
+bool query_needs_admin(enum query_type type);
 
 /* {"ok":false,"error":{"code":…,"message":…}} */
 /* Refused as busy: it may come again after so long. */

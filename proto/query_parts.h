@@ -24,6 +24,8 @@ enum query_key {
 	KEY_RANGE,
 	KEY_COMPARE,
 	KEY_EXPLAIN,
+	KEY_USER,
+	KEY_REVOKE,
 	KEY_COUNT,
 };
 extern const char *const query_key_names[KEY_COUNT];

@@ -16,7 +16,7 @@ FILE_LINES_MAX = 800
 PROGRAM_FOLDERS = ("edge", "bridge", "aggregator", "client", "cli")
 
 # Folder -> folders of ours that it may include. cli's offline tools also read edge's spool and
-# aggregator's store; nothing else crosses.
+# aggregator's store, and name people as an edge does; nothing else crosses.
 LAYERS = {
     "proto": {"proto"},
     "runtime": {"runtime"},
@@ -28,7 +28,7 @@ LAYERS = {
     "deploy": {"deploy", "runtime"},
     "bench": {"bench", "runtime", "proto", "aggregator"},
 }
-CLI_OFFLINE = re.compile(r"^(edge/spool\w*\.h|aggregator/(store|commit|view|overlay|shard)\w*\.h)$")
+CLI_OFFLINE = re.compile(r"^(edge/(spool\w*|pseudonym_ssl)\.h|aggregator/(store|commit|view|overlay|shard)\w*\.h)$")
 # Foreign header -> which files may see it.
 FOREIGN = {
     "librdkafka/": re.compile(r"_kafka\.[ch]$"),

@@ -135,6 +135,20 @@ static void test_an_admin_and_views_of_all_ask_everything(void **state)
 	assert_true(gate_shows_row(NULL, slice_of("anything", 8)));
 }
 
+static void test_only_an_admin_forgets_and_looks_into_the_quarantine(void **state)
+{
+	static const char *const requests[] = {"{\"query\":\"forget\",\"user\":\"anna\"}",
+		"{\"query\":\"forgotten\"}", "{\"query\":\"quarantine\"}"};
+	const struct key_holder admin = {.is_admin = true};
+	const struct key_holder analyst = {.views = all, .stores = all, .sends = true};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		assert_string_equal(check(&admin, requests[i]), "");
+		assert_non_null(strstr(check(&analyst, requests[i]), "right admin"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +156,7 @@ int main(void)
 		cmocka_unit_test(test_a_key_without_rights_asks_nothing),
 		cmocka_unit_test(test_a_store_sees_its_own_rows),
 		cmocka_unit_test(test_an_admin_and_views_of_all_ask_everything),
+		cmocka_unit_test(test_only_an_admin_forgets_and_looks_into_the_quarantine),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

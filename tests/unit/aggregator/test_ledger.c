@@ -10,7 +10,8 @@
 #include <cmocka.h>
 
 enum {
-	SINCE_FINGERPRINTS = 2
+	SINCE_APPEND_MS = 8,
+	SINCE_FINGERPRINTS = 2 + SINCE_APPEND_MS,
 }; /* bytes of fields that a store made before them lacks, while they are empty */
 
 static void fill(struct ledger *ledger)
@@ -58,7 +59,8 @@ static void test_a_ledger_cut_anywhere_is_refused(void **state)
 	buffer_init(&buffer, 65536);
 	ledger_encode(&ledger, &buffer);
 	for (size_t size = 0; size < buffer.size; size++) {
-		if (size != buffer.size - SINCE_FINGERPRINTS) {
+		if (size != buffer.size - SINCE_FINGERPRINTS &&
+			size != buffer.size - SINCE_APPEND_MS) {
 			assert_int_equal(
 				ledger_decode(slice_of(buffer.bytes, size), &again), -EBADMSG);
 			assert_int_equal(again.commit, 7);
@@ -84,6 +86,11 @@ static void test_the_ledger_of_a_store_without_fingerprints_is_read(void **state
 	assert_int_equal(again.commit, ledger.commit);
 	assert_int_equal(again.fingerprint_chunks, 0);
 	assert_int_equal(again.streams_in_conflict.count, 0);
+	assert_int_equal(again.append_ms, 0);
+	older = slice_of(buffer.bytes, buffer.size - SINCE_APPEND_MS);
+	assert_int_equal(ledger_decode(older, &again), 0);
+	assert_int_equal(again.fingerprint_chunks, ledger.fingerprint_chunks);
+	assert_int_equal(again.append_ms, 0);
 	ledger_deinit(&again);
 	ledger_deinit(&ledger);
 	buffer_deinit(&buffer);
@@ -117,7 +124,7 @@ static void test_a_stream_survives_its_row(void **state)
 static void test_a_summary_survives_its_row(void **state)
 {
 	struct view_summary summary = {slice_of_text("products"), slice_of_text("kind = order\n"),
-				    200, 6000, 3, UINT64_C(0xd0ba72b51b267bba)},
+				    200, 6000, 3, UINT64_C(0xd0ba72b51b267bba), 0},
 			    again;
 	struct buffer buffer;
 	(void)state;
@@ -129,6 +136,13 @@ static void test_a_summary_survives_its_row(void **state)
 	assert_true(slice_equal(again.text, summary.text));
 	assert_int_equal(again.hash_sum, summary.hash_sum);
 	assert_int_equal(again.unmatched, 3);
+	assert_int_equal(again.held, 0); /* as before anybody could be forgotten */
+	assert_false(view_summary_decode(slice_of(buffer.bytes, buffer.size - 1), &again));
+	summary.held = 12;
+	buffer_clear(&buffer);
+	view_summary_encode(&summary, &buffer);
+	assert_true(view_summary_decode(buffer_slice(&buffer), &again));
+	assert_int_equal(again.held, 12);
 	assert_false(view_summary_decode(slice_of(buffer.bytes, buffer.size - 1), &again));
 	buffer_deinit(&buffer);
 }
@@ -167,6 +181,26 @@ static void test_quarantine_keeps_where_and_why_and_cuts_bytes(void **state)
 	buffer_deinit(&buffer);
 }
 
+static void test_what_is_hidden_leaves_the_place_and_no_word_that_may_be_a_name(void **state)
+{
+	struct quarantine_entry entry = {slice_of_text("orders"), 3, 1200, 5,
+		slice_of_text(QUARANTINE_CONFLICT ": another"), slice_of_text("berlin"),
+		slice_of_text("anna"), 4};
+	(void)state;
+
+	quarantine_hide(&entry);
+	assert_int_equal(entry.value.size, 0);
+	assert_int_equal(entry.value_size, 4);
+	assert_true(slice_equals_text(entry.key, "berlin"));
+	assert_true(slice_equals_text(entry.reason, QUARANTINE_CONFLICT ": another"));
+	/* This sentence quotes the record, and its key is anybody's. */
+	entry.reason = slice_of_text("user_id \"anna\" is too long");
+	quarantine_hide(&entry);
+	assert_int_equal(entry.key.size, 0);
+	assert_null(memmem(entry.reason.bytes, entry.reason.size, "anna", 4));
+	assert_int_equal(entry.offset, 1200);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +211,8 @@ int main(void)
 		cmocka_unit_test(test_a_summary_survives_its_row),
 		cmocka_unit_test(test_row_hashes_depend_on_checksum_and_size),
 		cmocka_unit_test(test_quarantine_keeps_where_and_why_and_cuts_bytes),
+		cmocka_unit_test(
+			test_what_is_hidden_leaves_the_place_and_no_word_that_may_be_a_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

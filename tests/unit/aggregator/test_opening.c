@@ -270,7 +270,7 @@ static void test_a_dump_ends_each_view_with_its_sums(void **state)
 		dump_write(&fixture->config, out, fixture->error, sizeof fixture->error), 0);
 	fclose(out);
 	assert_string_equal(text, "{\"view\":\"products\",\"rows\":0,\"matched\":0,"
-				  "\"unmatched\":0,\"hashes\":\"0000000000000000\"}\n");
+				  "\"unmatched\":0,\"held\":0,\"hashes\":\"0000000000000000\"}\n");
 }
 
 static void test_a_dump_of_nothing_is_refused(void **state)

@@ -211,6 +211,67 @@ static void test_an_order_without_user_is_unmatched_there_and_counted_elsewhere(
 	view_set_free(views);
 }
 
+static void apply_as(struct overlay *overlay, const struct event *event, struct standing standing)
+{
+	assert_int_equal(overlay_apply_as(overlay, event, slice_of(NULL, 0), standing), 0);
+}
+
+static void test_who_was_forgotten_is_held_where_he_has_rows_and_counts_elsewhere(void **state)
+{
+	const struct standing hidden = {.is_hidden = true};
+	struct view_set *views = sample_views();
+	add_view(views, "whos",
+		"kind = order\ngroup_by = product_id\nmeasures = who = last(user_id), "
+		"people = distinct(user_id)\n");
+	struct overlay *overlay = new_overlay(views);
+	struct event event = sample_order(1, 1, "p", 1, 1);
+	uint32_t users = view_id(view_set_find(views, slice_of_text("users")));
+	uint32_t products = view_id(view_set_find(views, slice_of_text("products")));
+	uint32_t whos = view_id(view_set_find(views, slice_of_text("whos")));
+	(void)state;
+
+	apply_as(overlay, &event, hidden);
+	assert_int_equal(overlay_held(overlay, users), 1);
+	assert_int_equal(overlay_matched(overlay, users), 0);
+	assert_int_equal(overlay_unmatched(overlay, users), 0);
+	assert_int_equal(overlay_row_count(overlay, users), 0);
+	assert_int_equal(overlay_matched(overlay, products), 1);
+	assert_int_equal(overlay_held(overlay, products), 0);
+	const struct delta *row = overlay_row_at(overlay, whos, 0);
+	assert_true(slice_equals_text(row->cells[0].stamp->text, FORGOTTEN_TEXT));
+	assert_int_equal(row->cells[1].count, 1); /* somebody, and once */
+	/* Where another group field is missing there was no row to take out. */
+	set_text(&event, FIELD_USER_ID, "");
+	apply_as(overlay, &event, (struct standing){0});
+	assert_int_equal(overlay_held(overlay, users), 1);
+	assert_int_equal(overlay_unmatched(overlay, users), 1);
+	overlay_free(overlay);
+	view_set_free(views);
+}
+
+/* The row that he had before left its members behind; those of his new row are others, but a store's baskets are the same. */
+static void test_who_counts_again_counts_his_baskets_anew(void **state)
+{
+	struct view_set *views = sample_views();
+	struct overlay *before = new_overlay(views), *after = new_overlay(views);
+	struct event event = sample_order(1, 1, "p", 1, 1);
+	const char *const names[] = {"users", "stores"};
+	(void)state;
+
+	apply(before, &event);
+	apply_as(after, &event, (struct standing){.epoch = 1000});
+	for (int i = 0; i < 2; i++) {
+		uint32_t id = view_id(view_set_find(views, slice_of_text(names[i])));
+		const uint8_t *old = delta_member_at(overlay_row_at(before, id, 0), 0);
+		const uint8_t *new = delta_member_at(overlay_row_at(after, id, 0), 0);
+		assert_memory_equal(old, new, MEMBER_PLACE_SIZE);
+		assert_int_equal(memcmp(old, new, MEMBER_KEY_SIZE) == 0, i == 1);
+	}
+	overlay_free(before);
+	overlay_free(after);
+	view_set_free(views);
+}
+
 static void test_what_where_turns_away_is_not_unmatched(void **state)
 {
 	struct view_set *views = new_view_set();
@@ -393,6 +454,9 @@ int main(void)
 		cmocka_unit_test(test_rows_are_what_counting_by_hand_gives),
 		cmocka_unit_test(
 			test_an_order_without_user_is_unmatched_there_and_counted_elsewhere),
+		cmocka_unit_test(
+			test_who_was_forgotten_is_held_where_he_has_rows_and_counts_elsewhere),
+		cmocka_unit_test(test_who_counts_again_counts_his_baskets_anew),
 		cmocka_unit_test(test_what_where_turns_away_is_not_unmatched),
 		cmocka_unit_test(test_an_order_without_currency_has_none),
 		cmocka_unit_test(test_dead_letters_are_counted_by_kind_code_and_edge),

@@ -456,6 +456,135 @@ static void test_a_shadow_is_filled_switched_in_and_the_old_one_dropped(void **s
 	snapshot_end(snapshot);
 }
 
+/* Sales of users u0, u1 … of one product. */
+static void commit_users(struct fixture *fixture, uint32_t generation, uint64_t number, int count)
+{
+	struct overlay *overlay = new_overlay(fixture->views);
+	for (int i = 0; i < count; i++) {
+		char user[32];
+		snprintf(user, sizeof user, "u%d", i);
+		struct event event = sample_order(++fixture->seq, 1291191960000, "tea", 2, 2550000);
+		set_text(&event, FIELD_USER_ID, user);
+		apply(overlay, &event);
+	}
+	assert_int_equal(write_commit(fixture, generation, number, overlay), 0);
+}
+
+static int find_user(struct fixture *fixture, uint32_t generation, const char *user)
+{
+	struct snapshot *snapshot = NULL;
+	struct slice value;
+	struct row_key key = sample_key((const char *const[]){user, "GBP"}, 2);
+	assert_int_equal(snapshot_begin(fixture->store, generation, &snapshot), 0);
+	int r = snapshot_row(
+		snapshot, id_of(fixture, "users"), slice_of(key.bytes, key.size), &value);
+	snapshot_end(snapshot);
+	return r;
+}
+
+static uint64_t held_of(struct fixture *fixture, const char *view)
+{
+	struct snapshot *snapshot = NULL;
+	uint64_t held = 0;
+	assert_int_equal(snapshot_begin(fixture->store, 1, &snapshot), 0);
+	assert_int_equal(snapshot_held(snapshot, id_of(fixture, view), &held), 0);
+	snapshot_end(snapshot);
+	return held;
+}
+
+static int forget_user(
+	struct fixture *fixture, const char *user, bool is_named, struct forget_counts *ret_counts)
+{
+	struct forgotten wanted = {0};
+	struct tombstone tombstone = {.when_ms = 1, .until_ms = FORGOTTEN_FOR_EVER, .by = "boss"};
+	assert_int_equal(forgotten_copy(store_forgotten(fixture->store), &wanted), 0);
+	memcpy(wanted.key, "0123456789abcdef", FORGOTTEN_KEY_SIZE);
+	wanted.has_key = true;
+	forgotten_hash(&wanted, slice_of_text(user), tombstone.hash);
+	assert_int_equal(forgotten_put(&wanted, &tombstone), 0);
+	struct slice name = is_named ? slice_of_text(user) : slice_of(NULL, 0);
+	int r = store_forget(fixture->store, &wanted, name, ret_counts);
+	forgotten_deinit(&wanted);
+	return r;
+}
+
+static void assert_sums_fit(struct fixture *fixture)
+{
+	char error[256] = "";
+	for (size_t i = 0; i < 2 * view_set_count(fixture->views); i++) {
+		assert_int_equal(
+			store_scrub(fixture->store, fixture->views, 1000, error, sizeof error), 0);
+	}
+	assert_int_equal(
+		store_check_sums(fixture->store, 1, fixture->views, error, sizeof error), 0);
+	assert_string_equal(error, "a counted set or the ledger can't be read");
+}
+
+static void test_who_is_forgotten_is_gone_from_all_generations_and_the_sums_fit(void **state)
+{
+	struct fixture *fixture = *state;
+	struct forget_counts counts;
+	assert_int_equal(open_store(fixture, MAP_SIZE), 0);
+	make_generation(fixture);
+	commit_users(fixture, 1, 1, 20);
+	commit_users(fixture, 1, 2, 20);
+	struct store_root root = *store_root(fixture->store);
+	root.shadow = root.next++;
+	assert_int_equal(store_create_generation(fixture->store, &root, fixture->views), 0);
+	uint64_t seq = fixture->seq;
+	commit_users(fixture, 2, 1, 20);
+	fixture->seq = seq;
+
+	assert_int_equal(forget_user(fixture, "u1", true, &counts), 0); /* not u10 to u19 */
+	assert_int_equal(counts.rows, 1);
+	assert_int_equal(counts.events, 2);
+	assert_int_equal(forget_user(fixture, "u7", false, &counts), 0);
+	assert_int_equal(counts.rows, 1); /* by a walk over all rows; u1 is not there any more */
+	assert_int_equal(forget_user(fixture, "u7", true, &counts), 0);
+	assert_int_equal(counts.rows, 0);
+	for (int round = 0; round < 2; round++) { /* at once, and after a restart */
+		for (uint32_t generation = 1; generation <= 2; generation++) {
+			assert_int_equal(find_user(fixture, generation, "u1"), STORE_E_ABSENT);
+			assert_int_equal(find_user(fixture, generation, "u7"), STORE_E_ABSENT);
+			assert_int_equal(find_user(fixture, generation, "u10"), 0);
+		}
+		assert_int_equal(held_of(fixture, "users"), 4);
+		assert_int_equal(held_of(fixture, "products"), 0);
+		assert_sums_fit(fixture);
+		assert_true(store_root(fixture->store)->is_forgetful);
+		assert_int_equal(store_forgotten(fixture->store)->in_force, 2);
+		assert_true(forgotten_has(store_forgotten(fixture->store), slice_of_text("u7")));
+		char path[SCRATCH_PATH_SIZE + 16];
+		snprintf(path, sizeof path, "%s/looked", fixture->dir);
+		unlink(path); /* the whole file is read again, and found whole */
+		assert_int_equal(open_store(fixture, MAP_SIZE), 0);
+	}
+}
+
+static void test_a_store_without_room_forgets_nobody_by_half(void **state)
+{
+	struct fixture *fixture = *state;
+	struct forget_counts counts = {0};
+	uint64_t number = 1;
+	assert_int_equal(open_store(fixture, SMALL_MAP_SIZE), 0);
+	make_generation(fixture);
+	commit_users(fixture, 1, number++, 20);
+	int r = 0;
+	for (int i = 0; r == 0 && i < 5000; i++) { /* until the map is full */
+		struct overlay *overlay = new_overlay(fixture->views);
+		char product[32];
+		snprintf(product, sizeof product, "q%05d", i);
+		sell(fixture, overlay, product);
+		r = write_commit(fixture, 1, number++, overlay);
+	}
+	assert_int_equal(r, STORE_E_FULL);
+	r = forget_user(fixture, "u1", true, &counts);
+	assert_true(r == STORE_E_FULL || r == 0);
+	assert_int_equal(find_user(fixture, 1, "u1"), r == 0 ? STORE_E_ABSENT : 0);
+	assert_int_equal(store_forgotten(fixture->store)->in_force, r == 0);
+	assert_int_equal(held_of(fixture, "users") > 0, r == 0);
+}
+
 static void test_a_generation_keeps_its_declarations(void **state)
 {
 	struct fixture *fixture = *state;
@@ -490,6 +619,8 @@ int main(void)
 		TEST(test_a_cut_file_is_refused_and_kills_nobody),
 		TEST(test_a_full_map_writes_nothing_and_the_rest_goes_on),
 		TEST(test_a_shadow_is_filled_switched_in_and_the_old_one_dropped),
+		TEST(test_who_is_forgotten_is_gone_from_all_generations_and_the_sums_fit),
+		TEST(test_a_store_without_room_forgets_nobody_by_half),
 		TEST(test_a_generation_keeps_its_declarations),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,25 @@ static void test_requests_come_as_msgpack_too(void **state)
 	assert_string_equal(query_type_name(query.type), "ledger");
 }
 
+static void test_what_administrators_ask(void **state)
+{
+	(void)state;
+	decode("{\"query\":\"forget\",\"user\":\"17850\",\"revoke\":true}");
+	assert_int_equal(query.type, QUERY_FORGET);
+	assert_true(slice_equals_text(query.user, "17850"));
+	assert_true(query.revoke);
+	decode("{\"query\":\"forget\",\"user\":\"17850\"}");
+	assert_false(query.revoke);
+	decode("{\"query\":\"quarantine\"}");
+	assert_int_equal(query.limit, LIST_LIMIT_DEFAULT);
+	assert_int_equal(query.user.size, 0);
+	decode("{\"query\":\"forgotten\",\"limit\":10000,\"cursor\":\"ab\"}");
+	assert_int_equal(query.limit, LIST_LIMIT_MAX);
+	assert_true(query_needs_admin(QUERY_FORGOTTEN));
+	assert_true(query_needs_admin(QUERY_QUARANTINE));
+	assert_false(query_needs_admin(QUERY_LEDGER));
+}
+
 static void test_what_is_wrong_is_named(void **state)
 {
 	static const struct {
@@ -169,6 +188,32 @@ static void test_what_is_wrong_is_named(void **state)
 		{"{\"query\":\"views\",\"after\":[{\"edge\":\"e\",\"run\":1,\"kind\":\"order\","
 		 "\"seq\":1,\"x\":1}]}",
 			"bad_request", "after"},
+	};
+	struct complaint complaint;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int r = query_decode(&document, slice_of_text(rows[i].json), &query, &complaint);
+		if (r != (int)complaint.reason ||
+			strcmp(reason_code(complaint.reason), rows[i].code) != 0 ||
+			strstr(complaint.message, rows[i].message) == NULL) {
+			fail_msg("%s: %d %s: %s", rows[i].json, r, reason_code(complaint.reason),
+				complaint.message);
+		}
+	}
+}
+
+static void test_what_is_wrong_in_what_administrators_ask_is_named(void **state)
+{
+	static const struct {
+		const char *json, *code, *message;
+	} rows[] = {
+		{"{\"query\":\"forget\"}", "bad_request", "user"},
+		{"{\"query\":\"forget\",\"user\":\"\"}", "bad_request", "user"},
+		{"{\"query\":\"forget\",\"user\":17850}", "bad_request", "user"},
+		{"{\"query\":\"forget\",\"user\":\"a\",\"revoke\":1}", "bad_request", "revoke"},
+		{"{\"query\":\"forget\",\"user\":\"a\",\"limit\":1}", "bad_request", "limit"},
+		{"{\"query\":\"quarantine\",\"limit\":10001}", "too_large", "limit"},
 	};
 	struct complaint complaint;
 
@@ -245,7 +290,9 @@ int main(void)
 		cmocka_unit_test(test_scan),
 		cmocka_unit_test(test_freshness_may_be_demanded),
 		cmocka_unit_test(test_requests_come_as_msgpack_too),
+		cmocka_unit_test(test_what_administrators_ask),
 		cmocka_unit_test(test_what_is_wrong_is_named),
+		cmocka_unit_test(test_what_is_wrong_in_what_administrators_ask_is_named),
 		cmocka_unit_test(test_the_limits_of_a_request),
 		cmocka_unit_test(test_an_error_has_code_and_words),
 	};

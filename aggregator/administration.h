@@ -1,0 +1,22 @@
+/* administration.h - what an administrator may have done to the running aggregator, written down before and after it
+ * (runtime/audit_log.h). It logs. The loop's thread. */
+#pragma once
+#include "aggregator/forgetting.h"
+#include "runtime/key_holder.h"
+
+struct administration {
+	const char *audit_file; /* borrowed; NULL or "": the log */
+	bool is_exposed; /* nobody is asked for a key, and other machines reach the socket */
+	int64_t refused_ms; /* when a refusal was written down last */
+};
+
+/* May he do this here? 0, or REASON_FORBIDDEN with the complaint. Beside gate_check, which asks what his key may. */
+int administration_check(const struct administration *administration, const struct query *query,
+	struct complaint *complaint);
+/* Writes down that somebody was refused; of many in a second only the first, for each takes an fsync. */
+void administration_refused(struct administration *administration, const struct query *query,
+	const char *who, const struct complaint *complaint, int64_t now_ms);
+/* Forgets, or revokes that. 0 with what was done, a reason with the complaint, -errno: end the process. Deinit the plan in any case. */
+int administration_forget(const struct administration *administration,
+	const struct forgetting *forgetting, const struct query *query,
+	struct forget_plan *ret_plan, struct complaint *complaint);

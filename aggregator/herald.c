@@ -1,0 +1,73 @@
+#include "aggregator/herald.h"
+#include "runtime/log.h"
+#include "runtime/program.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Once a change, and once more when it turns out what must be mended. */
+static void report_reach(struct herald *herald, const struct feed *live)
+{
+	char quoted[2 * sizeof herald->told_why];
+	const struct pipeline *pipeline = live->pipeline;
+	const char *why = live->kafka_error;
+	bool is_news = live->is_error_telling && strcmp(why, herald->told_why) != 0;
+	bool is_changed = !herald->was_reported || pipeline->is_reachable != herald->was_reachable;
+	if (!pipeline->has_report || (!is_changed && !is_news)) {
+		return;
+	}
+	if (pipeline->is_reachable) {
+		log_line(LOG_INFO, "Kafka answers", "lag=%" PRId64, pipeline_lag(pipeline));
+	} else {
+		log_line(LOG_WARNING, "Kafka unreachable, answering from the store", "why=%s",
+			log_quote(why, strlen(why), quoted, sizeof quoted));
+	}
+	snprintf(herald->told_why, sizeof herald->told_why, "%s", is_news ? why : "");
+	herald->was_reported = true;
+	herald->was_reachable = pipeline->is_reachable;
+}
+
+static void report_gone(
+	struct herald *herald, const struct health *health, const struct feed *feed, int which)
+{
+	for (int kind = 0; feed != NULL && kind < KIND_COUNT; kind++) {
+		bool is_gone = health_topic_is_gone(health, feed->pipeline, (enum kind)kind);
+		bool *was_gone = &herald->was_gone[which][kind];
+		if (is_gone && !*was_gone) {
+			log_line(LOG_ERROR, "a topic that was read is gone", "topic=\"%s\"%s",
+				herald->topics[kind], which == 0 ? "" : " of=\"the rebuild\"");
+		}
+		*was_gone = is_gone;
+	}
+}
+
+/* What an operator accepts is done when it was needed and is in the store. */
+static void report_accepted(const struct herald *herald, const struct pipeline *pipeline)
+{
+	struct text_set gaps = {0};
+	if (herald->accepted->count == 0 || !pipeline->is_targeted) {
+		return;
+	}
+	if (pipeline_gaps(pipeline, &gaps) == 0) {
+		const char *const *text = text_set_list(herald->accepted);
+		for (; *text != NULL; text++) {
+			if (text_set_have(&gaps, *text)) {
+				program_audit_end("accept-gap", *text, "done");
+			}
+		}
+	}
+	text_set_deinit(&gaps);
+}
+
+void herald_report(struct herald *herald, struct desk *desk)
+{
+	const struct pipeline *pipeline = desk->live->pipeline;
+	report_reach(herald, desk->live);
+	report_accepted(herald, pipeline);
+	report_gone(herald, &desk->health, desk->live, 0);
+	report_gone(herald, &desk->health, desk->shadow, 1);
+	if (desk_is_ready(desk) && !herald->was_ready) {
+		log_line(LOG_INFO, "answering queries", "commit=%" PRIu64,
+			pipeline_commit(pipeline));
+		herald->was_ready = true;
+	}
+}
