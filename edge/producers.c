@@ -59,5 +59,7 @@ bool producer_row_decode(struct slice producer, struct slice bytes, struct produ
 
 bool producer_row_is_expired(const struct producer_row *row, int64_t now_ms, int64_t ttl_ms)
 {
-	return now_ms > row->used_ms && now_ms - row->used_ms > ttl_ms;
+	/* unsigned: the row may name any time */
+	return now_ms > row->used_ms &&
+	       (uint64_t)now_ms - (uint64_t)row->used_ms > (uint64_t)ttl_ms;
 }

@@ -63,6 +63,16 @@ static void test_a_row_expires_after_its_time_and_not_when_the_clock_goes_back(v
 	assert_false(producer_row_is_expired(&row, 0, 500));
 }
 
+/* A clock that was years off, and a row that says so. */
+static void test_a_row_expires_however_far_back_its_time_is(void **state)
+{
+	struct producer_row row = {.used_ms = INT64_MIN};
+
+	(void)state;
+	assert_true(producer_row_is_expired(&row, INT64_C(1700000000000), INT64_MAX));
+	assert_false(producer_row_is_expired(&row, INT64_MIN, 500));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -71,6 +81,7 @@ int main(void)
 		cmocka_unit_test(test_a_row_belongs_to_one_name),
 		cmocka_unit_test(
 			test_a_row_expires_after_its_time_and_not_when_the_clock_goes_back),
+		cmocka_unit_test(test_a_row_expires_however_far_back_its_time_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
