@@ -1,5 +1,6 @@
 /* fuzz.h - what every libFuzzer target needs. */
 #pragma once
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/slice.h"
@@ -7,7 +8,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* mutate.c's, where it is linked. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
-size_t fuzz_prefix_size(void);
 
 /* The input in a heap block of exactly its size, so that ASan sees a read one byte past it. To be freed. */
 static inline struct slice fuzz_copy(const uint8_t *data, size_t size)
@@ -28,9 +28,13 @@ static inline void fuzz_free(struct slice copy)
 	free((void *)copy.bytes);
 }
 
-static inline void fuzz_require(bool condition)
+/* What must hold; else the input is kept, and the words say what did not. */
+#define fuzz_require(condition) fuzz_require_at((condition), #condition, __FILE__, __LINE__)
+
+static inline void fuzz_require_at(bool holds, const char *condition, const char *file, int line)
 {
-	if (!condition) {
+	if (!holds) {
+		fprintf(stderr, "%s:%d: %s does not hold\n", file, line, condition);
 		abort();
 	}
 }

@@ -1,6 +1,9 @@
 /* Any bytes as an aggregator's answer: no answer, or one whose parts lie within the bytes or the document. */
 #include "client/answer_view.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_value};
 
 static void check_answer(const struct answer_view *answer, struct slice bytes)
 {

@@ -4,6 +4,9 @@
 #include "edge/spool_identity.h"
 #include "proto/checksum.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_block};
 
 enum { EVENTS_CRC_AT = 44, HEADER_CRC_AT = 48, CRC_SIZE = 4 };
 

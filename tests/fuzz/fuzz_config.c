@@ -3,7 +3,10 @@
 #include "aggregator/aggregator_config.h"
 #include "runtime/key_holder.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
 #include <errno.h>
+
+const struct structure fuzz_structure = {.mutate = mutate_settings};
 
 struct others {
 	char *text;

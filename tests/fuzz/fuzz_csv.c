@@ -3,6 +3,9 @@
 #include "proto/checksum.h"
 #include "proto/csv.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_csv, .prefix_size = 2};
 
 /* What was read, so that two readings can be held against each other. */
 struct tale {

@@ -2,6 +2,9 @@
 #include "proto/dead_letter.h"
 #include "proto/utf8.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_value};
 
 static void check_letter(const struct dead_letter *letter)
 {

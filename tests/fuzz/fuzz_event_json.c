@@ -1,5 +1,8 @@
 /* Any bytes as a producer's event and as a record of Kafka, in JSON. */
 #include "tests/fuzz/event_check.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_value};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,6 +1,9 @@
 /* Any bytes as a producer's frame: the events lie within it, in order, as many as were counted. */
 #include "proto/framing.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_value};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -3,6 +3,9 @@
 #include "edge/http_rules.h"
 #include "edge/line_batch.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_http};
 
 enum { TEXTS = 6 };
 

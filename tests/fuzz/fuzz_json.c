@@ -2,6 +2,9 @@
 #include "proto/limits.h"
 #include "proto/writer.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_value};
 
 static void check_msgpack(const struct document *document)
 {

@@ -3,6 +3,9 @@
 #include "edge/line_batch.h"
 #include "proto/checksum.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_lines, .prefix_size = 2};
 
 enum { EVENTS_MAX = 7 };
 

@@ -5,6 +5,9 @@
 #include "proto/limits.h"
 #include "proto/mqtt_input.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_mqtt, .prefix_size = 1};
 
 /* What was read, so that two readings can be held against each other. */
 struct tale {

@@ -2,7 +2,10 @@
 #include "proto/limits.h"
 #include "proto/writer.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
 #include "tests/lib/msgpack_oracle.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_value};
 
 static void check_json(const struct document *document)
 {

@@ -1,6 +1,9 @@
 /* Any bytes as a producer's header and as an edge's reply. */
 #include "proto/producer.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_value};
 
 static void check_header(struct document *document, struct slice bytes)
 {

@@ -1,6 +1,9 @@
 /* Any bytes as a request: refused with a code of queries, or within every limit. */
 #include "proto/query.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_value};
 
 static void check_refusal(int r, const struct complaint *complaint)
 {

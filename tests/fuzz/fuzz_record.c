@@ -3,6 +3,9 @@
 #include "aggregator/record.h"
 #include "proto/utf8.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_value, .prefix_size = 1};
 
 static void check_counted(const struct record *record, const struct reading *reading)
 {
@@ -50,12 +53,6 @@ static struct slice cut_headers(struct slice rest, struct slice headers[DLQ_HEAD
 		rest = slice_of(rest.bytes + step, rest.size - step);
 	}
 	return rest;
-}
-
-/* The topic. */
-size_t fuzz_prefix_size(void)
-{
-	return 1;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,6 +1,9 @@
 /* Any bytes as a view's declaration: refused with a sentence, or its canonical text means itself. */
 #include "aggregator/view_plan.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_settings};
 
 /* Zones are told apart by name only: the address of anything will do. */
 static int any_zone(void *owner, const char *name, const struct zone **ret_zone)

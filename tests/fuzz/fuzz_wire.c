@@ -1,6 +1,9 @@
 /* Any bytes as a frame between edge and bridge: refused, or written again to what means the same. */
 #include "proto/wire.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_value};
 
 static bool is_this_version(const struct wire_message *message)
 {

@@ -121,6 +121,100 @@ def config_seeds(root):
     yield b"[key]\npublic = Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\n[rights]\nedges = a, b\nviews = *\nstores = a\nsend = yes\nadmin = no\n"
 
 
+def session_seeds(vectors):
+    """Steps of session.h: each of the vectors' frames after a HELLO or a WELCOME, and what makes something of them."""
+    frames = [bytes.fromhex(vector["hex"]) for vector in map(json.loads, (vectors / "wire.ndjson").read_text(encoding="utf-8").splitlines())
+              if vector.get("message") and len(vector["hex"]) < 4000]
+
+    for first in [frame for frame in frames if frame[1] in (1, 2)][:4]:
+        begin = step(5, b"\x0c") + step(5, b"\x0d") + step(3) + step(1, first)
+        for frame in frames:
+            yield b"\0" + begin + step(1, frame) + step(3, b"\xff") + step(2, b"\x0a") + step(1, frame) + step(0, frame, 1)
+    for choices in range(32):
+        yield bytes([choices]) + b"".join(step(1, frame) + step(act, b"\x01") for act, frame in enumerate(frames[:16]))
+
+
+def step(act, body=b"\0", whom=0):
+    """Of a script (script.h)."""
+    return bytes([act | whom << 4]) + len(body).to_bytes(2, "little") + body
+
+
+def content_seeds(act_count):
+    """Each act of the content targets, alone and after the others."""
+    bodies = [b"meta", b"\4rootx", b"\3key\0\0\0\0value", b"\1\0", b"\1\0", b"\2\3\5", b"\0\1\2\3\7\x08", b"\0", b"identity"]
+    steps = [step(act, body) for act in range(act_count) for body in bodies]
+    yield from (b"\0" + each for each in steps)
+    yield b"\0" + b"".join(step(act, bodies[act]) for act in range(act_count))
+    yield b"\1" + b"".join(steps)
+
+
+class Page:
+    """A page of LMDB 0.9 on a machine whose numbers begin with their low byte; small, where LMDB's own have 4096 bytes."""
+    SIZE = 256
+
+    def __init__(self, number, kind):
+        self.number, self.kind, self.nodes = number, kind, []
+
+    def add(self, key, value, flags=0):
+        """Of a leaf; value: (size, page) where it has pages of its own."""
+        size, rest = (value[0], value[1].to_bytes(8, "little")) if isinstance(value, tuple) else (len(value), value)
+        self.nodes.append(size.to_bytes(4, "little") + flags.to_bytes(2, "little") + len(key).to_bytes(2, "little") + key + rest)
+
+    def add_child(self, key, page):
+        self.nodes.append(page.to_bytes(6, "little") + len(key).to_bytes(2, "little") + key)
+
+    def bytes(self):
+        places, body, at = b"", b"", self.SIZE
+        for node in self.nodes:
+            node += b"\0" * (len(node) % 2)
+            at -= len(node)
+            places, body = places + at.to_bytes(2, "little"), node + body
+        head = self.number.to_bytes(8, "little") + b"\0\0" + self.kind.to_bytes(2, "little")
+        head += (16 + len(places)).to_bytes(2, "little") + at.to_bytes(2, "little") + places
+        return head.ljust(at, b"\0") + body
+
+
+def lmdb_tree(flags, depth, branches, leaves, large, rows, root, unused=0):
+    return (unused.to_bytes(4, "little") + flags.to_bytes(2, "little") + depth.to_bytes(2, "little")
+            + b"".join(each.to_bytes(8, "little") for each in (branches, leaves, large, rows, root)))
+
+
+def lmdb_meta(number, transaction, last_page, free_list, main):
+    head = number.to_bytes(8, "little") + b"\0\0" + (8).to_bytes(2, "little") + b"\0" * 4
+    body = (0xBEEFC0DE).to_bytes(4, "little") + (1).to_bytes(4, "little") + b"\0" * 8 + (1 << 20).to_bytes(8, "little")
+    return (head + body + free_list + main + last_page.to_bytes(8, "little") + transaction.to_bytes(8, "little")).ljust(Page.SIZE, b"\0")
+
+
+def page_seeds():
+    """Files of LMDB: without a table; with one of few rows; with a branch, a large value and free pages."""
+    none = 2**64 - 1
+    empty, no_free = lmdb_tree(0, 0, 0, 0, 0, 0, none), lmdb_tree(8, 0, 0, 0, 0, 0, none, Page.SIZE)
+    yield b"\0" + lmdb_meta(0, 0, 1, no_free, empty) + lmdb_meta(1, 0, 1, no_free, empty)
+
+    tables, rows = Page(2, 2), Page(3, 2)
+    rows.add(b"a", b"1")
+    rows.add(b"b", b"two")
+    tables.add(b"meta", lmdb_tree(0, 1, 0, 1, 0, 2, 3), 2)
+    main = lmdb_tree(0, 1, 0, 1, 0, 1, 2)
+    few = lmdb_meta(0, 2, 3, no_free, main) + lmdb_meta(1, 1, 3, no_free, empty) + tables.bytes() + rows.bytes()
+    yield from (bytes([transaction]) + few for transaction in (0, 2, 3))
+
+    tables, branch, left, right, free = Page(2, 2), Page(3, 1), Page(4, 2), Page(5, 2), Page(8, 2)
+    for key in (b"aa", b"ab", b"ac"):
+        left.add(key, b"x" * 20)
+    right.add(b"ba", (300, 6), 1)
+    right.add(b"bb", b"")
+    branch.add_child(b"", 4)
+    branch.add_child(b"b", 5)
+    large_pages = (6).to_bytes(8, "little") + b"\0\0" + (4).to_bytes(2, "little") + (2).to_bytes(4, "little") + b"v" * (2 * Page.SIZE - 16)
+    free.add((1).to_bytes(8, "little"), b"".join(each.to_bytes(8, "little") for each in (2, 10, 9)))
+    tables.add(b"blocks", lmdb_tree(0, 2, 1, 2, 2, 5, 3), 2)
+    tables.add(b"none", empty, 2)
+    metas = [lmdb_meta(number, 4 - number, 10, lmdb_tree(8, 1, 0, 1, 0, 1, 8, Page.SIZE), lmdb_tree(0, 1, 0, 1, 0, 2, 2)) for number in (0, 1)]
+    pages = [tables.bytes(), branch.bytes(), left.bytes(), right.bytes(), large_pages, free.bytes(), b"\0" * 2 * Page.SIZE]
+    yield from (bytes([transaction]) + b"".join(metas + pages) for transaction in (0, 4, 5))
+
+
 def write(folder, all_seeds):
     folder.mkdir(parents=True, exist_ok=True)
     for seed in all_seeds:
@@ -139,6 +233,11 @@ def main():
     write(out / "mqtt_session", mqtt_session_seeds(vectors))
     write(out / "line", line_seeds(vectors))
     write(out / "debezium", debezium_seeds(vectors))
+    for target in ("session_bridge", "session_edge"):
+        write(out / target, session_seeds(vectors))
+    write(out / "page", page_seeds())
+    write(out / "spool_content", content_seeds(6))
+    write(out / "store_content", (seed[1:] for seed in content_seeds(8)))
     write(out / "config", config_seeds(vectors.parents[1]))
 
 
