@@ -206,13 +206,14 @@ static void write_pair(struct writer *writer, const char *key, const char *text)
 	write_key(writer, text);
 }
 
-/* Names of files may be any bytes, JSON is text. */
-static void write_name(struct writer *writer, const char *name)
+/* Names of files may be any bytes, and words that hold a column's name may be cut within a character; JSON is text. */
+static void write_repaired(struct writer *writer, const char *key, const char *bytes)
 {
 	char text[DROP_NAME_SIZE];
 
-	write_key(writer, "file");
-	write_text(writer, slice_of(text, utf8_repair(slice_of_text(name), text, sizeof text)));
+	_Static_assert(sizeof text >= DROP_WHY_SIZE, "both fit");
+	write_key(writer, key);
+	write_text(writer, slice_of(text, utf8_repair(slice_of_text(bytes), text, sizeof text)));
 }
 
 static void write_number(struct writer *writer, const char *key, uint64_t number)
@@ -296,10 +297,10 @@ void drop_report_encode(const struct drop_report *report, struct buffer *buffer)
 
 	writer_init(&writer, ENCODING_JSON, buffer);
 	write_map(&writer, 14 + has_why + has_twin + state->ranges_left_out);
-	write_name(&writer, state->name);
+	write_repaired(&writer, "file", state->name);
 	write_pair(&writer, "outcome", outcome_name(state->outcome));
 	if (has_why) {
-		write_pair(&writer, "why", state->why);
+		write_repaired(&writer, "why", state->why);
 	}
 	if (has_twin) {
 		write_time(&writer, "counted_before", state->twin_ms);

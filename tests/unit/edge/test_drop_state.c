@@ -9,6 +9,7 @@
 #include "edge/drop_list.h"
 #include "edge/drop_state.h"
 #include "edge/submission.h"
+#include "proto/utf8.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -158,6 +159,23 @@ static void test_the_report_says_all_of_it(void **state)
 	buffer_deinit(&text);
 }
 
+/* Why a file failed may hold a column's name, cut where there was no more room. */
+static void test_the_report_is_utf_8_though_words_were_cut_within_a_character(void **state)
+{
+	(void)state;
+	struct drop_state drop = {.name = "caf\xe9.csv", .outcome = DROP_FAILED};
+	const struct drop_report report = {&drop, NULL, "berlin-1", "in"};
+	struct buffer text;
+
+	memset(drop.why, 'x', sizeof drop.why - 2);
+	drop.why[sizeof drop.why - 2] = '\xc3';
+	buffer_init(&text, 65536);
+	drop_report_encode(&report, &text);
+	assert_int_equal(text.error, 0);
+	assert_true(utf8_is_valid(buffer_slice(&text)));
+	buffer_deinit(&text);
+}
+
 static void test_files_come_oldest_first_and_then_by_name(void **state)
 {
 	(void)state;
@@ -214,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_a_state_is_read_as_it_was_written_and_fits_into_a_mark),
 		cmocka_unit_test(test_an_error_is_read_as_it_was_written),
 		cmocka_unit_test(test_the_report_says_all_of_it),
+		cmocka_unit_test(test_the_report_is_utf_8_though_words_were_cut_within_a_character),
 		cmocka_unit_test(test_files_come_oldest_first_and_then_by_name),
 		cmocka_unit_test(test_of_too_many_files_the_oldest_are_kept),
 		cmocka_unit_test(test_names_of_unfinished_files_are_not_wanted),
