@@ -1,36 +1,53 @@
-"""Every libFuzzer target in turn, some minutes each, over the corpus that it has gathered so far (in the build folder); the ledger
-keeps how often each was run. What it finds stays beside the corpus, and the failure names the file."""
+"""The libFuzzer targets, those first that were run least so far (by the ledger), a minute each, as many at a time as there are
+processors. A target's turns go to the build under ASan and UBSan and to a faster one, so that each makes half of the executions;
+the ledger says how many the fast one made. Corpora lie in the build folder and are minimised at the end. What is found lies beside
+them, and the failure names the file. FUZZ_TARGETS="csv json" in the environment: only these."""
+import concurrent.futures
 import os
 import random
-import re
-import subprocess
 import time
 
+import fuzzing
+import ledger
 import suites
 
 SLICE_S = 60
+SLICE_S_MIN = 5
+MINIMISE_FROM = 1000  # inputs in a corpus
+
+
+class Target:
+    def __init__(self, slow, fast, figures):
+        self.name = fuzzing.noun(slow)
+        self.builds = {False: slow, True: fast}
+        made_by_fast = figures.get(f"fast runs of {self.name}", 0)
+        self.runs = {False: figures.get(f"runs of {self.name}", 0) - made_by_fast, True: made_by_fast}
+
+    def run(self, seconds, seed):
+        """The build that ran it less has its turn."""
+        is_fast = self.runs[True] < self.runs[False]
+        runs, failure = fuzzing.run(self.builds[is_fast], [f"-max_total_time={seconds}", f"-seed={seed}"], suites.SANITIZER_ENV)
+        if failure is not None:
+            raise AssertionError(failure)
+        self.runs[is_fast] += runs
+        return {"rounds": runs, f"runs of {self.name}": runs, f"fast runs of {self.name}": runs if is_fast else 0}
+
+
+def all_targets():
+    figures = ledger.sums().get("fuzz", {})
+    wanted = os.environ.get("FUZZ_TARGETS", "").split()
+    pairs = zip(fuzzing.targets(suites.build("fuzz")), fuzzing.targets(suites.build("fuzz-fast")))
+    return [Target(slow, fast, figures) for slow, fast in pairs if not wanted or fuzzing.noun(slow) in wanted]
 
 
 def rounds(seed, deadline):
     chance = random.Random(seed)
-    targets = suites.fuzz_targets()
-    while time.monotonic() < deadline:
-        for target in chance.sample(targets, len(targets)):
-            seconds = int(min(SLICE_S, deadline - time.monotonic()))
-            if seconds < 5:
-                return
-            runs = fuzz(target, seconds, chance.randrange(1, 2**31))
-            yield {"rounds": runs, f"runs of {target.name.removeprefix('fuzz-')}": runs}
-
-
-def fuzz(target, seconds, seed):
-    work = target.parent / f"{target.name}.corpus"
-    work.mkdir(exist_ok=True)
-    seeds = [str(each) for each in (target.parent / "corpus" / target.name.removeprefix("fuzz-"),) if each.is_dir()]
-    command = [str(target), f"-max_total_time={seconds}", f"-seed={seed}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
-               f"-artifact_prefix={work}/", str(work), *seeds]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **suites.SANITIZER_ENV})
-    runs = re.search(r"number_of_executed_units: (\d+)", done.stderr)
-    if done.returncode != 0 or not runs:
-        raise AssertionError(f"{' '.join(command)}: {done.stderr[-1500:]}")
-    return int(runs[1])
+    targets, touched = all_targets(), {}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        while (seconds := int(min(SLICE_S, deadline - time.monotonic()))) >= SLICE_S_MIN:
+            least = sorted(targets, key=lambda target: sum(target.runs.values()))[:os.cpu_count() or 1]
+            touched.update((target.name, target) for target in least)
+            yield from pool.map(lambda target: target.run(seconds, chance.randrange(1, 2**31)), least)
+    for target in touched.values():
+        if sum(1 for _ in fuzzing.gathered(target.builds[False]).iterdir()) >= MINIMISE_FROM:
+            fuzzing.minimise(target.builds[False], suites.SANITIZER_ENV)

@@ -37,7 +37,7 @@ static void try_block(struct slice block)
 	if (r == SPOOL_BLOCK_E_HEADER) {
 		return;
 	}
-	fuzz_require(header.lane < KIND_COUNT && header.count >= 1 && header.first_seq >= 1);
+	fuzz_require((int)header.lane < KIND_COUNT && header.count >= 1 && header.first_seq >= 1);
 	fuzz_require(header.first_seq - 1 + header.count <= INT64_MAX); /* as certificates */
 	if (r != 0) {
 		return;

@@ -9,7 +9,7 @@ const struct structure fuzz_structure = {.mutate = mutate_value};
 static void check_letter(const struct dead_letter *letter)
 {
 	fuzz_require(letter->certificate.run >= 1 && letter->certificate.run <= RUN_MAX);
-	fuzz_require(letter->certificate.seq >= 1 && letter->certificate.kind < KIND_COUNT);
+	fuzz_require(letter->certificate.seq >= 1 && (int)letter->certificate.kind < KIND_COUNT);
 	fuzz_require(edge_id_is_valid(letter->certificate.edge));
 	fuzz_require(letter->reason != REASON_NONE && utf8_is_valid(letter->message));
 	fuzz_require(letter->received_ms >= 0);

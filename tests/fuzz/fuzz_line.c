@@ -61,7 +61,8 @@ static struct tale read_all(
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const map[] = {"order_id=b", NULL};
+	static const char *const map[] = {"order_id=b,product_id=a", NULL};
+	static const char *const set[] = {"channel=web", "shelf=", NULL};
 	struct line_rules rules = {.delimiter = ',', .events_max = EVENTS_MAX};
 	struct line_batch *batch = NULL;
 	struct line_cut names = {.size = 0};
@@ -72,6 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	rules.format = (enum line_format)(data[0] % 3);
 	rules.map = data[0] & 0x80 ? map : NULL;
+	rules.set = data[0] & 0x40 ? set : NULL;
+	rules.kind = data[0] & 0x10 ? "cart" : NULL;
 	struct slice bytes = fuzz_copy(data + 2, size - 2);
 	fuzz_require(line_batch_new(&rules, &batch, &error) == 0);
 	bool bound = rules.format != LINE_CSV ||

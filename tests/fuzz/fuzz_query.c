@@ -32,7 +32,7 @@ static void check_query(const struct query *query)
 	fuzz_require(query->type > QUERY_SCAN || query->view.size > 0);
 	for (uint32_t i = 0; i < query->after_count; i++) {
 		fuzz_require(query->after[i].seq >= 1 && query->after[i].run <= RUN_MAX);
-		fuzz_require(query->after[i].kind < KIND_COUNT);
+		fuzz_require((int)query->after[i].kind < KIND_COUNT);
 	}
 }
 

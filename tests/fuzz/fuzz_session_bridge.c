@@ -95,7 +95,8 @@ int sink_put(struct sink *sink, const struct sink_record *record)
 	struct note *note = world.sink == 0 ? note_of(record->ticket) : NULL;
 
 	(void)sink;
-	fuzz_require(record->lane < LANE_COUNT && record->partition < bridge.topics.partitions);
+	fuzz_require(
+		(int)record->lane < LANE_COUNT && record->partition < bridge.topics.partitions);
 	fuzz_require(edge_id_is_valid(record->key));
 	if (world.sink != 0 || note == NULL || world.record_count == RECORDS_MAX) {
 		return world.sink != 0 ? world.sink : SINK_E_FULL;

@@ -20,7 +20,11 @@ TARGETS = {
     "producer": [("headers", ["in_hex", "msgpack"], ["json"]), ("replies", ["msgpack"], ["json", "in_json"])],
     "dead_letter": [("dead_letters", ["envelope"], [])],
     "answer": [("queries", ["msgpack"], ["json"]), ("replies", ["msgpack"], ["json"])],
+    "money": [("money", ["float64"], ["text", "number", "integer", "sum"])],
+    "timestamp": [("time", [], ["text", "zone"])],
+    "framing": [("events", ["in_hex", "msgpack"], ["in_json"])],
 }
+LANES = ("order", "cart", "view", "order.dlq", "cart.dlq", "view.dlq")
 KINDS = ("order", "cart", "view")  # as the first byte of fuzz_record's inputs says; + 3: its dead letters
 
 
@@ -61,6 +65,11 @@ def http_seeds(vectors):
         yield f"Bearer x\0application/json; charset=utf-8\0identity\0*/*\0\"k-1\"\0cart\0{body}".encode()
     yield "\0".join(["", "application/x-ndjson", "", "application/msgpack;q=0.5", '"a\\"b"', "view",
                      "\r\n".join(events[:20])]).encode()
+    head = b"\0".join([b"", b"application/x-ndjson", b"", b"", b"", b"", b""])
+    yield from (head + body for body in (b"{}\n" * 10001, b'{"a":"' + b"x" * 140000 + b'"}\n{}\n', b"{" + b"x" * 1100000, b"\n\n", b"", b"x\n{}\n[]\n"))
+    for kind in ("text/csv", "application/msgpack", "application/json", "application/vnd.msgpack", "text/plain", "application/json; charset=latin1", ""):
+        for body in (b"", b"a,b\n1,2\n", b"\x80", b"{}", b"[]", b"{}\n{}"):
+            yield b"\0".join([b"Basic eDp5", kind.encode(), b"gzip" if body == b"" else b"", b"text/html", b"k", b"no kind" if body == b"[]" else b"", body])
 
 
 def mqtt_seeds(vectors):
@@ -92,6 +101,13 @@ def mqtt_session_seeds(vectors):
     for choices in (0x00, 0x02, 0x04, 0x05, 0x14, 0x2a):
         for flow in flows:
             yield bytes([choices, 10, 255]) + b"\x01\x00" + durable + b"\x02" + flow
+    heard = [b"\x20\x06\0\0\3\x13\0\5", b"\x20\x08\0\0\5\x11\0\0\0\1", b"\x20\3\0\x87\0", b"\x20\2\0\5", b"\x20\2\2\0", b"\x20\3\2\0\0", b"\xd0\1\0", b"\xd1\0",
+             b"\x30\5\0\1a\x80\1", b"\x32\5\0\1a\0\0", b"\x36\5\0\1a\0\1", b"\x30\7\0\1#\0abc", b"\x90\3\0\1\x80", b"\x90\4\0\1\0\x87", b"\x90\4\0\7\0\2", b"\x90\5\0\1\0\2\2",
+             b"\x62\2\0\0", b"\x62\3\0\1\x92", b"\x40\2\0\1", b"\x70\2\0\1", b"\xe0\0", b"\xf0\0", b"\xb0\4\xff\xff\0\x80", b"\x30\x0a\0\1a\3\x01\1\x26xxx"]
+    for choices in (0x00, 0x02, 0x04, 0x2a):
+        for packet in heard:
+            yield bytes([choices, 10, 255]) + b"\0" + bytes([len(packet)]) + packet
+            yield bytes([choices, 10, 255]) + b"\x01\x00" + durable + b"\x02" + b"\0" + bytes([len(packet)]) + packet + durable + later + message
     dropping = b"\x01\x01" + durable + b"\x02" + b"\x0c" + durable
     yield from (bytes([choices, 10, 255]) + dropping + message + durable for choices in (0xc0, 0xc4, 0xc8))
 
@@ -104,6 +120,14 @@ def line_seeds(vectors):
     yield b"\x01\x07a,b\n1,2\n\n\"x\ny\",4\n\"z\"5,6\n\"open,1\n7,8"
     yield b"\x02\x1f" + b"".join(bytes.fromhex(vector["msgpack"]) for vector in events if vector.get("msgpack"))[:4000]
     yield b"\x80\x03{\"b\":\"1\"}\n{\"order_id\":2}\nx\n"
+    for rules in range(0, 256, 16):
+        yield bytes([rules, 3]) + b'{"a":"1","b":"2","channel":"web","shelf":3}\n{"a":1,"b":[1]}\n{"a":"2"}\n{"kind":"view","a":"1","channel":"till"}\n{}\n[1]\n'
+        yield bytes([rules + (1 - rules) % 3, 9]) + b"a,b,channel\n1,2,web\n1,,till\n2,3,web\n1\n"
+        yield bytes([rules + (1 - rules) % 3, 9]) + b"b,c\n1,2\n"
+        yield bytes([rules + (1 - rules) % 3, 9]) + b"a,b,a\n1,2,3\n"
+        yield bytes([rules + (1 - rules) % 3, 9]) + b"a,b,order_id\n1,2,3\n"
+        yield bytes([rules + (1 - rules) % 3, 9]) + b"a,\xff\n1,2\n"
+        yield bytes([rules + (2 - rules) % 3, 9]) + pack({"a": "1", "b": 2, "channel": "web"}) + pack({"a": 1}) + b"\x80\xc0\x91\x80" + b"\xc1\0\0"
 
 
 def debezium_seeds(vectors):
@@ -130,8 +154,42 @@ def session_seeds(vectors):
         begin = step(5, b"\x0c") + step(5, b"\x0d") + step(3) + step(1, first)
         for frame in frames:
             yield b"\0" + begin + step(1, frame) + step(3, b"\xff") + step(2, b"\x0a") + step(1, frame) + step(0, frame, 1)
+    yield from bridge_seeds(vectors)
     for choices in range(32):
         yield bytes([choices]) + b"".join(step(1, frame) + step(act, b"\x01") for act, frame in enumerate(frames[:16]))
+
+
+def batch_frame(lane, events, plain_size=None, count=None):
+    body = b"".join(events)
+    parts = [b"\3", b"\1", b"\1", bytes([lane]), pack(len(events) if count is None else count), b"\xc5" + big(len(body), 2) + body]
+    return bytes([0x90 + len(parts) + (plain_size is not None)]) + b"".join(parts) + (pack(plain_size) if plain_size is not None else b"")
+
+
+def bridge_seeds(vectors):
+    """Batches of the vectors' events and dead letters from the edge that they name; delivered, failed, refused."""
+    by_kind = {}
+    for name, key in (("normal_form", "msgpack"), ("events", "msgpack"), ("dead_letters", "envelope")):
+        for vector in map(json.loads, (vectors / f"{name}.ndjson").read_text(encoding="utf-8").splitlines()):
+            kind = vector.get("kind") or vector.get("letter", {}).get("kind")
+            if vector.get(key) and len(vector[key]) < 4000:
+                by_kind.setdefault(LANES.index(kind) if kind in LANES else 3, []).append(bytes.fromhex(vector[key]))
+    hello = b"\x97\1\1" + pack("uk") + pack(4711) + b"\1" + pack("seed") + b"\x91" + pack("zstd")
+    outcomes = [step(3, b"\xff"), step(4, b"\1") + step(4, b"\1") + step(3, b"\xff"), step(4, b"\0") + step(4, b"\0"), step(4, b"\2"), step(4, b"\4"), step(11), step(10) + step(3, b"\xff") + step(10)]
+    for lane, events in by_kind.items():
+        groups = [events[at:at + 4] for at in range(0, len(events), 4)]
+        for at, group in enumerate(groups):
+            for sink in (0, 2) if at < 4 else (0,):
+                told = step(0, hello) + step(7, bytes([sink])) + step(1, batch_frame(lane, group)) + outcomes[at % len(outcomes)] + step(2, b"\x0a")
+                yield bytes([at % 2]) + told + step(1, batch_frame((lane + 1) % 6, group)) + step(3, b"\xff") + step(5, b"\1") + step(0, hello, 1)
+    some = next(iter(by_kind.values()))[:2]
+    for frame in (batch_frame(0, some, count=9), batch_frame(0, some, plain_size=40), batch_frame(0, [b"\xc1"]), batch_frame(0, some, count=1)):
+        for choices in (0, 2):
+            yield bytes([choices]) + step(0, hello) + step(1, frame) + step(3, b"\xff")
+    for change in (step(12), step(9, b"\0"), step(9, b"\3"), step(8), step(10)):
+        yield b"\0" + change + step(0, hello) + step(1, batch_frame(0, some)) + change + step(0, hello) + step(1, batch_frame(0, some))
+    for state in (b"\1", b"\2"):
+        yield b"\0" + step(0, hello) + step(5, state) + step(0, hello.replace(pack(4711), pack(4712)), 1) + step(0, hello, 1) + step(0, hello) + step(6) + step(0, hello)
+    yield b"\0" + step(0, hello[:2] + b"\2" + hello[3:]) + step(0, b"\x80") + step(0, hello) + step(0, b"\x80")
 
 
 def step(act, body=b"\0", whom=0):
@@ -215,6 +273,158 @@ def page_seeds():
     yield from (bytes([transaction]) + b"".join(metas + pages) for transaction in (0, 4, 5))
 
 
+def varint(number):
+    out = b""
+    while number >= 0x80:
+        out, number = out + bytes([number & 0x7F | 0x80]), number >> 7
+    return out + bytes([number])
+
+
+def big(number, size=8):
+    return (number % 2 ** (8 * size)).to_bytes(size, "big")
+
+
+def sized(text):
+    return varint(len(text)) + text
+
+
+def pack(value):
+    """msgpack, as far as it is needed here."""
+    if isinstance(value, int):
+        return bytes([value]) if 0 <= value < 0x80 else b"\xcf" + big(value)
+    if isinstance(value, str):
+        return b"\xd9" + bytes([len(value.encode())]) + value.encode()
+    if isinstance(value, bytes):
+        return b"\xc5" + big(len(value), 2) + value
+    if isinstance(value, dict):
+        return b"\xde" + big(len(value), 2) + b"".join(pack(each) for pair in value.items() for each in pair)
+    return b"\xdc" + big(len(value), 2) + b"".join(map(pack, value))
+
+
+def many_keys():
+    """Maps of more keys than are compared one by one; with one of them twice."""
+    for count in (32, 33, 34, 70):
+        for names in ([f"key {i}" for i in range(count)], [f"the same beginning {i % (count - 1)}" for i in range(count)]):
+            body = b"".join(pack(name) + b"\1" for name in names)
+            yield b"\xde" + big(count, 2) + body
+            yield ("{" + ",".join(f'"{name}":1' for name in names) + "}").encode()
+
+
+def framing_seeds():
+    maps = [{}, {"a": 1}, {"b": "text", "c": [1, 2]}]
+    yield from (pack(maps[:count]) for count in range(4))
+    yield bytes([0x93]) + b"\x80\x80\x80"
+    yield b"\xdd" + big(2, 4) + b"\x80\x80"
+    yield b"\xdf" + big(1, 4) + pack("a") + b"\xc0"
+    values = (b"\xc2\xc3\xc4\1x\xc5\0\1x\xc6\0\0\0\1x\xc7\1\5x\xc8\0\1\5x\xc9\0\0\0\1\5x\xca\0\0\0\0\xcb" + b"\0" * 8 + b"\xcc\1\xcd\0\1\xce" + b"\0" * 4
+              + b"\xcf" + b"\0" * 8 + b"\xd0\1\xd1\0\1\xd2" + b"\0" * 4 + b"\xd3" + b"\0" * 8 + b"\xd4\1x\xd5\1xx\xd6\1xxxx\xd7\1" + b"x" * 8
+              + b"\xd8\1" + b"x" * 16 + b"\xd9\1x\xda\0\1x\xdb\0\0\0\1x\xdc\0\1\1\xdd\0\0\0\1\1\xde\0\1\1\1\xdf\0\0\0\1\1\1\xe0")
+    yield b"\x91\x81\xa1k\xdc" + big(33, 2) + b"\xc0" + values
+    for text in ("[]", "[{}]", "{}", ' [ {"a":1} , {"b":[{}]} ]\n', "[1]", "[{},]", "[{}", '[{"a":"]\\""}]', "[{}]x", "", " ", "\t[\r\n{}]", "[{}{}]", "[{},1]"):
+        yield text.encode()
+    yield b"\x91\1"
+    yield b"\x92\x80"
+    yield b"\x91\x80\x80"
+    yield b"\xc1"
+
+
+def mark_seeds():
+    """tail_mark, drop_state, drop_error; the keys of marks of files and of MQTT; rows of event ids and producers."""
+    for offset, head in ((0, b""), (3, b"abc"), (300, b"h" * 256)):
+        yield pack([1, "/var/log/x.ndjson", 500, 17, 0, 1, offset, 5, 6, head])
+    yield pack([1, "x" * 250, 500, 17, 0, 2, 0, 5, 6, b""])
+    digest = b"d" * 16
+    for ranges, outcome, out in (([], 0, 0), ([[4711, 0, 1, 9, 9]], 1, 0), ([[1, kind % 6, kind + 1, kind + 1, 1] for kind in range(40)], 2, 1), ([[1, 1, 1, 1, 1]], 3, 1)):
+        yield pack([1, "a.csv", "", "why", 1, 2, 3, 4, 5, 6, 7, 8, 9, 100, digest, digest, out, 1291191960000, 1291191961000, 1291191962000 * out, outcome, ranges])
+    yield pack([1, "a.csv", "", "w" * 220, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, digest, digest, 0, 0, 0, 0, 1, []])
+    yield pack([1, "a.csv", "", "w", 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, digest, b"d", 0, 0, 0, 0, 1, []])
+    yield pack([17, "bad_value", "unit_price", 'unit_price "2,55" is not a decimal number'])
+    yield pack([17, "no such code", "", ""])
+    yield b"f" + b"\1" * 24
+    yield b"f" + b"\1" * 25
+    yield from (b"a:1\0c\0" + id for id in (b"\0\1", b"", b"\0\1\2", b"\xff\xff"))
+    yield from (b"a:1\0d\0\0\1", b"b:1\0c\0\0\1", b"old/#\0a\0\0b", b"m" + b"a:1\0c\0\0\1")
+    yield from (big(0), big(0) + b"kept", big(7), big(7) + b"reply", big(0) + b"\0\0\0\0", b"short")
+    yield b"\1" + big(7) + big(1291191960000) + b"\0" * 4 + b"reply"
+
+
+def stored_seeds():
+    anchor = big(5) + big(1291191960000) + big(0xABCDEF, 4)
+    none = big(-1) + big(0) + big(0, 4)
+    books = b"".join(map(varint, (10, 4, 3, 2, 1, 0)))
+    yield from (big(9) + first + second + anchor + books for first in (anchor, none) for second in (anchor, none))
+    yield big(3) + anchor * 3 + books
+    yield big(-1) + none * 3 + books
+    yield from (b"orders\0" + big(3, 4), b"uk\0\0" + big(4711), b"uk\0\x0b" + big(1), b"uk\0\x0c" + big(1), b"x" * 70 + b"\0\0" + big(1))
+    for intervals in ([], [(1, 0)], [(1, 9), (2, 0)], [(3, 5), (2, 2), (900, 2**40)], [(0, 1)], [(1, 1), (1, 1)], [(1, 2**64 - 1)], [(2, 0)] * 4097, [(2, 0)] * 40, [(2, 0)] * 4096):
+        yield varint(7) + varint(2) + varint(0) + varint(len(intervals)) + b"".join(varint(a) + varint(b) for a, b in intervals)
+    tallies = sized(b"cluster") + bytes([12]) + b"".join(varint(n) for n in range(36))
+    texts = [varint(0), varint(2) + sized(b"orders/3:1200-1499") + sized(b""), varint(1) + sized(b"x" * 1100)]
+    for text in texts:
+        yield big(4) + big(1291191960000) + big(1) + tallies + text + text
+        yield big(4) + big(1291191960000) + big(1) + tallies + text + text + text + varint(9)
+    yield big(4) + big(0) + big(1) + sized(b"c" * 200) + tallies
+    yield sized(b"orders") + big(3, 4) + big(17) + big(1291191960000) + sized(b"bad_frame") + sized(b"uk") + varint(2000) + sized(b"v" * 600)
+    yield sized(b"orders") + big(3, 4) + big(17) + big(1291191960000) + sized(b"bad_frame") + sized(b"") + varint(2) + sized(b"v") + b"more"
+
+
+def row_seeds():
+    """Keys behind the size of their first part; values of every size about that of the target's view."""
+    number = big(2**63 + 5)
+    longs = (100).to_bytes(2, "little") + b"l" * 100
+    hashed, rest = b"p" * 64 + b"\xff" + b"h" * 16, number * 2 + b"EUR\0"  # a view that measures money has currency as its last group
+    keys = [(b"p\0" + rest, b""), (hashed + rest, longs), (b"p", b""), (b"p\0" + number, b""), (b"p" * 64 + b"\xffh", longs), (hashed + rest, longs[:50]),
+            (hashed + rest, b"l"), (b"p\0" + rest, b"more")]
+    yield from (bytes([len(key)]) + key + rest for key, rest in keys)
+    stamp = b"\1" * 24 + b"\0\2uk"
+    bins = b"\2\0\0\0\5\1"
+    for fixed in range(64, 96):
+        for first, last in ((b"", b""), (stamp + b"web", stamp + b"\0" * 16), (stamp + b"web", stamp), (b"\1" * 24 + b"\x09\2uk", b"")):
+            yield (b"\0" * fixed + longs + b"".join(len(each).to_bytes(2, "little") + each for each in (first, last)) + (bins * 2 if first else b"\0" * 8))
+
+
+def zone_seeds():
+    root = Path("/usr/share/zoneinfo")
+    for name in ("UTC", "Europe/London", "Europe/Berlin", "Africa/Casablanca", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Scoresbysund", "Asia/Gaza"):
+        if (root / name).is_file():
+            file = (root / name).read_bytes()
+            yield file
+            yield file[:4] + b"\0" + file[5:]  # as version 1
+    for rule in ("UTC0", "GMT0BST,M3.5.0/1,M10.5.0", "CET-1CEST,M3.5.0,M10.5.0/3", "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0",
+                 "EST5EDT,J60/2:30:15,J300", "EST5EDT,59,299/-167", "EST5EDT4:30,M13.1.0,M1.1.0", "EST5EDT", "E5", "EST", "EST25", "EST5EDT,M3.6.0,M1.1.0", "EST5EDT,J0,J366",
+                 "EST5EDT,366,0", "<+>5", "<abc5", "EST5EDT,M3.2.0,", "EST5EDT,M3.2.0/168,M11.1.0", "EST5:60", "EST5EDT,M3.2.7,M11.1.0", "EST5EDT,M0.2.0,M11.1.0", "EST5EDT,M3.2.0,M11.1.0x"):
+        yield rule.encode()
+
+
+def block_seeds(vectors):
+    events = [bytes.fromhex(vector["msgpack"]) for vector in map(json.loads, (vectors / "events.ndjson").read_text(encoding="utf-8").splitlines())
+              if vector.get("msgpack")]
+    for run in (events[:1], events[:5], events[5:9]):
+        body = b"".join(run)
+        yield b"\1\0\0\0" + big(len(run), 4) + big(4711) + big(17) + big(1291191960000) * 2 + big(len(body), 4) + b"\0" * 8 + body
+    yield b"till-spool\0\0" + big(1, 4) + big(42) + sized(b"uk") + sized(b"cluster") + b"\0" * 4
+    yield b"till-spool\0\0" + big(2, 4) + big(42) + sized(b"uk") + sized(b"cluster") + b"\0" * 4
+    yield b"till-spool\0\0" + big(1, 4) + big(42) + sized(b"u" * 70) + sized(b"cluster") + b"\0" * 4
+    yield b"\0" + big(7)
+
+
+def view_seeds(root):
+    for section in (root / "deploy" / "views.conf").read_text().split("\n[")[1:]:
+        yield "\n".join(line for line in section.splitlines()[1:] if line and not line.startswith("#")).encode()
+
+
+def csv_seeds():
+    yield from (b"\0\1" + body for body in (
+        b"a,b\r\n1,2\r\n", b'"a ""b""",c\n', b'"a\nb",c\n', b"\xef\xbb\xbfa,b\n", b'"open,1\n2', b'"a"b,c\nd\n', b'a"b\n', b"\n\n,,\n", b"a\rb\n", b"," * 300 + b"\n",
+        b"a," * 1100 + b"\n1\n", b"x" * 70000 + b"\n", b'"' + b"x" * 70000 + b'"\n', b'"a"\r', b'"a"\rb\n', b'"', b"a,b", b'"a",'))
+
+
+def by_hand(root, noun):
+    """The parts of seeds/NOUN.txt, between lines of %%; each without its last newline, too: an option of a command line has none."""
+    for part in (root / "tests" / "fuzz" / "seeds" / f"{noun}.txt").read_text(encoding="utf-8").split("\n%%\n"):
+        yield from (part.encode(), part.rstrip("\n").encode() + b"\n")
+
+
 def write(folder, all_seeds):
     folder.mkdir(parents=True, exist_ok=True)
     for seed in all_seeds:
@@ -236,6 +446,18 @@ def main():
     for target in ("session_bridge", "session_edge"):
         write(out / target, session_seeds(vectors))
     write(out / "page", page_seeds())
+    write(out / "framing", framing_seeds())
+    for target in ("event", "json", "msgpack", "event_json"):
+        write(out / target, many_keys())
+    write(out / "mark", mark_seeds())
+    write(out / "stored", stored_seeds())
+    write(out / "row", row_seeds())
+    write(out / "zone", zone_seeds())
+    write(out / "block", block_seeds(vectors))
+    write(out / "csv", csv_seeds())
+    write(out / "view", view_seeds(vectors.parents[1]))
+    for noun in ("config", "view"):
+        write(out / noun, by_hand(vectors.parents[1], noun))
     write(out / "spool_content", content_seeds(6))
     write(out / "store_content", (seed[1:] for seed in content_seeds(8)))
     write(out / "config", config_seeds(vectors.parents[1]))

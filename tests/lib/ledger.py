@@ -15,7 +15,7 @@ WANTED = {
     "net": {"partitions": 1_000, "cuts": 10_000, "failovers": 2_000},
     "nth": {"injections": 5_000},
     "os": {"sync": 1_000, "edge_disk": 200, "aggregator_disk": 200, "leap": 200, "restore": 500},
-    "fuzz": {"rounds": 10_000_000},
+    "fuzz": {f"runs of {path.stem.removeprefix('fuzz_')}": 10_000_000 for path in (ROOT / "tests" / "fuzz").glob("fuzz_*.c")},
 }
 
 
