@@ -4,6 +4,9 @@
 #include "proto/event.h"
 #include "proto/utf8.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
+
+const struct structure fuzz_structure = {.mutate = mutate_change};
 
 enum { HEAD_SIZE = 3 };
 

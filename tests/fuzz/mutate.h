@@ -23,6 +23,7 @@ extern const struct structure fuzz_structure;
 
 mutator mutate_value; /* one value of msgpack or JSON */
 mutator mutate_block; /* a block of a spool: header, events, checksums */
+mutator mutate_change; /* key and value of a row's change */
 mutator mutate_csv;
 mutator mutate_http; /* header texts, each with its NUL, and a body */
 mutator mutate_lines; /* JSON or msgpack values, CSV: what files and bodies hold */
