@@ -4,6 +4,7 @@
 #include "aggregator/commit.h"
 #include "aggregator/pack.h"
 #include "aggregator/view_summary.h"
+#include "runtime/look_note.h"
 #include <stdatomic.h>
 
 struct MDB_env;
@@ -33,6 +34,7 @@ struct scrub {
 
 struct store {
 	struct MDB_env *env;
+	struct look_note note;
 	unsigned meta; /* MDB_dbi */
 	struct store_root root;
 	struct forgotten forgotten; /* the loop's */

@@ -1,6 +1,5 @@
 /* A store's life: the environment, its root, and its generations. */
 #include "aggregator/ledger.h"
-#include "aggregator/look_note.h"
 #include "aggregator/store_layout.h"
 #include "runtime/file_birth.h"
 #include <assert.h>
@@ -44,10 +43,7 @@ static size_t last_commit(const struct store *store)
 
 void store_distrust(const struct store *store)
 {
-	const char *dir = NULL;
-	if (mdb_env_get_path(store->env, &dir) == 0) {
-		look_note_remove(dir);
-	}
+	look_note_remove(&store->note);
 }
 
 static bool is_disk_full(const struct store *store)
@@ -229,33 +225,50 @@ static int open_env(struct store *store, const struct store_options *options)
 	return store_from_lmdb(rc);
 }
 
-int store_new(const struct store_options *options, struct store **ret_store)
+/* *ret_is_new: there is no file yet. */
+static int look_if_unknown(struct store *store, bool *ret_is_new)
 {
-	char boot_id[BOOT_ID_SIZE];
 	uint64_t damaged_views = 0;
-	boot_id_read(boot_id);
-	bool is_known = look_note_holds(options->dir, boot_id);
-	int r = is_known ? 0 : store_look(options->dir, &damaged_views);
+	bool is_known = look_note_rely(&store->note);
+	int r = is_known ? 0 : store_look(store->note.dir, &damaged_views);
 	if (r != 0 && r != STORE_E_ABSENT) {
 		return r;
 	}
-	look_note_remove(options->dir); /* until it is open */
+	*ret_is_new = r == STORE_E_ABSENT;
+	store->damaged_views = damaged_views;
+	look_note_remove(&store->note); /* until it is open */
+	return 0;
+}
+
+static int open_store(struct store *store, const struct store_options *options)
+{
+	bool is_new = false;
+	int r = look_note_init(&store->note, options->dir);
+	if (r == 0) {
+		r = look_if_unknown(store, &is_new);
+	}
+	if (r == 0) {
+		r = open_env(store, options);
+	}
+	if (r == 0) {
+		r = open_root(store, is_new);
+	}
+	if (r == 0 && store->damaged_views == 0) {
+		look_note_write(&store->note, false);
+	}
+	return r;
+}
+
+int store_new(const struct store_options *options, struct store **ret_store)
+{
 	struct store *store = calloc(1, sizeof *store);
 	if (store == NULL) {
 		return -ENOMEM;
 	}
-	bool is_new = r == STORE_E_ABSENT;
-	store->damaged_views = damaged_views;
-	r = open_env(store, options);
-	if (r == 0) {
-		r = open_root(store, is_new);
-	}
+	int r = open_store(store, options);
 	if (r != 0) {
 		store_free(store);
 		return r;
-	}
-	if (damaged_views == 0) {
-		look_note_write(options->dir, boot_id, false);
 	}
 	*ret_store = store;
 	return 0;
@@ -264,17 +277,11 @@ int store_new(const struct store_options *options, struct store **ret_store)
 /* What nobody has begun to distrust need not be looked at again after a stop in order. */
 static void close_env(struct store *store)
 {
-	char boot_id[BOOT_ID_SIZE];
-	const char *path = NULL;
-	char *dir = mdb_env_get_path(store->env, &path) == 0 && path != NULL ? strdup(path) : NULL;
-
-	boot_id_read(boot_id);
-	bool is_trusted = dir != NULL && look_note_holds(dir, boot_id);
+	bool is_trusted = look_note_holds(&store->note);
 	mdb_env_close(store->env);
 	if (is_trusted) {
-		look_note_write(dir, boot_id, true);
+		look_note_write(&store->note, true);
 	}
-	free(dir);
 }
 
 struct store *store_free(struct store *store)
@@ -290,6 +297,7 @@ struct store *store_free(struct store *store)
 		close_env(store);
 	}
 	forgotten_deinit(&store->forgotten);
+	look_note_deinit(&store->note);
 	free(store);
 	return NULL;
 }

@@ -2,14 +2,13 @@
  * does to the one that looks, the aggregator goes on and says so. Every page that is in use is read, and every row (store_content.h),
  * as fast as the disk gives them. */
 #include "aggregator/store_content.h"
+#include "runtime/file_map.h"
 #include "runtime/look_child.h"
 #include "runtime/page_walk.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum {
 	CHILD_ERRNO = 64, /* and an errno: its exit code when it could not see the file */
@@ -28,13 +27,13 @@ static int take_row(void *owner, struct page_bytes key, struct page_bytes value)
 	return r > 0 ? r + CONTENT : r;
 }
 
-static int look_at(const uint8_t *bytes, uint64_t size, uint64_t *ret_damaged_views)
+static int look_at(const struct file_map *map, uint64_t *ret_damaged_views)
 {
 	static struct store_content content;
 	const struct page_visitor visitor = {
 		.owner = &content, .table = take_table, .row = take_row};
 	const struct page_walk_file file = {
-		.bytes = bytes, .size = size, .transaction = PAGE_WALK_NEWEST};
+		.bytes = map->bytes, .size = map->size, .transaction = PAGE_WALK_NEWEST};
 	const char *why = "";
 
 	int r = page_walk(&file, &visitor, &why);
@@ -52,17 +51,14 @@ static int look_at(const uint8_t *bytes, uint64_t size, uint64_t *ret_damaged_vi
 
 static int look(const char *path, uint64_t *ret_damaged_views)
 {
-	struct stat status;
+	struct file_map map;
 
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &status) < 0) {
-		return -errno;
+	int r = file_map_open(path, &map);
+	if (r == 0) {
+		r = look_at(&map, ret_damaged_views);
+		file_map_close(&map);
 	}
-	void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	if (bytes == MAP_FAILED) {
-		return -errno;
-	}
-	return look_at(bytes, (uint64_t)status.st_size, ret_damaged_views);
+	return r;
 }
 
 struct place {

@@ -2,17 +2,15 @@
  * that is in use once; if it dies or finds nonsense, the edge refuses to start, and nothing is changed. */
 #include "edge/spool_content.h"
 #include "edge/spool_lmdb.h"
+#include "runtime/file_map.h"
 #include "runtime/look_child.h"
 #include "runtime/page_walk.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <lmdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum {
 	CHECK_OK = 0,
@@ -85,13 +83,13 @@ static int code_of(int r)
 	}
 }
 
-static int check_bytes(const uint8_t *bytes, uint64_t size, uint64_t transaction)
+static int check_bytes(const struct file_map *map, uint64_t transaction)
 {
 	struct spool_content content = {.is_read_only = transaction != PAGE_WALK_NEWEST};
 	const struct page_visitor visitor = {
 		.owner = &content, .table = take_table, .row = take_row};
 	const struct page_walk_file file = {
-		.bytes = bytes, .size = size, .transaction = transaction};
+		.bytes = map->bytes, .size = map->size, .transaction = transaction};
 	const char *why = "";
 
 	int r = page_walk(&file, &visitor, &why);
@@ -104,19 +102,14 @@ static int check_bytes(const uint8_t *bytes, uint64_t size, uint64_t transaction
 
 static int check_file(const char *path, uint64_t transaction)
 {
-	struct stat file;
+	struct file_map map;
 
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &file) < 0) {
-		return CHECK_ERRNO + errno;
+	int r = file_map_open(path, &map);
+	if (r < 0) {
+		return CHECK_ERRNO - r;
 	}
-	void *bytes = mmap(NULL, (size_t)file.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	int code = bytes == MAP_FAILED ? CHECK_ERRNO + errno
-				       : check_bytes(bytes, (uint64_t)file.st_size, transaction);
-	if (bytes != MAP_FAILED) {
-		munmap(bytes, (size_t)file.st_size);
-	}
-	close(fd);
+	int code = check_bytes(&map, transaction);
+	file_map_close(&map);
 	return code;
 }
 

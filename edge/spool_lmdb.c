@@ -57,6 +57,16 @@ bool spool_is_map_full(const struct spool *spool)
 
 /* ---- looking up */
 
+static int distrust_if_bad(struct spool *spool, int r)
+{
+	bool is_of_the_machine = r == -ENOMEM || r == -ENOSPC;
+
+	if ((r < 0 && !is_of_the_machine) || r == SPOOL_E_CORRUPT) {
+		spool_distrust(spool);
+	}
+	return r;
+}
+
 static int read_begin(struct spool *spool)
 {
 	return spool_from_mdb(mdb_txn_renew(spool->reader));
@@ -89,7 +99,7 @@ static int look_up_producer(void *owner, struct slice producer, struct producer_
 	}
 	bool is_new_one_too_many =
 		r == SPOOL_E_UNKNOWN && spool->memory.producer_count >= SPOOL_PRODUCERS_MAX;
-	return is_new_one_too_many ? SPOOL_E_FULL : r;
+	return is_new_one_too_many ? SPOOL_E_FULL : distrust_if_bad(spool, r);
 }
 
 static int look_up_event_id(void *owner, struct slice event_id, struct slice *ret_value)
@@ -110,7 +120,7 @@ static int look_up_event_id(void *owner, struct slice event_id, struct slice *re
 		*ret_value = buffer_slice(&spool->row);
 	}
 	read_end(spool);
-	return r;
+	return distrust_if_bad(spool, r);
 }
 
 int spool_each_mark(struct spool *spool, const struct spool_mark_walk *walk)
@@ -120,7 +130,7 @@ int spool_each_mark(struct spool *spool, const struct spool_mark_walk *walk)
 		r = spool_marks_each(spool->marks, spool->reader, walk);
 		read_end(spool);
 	}
-	return r;
+	return distrust_if_bad(spool, r);
 }
 
 struct intake_memory spool_memory(struct spool *spool)
@@ -315,6 +325,9 @@ static int commit(struct spool *spool, MDB_txn *txn)
 		spool->index.short_of_disk = true;
 		return SPOOL_E_FULL;
 	}
+	if (r != 0) {
+		spool_distrust(spool);
+	}
 	return r;
 }
 
@@ -331,7 +344,7 @@ static int give_up(struct spool *spool, MDB_txn *txn, int r)
 		spool->map_full = true;
 		return SPOOL_E_FULL;
 	}
-	return r;
+	return distrust_if_bad(spool, r);
 }
 
 static void index_draft(struct spool *spool, const struct draft *draft)
@@ -516,7 +529,7 @@ int spool_read(struct spool *spool, const struct spool_query *query, struct buff
 	if (r == 0 || r == SPOOL_E_CORRUPT) {
 		*ret_batch = batch;
 	}
-	return r;
+	return distrust_if_bad(spool, r);
 }
 
 /* Blocks lie in the order of their coming, whatever was deleted between them: the first one that can be read. */

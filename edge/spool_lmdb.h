@@ -2,6 +2,7 @@
 #pragma once
 #include "edge/spool.h"
 #include "edge/spool_memory_lmdb.h"
+#include "runtime/look_note.h"
 
 struct MDB_txn;
 struct MDB_env;
@@ -36,6 +37,8 @@ struct spool {
 	struct spool_identity identity;
 	struct spool_corrupt corrupt;
 	struct buffer row; /* of the producer looked up last */
+	struct look_note note;
+	bool is_distrusted; /* something in it did not fit: the next start looks at all of it */
 	uint64_t map_bytes;
 	uint64_t free_bytes; /* within the file, when it was measured last */
 	struct spool_space space;
@@ -49,6 +52,9 @@ int spool_from_mdb(int rc);
 /* Walks the whole environment in a child process. `beside`: an edge may be writing meanwhile. 0, SPOOL_E_FOREIGN,
  * SPOOL_E_ABSENT or -errno, with the error set. */
 int spool_check(const char *dir, bool beside, struct spool_error *error);
+
+/* What was found says that the file may be damaged, or nobody knows what was written to it. */
+void spool_distrust(struct spool *spool);
 
 void spool_error_set(struct spool_error *error, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -200,6 +200,7 @@ int spool_move_aside(struct spool *spool, MDB_txn *txn, uint8_t key[SPOOL_KEY_SI
 	MDB_val at = {SPOOL_KEY_SIZE, key};
 	MDB_val value;
 
+	spool_distrust(spool);
 	int rc = mdb_get(txn, spool->blocks, &at, &value);
 	if (rc != 0) {
 		return spool_from_mdb(rc);
@@ -353,6 +354,12 @@ int spool_open_files(struct spool *spool)
 	return r == 0 ? load_committed(spool, spool->identity.edge) : r;
 }
 
+void spool_distrust(struct spool *spool)
+{
+	spool->is_distrusted = true;
+	look_note_remove(&spool->note);
+}
+
 void spool_close_files(struct spool *spool)
 {
 	if (spool->reader != NULL) {
@@ -394,13 +401,14 @@ static int open_checked(
 	if (r == 0) {
 		r = reserve_lock_file(spool, error);
 	}
-	if (r == 0) {
+	if (r == 0 && !look_note_rely(&spool->note)) {
 		r = spool_check(spool->dir, false, error);
 		r = r == SPOOL_E_ABSENT ? 0 : r;
 	}
 	if (r != 0) {
 		return r;
 	}
+	look_note_remove(&spool->note); /* until it is open */
 	spool_forget_copy(spool);
 	r = make_readers_lock(spool);
 	if (r == 0) {
@@ -426,7 +434,11 @@ static int open_checked(
 			spool->dir, spool->identity.edge, options->edge);
 		return SPOOL_E_FOREIGN;
 	}
-	return spool_measure(spool);
+	r = spool_measure(spool);
+	if (r == 0 && !spool->is_distrusted) {
+		look_note_write(&spool->note, false);
+	}
+	return r;
 }
 
 int spool_new(
@@ -442,7 +454,10 @@ int spool_new(
 	buffer_init(&spool->row, ROW_SIZE_MAX);
 	spool_index_init(&spool->index, options->quota_bytes, options->share_percent);
 	spool->dir = strdup(options->dir);
-	int r = spool->dir == NULL ? -ENOMEM : open_checked(spool, options, error);
+	int r = spool->dir == NULL ? -ENOMEM : look_note_init(&spool->note, spool->dir);
+	if (r == 0) {
+		r = open_checked(spool, options, error);
+	}
 	if (r != 0) {
 		spool_free(spool);
 		return r;
@@ -456,7 +471,12 @@ struct spool *spool_free(struct spool *spool)
 	if (spool == NULL) {
 		return NULL;
 	}
+	bool is_trusted = spool->env != NULL && look_note_holds(&spool->note);
 	spool_close_files(spool);
+	if (is_trusted) {
+		look_note_write(&spool->note, true);
+	}
+	look_note_deinit(&spool->note);
 	if (spool->lock_fd >= 0) {
 		close(spool->lock_fd);
 	}

@@ -46,7 +46,7 @@ enum {
 	INTEGER_KEYS = 8,
 	MADE_AS_ONE_FILE = 0x4000, /* a flag of the opening that LMDB keeps, and never looks at */
 	PAGE_SIZE_MIN = 256,
-	PAGE_SIZE_MAX = 32768,
+	PAGE_SIZE_MAX = PAGE_WALK_HEAD_SIZE / META_PAGES,
 	PAGE_BITS = PAGE_SIZE_MAX / 2 / 64,
 	/* A transaction that got pages at the end of the file and gave them back may never have written them: a million at most. */
 	UNWRITTEN_PAGES_MAX = 1 << 20,
@@ -506,6 +506,23 @@ static int choose_meta(struct walk *walk)
 			      (even_one + 1 == odd_one || odd_one + 1 == even_one);
 	walk->meta = metas[even_one < odd_one];
 	return is_new || are_neighbours ? 0 : damaged(walk, "its first pages don't fit each other");
+}
+
+bool page_walk_newest(const uint8_t *head, size_t size, struct page_walk_newest *ret_newest)
+{
+	const struct page_walk_file file = {
+		.bytes = head, .size = size, .transaction = PAGE_WALK_NEWEST};
+	struct walk walk = {.file = &file};
+
+	if (find_page_size(&walk) != 0 || choose_meta(&walk) != 0) {
+		return false;
+	}
+	if (walk.meta.last_page >= UINT64_MAX / walk.page_size) {
+		return false;
+	}
+	*ret_newest = (struct page_walk_newest){
+		walk.meta.transaction, (walk.meta.last_page + 1) * walk.page_size};
+	return true;
 }
 
 static int check_meta(struct walk *walk)

@@ -7,6 +7,7 @@
  * free pages that names none that is in use. No page is met twice, so the walk ends whatever is in the file.
  * The bytes of values are the visitor's to judge. Pure but for the memory that it gets. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,16 @@ struct page_walk_file {
 	 * PAGE_WALK_NEWEST: nobody writes. */
 	uint64_t transaction;
 };
+
+/* Two pages of the largest size that LMDB makes. */
+enum { PAGE_WALK_HEAD_SIZE = 2 * 32768 };
+struct page_walk_newest {
+	uint64_t transaction;
+	uint64_t size; /* that it takes up, from the file's beginning */
+};
+/* What a file that nobody writes to says of itself in its first PAGE_WALK_HEAD_SIZE bytes, or all where it is smaller. false: nothing
+ * that could be true. */
+bool page_walk_newest(const uint8_t *head, size_t size, struct page_walk_newest *ret_newest);
 
 /* Tables in the order of their names, rows in the order of their keys. 0, PAGE_WALK_E_*, -ENOMEM, or what the visitor said.
  * *ret_why: on PAGE_WALK_E_*, a literal. */

@@ -3,30 +3,6 @@
 
 /* ---- damage */
 
-/* Finds `size` bytes of value `byte` in the file and flips one bit there, behind LMDB's back. */
-static void flip_run(const char *dir, uint8_t byte, size_t size, ptrdiff_t at)
-{
-	char path[FIXTURE_PATH_SIZE * 2];
-	struct stat file;
-	size_t run = 0;
-
-	snprintf(path, sizeof path, "%s/data.mdb", dir);
-	int fd = open(path, O_RDWR);
-	assert_int_equal(fstat(fd, &file), 0);
-	uint8_t *bytes = malloc((size_t)file.st_size);
-	assert_int_equal(pread(fd, bytes, (size_t)file.st_size, 0), file.st_size);
-	for (off_t i = 0; i < file.st_size; i++) {
-		run = bytes[i] == byte ? run + 1 : 0;
-		if (run == size) {
-			off_t where = i - (off_t)size + 1 + at;
-			uint8_t flipped = bytes[where] ^ 4;
-			assert_int_equal(pwrite(fd, &flipped, 1, where), 1);
-		}
-	}
-	free(bytes);
-	close(fd);
-}
-
 static void test_a_damaged_block_is_set_aside_and_the_rest_is_read(void **state)
 {
 	struct bench *bench = *state;
