@@ -132,7 +132,8 @@ def line_seeds(vectors):
 
 def debezium_seeds(vectors):
     """Settings, the size of the key in two bytes, key, value."""
-    for line in (vectors / "debezium.ndjson").read_text(encoding="utf-8").splitlines():
+    for line in [line for name in ("debezium", "debezium_recorded")
+                 for line in (vectors / f"{name}.ndjson").read_text(encoding="utf-8").splitlines()]:
         vector = json.loads(line)
         if "order" not in vector:
             key, value = (bytes.fromhex(vector[half + "_hex"]) if half + "_hex" in vector else (vector[half] or "").encode()

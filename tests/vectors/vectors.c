@@ -211,6 +211,7 @@ int main(int argc, char **argv)
 		{"queries.ndjson", check_queries},
 		{"dead_letters.ndjson", check_dead_letters},
 		{"debezium.ndjson", check_debezium},
+		{"debezium_recorded.ndjson", check_debezium},
 		{"mqtt.ndjson", check_mqtt},
 		{"mqtt_topics.ndjson", check_mqtt_topic},
 	};
