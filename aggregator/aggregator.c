@@ -467,8 +467,9 @@ static int new_feed(struct aggregator *aggregator, bool is_shadow, struct feed *
 	};
 	memcpy(options.pipeline.hash_key, aggregator->hash_key, sizeof aggregator->hash_key);
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		options.pipeline.topics[kind] = config->topics[kind];
+		options.pipeline.topics.names[kind] = config->topics[kind];
 	}
+	options.pipeline.topics.count = KIND_COUNT;
 	return feed_new(&options, ret_feed, error);
 }
 
@@ -653,10 +654,7 @@ int aggregator_new(const struct aggregator_options *options, struct aggregator *
 		return -ENOMEM;
 	}
 	aggregator->options = *options;
-	aggregator->herald = (struct herald){
-		.topics = (const char *const *)options->config->topics,
-		.accepted = options->accepted,
-	};
+	aggregator->herald = (struct herald){.accepted = options->accepted};
 	/* The store before any thread: the look at its file forks. */
 	int r = loop_new(&aggregator->loop);
 	if (r == 0) {

@@ -16,13 +16,13 @@ enum {
 	CLEAN_END_MS = 3000,
 };
 
-static int start(void *owner, enum kind topic, int32_t partition, int64_t offset)
+static int start(void *owner, uint32_t topic, int32_t partition, int64_t offset)
 {
 	struct feed *feed = owner;
 	return source_start(feed->source, topic, partition, offset);
 }
 
-static int ask(void *owner, enum kind topic, int32_t partition, uint32_t question,
+static int ask(void *owner, uint32_t topic, int32_t partition, uint32_t question,
 	const int64_t after_ms[PROOF_TIMES])
 {
 	struct feed *feed = owner;
@@ -145,7 +145,7 @@ static int new_source(struct feed *feed, struct config_error *error)
 		.brokers = feed->options.brokers,
 		.properties = feed->options.kafka,
 	};
-	memcpy(options.topics, feed->options.pipeline.topics, sizeof options.topics);
+	options.topics = feed->options.pipeline.topics;
 	int r = source_new(&options, &feed->source, error);
 	return r < 0 ? r : loop_add_fd(feed->options.loop, source_fd(feed->source), readable, feed);
 }
@@ -217,7 +217,7 @@ int feed_tick(struct feed *feed, int64_t now_ms, int64_t *ret_wait_ms)
 	if (!feed->is_stopping && pipeline_stalled(feed->pipeline, STALL_MS) != NULL) {
 		const struct partition *partition = pipeline_stalled(feed->pipeline, STALL_MS);
 		notice(feed, "no progress, reading begins anew",
-			feed->options.pipeline.topics[partition->topic], partition->number);
+			feed->options.pipeline.topics.names[partition->topic], partition->number);
 		return restart(feed);
 	}
 	if (now_ms - feed->polled_ms >= SAFETY_POLL_MS) {

@@ -10,7 +10,7 @@ enum {
 
 /* Counters of one partition, kept when the pipeline changes. */
 struct partition_series {
-	enum kind topic;
+	uint32_t topic;
 	int32_t number;
 	struct metric *read, *lag, *skipped;
 	uint64_t told, skipped_told; /* of the pipeline's `seen` and `skipped` */
@@ -140,7 +140,7 @@ static struct partition_series *series_of(
 		return NULL;
 	}
 	gauges->partitions = grown;
-	const char *topic = pipeline->options.topics[partition->topic];
+	const char *topic = pipeline->options.topics.names[partition->topic];
 	int length = metrics_label(labels, sizeof labels, "topic", topic, strlen(topic));
 	snprintf(labels + length, sizeof labels - (size_t)length, ",partition=\"%d\"",
 		(int)partition->number);

@@ -64,7 +64,7 @@ static void say_of_shard(
 }
 
 bool health_topic_is_gone(
-	const struct health *health, const struct pipeline *pipeline, enum kind topic)
+	const struct health *health, const struct pipeline *pipeline, uint32_t topic)
 {
 	const struct pipeline *live = health->live->pipeline;
 	bool was_read = false;
@@ -95,16 +95,16 @@ static void say_of_partition(const struct partition *partition, const char *topi
 static void say_of_log(const struct health *health, const struct pipeline *pipeline,
 	const char *who, struct text_set *problems)
 {
-	const char *const *topics = pipeline->options.topics;
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		if (health_topic_is_gone(health, pipeline, (enum kind)kind)) {
+	const struct topics *topics = &pipeline->options.topics;
+	for (uint32_t topic = 0; topic < topics->count; topic++) {
+		if (health_topic_is_gone(health, pipeline, topic)) {
 			say(problems, "%stopic %s is gone; what was read of it is counted", who,
-				topics[kind]);
+				topics->names[topic]);
 		}
 	}
 	for (size_t i = 0; i < pipeline->partition_count; i++) {
-		say_of_partition(pipeline->partitions[i], topics[pipeline->partitions[i]->topic],
-			who, problems);
+		say_of_partition(pipeline->partitions[i],
+			topics->names[pipeline->partitions[i]->topic], who, problems);
 	}
 }
 

@@ -15,7 +15,7 @@ struct health {
 
 /* Was the topic read, and is there none of this name any more, as far as the pipeline, live or shadow, has heard? */
 bool health_topic_is_gone(
-	const struct health *health, const struct pipeline *pipeline, enum kind topic);
+	const struct health *health, const struct pipeline *pipeline, uint32_t topic);
 /* One word for `status`: starting, serving, rebuilding, broken. */
 const char *health_state(const struct health *health);
 /* Sentences, one a line. true: ready. Kafka's absence is no reason to be unready, for the store answers. */

@@ -29,12 +29,13 @@ static void report_reach(struct herald *herald, const struct feed *live)
 static void report_gone(
 	struct herald *herald, const struct health *health, const struct feed *feed, int which)
 {
-	for (int kind = 0; feed != NULL && kind < KIND_COUNT; kind++) {
-		bool is_gone = health_topic_is_gone(health, feed->pipeline, (enum kind)kind);
-		bool *was_gone = &herald->was_gone[which][kind];
+	const struct topics *topics = feed != NULL ? &feed->pipeline->options.topics : NULL;
+	for (uint32_t topic = 0; topics != NULL && topic < topics->count; topic++) {
+		bool is_gone = health_topic_is_gone(health, feed->pipeline, topic);
+		bool *was_gone = &herald->was_gone[which][topic];
 		if (is_gone && !*was_gone) {
 			log_line(LOG_ERROR, "a topic that was read is gone", "topic=\"%s\"%s",
-				herald->topics[kind], which == 0 ? "" : " of=\"the rebuild\"");
+				topics->names[topic], which == 0 ? "" : " of=\"the rebuild\"");
 		}
 		*was_gone = is_gone;
 	}

@@ -3,13 +3,12 @@
 #pragma once
 #include "aggregator/desk.h"
 
-/* Zero-initialised but for the first two. */
+/* Zero-initialised but for the first. */
 struct herald {
-	const char *const *topics; /* by kind; borrowed */
 	const struct text_set *accepted; /* by the operator of this start; borrowed */
 	bool was_reported, was_reachable, was_ready; /* what the log said last */
 	char told_why[512]; /* why Kafka can not be reached */
-	bool was_gone[2][KIND_COUNT]; /* to the live feed, to the shadow */
+	bool was_gone[2][TOPICS_MAX]; /* to the live feed, to the shadow */
 };
 
 void herald_report(struct herald *herald, struct desk *desk);

@@ -11,7 +11,7 @@ enum partition_state {
 };
 
 struct partition {
-	enum kind topic;
+	uint32_t topic;
 	int32_t number;
 	enum partition_state state;
 	bool is_changed; /* the position, since the last freeze */

@@ -24,7 +24,7 @@ static struct shard *shard_of(const struct pipeline *pipeline, const struct part
 }
 
 struct partition *pipeline_partition(
-	const struct pipeline *pipeline, enum kind topic, int32_t number)
+	const struct pipeline *pipeline, uint32_t topic, int32_t number)
 {
 	size_t low = 0, high = pipeline->partition_count;
 	while (low < high) {
@@ -54,8 +54,8 @@ static int append(struct partition ***list, size_t *count, struct partition *par
 	return 0;
 }
 
-int pipeline_add_partition(struct pipeline *pipeline, enum kind topic, int32_t number,
-	struct partition **ret_partition)
+int pipeline_add_partition(
+	struct pipeline *pipeline, uint32_t topic, int32_t number, struct partition **ret_partition)
 {
 	size_t shard = shard_index(pipeline, number);
 	struct partition *partition = calloc(1, sizeof *partition);
@@ -100,10 +100,9 @@ static int load_position(void *owner, struct slice key, struct slice value)
 		!position_decode(value, &position)) {
 		return STORE_E_CORRUPT;
 	}
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		if (slice_equals_text(topic, pipeline->options.topics[kind])) {
-			int r = pipeline_add_partition(
-				pipeline, (enum kind)kind, number, &partition);
+	for (uint32_t i = 0; i < pipeline->options.topics.count; i++) {
+		if (slice_equals_text(topic, pipeline->options.topics.names[i])) {
+			int r = pipeline_add_partition(pipeline, i, number, &partition);
 			if (r < 0) {
 				return r;
 			}
@@ -207,7 +206,7 @@ static int check_anchor(struct pipeline *pipeline, struct partition *partition,
 {
 	struct anchor anchor =
 		anchor_of(record->offset, record->timestamp_ms, record->key, record->value);
-	const char *topic = pipeline->options.topics[partition->topic];
+	const char *topic = pipeline->options.topics.names[partition->topic];
 	*ret_is_done = true;
 	if (record->offset >= partition->position.next) {
 		partition->state = PARTITION_READING;
@@ -236,7 +235,7 @@ static void note_skipped(struct pipeline *pipeline, struct partition *partition,
 	}
 	if (partition->skipped == 0) {
 		pipeline->options.notice(pipeline->options.owner, "offsets without records",
-			pipeline->options.topics[partition->topic], partition->number);
+			pipeline->options.topics.names[partition->topic], partition->number);
 	}
 	partition->skipped += (uint64_t)(offset - partition->position.next);
 }
@@ -264,7 +263,7 @@ int pipeline_take(void *owner, const struct record *record)
 {
 	struct pipeline *pipeline = owner;
 	struct partition *partition =
-		pipeline_partition(pipeline, record->topic_kind, record->partition);
+		pipeline_partition(pipeline, record->topic, record->partition);
 	bool is_done = false;
 	enum fate fate;
 
@@ -288,8 +287,9 @@ int pipeline_take(void *owner, const struct record *record)
 	if (r < 0) {
 		return r;
 	}
-	r = shard_take(shard_of(pipeline, partition), pipeline->options.topics[partition->topic],
-		record, &pipeline->reading, &fate);
+	r = shard_take(shard_of(pipeline, partition),
+		pipeline->options.topics.names[partition->topic], record, &pipeline->reading,
+		&fate);
 	if (r < 0) {
 		return r == -EBADMSG ? 0 : r;
 	}
@@ -297,7 +297,7 @@ int pipeline_take(void *owner, const struct record *record)
 	return 0;
 }
 
-int pipeline_end(void *owner, enum kind topic, int32_t number, int64_t next)
+int pipeline_end(void *owner, uint32_t topic, int32_t number, int64_t next)
 {
 	struct pipeline *pipeline = owner;
 	struct partition *partition = pipeline_partition(pipeline, topic, number);
@@ -307,7 +307,7 @@ int pipeline_end(void *owner, enum kind topic, int32_t number, int64_t next)
 	if (partition->state == PARTITION_CHECKING && next >= partition->position.next) {
 		partition->state = PARTITION_READING; /* no anchor, and nothing after it */
 		pipeline->options.notice(pipeline->options.owner, "anchor gone, nothing missing",
-			pipeline->options.topics[topic], number);
+			pipeline->options.topics.names[topic], number);
 	}
 	if (next > partition->position.next && !shard_of(pipeline, partition)->is_broken) {
 		/* Control records of other producers: nothing of ours lies between. */
@@ -322,7 +322,7 @@ int pipeline_end(void *owner, enum kind topic, int32_t number, int64_t next)
 	return 0;
 }
 
-int pipeline_stopped(void *owner, enum kind topic, int32_t number, const char *why)
+int pipeline_stopped(void *owner, uint32_t topic, int32_t number, const char *why)
 {
 	struct pipeline *pipeline = owner;
 	struct partition *partition = pipeline_partition(pipeline, topic, number);
@@ -355,7 +355,7 @@ static bool is_large(const struct pipeline *pipeline, const struct shard *shard)
 static int freeze(struct pipeline *pipeline, size_t index)
 {
 	return shard_freeze(pipeline->shards[index], pipeline->by_shard[index],
-		pipeline->by_shard_count[index], pipeline->options.topics);
+		pipeline->by_shard_count[index], &pipeline->options.topics);
 }
 
 /* How long until this shard's changes are to be frozen; 0: now. */

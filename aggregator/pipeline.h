@@ -15,7 +15,7 @@ struct pipeline_options {
 	struct stores *stores; /* all borrowed */
 	const struct view_set *views;
 	uint32_t generation;
-	const char *topics[KIND_COUNT];
+	struct topics topics;
 	bool owns_all; /* else the partitions in `owned` */
 	const bool *owned; /* OWN_MAX of them */
 	int64_t commit_interval_ms;
@@ -24,9 +24,9 @@ struct pipeline_options {
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
 	void (*committed)(void *owner, int result, int64_t took_us);
 	/* Reads a partition from this offset on: 0 or -errno. */
-	int (*start)(void *owner, enum kind topic, int32_t partition, int64_t offset);
+	int (*start)(void *owner, uint32_t topic, int32_t partition, int64_t offset);
 	/* Wants to hear with a report where the first records lie that are later than these times: 0 or -errno. */
-	int (*ask)(void *owner, enum kind topic, int32_t partition, uint32_t question,
+	int (*ask)(void *owner, uint32_t topic, int32_t partition, uint32_t question,
 		const int64_t after_ms[PROOF_TIMES]);
 	/* Something that an operator should read. `what` is a literal. */
 	void (*notice)(void *owner, const char *what, const char *topic, int32_t partition);
@@ -52,8 +52,8 @@ struct pipeline {
 	bool is_targeted; /* a first reachable report set the ends at start */
 	/* How many reports on end knew no such topic, or fewer of its partitions than were read. One or two may come from a
 	 * broker that has just started and knows no better. */
-	unsigned short_reports[KIND_COUNT];
-	bool is_gone[KIND_COUNT]; /* such a topic is not known for some reports */
+	unsigned short_reports[TOPICS_MAX];
+	bool is_gone[TOPICS_MAX]; /* such a topic is not known for some reports */
 	bool must_restart; /* reading has to begin anew, from the positions: pipeline_rewind */
 	int64_t now_ms; /* of the last tick */
 };
@@ -69,8 +69,8 @@ int pipeline_observe(struct pipeline *pipeline, const struct log_report *report)
 int pipeline_ask_former(struct pipeline *shadow, const struct pipeline *live);
 /* Handlers of a source_sink: owner is the pipeline. PIPELINE_E_DECISION does not fit there: `missing` is not empty. */
 int pipeline_take(void *pipeline, const struct record *record);
-int pipeline_end(void *pipeline, enum kind topic, int32_t partition, int64_t next);
-int pipeline_stopped(void *pipeline, enum kind topic, int32_t partition, const char *why);
+int pipeline_end(void *pipeline, uint32_t topic, int32_t partition, int64_t next);
+int pipeline_stopped(void *pipeline, uint32_t topic, int32_t partition, const char *why);
 /* All partitions wait for a verdict again: the source is a new one. */
 void pipeline_rewind(struct pipeline *pipeline);
 
@@ -93,7 +93,7 @@ void pipeline_excuse(struct pipeline *pipeline, bool all);
  * it read is of this log. */
 bool pipeline_reached(const struct pipeline *pipeline, const struct pipeline *other);
 struct partition *pipeline_partition(
-	const struct pipeline *pipeline, enum kind topic, int32_t number);
+	const struct pipeline *pipeline, uint32_t topic, int32_t number);
 /* Was this event counted or rejected? 0 and the answer, or -errno. */
 int pipeline_has(struct pipeline *pipeline, const struct certificate *certificate, bool *ret_has);
 

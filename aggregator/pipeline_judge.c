@@ -74,16 +74,16 @@ static void reset(struct pipeline *pipeline, struct partition *partition, int64_
 
 /* What was accepted before is used up: the same words would let the next one pass unseen. */
 static void name_recreated(
-	const struct pipeline *pipeline, enum kind topic, char text[GAP_TEXT_SIZE])
+	const struct pipeline *pipeline, uint32_t topic, char text[GAP_TEXT_SIZE])
 {
 	unsigned time = 1;
-	gap_of_topic(pipeline->options.topics[topic], time, text);
+	gap_of_topic(pipeline->options.topics.names[topic], time, text);
 	while (time <= TEXT_SET_MAX && all_have_gap(pipeline, text)) {
-		gap_of_topic(pipeline->options.topics[topic], ++time, text);
+		gap_of_topic(pipeline->options.topics.names[topic], ++time, text);
 	}
 }
 
-int pipeline_judge_recreated(struct pipeline *pipeline, enum kind topic)
+int pipeline_judge_recreated(struct pipeline *pipeline, uint32_t topic)
 {
 	char text[GAP_TEXT_SIZE];
 	bool is_accepted = false;
@@ -130,7 +130,7 @@ static int judge_cluster(struct pipeline *pipeline, size_t index, const char *cl
 }
 
 static int learn_partitions(
-	struct pipeline *pipeline, const struct log_report *report, enum kind topic)
+	struct pipeline *pipeline, const struct log_report *report, uint32_t topic)
 {
 	int r = 0;
 	for (int32_t i = 0; i < report->partition_counts[topic] && r == 0; i++) {
@@ -142,7 +142,7 @@ static int learn_partitions(
 	return r;
 }
 
-static void note_short(struct pipeline *pipeline, const struct log_report *report, enum kind topic)
+static void note_short(struct pipeline *pipeline, const struct log_report *report, uint32_t topic)
 {
 	int32_t count = report->partition_counts[topic];
 	bool is_short = count == 0;
@@ -156,7 +156,7 @@ static void note_short(struct pipeline *pipeline, const struct log_report *repor
 }
 
 /* Kafka takes no partition away: fewer than were read are those of another topic. */
-static int judge_count(struct pipeline *pipeline, const struct log_report *report, enum kind topic)
+static int judge_count(struct pipeline *pipeline, const struct log_report *report, uint32_t topic)
 {
 	bool is_short = report->partition_counts[topic] > 0 &&
 			pipeline->short_reports[topic] >= SHORT_REPORTS;
@@ -198,7 +198,7 @@ static int judge_partition(
 	if (marks->low <= partition->position.next) {
 		return 0;
 	}
-	gap_of_offsets(pipeline->options.topics[partition->topic], partition->number,
+	gap_of_offsets(pipeline->options.topics.names[partition->topic], partition->number,
 		partition->position.next, marks->low - 1, text);
 	r = ask_operator(pipeline, text, &is_accepted);
 	if (r == 0 && is_accepted) {
@@ -216,10 +216,10 @@ static int judge(struct pipeline *pipeline, const struct log_report *report)
 	if (pipeline->missing.count > 0) {
 		return r; /* another cluster's topics are other topics: nothing is to be said of each */
 	}
-	for (int kind = 0; kind < KIND_COUNT && r == 0; kind++) {
-		r = judge_count(pipeline, report, (enum kind)kind);
+	for (uint32_t topic = 0; topic < pipeline->options.topics.count && r == 0; topic++) {
+		r = judge_count(pipeline, report, topic);
 		if (r == 0) {
-			r = learn_partitions(pipeline, report, (enum kind)kind);
+			r = learn_partitions(pipeline, report, topic);
 		}
 	}
 	for (size_t i = 0; i < pipeline->partition_count && r == 0; i++) {
@@ -243,7 +243,7 @@ static int start(
 
 	if (verdict == POSITION_ANCHOR_GONE) {
 		options->notice(options->owner, "anchor gone, nothing missing",
-			options->topics[partition->topic], partition->number);
+			options->topics.names[partition->topic], partition->number);
 	}
 	partition->state = verdict == POSITION_CHECK ? PARTITION_CHECKING : PARTITION_READING;
 	partition->moved_ms = pipeline->now_ms;
@@ -326,8 +326,8 @@ int pipeline_observe(struct pipeline *pipeline, const struct log_report *report)
 	if (!report->is_reachable) {
 		return 0;
 	}
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		note_short(pipeline, report, (enum kind)kind);
+	for (uint32_t topic = 0; topic < pipeline->options.topics.count; topic++) {
+		note_short(pipeline, report, topic);
 	}
 	int r = judge(pipeline, report);
 	if (r < 0) {

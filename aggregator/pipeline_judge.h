@@ -3,10 +3,10 @@
 #include "aggregator/pipeline.h"
 
 /* A partition that the pipeline did not know; it starts at 0 and waits. 0 or -ENOMEM. */
-int pipeline_add_partition(struct pipeline *pipeline, enum kind topic, int32_t number,
+int pipeline_add_partition(struct pipeline *pipeline, uint32_t topic, int32_t number,
 	struct partition **ret_partition);
 /* The partition's position changed: it is written by the next commit. */
 void pipeline_touch(struct pipeline *pipeline, struct partition *partition);
 /* A topic turned out to be another one of the same name: it is read from its start if that is accepted, else it is added
  * to what is missing. 0 or -ENOMEM. */
-int pipeline_judge_recreated(struct pipeline *pipeline, enum kind topic);
+int pipeline_judge_recreated(struct pipeline *pipeline, uint32_t topic);

@@ -27,31 +27,32 @@ static void fail(struct log_report *report, const char *what, rd_kafka_resp_err_
 	snprintf(report->error, sizeof report->error, "%s: %s", what, rd_kafka_err2str(code));
 }
 
-static bool resize(struct log_report *report, int kind, int32_t count)
+static bool resize(struct log_report *report, uint32_t topic, int32_t count)
 {
-	if (count <= report->partition_counts[kind]) {
-		report->partition_counts[kind] = count;
+	if (count <= report->partition_counts[topic]) {
+		report->partition_counts[topic] = count;
 		return true;
 	}
-	struct watermarks *grown = realloc(report->partitions[kind], (size_t)count * sizeof *grown);
+	struct watermarks *grown =
+		realloc(report->partitions[topic], (size_t)count * sizeof *grown);
 	if (grown == NULL) {
 		return false;
 	}
-	for (int32_t i = report->partition_counts[kind]; i < count; i++) {
+	for (int32_t i = report->partition_counts[topic]; i < count; i++) {
 		grown[i] = (struct watermarks){.low = -1, .high = -1};
 	}
-	report->partitions[kind] = grown;
-	report->partition_counts[kind] = count;
+	report->partitions[topic] = grown;
+	report->partition_counts[topic] = count;
 	return true;
 }
 
 /* How many partitions a topic has; a topic that is not there has none. */
-static bool survey_topic(struct prober *prober, int kind)
+static bool survey_topic(struct prober *prober, uint32_t topic)
 {
 	struct source *source = prober->source;
 	const struct rd_kafka_metadata *metadata = NULL;
 	rd_kafka_resp_err_t code = rd_kafka_metadata(
-		source->client, 0, source->topics[kind].handle, &metadata, ANSWER_MS_MAX);
+		source->client, 0, source->topics[topic].handle, &metadata, ANSWER_MS_MAX);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		fail(&prober->last, "metadata", code);
 		return false;
@@ -61,7 +62,7 @@ static bool survey_topic(struct prober *prober, int kind)
 		count = metadata->topics[0].partition_cnt;
 	}
 	rd_kafka_metadata_destroy(metadata);
-	return resize(&prober->last, kind, count < PARTITIONS_MAX ? count : PARTITIONS_MAX);
+	return resize(&prober->last, topic, count < PARTITIONS_MAX ? count : PARTITIONS_MAX);
 }
 
 static bool survey(struct prober *prober)
@@ -74,8 +75,8 @@ static bool survey(struct prober *prober)
 	}
 	snprintf(report->cluster_id, sizeof report->cluster_id, "%s", cluster_id);
 	rd_kafka_mem_free(prober->source->client, cluster_id);
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		if (!survey_topic(prober, kind)) {
+	for (uint32_t topic = 0; topic < prober->source->topic_count; topic++) {
+		if (!survey_topic(prober, topic)) {
 			return false;
 		}
 	}
@@ -85,9 +86,9 @@ static bool survey(struct prober *prober)
 static rd_kafka_topic_partition_list_t *list_partitions(struct prober *prober, int64_t offset)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		const char *name = rd_kafka_topic_name(prober->source->topics[kind].handle);
-		for (int32_t i = 0; i < prober->last.partition_counts[kind]; i++) {
+	for (uint32_t topic = 0; topic < prober->source->topic_count; topic++) {
+		const char *name = rd_kafka_topic_name(prober->source->topics[topic].handle);
+		for (int32_t i = 0; i < prober->last.partition_counts[topic]; i++) {
 			rd_kafka_topic_partition_list_add(list, name, i)->offset = offset;
 		}
 	}
@@ -99,11 +100,11 @@ static void keep_watermarks(
 	struct log_report *report, const rd_kafka_topic_partition_list_t *list, bool is_high)
 {
 	int at = 0;
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		for (int32_t i = 0; i < report->partition_counts[kind]; i++, at++) {
+	for (uint32_t topic = 0; topic < TOPICS_MAX; topic++) {
+		for (int32_t i = 0; i < report->partition_counts[topic]; i++, at++) {
 			const rd_kafka_topic_partition_t *item = &list->elems[at];
-			int64_t *mark = is_high ? &report->partitions[kind][i].high
-						: &report->partitions[kind][i].low;
+			int64_t *mark = is_high ? &report->partitions[topic][i].high
+						: &report->partitions[topic][i].low;
 			if (item->err == RD_KAFKA_RESP_ERR_NO_ERROR && item->offset >= 0) {
 				*mark = item->offset;
 			}
@@ -135,12 +136,12 @@ static rd_kafka_topic_partition_list_t *list_questions(struct prober *prober, in
 	struct source *source = prober->source;
 	rd_kafka_topic_partition_list_t *list = NULL;
 	pthread_mutex_lock(&source->lock);
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		const char *name = rd_kafka_topic_name(source->topics[kind].handle);
-		for (int32_t i = 0; i < source->question_counts[kind]; i++) {
-			const struct source_question *question = &source->questions[kind][i];
-			if (i >= prober->last.partition_counts[kind] || question->number == 0 ||
-				prober->last.partitions[kind][i].question == question->number) {
+	for (uint32_t topic = 0; topic < source->topic_count; topic++) {
+		const char *name = rd_kafka_topic_name(source->topics[topic].handle);
+		for (int32_t i = 0; i < source->question_counts[topic]; i++) {
+			const struct source_question *question = &source->questions[topic][i];
+			if (i >= prober->last.partition_counts[topic] || question->number == 0 ||
+				prober->last.partitions[topic][i].question == question->number) {
 				continue;
 			}
 			list = list == NULL ? rd_kafka_topic_partition_list_new(16) : list;
@@ -157,11 +158,12 @@ static rd_kafka_topic_partition_list_t *list_questions(struct prober *prober, in
 /* The second of the two completes the answer. */
 static void keep_answer(struct prober *prober, const rd_kafka_topic_partition_t *item, int which)
 {
-	int kind = 0;
-	while (strcmp(rd_kafka_topic_name(prober->source->topics[kind].handle), item->topic) != 0) {
-		kind++;
+	uint32_t topic = 0;
+	while (strcmp(rd_kafka_topic_name(prober->source->topics[topic].handle), item->topic) !=
+		0) {
+		topic++;
 	}
-	struct watermarks *marks = &prober->last.partitions[kind][item->partition];
+	struct watermarks *marks = &prober->last.partitions[topic][item->partition];
 	uint32_t number = (uint32_t)(uintptr_t)item->opaque;
 	if (item->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		marks->half = 0;
@@ -195,10 +197,10 @@ static void ask_questions(struct prober *prober)
 	}
 }
 
-static bool misses_a_topic(const struct log_report *report)
+static bool misses_a_topic(const struct log_report *report, uint32_t count)
 {
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		if (report->partition_counts[kind] == 0) {
+	for (uint32_t topic = 0; topic < count; topic++) {
+		if (report->partition_counts[topic] == 0) {
 			return true;
 		}
 	}
@@ -208,7 +210,8 @@ static bool misses_a_topic(const struct log_report *report)
 static void probe(struct prober *prober)
 {
 	struct log_report *report = &prober->last;
-	bool all = prober->until_survey == 0 || !report->is_reachable || misses_a_topic(report);
+	bool all = prober->until_survey == 0 || !report->is_reachable ||
+		   misses_a_topic(report, prober->source->topic_count);
 	if (all && (!survey(prober) || !ask_watermarks(prober, false))) {
 		return;
 	}
@@ -228,16 +231,16 @@ static struct log_report *copy_report(const struct log_report *report)
 	}
 	*copy = *report;
 	memset(copy->partitions, 0, sizeof copy->partitions);
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		size_t size = (size_t)report->partition_counts[kind] * sizeof *copy->partitions[0];
+	for (uint32_t topic = 0; topic < TOPICS_MAX; topic++) {
+		size_t size = (size_t)report->partition_counts[topic] * sizeof *copy->partitions[0];
 		if (size == 0) {
 			continue;
 		}
-		copy->partitions[kind] = malloc(size);
-		if (copy->partitions[kind] == NULL) {
+		copy->partitions[topic] = malloc(size);
+		if (copy->partitions[topic] == NULL) {
 			return log_report_free(copy);
 		}
-		memcpy(copy->partitions[kind], report->partitions[kind], size);
+		memcpy(copy->partitions[topic], report->partitions[topic], size);
 	}
 	return copy;
 }
@@ -283,8 +286,8 @@ static bool wait_for_time(struct source *source, int64_t until_ms)
 
 static void take_down(struct source *source)
 {
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		struct source_topic *topic = &source->topics[kind];
+	for (uint32_t number = 0; number < source->topic_count; number++) {
+		struct source_topic *topic = &source->topics[number];
 		for (int32_t i = 0; i < topic->started_count; i++) {
 			if (topic->started[i]) {
 				rd_kafka_consume_stop(topic->handle, i);
@@ -296,8 +299,8 @@ static void take_down(struct source *source)
 	rd_kafka_queue_destroy(source->queue);
 	rd_kafka_destroy(source->client);
 	close(source->fd);
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		free(source->questions[kind]);
+	for (size_t topic = 0; topic < TOPICS_MAX; topic++) {
+		free(source->questions[topic]);
 	}
 	log_report_free(source->report);
 	pthread_mutex_destroy(&source->lock);
@@ -316,8 +319,8 @@ void *source_probe(void *owner)
 		publish(&prober);
 		next_ms = clock_monotonic_ms() + PROBE_EVERY_MS;
 	}
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		free(prober.last.partitions[kind]);
+	for (size_t topic = 0; topic < TOPICS_MAX; topic++) {
+		free(prober.last.partitions[topic]);
 	}
 	take_down(source);
 	return NULL;

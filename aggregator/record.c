@@ -12,10 +12,10 @@ static int set_aside(struct reading *reading, enum record_class class)
  * once rests, was not kept by whoever wrote it. */
 static int place(const struct record *record, enum kind belongs_to, struct reading *reading)
 {
-	if (belongs_to != record->topic_kind) {
+	if (belongs_to != record->topic) {
 		complaint_set(&reading->complaint, REASON_BAD_CERTIFICATE, "kind",
 			"a record of kind %s in the topic of %s", kind_name(belongs_to),
-			kind_name(record->topic_kind));
+			kind_name((enum kind)record->topic));
 		return set_aside(reading, RECORD_FOREIGN);
 	}
 	if (!slice_equal(record->key, reading->stream.edge)) {
@@ -108,6 +108,7 @@ int record_read(struct document *document, const struct record *record, struct r
 	uint32_t checksum = checksum_crc32c(0, record->key.bytes, record->key.size);
 	ret_reading->checksum = checksum_crc32c(checksum, record->value.bytes, record->value.size);
 	ret_reading->letter_code = slice_of(NULL, 0);
-	return kind_is_dead_letter(record->topic_kind) ? read_letter(record, ret_reading)
-						       : read_event(document, record, ret_reading);
+	return kind_is_dead_letter((enum kind)record->topic)
+		       ? read_letter(record, ret_reading)
+		       : read_event(document, record, ret_reading);
 }

@@ -6,7 +6,9 @@
 
 /* As read; borrowed. */
 struct record {
-	enum kind topic_kind; /* what the topic is for: orders -> order, orders.dlq -> order.dlq */
+	/* Of struct topics. One of till's own has the number of the kind that it is for: orders of order, orders.dlq of
+	 * order.dlq. */
+	uint32_t topic;
 	int32_t partition;
 	int64_t offset;
 	int64_t timestamp_ms; /* the broker's append time */

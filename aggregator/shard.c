@@ -395,7 +395,7 @@ static void put_position(struct commit *commit, const char *topic, struct partit
 
 /* Puts everything but rows into the active commit. */
 static int complete(struct shard *shard, struct partition *const *partitions, size_t count,
-	const char *const topics[KIND_COUNT])
+	const struct topics *topics)
 {
 	struct commit *commit = &shard->active;
 	struct buffer scratch;
@@ -413,7 +413,8 @@ static int complete(struct shard *shard, struct partition *const *partitions, si
 	buffer_init(&scratch, ENCODED_SIZE_MAX);
 	for (size_t i = 0; i < count; i++) {
 		if (partitions[i]->is_changed) {
-			put_position(commit, topics[partitions[i]->topic], partitions[i], &scratch);
+			put_position(commit, topics->names[partitions[i]->topic], partitions[i],
+				&scratch);
 		}
 	}
 	buffer_clear(&scratch);
@@ -461,7 +462,7 @@ static void submit(struct shard *shard)
 }
 
 int shard_freeze(struct shard *shard, struct partition *const *partitions, size_t count,
-	const char *const topics[KIND_COUNT])
+	const struct topics *topics)
 {
 	assert(!shard->is_frozen && shard->is_changed);
 	int r = complete(shard, partitions, count, topics);

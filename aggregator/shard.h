@@ -10,6 +10,7 @@
 #include "aggregator/partition.h"
 #include "aggregator/record.h"
 #include "aggregator/streams.h"
+#include "aggregator/topics.h"
 #include "aggregator/worker.h"
 
 struct shard_options {
@@ -69,7 +70,7 @@ uint64_t shard_uncommitted(const struct shard *shard); /* events */
 /* Freezes what changed and gives it to the worker; not while a frozen commit is there. `partitions` are this shard's:
  * those that changed are taken. */
 int shard_freeze(struct shard *shard, struct partition *const *partitions, size_t count,
-	const char *const topics[KIND_COUNT]);
+	const struct topics *topics);
 /* Tries again to write a frozen commit that found no room. */
 void shard_retry(struct shard *shard, int64_t now_ms);
 

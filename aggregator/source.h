@@ -7,6 +7,7 @@
 #include "aggregator/ledger.h"
 #include "aggregator/proof.h"
 #include "aggregator/record.h"
+#include "aggregator/topics.h"
 #include "runtime/kafka_properties.h"
 
 struct source;
@@ -14,7 +15,7 @@ struct source;
 struct source_options {
 	const char *brokers;
 	const struct kafka_properties *properties; /* borrowed for source_new */
-	const char *topics[KIND_COUNT]; /* borrowed for source_new */
+	struct topics topics; /* borrowed for source_new */
 };
 
 /* Offsets low … high - 1 can be read. */
@@ -31,8 +32,8 @@ struct log_report {
 	char cluster_id[CLUSTER_ID_SIZE];
 	char error[512];
 	bool is_telling; /* `error` names what a person must mend */
-	int32_t partition_counts[KIND_COUNT]; /* 0: there is no such topic, yet */
-	struct watermarks *partitions[KIND_COUNT]; /* owned */
+	int32_t partition_counts[TOPICS_MAX]; /* by topic; 0: there is no such topic, yet */
+	struct watermarks *partitions[TOPICS_MAX]; /* owned */
 };
 struct log_report *log_report_free(struct log_report *report);
 
@@ -40,9 +41,9 @@ struct log_report *log_report_free(struct log_report *report);
 struct source_sink {
 	int (*record)(void *owner, const struct record *record);
 	/* The reader stands at the end: nothing is between what was read and `next`. */
-	int (*end)(void *owner, enum kind topic, int32_t partition, int64_t next);
+	int (*end)(void *owner, uint32_t topic, int32_t partition, int64_t next);
 	/* Kafka does not give what is asked for (out of range, deleted): the partition is no longer read. */
-	int (*stopped)(void *owner, enum kind topic, int32_t partition, const char *why);
+	int (*stopped)(void *owner, uint32_t topic, int32_t partition, const char *why);
 	void *owner;
 };
 
@@ -65,12 +66,12 @@ int source_poll(struct source *source, const struct source_sink *sink, size_t re
 struct log_report *source_report(struct source *source);
 /* Has the next report say where the first records lie that are later than these times, or -1 for none. In place of the
  * partition's question before. 0 or -ENOMEM. */
-int source_question(struct source *source, enum kind topic, int32_t partition, uint32_t number,
+int source_question(struct source *source, uint32_t topic, int32_t partition, uint32_t number,
 	const int64_t after_ms[PROOF_TIMES]);
 /* Asks for a report soon. */
 void source_ask(struct source *source);
 
 /* Reads a partition from an offset on. 0 or -errno. */
-int source_start(struct source *source, enum kind topic, int32_t partition, int64_t offset);
+int source_start(struct source *source, uint32_t topic, int32_t partition, int64_t offset);
 /* The end of the partition as the last fetch told it; -1: not known. Never waits. */
-int64_t source_high(struct source *source, enum kind topic, int32_t partition);
+int64_t source_high(struct source *source, uint32_t topic, int32_t partition);

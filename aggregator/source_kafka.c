@@ -40,8 +40,8 @@ static const struct kafka_setting fixed[] = {
 struct log_report *log_report_free(struct log_report *report)
 {
 	if (report != NULL) {
-		for (int kind = 0; kind < KIND_COUNT; kind++) {
-			free(report->partitions[kind]);
+		for (size_t topic = 0; topic < TOPICS_MAX; topic++) {
+			free(report->partitions[topic]);
 		}
 		free(report);
 	}
@@ -97,17 +97,19 @@ static int new_client(
 
 static int new_topics(const struct source_options *options, struct source *source)
 {
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		struct source_topic *topic = &source->topics[kind];
+	for (uint32_t number = 0; number < options->topics.count; number++) {
+		struct source_topic *topic = &source->topics[number];
 		rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(source->client);
 		topic->source = source;
-		topic->kind = (enum kind)kind;
+		topic->number = number;
 		rd_kafka_topic_conf_set_opaque(conf, topic);
-		topic->handle = rd_kafka_topic_new(source->client, options->topics[kind], conf);
+		topic->handle =
+			rd_kafka_topic_new(source->client, options->topics.names[number], conf);
 		if (topic->handle == NULL) {
 			rd_kafka_topic_conf_destroy(conf);
 			return -EINVAL;
 		}
+		source->topic_count = number + 1;
 	}
 	return 0;
 }
@@ -115,10 +117,8 @@ static int new_topics(const struct source_options *options, struct source *sourc
 /* Of a source whose thread never ran; otherwise the thread does the like. */
 static void take_down(struct source *source)
 {
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		if (source->topics[kind].handle != NULL) {
-			rd_kafka_topic_destroy(source->topics[kind].handle);
-		}
+	for (uint32_t topic = 0; topic < source->topic_count; topic++) {
+		rd_kafka_topic_destroy(source->topics[topic].handle);
 	}
 	if (source->queue != NULL) {
 		rd_kafka_queue_destroy(source->queue);
@@ -209,7 +209,7 @@ struct log_report *source_report(struct source *source)
 	return report;
 }
 
-int source_question(struct source *source, enum kind topic, int32_t partition, uint32_t number,
+int source_question(struct source *source, uint32_t topic, int32_t partition, uint32_t number,
 	const int64_t after_ms[PROOF_TIMES])
 {
 	int r = 0;
@@ -257,18 +257,18 @@ static void read_headers(const rd_kafka_message_t *message, struct record *recor
 }
 
 static int take_record(
-	const rd_kafka_message_t *message, enum kind kind, const struct source_sink *sink)
+	const rd_kafka_message_t *message, uint32_t topic, const struct source_sink *sink)
 {
 	rd_kafka_timestamp_type_t type;
 	struct record record = {
-		.topic_kind = kind,
+		.topic = topic,
 		.partition = message->partition,
 		.offset = message->offset,
 		.timestamp_ms = rd_kafka_message_timestamp(message, &type),
 		.key = slice_of(message->key, message->key_len),
 		.value = slice_of(message->payload, message->len),
 	};
-	if (kind_is_dead_letter(kind)) {
+	if (topic < KIND_COUNT && kind_is_dead_letter((enum kind)topic)) {
 		read_headers(message, &record);
 	}
 	return sink->record(sink->owner, &record);
@@ -297,13 +297,13 @@ static int take_message(const rd_kafka_message_t *message, const struct source_s
 	}
 	const struct source_topic *topic = rd_kafka_topic_opaque(message->rkt);
 	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-		return take_record(message, topic->kind, sink);
+		return take_record(message, topic->number, sink);
 	}
 	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-		return sink->end(sink->owner, topic->kind, message->partition, message->offset);
+		return sink->end(sink->owner, topic->number, message->partition, message->offset);
 	}
-	return is_final(message->err) ? sink->stopped(sink->owner, topic->kind, message->partition,
-						rd_kafka_err2str(message->err))
+	return is_final(message->err) ? sink->stopped(sink->owner, topic->number,
+						message->partition, rd_kafka_err2str(message->err))
 				      : 0;
 }
 
@@ -343,22 +343,22 @@ static int note_started(struct source_topic *topic, int32_t partition)
 	return 0;
 }
 
-int source_start(struct source *source, enum kind kind, int32_t partition, int64_t offset)
+int source_start(struct source *source, uint32_t topic, int32_t partition, int64_t offset)
 {
-	struct source_topic *topic = &source->topics[kind];
-	int r = note_started(topic, partition);
+	struct source_topic *started = &source->topics[topic];
+	int r = note_started(started, partition);
 	if (r < 0) {
 		return r;
 	}
-	return rd_kafka_consume_start_queue(topic->handle, partition, offset, source->queue) == 0
+	return rd_kafka_consume_start_queue(started->handle, partition, offset, source->queue) == 0
 		       ? 0
 		       : -EIO;
 }
 
-int64_t source_high(struct source *source, enum kind kind, int32_t partition)
+int64_t source_high(struct source *source, uint32_t topic, int32_t partition)
 {
 	int64_t low = -1, high = -1;
-	const char *name = rd_kafka_topic_name(source->topics[kind].handle);
+	const char *name = rd_kafka_topic_name(source->topics[topic].handle);
 	return rd_kafka_get_watermark_offsets(source->client, name, partition, &low, &high) ==
 				       RD_KAFKA_RESP_ERR_NO_ERROR &&
 			       high >= 0

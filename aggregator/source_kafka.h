@@ -13,7 +13,7 @@ struct source_question {
 
 struct source_topic {
 	struct source *source;
-	enum kind kind;
+	uint32_t number;
 	rd_kafka_topic_t *handle;
 	/* Partitions that were started. The loop's thread writes; the prober reads after it was told to end. */
 	bool *started;
@@ -25,14 +25,15 @@ struct source {
 	rd_kafka_queue_t *queue; /* of all partitions */
 	struct kafka_trouble trouble; /* of the client's connections; any thread */
 	int fd;
-	struct source_topic topics[KIND_COUNT];
+	struct source_topic topics[TOPICS_MAX];
+	uint32_t topic_count; /* of those that have a handle */
 	pthread_t prober;
 	pthread_mutex_t lock; /* of all below */
 	bool is_ending;
 	bool is_asked;
 	struct log_report *report;
-	struct source_question *questions[KIND_COUNT]; /* by partition */
-	int32_t question_counts[KIND_COUNT];
+	struct source_question *questions[TOPICS_MAX]; /* by partition */
+	int32_t question_counts[TOPICS_MAX];
 };
 
 /* The prober's thread. Ends when source->is_ending, and takes the source's client and memory with it. */

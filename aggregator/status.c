@@ -13,7 +13,7 @@ static void write_partition(
 	const struct books *books = &partition->position.books;
 	write_map(writer, 6 + FATE_COUNT);
 	write_key(writer, "topic");
-	write_text(writer, slice_of_text(pipeline->options.topics[partition->topic]));
+	write_text(writer, slice_of_text(pipeline->options.topics.names[partition->topic]));
 	write_key(writer, "partition");
 	write_integer(writer, partition->number);
 	write_key(writer, "next");

@@ -15,13 +15,13 @@ static void check_counted(const struct record *record, const struct reading *rea
 	fuzz_require(slice_equal(record->key, reading->stream.edge));
 	fuzz_require(edge_id_is_valid(reading->stream.edge) && reading->seq >= 1);
 	fuzz_require(reading->stream.run >= 1 && reading->stream.run <= RUN_MAX);
-	fuzz_require(stream_kind_counts_as(reading->stream.kind) == record->topic_kind);
+	fuzz_require(stream_kind_counts_as(reading->stream.kind) == record->topic);
 	size_t size = stream_key(&reading->stream, key);
 	fuzz_require(stream_key_parse(slice_of(key, size), &again));
 	fuzz_require(again.run == reading->stream.run && again.kind == reading->stream.kind);
 	fuzz_require(slice_equal(again.edge, reading->stream.edge));
 	if (reading->class == RECORD_EVENT) {
-		fuzz_require(reading->event.kind == record->topic_kind);
+		fuzz_require(reading->event.kind == record->topic);
 	}
 }
 
@@ -63,11 +63,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_require(document_init(&document, EVENT_NODES_MAX) == 0);
 	if (size > 0) {
 		struct record record = {
-			.topic_kind = (enum kind)(bytes.bytes[0] % KIND_COUNT),
+			.topic = bytes.bytes[0] % KIND_COUNT,
 			.key = slice_of_text("uk"),
 			.value = slice_of(bytes.bytes + 1, bytes.size - 1),
 		};
-		if (kind_is_dead_letter(record.topic_kind)) {
+		if (kind_is_dead_letter((enum kind)record.topic)) {
 			record.value = cut_headers(record.value, record.headers);
 		}
 		try_record(&document, &record);

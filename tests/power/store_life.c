@@ -81,7 +81,7 @@ static void on_commit(void *owner, int result, int64_t took_us)
 	life.commit_failed = life.commit_failed || result != 0;
 }
 
-static int on_start(void *owner, enum kind topic, int32_t partition, int64_t offset)
+static int on_start(void *owner, uint32_t topic, int32_t partition, int64_t offset)
 {
 	struct reader *reader = owner;
 	if (topic == KIND_ORDER) {
@@ -105,8 +105,9 @@ static int open_reader(struct stores *stores, uint32_t generation, struct reader
 		.stores = stores,
 		.views = life.views,
 		.generation = generation,
-		.topics = {"orders", "cart_events", "page_views", "orders.dlq", "cart_events.dlq",
-			"page_views.dlq"},
+		.topics = {{"orders", "cart_events", "page_views", "orders.dlq", "cart_events.dlq",
+				   "page_views.dlq"},
+			KIND_COUNT},
 		.owns_all = true,
 		.commit_interval_ms = 1000,
 		.overlay_bytes_max = INT64_C(64) << 20,

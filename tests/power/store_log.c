@@ -138,7 +138,7 @@ struct record log_record(int32_t partition, int64_t offset)
 {
 	const struct entry *entry = entry_at(partition, offset);
 	return (struct record){
-		.topic_kind = KIND_ORDER,
+		.topic = KIND_ORDER,
 		.partition = partition,
 		.offset = offset,
 		.timestamp_ms = 1000000 + offset,

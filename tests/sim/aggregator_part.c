@@ -255,7 +255,7 @@ bool aggregator_part_is_settled(const struct aggregator_part *part)
 			continue;
 		}
 		const struct partition *partition =
-			pipeline_partition(pipeline, (enum kind)topic, number);
+			pipeline_partition(pipeline, (uint32_t)topic, number);
 		if (partition == NULL || partition->position.next != kafka_size(topic, number)) {
 			return false;
 		}

@@ -145,7 +145,7 @@ struct log_report *log_report_free(struct log_report *report)
 	return NULL;
 }
 
-int source_question(struct source *source, enum kind topic, int32_t partition, uint32_t number,
+int source_question(struct source *source, uint32_t topic, int32_t partition, uint32_t number,
 	const int64_t after_ms[PROOF_TIMES])
 {
 	source->questions[topic][partition].number = number;
@@ -164,7 +164,7 @@ void source_ask(struct source *source)
 struct record source_model_record(int topic, int partition, const struct kafka_record *from)
 {
 	struct record record = {
-		.topic_kind = (enum kind)topic,
+		.topic = (uint32_t)topic,
 		.partition = partition,
 		.key = slice_of(from->key, from->key_size),
 		.value = slice_of(from->value, from->value_size),
@@ -196,7 +196,7 @@ static int stop(struct source *source, const struct source_sink *sink, int topic
 	const char *why)
 {
 	source->at[topic][partition] = NOT_READ;
-	return sink->stopped(sink->owner, (enum kind)topic, partition, why);
+	return sink->stopped(sink->owner, (uint32_t)topic, partition, why);
 }
 
 static bool is_in_range(const struct source *source, int topic, int partition)
@@ -216,7 +216,7 @@ static int read_partition(
 			return stop(source, sink, topic, partition, "out of range");
 		}
 		if (*at == kafka_size(topic, partition)) {
-			return sink->end(sink->owner, (enum kind)topic, partition, *at);
+			return sink->end(sink->owner, (uint32_t)topic, partition, *at);
 		}
 		struct record record = record_at(topic, partition, (*at)++);
 		r = sink->record(sink->owner, &record);
@@ -267,7 +267,7 @@ int source_poll(struct source *source, const struct source_sink *sink, size_t re
 	return r;
 }
 
-int source_start(struct source *source, enum kind topic, int32_t partition, int64_t offset)
+int source_start(struct source *source, uint32_t topic, int32_t partition, int64_t offset)
 {
 	bool is_short = world.bug == BUG_REBUILD_SHORT && source->number == 1 && partition == 1;
 
@@ -275,7 +275,7 @@ int source_start(struct source *source, enum kind topic, int32_t partition, int6
 	return 0;
 }
 
-int64_t source_high(struct source *source, enum kind topic, int32_t partition)
+int64_t source_high(struct source *source, uint32_t topic, int32_t partition)
 {
 	return source->at[topic][partition] < 0 ? -1 : kafka_size((int)topic, partition);
 }

@@ -83,7 +83,7 @@ static inline void log_marker(struct log_world *world, uint64_t seq)
 
 /* ---- the pipeline's callbacks */
 
-static inline int note_start(void *owner, enum kind topic, int32_t partition, int64_t offset)
+static inline int note_start(void *owner, uint32_t topic, int32_t partition, int64_t offset)
 {
 	struct log_world *world = owner;
 	if (topic == KIND_ORDER && partition == 0) {
@@ -92,7 +92,7 @@ static inline int note_start(void *owner, enum kind topic, int32_t partition, in
 	return 0;
 }
 
-static inline int note_question(void *owner, enum kind topic, int32_t partition, uint32_t question,
+static inline int note_question(void *owner, uint32_t topic, int32_t partition, uint32_t question,
 	const int64_t after_ms[PROOF_TIMES])
 {
 	struct log_world *world = owner;
@@ -142,8 +142,9 @@ static inline void new_pipeline(struct log_world *world)
 		.stores = world->stores,
 		.views = world->views,
 		.generation = stores_root(world->stores)->live,
-		.topics = {"orders", "cart_events", "page_views", "orders.dlq", "cart_events.dlq",
-			"page_views.dlq"},
+		.topics = {{"orders", "cart_events", "page_views", "orders.dlq", "cart_events.dlq",
+				   "page_views.dlq"},
+			KIND_COUNT},
 		.owns_all = true,
 		.commit_interval_ms = 1000,
 		.overlay_bytes_max = INT64_C(64) << 20,
@@ -231,7 +232,7 @@ static inline void take_one(struct log_world *world, int64_t offset)
 {
 	const struct logged *logged = &world->log[offset];
 	struct record record = {
-		.topic_kind = KIND_ORDER,
+		.topic = KIND_ORDER,
 		.offset = offset,
 		.timestamp_ms = logged->timestamp_ms,
 		.key = slice_of_text("berlin"),

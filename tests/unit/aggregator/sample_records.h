@@ -18,7 +18,7 @@ static inline void set_record(
 {
 	snprintf(sample->key, sizeof sample->key, "%s", edge);
 	sample->record = (struct record){
-		.topic_kind = topic,
+		.topic = topic,
 		.partition = 0,
 		.offset = offset,
 		.timestamp_ms = 1000000 + offset,

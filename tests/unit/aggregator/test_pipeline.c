@@ -41,7 +41,7 @@ static void test_a_storm_of_runs_is_written_in_pieces(void **state)
 		event.certificate.run = (uint64_t)offset + 1;
 		buffer_init(&buffer, RECORD_MAX);
 		event_encode(&event, ENCODING_MSGPACK, &buffer);
-		struct record record = {.topic_kind = KIND_ORDER,
+		struct record record = {.topic = KIND_ORDER,
 			.offset = offset,
 			.key = slice_of_text("berlin"),
 			.value = buffer_slice(&buffer)};

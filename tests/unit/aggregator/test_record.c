@@ -111,7 +111,7 @@ static void test_an_event_in_the_topic_of_another_kind_is_foreign(void **state)
 {
 	struct fixture *fixture = *state;
 	sample_order_record(&fixture->sample, 5, "berlin", 17, 255);
-	fixture->sample.record.topic_kind = KIND_CART;
+	fixture->sample.record.topic = KIND_CART;
 	assert_int_equal(read_it(fixture), RECORD_FOREIGN);
 }
 
