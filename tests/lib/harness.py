@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import msgpack
+import query_schema
 import zmq
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -239,7 +240,9 @@ class Client:
         while self.socket.poll(max(0, int((end - time.monotonic()) * 1000))):
             frames = self.socket.recv_multipart()
             if frames[0] == tag:
-                return json.loads(frames[-1])
+                answer = json.loads(frames[-1])
+                query_schema.check(request, answer)
+                return answer
         self.connect()
         raise TimeoutError(f"no answer to {request} in {timeout:.0f} s")
 

@@ -1,0 +1,39 @@
+"""Holds requests and answers against proto/query.schema.json. The whole suite's client does, so it has to be cheap: of many rows
+only a few are looked at."""
+import json
+from pathlib import Path
+
+import jsonschema
+
+SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "proto" / "query.schema.json").read_text())
+ROWS_MAX = 4
+_ABOUT = ("views", "status", "edges", "ledger")
+_made = {}
+
+
+def validator(name):
+    """Of one definition."""
+    if name not in _made:
+        # what belongs to the schema as a whole stays, so that references are found
+        _made[name] = jsonschema.Draft202012Validator({"$defs": SCHEMA["$defs"], "$ref": f"#/$defs/{name}"})
+    return _made[name]
+
+
+def fault(name, value):
+    """Why this is none, or None."""
+    return next((error.message for error in validator(name).iter_errors(value)), None)
+
+
+def _fewer(answer):
+    return {key: value[:ROWS_MAX] if isinstance(value, list) else value for key, value in answer.items()}
+
+
+def check(request, answer):
+    """An answer must be one of its request's; whoever is answered well must have asked by the schema."""
+    if not answer["ok"]:
+        assert not (why := fault("error", answer)), f"{request}: {why}"
+        return
+    query = request["query"]
+    assert not (why := fault("about" if query in _ABOUT else query, request)), f"answered, though no request by the schema: {request}: {why}"
+    name = query if query in _ABOUT else "explained" if request.get("explain") else "rows"
+    assert not (why := fault(name, _fewer(answer))), f"{request}: {why}"

@@ -1,0 +1,180 @@
+"""The query language (PROTOCOL.md, 6.6) against a model that knows only a view's plain rows; cursors while events come in."""
+import datetime
+import json
+import os
+import random
+
+import jsonschema
+import pytest
+import query_schema
+from harness import ROOT, Sender, wait_until
+from query_model import Question, Refused, View, draw_question
+
+ZONE = "Europe/Berlin"
+VIEWS = f"""
+[view.lines]
+group_by = edge, minute(ts), product_id
+measures = n = count(), quantity_sum = sum(quantity), revenue = sum(revenue), low = min(unit_price), high = max(quantity), mean = average(quantity), paid = average(revenue), newest = last(ts), way = last(channel)
+zone = {ZONE}
+
+[view.hours]
+group_by = hour(ts), weekday(ts), channel
+measures = n = count(), revenue = sum(revenue)
+zone = {ZONE}
+
+[view.days]
+group_by = edge, day(ts)
+measures = n = count(), baskets = distinct(basket)
+
+[view.weeks]
+group_by = week(ts)
+measures = n = count(), newest = max(ts)
+
+[view.products]
+group_by = product_id
+measures = n = count(), revenue = sum(revenue), high = max(quantity)
+"""
+COUNT = ("count", "integer")
+REVENUE = ("sum", "money")
+MODELS = [
+    View("lines", ["edge", "minute", "product_id", "currency"], {
+        "n": COUNT, "quantity_sum": ("sum", "integer"), "revenue": REVENUE, "low": ("min", "money"), "high": ("max", "integer"),
+        "mean": (("average", "quantity_sum", "n"), "decimal"), "paid": (("average", "revenue", "n"), "money"), "newest": ("max", "time"),
+        "way": (("last", "newest"), "text")}, ZONE),
+    View("hours", ["hour", "weekday", "channel", "currency"], {"n": COUNT, "revenue": REVENUE}, ZONE),
+    View("days", ["edge", "day"], {"n": COUNT, "baskets": ("distinct_basket", "integer")}),
+    View("weeks", ["week"], {"n": COUNT, "newest": ("max", "time")}),
+    View("products", ["product_id", "currency"], {"n": COUNT, "revenue": REVENUE, "high": ("max", "integer")}),
+]
+EDGES = ["berlin", "oslo", "New York", "zürich"]
+
+
+def orders(dice, count, start):
+    """Few minutes of few hours, so that rows meet when they are shifted; both changes of the clocks are among the days."""
+    days = [datetime.date(2010, 10, 24) + datetime.timedelta(days=each) for each in range(12)] + [
+        datetime.date(2010, 3, 27), datetime.date(2010, 3, 28), datetime.date(2009, 10, 31), datetime.date(2010, 9, 30)]
+    for number in range(start, start + count):
+        day = dice.choice(days)
+        moment = datetime.datetime(day.year, day.month, day.day, dice.choice([0, 1, 2, 9, 22, 23]), dice.choice([0, 30]),
+                                   number // 1000 % 60, number % 1000 * 1000, tzinfo=datetime.timezone.utc)
+        yield {"order_id": f"o{dice.randrange(count // 3 + 1)}", "product_id": dice.choice(["tea", "té", "salt", "p" * 120, "p" * 120 + "q"]),
+                 "quantity": dice.choice([-2, 1, 1, 3, 10]), "unit_price": dice.choice(["0", "2.50", "0.333333", "19.99", "1000000"]),
+                 "currency": dice.choice(["EUR", "NOK"]), "channel": dice.choice(["web", "store", "web-2"]), "ts": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+
+
+def send(pipe, dice, count, start=0):
+    events = list(orders(dice, count, start))
+    for index, edge in enumerate(EDGES):
+        sender = Sender(pipe.endpoint(edge))
+        assert sender.ask(events[index::len(EDGES)])["ok"]
+        sender.close()
+    pipe.wait_settled()
+
+
+def ask_all(client, request):
+    """All rows, over its cursors where it has any."""
+    rows, cursor = [], {}
+    pages = {"limit": 97} if request["query"] == "scan" and "limit" not in request else {}
+    while True:
+        answer = client.ask(**request, **pages, **cursor)
+        if not answer["ok"] or "next" not in answer:
+            return answer | {"rows": rows + answer.get("rows", [])}
+        rows += answer["rows"]
+        cursor = {"cursor": answer["next"]}
+
+
+def check_question(client, view, request, rows, event_ts):
+    answer = ask_all(client, request)
+    try:
+        wanted = Question(view, request, event_ts).answer(rows)
+    except Refused as refused:
+        assert not answer["ok"] and answer["error"]["code"] == str(refused), (request, answer)
+        return False
+    assert answer["ok"], (request, answer)
+    assert answer["rows"] == wanted, f"{request}\ngot    {answer['rows'][:3]}\nwanted {wanted[:3]}"
+    return True
+
+
+def check_random(client, seed, count):
+    dice = random.Random(seed)
+    status = client.ask("status")
+    event_ts = datetime.datetime.fromtimestamp(status["as_of"]["event_ts"] / 1000, datetime.timezone.utc)
+    rows = {view.name: client.scan(view.name) for view in MODELS}
+    answered = 0
+    for number in range(count):
+        view = dice.choice(MODELS)
+        request = draw_question(dice, view, rows[view.name])
+        try:
+            answered += check_question(client, view, request, rows[view.name], event_ts)
+        except AssertionError as error:
+            raise AssertionError(f"question {number} of seed {seed}: {error}") from error
+    return answered
+
+
+def start(pipeline, tmp_path, shards=1, **rest):
+    views = tmp_path / "views.conf"
+    views.write_text(VIEWS)
+    pipe = pipeline(edges=EDGES, options={"till-aggregator": [f"aggregator.shards={shards}"]}, **rest)
+    pipe.start_aggregator("-c", str(views))
+    return pipe
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_random_questions_are_answered_as_the_model_does(pipeline, tmp_path, shards):
+    """With what is committed, and with what has come since. TILL_QUESTIONS asks more, TILL_SEED others."""
+    pipe = start(pipeline, tmp_path, shards)
+    seed, count = int(os.environ.get("TILL_SEED", "1")), int(os.environ.get("TILL_QUESTIONS", "120"))
+    dice = random.Random(seed)
+    answered = 0
+    for part in range(2):
+        send(pipe, dice, 600, part * 600)
+        answered += check_random(pipe.client, seed + part, count)
+    assert answered > count, "most questions make sense"
+
+
+def test_a_cursor_misses_no_row_and_doubles_none_while_events_come_in(pipeline, tmp_path):
+    """Also over commits, a kill and a rebuild: it names a key. Another question's, or another declaration's, is refused."""
+    pipe = start(pipeline, tmp_path)
+    dice = random.Random(7)
+    send(pipe, dice, 300)
+    before = [tuple(row[name] for name in MODELS[0].groups) for row in pipe.client.scan("lines")]
+    seen, cursor, page = [], {}, 0
+    while True:
+        answer = pipe.client.ask("scan", view="lines", limit=25, **cursor)
+        assert answer["ok"], answer
+        seen += [tuple(row[name] for name in MODELS[0].groups) for row in answer["rows"]]
+        if "next" not in answer:
+            break
+        cursor = {"cursor": answer["next"]}
+        page += 1
+        if page <= 4:
+            send(pipe, dice, 60, 1000 * page)
+        if page == 3:
+            pipe.aggregator.restart()
+        if page == 5:
+            store = answer["as_of"]["store"]
+            pipe.aggregator.stop()
+            pipe.aggregator.args.append("--rebuild")
+            pipe.aggregator.start()
+            pipe.aggregator.args.remove("--rebuild")
+            pipe.wait_settled()
+            wait_until(lambda store=store: pipe.client.ask("status").get("as_of", {}).get("store", store) != store, "the rebuild's end")
+    assert len(seen) == len(set(seen)), "a row came twice"
+    assert set(before) <= set(seen), "a row is missing"
+    for other in ({"view": "days"}, {"view": "lines", "where": [{"field": "edge", "op": "=", "value": "oslo"}]}, {"view": "lines", "group_by": ["edge"]}):
+        answer = pipe.client.ask("scan", **other, **cursor)
+        assert answer["error"]["code"] == "bad_request" and "begin the scan anew" in answer["error"]["message"], answer
+
+
+def test_the_schema_says_what_the_vectors_say():
+    """Good requests fit it, refused ones don't; answers of other forms don't either."""
+    jsonschema.Draft202012Validator.check_schema(query_schema.SCHEMA)
+    vectors = [json.loads(line) for line in (ROOT / "tests/vectors/queries.ndjson").read_text().splitlines()]
+    for vector in vectors:
+        why = query_schema.fault("request", json.loads(vector["json"]))
+        assert (why is None) == ("code" not in vector), f"{vector['json'][:200]}: {why}"
+    as_of = {"store": "s", "commit": 1, "event_ts": None, "lag": None, "gaps": []}
+    assert query_schema.fault("answer", {"ok": True, "rows": [{"n": 1, "previous": {"n": 1}, "difference": {"n": None}}], "as_of": as_of}) is None
+    for answer in ({"ok": True, "rows": []}, {"ok": True, "rows": [{"n": [1]}], "as_of": as_of}, {"ok": False, "error": {"code": "eclipse", "message": "x"}},
+                   {"ok": True, "as_of": as_of}, {"ok": True, "explain": {}, "as_of": as_of}, {"ok": True, "rows": [], "as_of": {**as_of, "lag": -1}}):
+        assert query_schema.fault("answer", answer), answer
