@@ -2,6 +2,8 @@
 
 #include "cli/number_text.h"
 
+enum { NAME_SHOWN_MAX = 64 }; /* names of columns have at most 40 bytes */
+
 static bool is_number(const struct node *node)
 {
 	return node->type == NODE_INTEGER || node->type == NODE_UNSIGNED ||
@@ -77,16 +79,84 @@ static const struct node *first_row(const struct node *rows)
 	return row != NULL && row->type == NODE_MAP ? row : NULL;
 }
 
+/* A column of the first row: its value, or one in a map that it holds. */
+struct place {
+	const struct node *outer; /* the key; NULL: before the first */
+	const struct node *inner; /* the key in the map; NULL: there is none */
+	uint32_t outer_left, inner_left;
+};
+
+static struct place before_first(const struct node *row)
+{
+	return (struct place){NULL, NULL, row->count, 0};
+}
+
+/* false behind the last column. */
+static bool next_place(const struct node *row, struct place *place)
+{
+	if (place->inner_left > 0) {
+		place->inner_left--;
+		place->inner = node_next(node_next(place->inner));
+		return true;
+	}
+	while (place->outer_left > 0) {
+		place->outer =
+			place->outer == NULL ? node_first(row) : node_next(node_next(place->outer));
+		place->outer_left--;
+		place->inner = NULL;
+		const struct node *value = node_next(place->outer);
+		if (value->type != NODE_MAP) {
+			return true;
+		}
+		if (value->count > 0) {
+			place->inner = node_first(value);
+			place->inner_left = value->count - 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint32_t count_places(const struct node *row)
+{
+	struct place place = before_first(row);
+	uint32_t count = 0;
+
+	while (next_place(row, &place)) {
+		count++;
+	}
+	return count;
+}
+
+static int shown_size(struct slice name)
+{
+	return name.size < NAME_SHOWN_MAX ? (int)name.size : NAME_SHOWN_MAX;
+}
+
+static void add_heading(struct text_table *table, const struct place *place,
+	const struct node *measures, uint32_t column)
+{
+	const struct node *key = place->inner != NULL ? place->inner : place->outer;
+	char name[2 * NAME_SHOWN_MAX + 2];
+
+	table->right[column] = is_number(node_next(key)) || answer_list_has(measures, key->text);
+	if (place->inner == NULL) {
+		text_table_add(table, key->text);
+		return;
+	}
+	snprintf(name, sizeof name, "%.*s.%.*s", shown_size(place->outer->text),
+		(const char *)place->outer->text.bytes, shown_size(key->text),
+		(const char *)key->text.bytes);
+	text_table_add_text(table, name);
+}
+
 static void add_headings(struct text_table *table, const struct node *row,
 	const struct node *measures, uint32_t column)
 {
-	const struct node *key = node_first(row);
+	struct place place = before_first(row);
 
-	for (; column < table->column_count; column++) {
-		const struct node *value = node_next(key);
-		table->right[column] = is_number(value) || answer_list_has(measures, key->text);
-		text_table_add(table, key->text);
-		key = node_next(value);
+	for (; column < table->column_count && next_place(row, &place); column++) {
+		add_heading(table, &place, measures, column);
 	}
 }
 
@@ -94,14 +164,16 @@ static void add_headings(struct text_table *table, const struct node *row,
 static void add_row(
 	struct text_table *table, const struct node *first, const struct node *row, uint32_t column)
 {
+	struct place place = before_first(first);
 	char out[ANSWER_CELL_SIZE];
-	char name[64];
-	const struct node *key = node_first(first);
 
-	for (; column < table->column_count; column++, key = node_next(node_next(key))) {
-		snprintf(name, sizeof name, "%.*s", (int)key->text.size,
-			(const char *)key->text.bytes);
-		const struct node *value = row->type == NODE_MAP ? node_find(row, name) : NULL;
+	for (; column < table->column_count && next_place(first, &place); column++) {
+		const struct node *value =
+			row->type == NODE_MAP ? node_find_slice(row, place.outer->text) : NULL;
+		if (value != NULL && place.inner != NULL) {
+			value = value->type == NODE_MAP ? node_find_slice(value, place.inner->text)
+							: NULL;
+		}
 		text_table_add(table, value != NULL ? answer_cell(value, table->right[column], out)
 						    : slice_of_text("-"));
 	}
@@ -117,7 +189,7 @@ bool answer_table_fill(struct text_table *table, const struct node *rows, const 
 	uint32_t lead = rows->type == NODE_MAP ? 1 : 0;
 	const struct node *row = node_first(rows);
 
-	text_table_init(table, lead + first->count);
+	text_table_init(table, lead + count_places(first));
 	if (lead > 0) {
 		text_table_add_text(table, name);
 	}

@@ -8,6 +8,7 @@ int command_forget(int argc, char **argv);
 int command_keygen(int argc, char **argv);
 int command_quarantine(int argc, char **argv);
 int command_query(int argc, char **argv);
+int command_scan(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_spool(int argc, char **argv);

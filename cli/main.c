@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{"simulate", command_simulate, "simulated stores sell at real edges"},
 	{"query", command_query, "ask the aggregator"},
 	{"top", command_top, "the leading rows of a view"},
+	{"scan", command_scan, "the rows of a view: filtered, rolled up, compared"},
 	{"watch", command_watch, "totals, redrawn every few seconds"},
 	{"status", command_status, "how the aggregator and the other daemons are"},
 	{"tail", command_tail, "the records of a topic, decoded"},

@@ -1,13 +1,14 @@
 #include "cli/ranking.h"
 
 #include "cli/answer_table.h"
+#include "cli/json_text.h"
 #include "cli/number_text.h"
 #include "proto/writer.h"
 #include "runtime/program.h"
 #include <errno.h>
 #include <string.h>
 
-enum { VIEWS_NODES_MAX = 64 * 1024, REQUEST_SIZE_MAX = 1024 };
+enum { VIEWS_NODES_MAX = 64 * 1024 };
 
 static const struct node *find_view(const struct node *views, const char *name)
 {
@@ -83,9 +84,9 @@ int ranking_ask(struct ask *ask, const struct ranking *ranking, const struct ran
 	struct buffer buffer;
 	struct writer writer;
 
-	buffer_init(&buffer, REQUEST_SIZE_MAX);
+	buffer_init(&buffer, QUERY_SIZE_MAX);
 	writer_init(&writer, ENCODING_JSON, &buffer);
-	write_map(&writer, 5);
+	write_map(&writer, 5 + (ranking->refining == NULL ? 0 : refining_count(ranking->refining)));
 	write_key(&writer, "query");
 	write_key(&writer, "top");
 	write_key(&writer, "view");
@@ -96,6 +97,9 @@ int ranking_ask(struct ask *ask, const struct ranking *ranking, const struct ran
 	write_integer(&writer, ranking->limit);
 	write_key(&writer, "order");
 	write_key(&writer, ranking->ascending ? "asc" : "desc");
+	if (ranking->refining != NULL) {
+		refining_write(ranking->refining, &writer);
+	}
 	int code = EXIT_USAGE;
 	if (buffer.error == 0) {
 		code = ask_question(ask, buffer_slice(&buffer), ret_answer);
@@ -103,16 +107,31 @@ int ranking_ask(struct ask *ask, const struct ranking *ranking, const struct ran
 		say(ask->command, "%s", strerror(ENOMEM));
 		code = EXIT_FAILED;
 	} else {
-		say(ask->command, "the name of a view or measure is too long");
+		say(ask->command, "the question is too long");
 	}
 	buffer_deinit(&buffer);
 	return code;
+}
+
+static void print_explanation(const struct answer_view *answer, FILE *out)
+{
+	struct buffer text;
+
+	buffer_init(&text, ANSWER_SIZE_MAX);
+	json_text_pretty(node_find(answer->root, "explain"), encoding_of(answer->bytes), &text);
+	fwrite(text.bytes, 1, text.size, out);
+	fputc('\n', out);
+	buffer_deinit(&text);
 }
 
 void ranking_print(const struct answer_view *answer, const struct ranking_view *view, FILE *out)
 {
 	struct text_table table;
 
+	if (node_find(answer->root, "explain") != NULL) {
+		print_explanation(answer, out);
+		return;
+	}
 	if (!answer_table_fill(&table, node_find(answer->root, "rows"), "", view->measures)) {
 		fputs("nothing counted yet\n", out);
 		return;

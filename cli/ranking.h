@@ -1,6 +1,7 @@
 /* ranking.h - the rows of a view that lead by a measure, asked for and printed: `till top` and `till watch`. */
 #pragma once
 #include "cli/ask.h"
+#include "cli/refining.h"
 #include "proto/buffer.h"
 #include "proto/limits.h"
 #include <stdio.h>
@@ -10,6 +11,7 @@ struct ranking {
 	const char *by; /* NULL: total_revenue where the view has it, else its first measure */
 	int64_t limit;
 	bool ascending;
+	const struct refining *refining; /* NULL: rows as they are */
 };
 
 /* What the server says about the view, kept beyond its answer. Zero-initialise. */
@@ -25,6 +27,7 @@ int ranking_learn(struct ask *ask, const struct ranking *ranking, struct ranking
 void ranking_view_deinit(struct ranking_view *view);
 int ranking_ask(struct ask *ask, const struct ranking *ranking, const struct ranking_view *view,
 	struct answer_view *ret_answer);
+/* The rows as a table; of an explanation its JSON. */
 void ranking_print(const struct answer_view *answer, const struct ranking_view *view, FILE *out);
 /* "3 records are not counted yet", "Kafka can't be reached …": NULL when the answer is fresh. */
 const char *freshness_text(const struct answer_view *answer, char out[128]);

@@ -7,6 +7,7 @@ struct top_options {
 	struct key_files keys;
 	const char *endpoint;
 	struct ranking ranking;
+	struct refining refining;
 	bool json;
 	int64_t timeout_ms;
 };
@@ -22,6 +23,7 @@ static int parse(int argc, char **argv, struct top_options *top)
 			TOP_LIMIT_MAX},
 		{"--ascending", 0, OPTION_FLAG, &top->ranking.ascending, NULL, "smallest first", 0,
 			0},
+		REFINING_OPTIONS(&top->refining),
 		{"--json", 0, OPTION_FLAG, &top->json, NULL, "the answer as it came", 0, 0},
 		{"--timeout", 0, OPTION_DURATION, &top->timeout_ms, "TIME",
 			"wait so long for an answer, default 10s", 0, 0},
@@ -34,10 +36,12 @@ static int parse(int argc, char **argv, struct top_options *top)
 		options, 0, 1};
 
 	int code = options_or_exit(&spec, argc, argv, &positionals);
-	if (code < 0) {
-		top->endpoint = positionals.count > 0 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
+	if (code >= 0) {
+		return code;
 	}
-	return code;
+	top->endpoint = positionals.count > 0 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
+	top->ranking.refining = &top->refining;
+	return refining_check(&top->refining, "till top") < 0 ? EXIT_USAGE : -1;
 }
 
 static void print(const struct top_options *top, const struct answer_view *answer,

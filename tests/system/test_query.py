@@ -7,7 +7,7 @@ import random
 import jsonschema
 import pytest
 import query_schema
-from harness import ROOT, Sender, wait_until
+from harness import ROOT, Sender, till, wait_until
 from query_model import Question, Refused, View, draw_question
 
 ZONE = "Europe/Berlin"
@@ -164,6 +164,36 @@ def test_a_cursor_misses_no_row_and_doubles_none_while_events_come_in(pipeline, 
     for other in ({"view": "days"}, {"view": "lines", "where": [{"field": "edge", "op": "=", "value": "oslo"}]}, {"view": "lines", "group_by": ["edge"]}):
         answer = pipe.client.ask("scan", **other, **cursor)
         assert answer["error"]["code"] == "bad_request" and "begin the scan anew" in answer["error"]["message"], answer
+
+
+def test_the_command_line_asks_the_same(pipeline, tmp_path):
+    pipe = start(pipeline, tmp_path)
+    send(pipe, random.Random(3), 200)
+    endpoint = pipe.aggregator.ready["listen"][0]
+    where = [{"field": "edge", "op": "in", "value": ["oslo", "berlin"]}, {"field": "product_id", "op": "prefix", "value": "t"},
+             {"field": "revenue", "op": ">=", "value": "0.50"}]
+    arguments = ["--where", "edge in oslo,berlin", "--where", "product_id prefix t", "--where", "revenue >= 0.50", "--group-by", "day", "--from", "2010-10-25",
+                 "--to", "2010-11-01", "--json"]
+    refined = {"where": where, "group_by": ["day"], "range": {"from": "2010-10-25", "to": "2010-11-01"}}
+    for more, asked in [(["--compare", "1d"], {"compare": {"shift": "1d"}}), (["--explain"], {"explain": True}),
+                        (["--order-by", "n:desc,day", "-n", "2"], {"order_by": [{"by": "n", "order": "desc"}, {"by": "day"}], "limit": 2})]:
+        done = till("scan", endpoint, "lines", *arguments, *more)
+        wanted = pipe.client.ask("scan", view="lines", **refined, **asked)
+        assert done.returncode == 0 and {**json.loads(done.stdout), "as_of": 0} == {**wanted, "as_of": 0}, done
+    done = till("top", endpoint, "--view", "hours", "--by", "n", "--group-by", "weekday", "--last", "7d", "--compare", "2010-10-25..2010-11-01", "--json")
+    wanted = pipe.client.ask("top", view="hours", by="n", group_by=["weekday"], range={"last": "7d"},
+                             compare={"to": {"from": "2010-10-25", "to": "2010-11-01"}})
+    assert done.returncode == 0 and json.loads(done.stdout)["rows"] == wanted["rows"] != [], done
+    table = till("scan", endpoint, "hours", "--group-by", "", "--last", "2d", "--compare", "2d").stdout
+    assert table.split()[:7] == ["currency", "n", "revenue", "previous.n", "previous.revenue", "difference.n", "difference.revenue"], table
+    assert '"access": "full_walk"' in till("scan", endpoint, "lines", "--explain").stdout
+    page = till("scan", endpoint, "lines", "-n", "3")
+    assert "there are more rows: --cursor" in page.stderr
+    on = till("scan", endpoint, "lines", "-n", "3", "--cursor", page.stderr.split()[-1], "--json")
+    assert json.loads(on.stdout)["rows"] == pipe.client.rows("scan", view="lines", limit=6)[3:]
+    for bad, code in [(["--where", "edge"], 2), (["--where", "egde=oslo"], 1), (["--last", "1d", "--to", "2010-11-01"], 2), (["--compare", "1x"], 1)]:
+        done = till("scan", endpoint, "lines", *bad)
+        assert done.returncode == code and done.stderr, done
 
 
 def test_the_schema_says_what_the_vectors_say():
