@@ -1,5 +1,6 @@
-/* Any bytes as a request: refused with a code of queries, or within every limit. */
-#include "proto/query.h"
+/* Any bytes as a request: refused with a code of queries, or within every limit; then what it asks beyond rows as they
+ * are is made ready against a view, refused or within its bounds. */
+#include "aggregator/refinement.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 
@@ -22,8 +23,77 @@ static void check_refusal(int r, const struct complaint *complaint)
 	buffer_deinit(&buffer);
 }
 
+static const struct view *sample_view(void)
+{
+	static const char text[] =
+		"kind = order\ngroup_by = edge, minute(ts)\nmeasures = n = count(), m = "
+		"sum(revenue), f = first(channel), newest = last(ts)\n";
+	static struct view_set *set;
+	char error[512];
+
+	if (set == NULL) {
+		fuzz_require(view_set_new(NULL, NULL, &set) == 0);
+		fuzz_require(view_set_add_text(set, slice_of_text("v"), slice_of_text(text), error,
+				     sizeof error) == 0);
+	}
+	return view_set_at(set, 0);
+}
+
+/* What is admitted must lie in the key range that is walked for it. */
+static void check_row(const struct refinement *refinement)
+{
+	struct group_value values[VIEW_GROUPS_MAX] = {
+		{GROUP_TEXT, slice_of_text("a"), 0},
+		{GROUP_BUCKET, slice_of(NULL, 0), INT64_C(1291191960000)},
+		{GROUP_TEXT, slice_of_text("GBP"), 0},
+	};
+	struct group_value shown[VIEW_GROUPS_MAX];
+	struct row_key from, to, key = {0};
+
+	refinement_key_range(refinement, &refinement->period, &from, &to);
+	for (size_t i = 0; i < refinement->source->group_count; i++) {
+		fuzz_require(row_key_append(&key, &values[i]));
+	}
+	if (refinement_admits_groups(refinement, values, &refinement->period)) {
+		fuzz_require(row_key_compare(row_key_slice(&from), row_key_slice(&key)) <= 0);
+		fuzz_require(to.size == 0 ||
+			     row_key_compare(row_key_slice(&key), row_key_slice(&to)) < 0);
+	}
+	if (refinement_is_grouped(refinement)) {
+		refinement_group(refinement, values, shown);
+	} else {
+		memcpy(shown, values, sizeof shown);
+	}
+	if (refinement->has_shift) {
+		refinement_shift(refinement, shown, values);
+	}
+}
+
+static void check_refinement(const struct query *query)
+{
+	struct refinement refinement;
+	struct complaint complaint;
+	int r = refinement_make(
+		&refinement, sample_view(), query, INT64_C(1291191960000), &complaint);
+
+	fuzz_require(r == 0 || r == REASON_BAD_REQUEST || r == REASON_UNKNOWN_FIELD);
+	fuzz_require(r == 0 || r == (int)complaint.reason);
+	if (r == 0) {
+		fuzz_require(refinement.result->group_count <= VIEW_GROUPS_MAX);
+		fuzz_require(refinement.period.from < refinement.period.to);
+		check_row(&refinement);
+	}
+	refinement_deinit(&refinement);
+}
+
 static void check_query(const struct query *query)
 {
+	fuzz_require(query->where_count <= QUERY_CONDITIONS_MAX);
+	fuzz_require(query->order_count <= QUERY_ORDERS_MAX);
+	fuzz_require(!query_is_refined(query) || query->type <= QUERY_SCAN);
+	if (query_is_refined(query)) {
+		check_refinement(query);
+	}
 	fuzz_require(query->type <= QUERY_LEDGER);
 	fuzz_require(query->limit <= SCAN_LIMIT_MAX && query->timeout_ms <= QUERY_TIMEOUT_MS_MAX);
 	fuzz_require(query->max_lag >= -1 && query->after_count <= QUERY_AFTER_MAX);
