@@ -7,7 +7,9 @@ import jsonschema
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "proto" / "query.schema.json").read_text())
 ROWS_MAX = 4
-_ABOUT = ("views", "status", "edges", "ledger")
+# query -> definitions of its request and its answer; of the others both are named by what is asked
+_NAMES = {"get": ("get", "rows"), "top": ("top", "rows"), "scan": ("scan", "rows"), "forget": ("forget", "forgot"),
+          "forgotten": ("listing", "forgotten"), "quarantine": ("listing", "quarantine")}
 _made = {}
 
 
@@ -33,7 +35,6 @@ def check(request, answer):
     if not answer["ok"]:
         assert not (why := fault("error", answer)), f"{request}: {why}"
         return
-    query = request["query"]
-    assert not (why := fault("about" if query in _ABOUT else query, request)), f"answered, though no request by the schema: {request}: {why}"
-    name = query if query in _ABOUT else "explained" if request.get("explain") else "rows"
-    assert not (why := fault(name, _fewer(answer))), f"{request}: {why}"
+    asked, answered = _NAMES.get(request["query"], ("about", request["query"]))
+    assert not (why := fault(asked, request)), f"answered, though no request by the schema: {request}: {why}"
+    assert not (why := fault("explained" if request.get("explain") else answered, _fewer(answer))), f"{request}: {why}"
