@@ -143,7 +143,7 @@ def debezium_seeds(vectors):
 
 def config_seeds(root):
     yield from (path.read_bytes() for path in sorted((root / "deploy").rglob("*.conf")))
-    yield b"[key]\npublic = Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\n[rights]\nedges = a, b\nviews = *\nstores = a\nsend = yes\nadmin = no\n"
+    yield b"[key]\npublic = Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\n[rights]\nedges = a, b\nviews = *\nstores = a\nsend = yes\nproducers = a, b\nkinds = order\nadmin = no\n"
 
 
 def session_seeds(vectors):
