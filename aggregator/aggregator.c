@@ -4,6 +4,7 @@
 #include "aggregator/gap.h"
 #include "aggregator/gauges.h"
 #include "aggregator/herald.h"
+#include "aggregator/live.h"
 #include "aggregator/opening.h"
 #include "aggregator/server.h"
 #include "aggregator/upkeep.h"
@@ -41,6 +42,7 @@ struct aggregator {
 	struct upkeep *upkeep;
 	struct gauges *gauges;
 	struct server *server;
+	struct live *publisher; /* NULL: nothing is published */
 	struct desk desk;
 	struct administration administration;
 	struct text_set
@@ -58,6 +60,12 @@ static int moved(void *owner)
 {
 	struct aggregator *aggregator = owner;
 	return aggregator->server == NULL ? 0 : server_wake(aggregator->server);
+}
+
+static void freezing(void *owner, struct overlay *overlay)
+{
+	struct aggregator *aggregator = owner;
+	live_take(aggregator->publisher, overlay);
 }
 
 static void notice(void *owner, const char *what, const char *topic, int32_t partition)
@@ -202,6 +210,7 @@ static int forget(struct aggregator *aggregator, struct question *question, stru
 	}
 	r = administration_forget(
 		&aggregator->administration, &forgetting, question->query, &plan, &complaint);
+	live_reset(aggregator->publisher);
 	if (r == 0) {
 		question->forget = &plan;
 		r = desk_answer(&aggregator->desk, question, reply);
@@ -227,6 +236,18 @@ static int answer(void *owner, const char *user_id, const struct query *query, s
 		return forget(aggregator, &question, reply);
 	}
 	return desk_answer(&aggregator->desk, &question, reply);
+}
+
+static bool admits(void *owner, const char *socket, const struct key_holder *holder)
+{
+	(void)owner;
+	return strcmp(socket, "live") != 0 || gate_shows_all(holder);
+}
+
+static void taken(void *owner)
+{
+	struct aggregator *aggregator = owner;
+	live_end_peers(aggregator->publisher);
 }
 
 static enum verdict judge(void *owner, struct wish *wish)
@@ -278,16 +299,18 @@ static int switch_over(struct aggregator *aggregator)
 	feed_leave(aggregator->live);
 	aggregator->live = aggregator->shadow;
 	aggregator->shadow = NULL;
-	view_set_free(opening->live_views);
+	struct view_set *old_views = opening->live_views;
 	opening->live_views = opening->shadow_views;
 	opening->shadow_views = NULL;
 	upkeep_forget(aggregator->upkeep);
 	hold(aggregator, false);
 	refresh(aggregator);
+	r = live_switch(aggregator->publisher, opening->live_views);
+	view_set_free(old_views);
 	log_line(LOG_INFO, "the rebuilt store is live", "store=%s",
 		stores_root(opening->stores)->live_id);
 	program_audit_end("rebuild", NULL, "done");
-	return server_wake(aggregator->server);
+	return r == 0 ? server_wake(aggregator->server) : r;
 }
 
 /* Is nothing of the old generation left from the rebuild before? */
@@ -419,6 +442,9 @@ static int tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 		r = server_tick(aggregator->server, now_ms, &wait_ms);
 	}
 	if (r == 0) {
+		r = live_tick(aggregator->publisher, now_ms, &wait_ms);
+	}
+	if (r == 0) {
 		r = stop_tick(aggregator, now_ms);
 	}
 	herald_report(&aggregator->herald, &aggregator->desk);
@@ -461,6 +487,7 @@ static int new_feed(struct aggregator *aggregator, bool is_shadow, struct feed *
 		.moved = moved,
 		.decide = decide,
 		.committed = committed,
+		.freezing = freezing,
 		.notice = notice,
 		.conflict = conflict,
 		.owner = aggregator,
@@ -546,6 +573,9 @@ static int new_security(struct aggregator *aggregator, struct config_error *erro
 		.metrics = aggregator->metrics,
 		.program = "till-aggregator",
 		.audit_file = aggregator->options.config->audit_file,
+		.admits = admits,
+		.taken = taken,
+		.owner = aggregator,
 	};
 	return security_new(&options, &aggregator->security, error);
 }
@@ -566,6 +596,30 @@ static int new_server(struct aggregator *aggregator)
 		.owner = aggregator,
 	};
 	return server_new(&options, &aggregator->server);
+}
+
+static int new_publisher(struct aggregator *aggregator, struct config_error *error)
+{
+	const struct aggregator_config *config = aggregator->options.config;
+	const struct live_options options = {
+		.context = aggregator->context,
+		.loop = aggregator->loop,
+		.security = aggregator->security,
+		.guard = aggregator->guard,
+		.metrics = aggregator->metrics,
+		.desk = &aggregator->desk,
+		.endpoint = config->publish,
+		.rate = config->live_rate,
+		.hash_key = aggregator->hash_key,
+	};
+	if (config->publish == NULL || config->publish[0] == '\0') {
+		return 0;
+	}
+	int r = live_new(&options, &aggregator->publisher);
+	if (r < 0) {
+		config_fail(error, "[aggregator] publish: %s: %s", config->publish, strerror(-r));
+	}
+	return r;
 }
 
 static int new_http(struct aggregator *aggregator)
@@ -634,6 +688,9 @@ static int new_parts(struct aggregator *aggregator, struct config_error *error)
 		r = new_server(aggregator);
 	}
 	if (r == 0) {
+		r = new_publisher(aggregator, error);
+	}
+	if (r == 0) {
 		r = new_http(aggregator);
 	}
 	return r == 0 ? attach(aggregator) : r;
@@ -687,6 +744,7 @@ struct aggregator *aggregator_free(struct aggregator *aggregator)
 	}
 	http_free(aggregator->http);
 	server_free(aggregator->server);
+	live_free(aggregator->publisher);
 	security_free(aggregator->security);
 	feed_free(aggregator->shadow);
 	feed_free(aggregator->live);
@@ -718,6 +776,7 @@ int aggregator_run(struct aggregator *aggregator, struct program *program)
 {
 	const struct program_endpoints endpoints = {
 		.listen = server_endpoints(aggregator->server),
+		.publish = live_endpoint(aggregator->publisher),
 		.http = http_address(aggregator->http),
 	};
 	int r = program_ready(program, "till-aggregator", &endpoints);

@@ -11,6 +11,7 @@ enum {
 	INTERVAL_MS_MAX = 60 * 1000,
 	ITEM_SIZE = 64,
 	LIMIT_MAX = 1000000000,
+	LIVE_RATE_MAX = 100, /* nobody sees more, and each message takes some milliseconds */
 };
 
 #define MIB (INT64_C(1) << 20)
@@ -24,6 +25,10 @@ static const struct config_option options[] = {
 		"Kafka's addresses: host:port, separated by commas"},
 	{"aggregator", "listen", CONFIG_LIST, AT(listen), "tcp://127.0.0.1:7172", 0, 0,
 		"where queries are answered: ZeroMQ endpoints"},
+	{"aggregator", "publish", CONFIG_TEXT, AT(publish), "tcp://127.0.0.1:7173", 0, 0,
+		"where changed rows are published: a ZeroMQ endpoint; empty: nowhere"},
+	{"aggregator", "live_rate", CONFIG_INTEGER, AT(live_rate), "10", 1, LIVE_RATE_MAX,
+		"messages a second at most that are published of one view"},
 	{"aggregator", "own", CONFIG_LIST, AT(own), "", 0, 0,
 		"partitions to read, such as 0-7 or 0-3,9; empty: all"},
 	{"aggregator", "shards", CONFIG_INTEGER, AT(shards), "1", 1, SHARDS_MAX,
@@ -258,6 +263,10 @@ int aggregator_config_check(void *target, struct config_error *error)
 	}
 	if (r == 0) {
 		r = program_check_endpoints("[aggregator] listen", config->listen,
+			config->insecure || security_has(config->authorized), error);
+	}
+	if (r == 0) {
+		r = program_check_endpoints("[aggregator] publish", config->publish,
 			config->insecure || security_has(config->authorized), error);
 	}
 	if (r == 0) {

@@ -11,6 +11,8 @@ struct aggregator_config {
 	char *data;
 	char *brokers;
 	char *listen; /* list of endpoints */
+	char *publish; /* one endpoint; "": nowhere */
+	int64_t live_rate;
 	char *own; /* "0-7, 9"; NULL: all partitions */
 	int64_t shards;
 	int64_t commit_interval_ms;

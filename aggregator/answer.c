@@ -140,7 +140,7 @@ static void write_views(const struct answering *answering, struct writer *writer
 	}
 }
 
-static void write_rows(struct writer *writer, const struct row_list *rows)
+void row_list_write(const struct row_list *rows, struct writer *writer)
 {
 	size_t begin = 0;
 
@@ -153,20 +153,47 @@ static void write_rows(struct writer *writer, const struct row_list *rows)
 	}
 }
 
+/* NULL: the view has no stream now. */
+static const struct live_place *live_of(const struct answering *answering)
+{
+	const struct live_place *live = answering->context->live;
+
+	return answering->query->type != QUERY_VIEWS && live != NULL &&
+			       (live->watched >> answering->view->id & 1) != 0
+		       ? live
+		       : NULL;
+}
+
+static void write_live(const struct answering *answering, struct writer *writer)
+{
+	const struct live_place *live = live_of(answering);
+
+	if (live != NULL) {
+		write_key(writer, "live");
+		write_map(writer, 2);
+		write_key(writer, "stream");
+		write_text(writer, slice_of_text(live->stream));
+		write_key(writer, "n");
+		write_unsigned(writer, live->n[answering->view->id]);
+	}
+}
+
 static void write_answer(const struct answering *answering, struct buffer *reply)
 {
 	bool has_rows = answering->query->type != QUERY_VIEWS;
+	uint32_t pairs =
+		3 + (answering->next != NULL) + answering->is_cut + (live_of(answering) != NULL);
 	struct writer writer;
 
 	writer_init(&writer, answering->query->encoding, reply);
-	write_map(&writer, 3 + (answering->next != NULL) + answering->is_cut);
+	write_map(&writer, pairs);
 	write_key(&writer, "ok");
 	write_bool(&writer, true);
 	write_key(&writer, answering->query->explain ? "explain" : has_rows ? "rows" : "views");
 	if (answering->query->explain) {
 		write_raw(&writer, buffer_slice(&answering->rows.bytes));
 	} else if (has_rows) {
-		write_rows(&writer, &answering->rows);
+		row_list_write(&answering->rows, &writer);
 	} else {
 		write_views(answering, &writer);
 	}
@@ -178,29 +205,36 @@ static void write_answer(const struct answering *answering, struct buffer *reply
 		write_key(&writer, "cut");
 		write_bool(&writer, true);
 	}
+	write_live(answering, &writer);
 	write_key(&writer, "as_of");
 	answer_write_as_of(&writer, &answering->context->freshness);
+}
+
+int answer_complain_of_view(
+	const struct view_set *views, struct slice name, struct complaint *complaint)
+{
+	const char *names[VIEWS_MAX];
+	size_t count = view_set_count(views);
+
+	for (size_t i = 0; i < count; i++) {
+		names[i] = view_set_at(views, i)->name;
+	}
+	const char *meant = suggest_word(name, names, count);
+	complaint_set(complaint, REASON_UNKNOWN_VIEW, "view", "no view \"%.*s\"%s%s%s",
+		(int)name.size, (const char *)name.bytes, meant == NULL ? "" : "; did you mean \"",
+		meant == NULL ? "" : meant, meant == NULL ? "" : "\"?");
+	return REASON_UNKNOWN_VIEW;
 }
 
 static int find_view(struct answering *answering)
 {
 	const struct view_set *views = answering->context->views;
 	struct slice name = answering->query->view;
-	const char *names[VIEWS_MAX];
 
 	answering->view = view_set_find(views, name);
-	if (answering->view != NULL) {
-		return 0;
-	}
-	size_t count = view_set_count(views);
-	for (size_t i = 0; i < count; i++) {
-		names[i] = view_set_at(views, i)->name;
-	}
-	const char *meant = suggest_word(name, names, count);
-	complaint_set(&answering->complaint, REASON_UNKNOWN_VIEW, "view", "no view \"%.*s\"%s%s%s",
-		(int)name.size, (const char *)name.bytes, meant == NULL ? "" : "; did you mean \"",
-		meant == NULL ? "" : meant, meant == NULL ? "" : "\"?");
-	return REASON_UNKNOWN_VIEW;
+	return answering->view != NULL
+		       ? 0
+		       : answer_complain_of_view(views, name, &answering->complaint);
 }
 
 static int find_rows(struct answering *answering)

@@ -24,11 +24,19 @@ struct freshness {
 	const char *const *gaps; /* ends with NULL */
 };
 
+/* How far the views' live streams are (PROTOCOL.md, 6.7). */
+struct live_place {
+	const char *stream;
+	uint64_t watched; /* a bit for each view that has subscribers */
+	const uint64_t *n; /* the last number, by view id */
+};
+
 struct answer_context {
 	const struct view_set *views;
 	struct layers shards[SHARDS_MAX];
 	size_t shard_count;
 	struct freshness freshness;
+	const struct live_place *live; /* borrowed; NULL: nothing is published */
 	const struct key_holder
 		*asker; /* borrowed: what he may not see is not in the answer; NULL: all is */
 	/* Called every ANSWER_RENEW_ROWS rows of a long walk: ends every snapshot and begins it anew, and sets `frozen`

@@ -43,6 +43,9 @@ int top_find_measure(struct answering *answering, size_t *ret_measure);
 /* Are so many group values a whole key, but for its currency? */
 int get_check_count(struct answering *answering, size_t count);
 
+/* "no view …; did you mean …?". Always REASON_UNKNOWN_VIEW. */
+int answer_complain_of_view(
+	const struct view_set *views, struct slice name, struct complaint *complaint);
 /* Adds a row to the list. 0, -EMSGSIZE when the answer would be too large, -ENOMEM, -EBADMSG. */
 int row_list_add(struct answering *answering, struct slice key, const struct row *row);
 /* A row whose value was kept, ready to be shown. 0 or -EBADMSG. */
@@ -59,6 +62,10 @@ int group_values_read(const struct view *view, struct slice key, const struct ro
 	struct group_value values[VIEW_GROUPS_MAX]);
 void group_value_write(struct writer *writer, const struct view *view,
 	const struct group_field *group, const struct group_value *value);
+void row_list_write(const struct row_list *rows, struct writer *writer); /* as an array */
+/* A row's group values, as an array: 0 or -EBADMSG. */
+int row_key_write(
+	struct writer *writer, const struct view *view, struct slice key, struct slice longs);
 /* What a measure is in a row, to be ordered by: false when there is nothing yet. Averages in micros, rounded. */
 bool measure_rank(const struct measure *measure, uint64_t event_count, const struct cell *cell,
 	money *ret_rank);

@@ -178,6 +178,23 @@ int group_values_read(const struct view *view, struct slice key, const struct ro
 	return row_key_decode(key, row->longs, types, view->group_count, values) ? 0 : -EBADMSG;
 }
 
+int row_key_write(
+	struct writer *writer, const struct view *view, struct slice key, struct slice longs)
+{
+	const struct row row = {.longs = longs};
+	struct group_value values[VIEW_GROUPS_MAX];
+
+	int r = group_values_read(view, key, &row, values);
+	if (r < 0) {
+		return r;
+	}
+	write_array(writer, (uint32_t)view->group_count);
+	for (size_t i = 0; i < view->group_count; i++) {
+		group_value_write(writer, view, &view->groups[i], &values[i]);
+	}
+	return 0;
+}
+
 static int write_row(struct answering *answering, struct writer *writer,
 	const struct group_value *values, const struct row *row)
 {

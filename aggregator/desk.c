@@ -83,6 +83,7 @@ static int answer_from_views(struct desk *desk, const struct question *question,
 		.views = desk->views,
 		.shard_count = pipeline->shard_count,
 		.freshness = *freshness,
+		.live = desk->live_place,
 		.asker = question->asker,
 		.renew = renew,
 		.renew_owner = desk,
@@ -191,4 +192,23 @@ int desk_answer(void *owner, const struct question *question, struct buffer *rep
 	}
 	text_set_deinit(&gaps);
 	return r;
+}
+
+int desk_moment_begin(struct desk *desk, struct desk_moment *ret_moment)
+{
+	const struct pipeline *pipeline = desk->live->pipeline;
+	*ret_moment = (struct desk_moment){
+		.context = {.views = desk->views, .shard_count = pipeline->shard_count}};
+	int r = pipeline_gaps(pipeline, &ret_moment->gaps);
+	if (r == 0) {
+		fill_freshness(desk, &ret_moment->gaps, &ret_moment->context.freshness);
+		r = begin_snapshots(pipeline, ret_moment->context.shards);
+	}
+	return r;
+}
+
+void desk_moment_end(struct desk_moment *moment)
+{
+	end_snapshots(moment->context.shards, moment->context.shard_count);
+	text_set_deinit(&moment->gaps);
 }

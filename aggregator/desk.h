@@ -13,6 +13,7 @@ struct desk {
 	const struct view_set *views; /* of the live generation */
 	const struct view_set *shadow_views;
 	struct health health;
+	const struct live_place *live_place; /* NULL: nothing is published */
 	int64_t started_ms;
 	int64_t now_ms;
 };
@@ -23,3 +24,12 @@ bool desk_is_ready(struct desk *desk);
 enum verdict desk_judge(void *desk, struct wish *wish);
 /* What may be asked was checked before (gate.h); what the asker may not see is not in the reply. 0 or -errno. */
 int desk_answer(void *desk, const struct question *question, struct buffer *reply);
+
+/* What rows are read from at one moment of the loop, by our own code: nobody's rights hold. */
+struct desk_moment {
+	struct answer_context context;
+	struct text_set gaps;
+};
+/* 0, -EBADMSG, -errno. End it in any case. */
+int desk_moment_begin(struct desk *desk, struct desk_moment *ret_moment);
+void desk_moment_end(struct desk_moment *moment);

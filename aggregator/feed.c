@@ -51,6 +51,14 @@ static void committed(void *owner, int result, int64_t took_us)
 	feed->options.committed(feed->options.owner, result, took_us);
 }
 
+static void freezing(void *owner, struct overlay *overlay)
+{
+	struct feed *feed = owner;
+	if (feed->options.freezing != NULL) {
+		feed->options.freezing(feed->options.owner, overlay);
+	}
+}
+
 static bool may_read(const struct feed *feed)
 {
 	return !feed->is_held && !feed->is_stopping && !pipeline_is_full(feed->pipeline);
@@ -163,6 +171,7 @@ int feed_new(const struct feed_options *options, struct feed **ret_feed, struct 
 	pipeline.notice = notice;
 	pipeline.conflict = conflict;
 	pipeline.committed = committed;
+	pipeline.freezing = freezing;
 	pipeline.owner = feed;
 	int r = pipeline_new(&pipeline, &feed->pipeline);
 	if (r == 0) {

@@ -10,7 +10,7 @@ struct feed_options {
 	const char *brokers;
 	const struct kafka_properties *kafka;
 	struct pipeline_options
-		pipeline; /* committed, start, notice, conflict and owner are the feed's */
+		pipeline; /* committed, freezing, start, notice, conflict and owner are the feed's */
 	/* After records were taken, a commit ended, or the log reported. -errno ends the program. */
 	int (*moved)(void *owner);
 	/* The log lacks what is in pipeline->missing. */
@@ -18,6 +18,7 @@ struct feed_options {
 	/* A commit ended; see struct shard_options. */
 	void (*committed)(void *owner, int result, int64_t took_us);
 	/* See struct pipeline_options. */
+	void (*freezing)(void *owner, struct overlay *overlay);
 	void (*notice)(void *owner, const char *what, const char *topic, int32_t partition);
 	void (*conflict)(void *owner, const char *topic, const struct record *record,
 		const struct reading *reading);

@@ -1,14 +1,14 @@
 #include "aggregator/gate.h"
 #include "aggregator/view_plan.h"
 
-static bool sees_all(const struct key_holder *asker)
+bool gate_shows_all(const struct key_holder *asker)
 {
 	return asker == NULL || asker->is_admin || key_list_has_all(asker->views);
 }
 
 static bool may_view(const struct key_holder *asker, struct slice name)
 {
-	return sees_all(asker) || key_list_has(asker->views, name.bytes, name.size);
+	return gate_shows_all(asker) || key_list_has(asker->views, name.bytes, name.size);
 }
 
 /* The keys of its rows begin with the edge, then. */
@@ -36,7 +36,7 @@ const char *gate_stores_of(const struct key_holder *asker, const struct view *vi
 
 const char *gate_stores_of_streams(const struct key_holder *asker)
 {
-	return sees_all(asker) ? NULL : stores_of(asker);
+	return gate_shows_all(asker) ? NULL : stores_of(asker);
 }
 
 bool gate_shows_row(const char *stores, struct slice key)
@@ -123,12 +123,12 @@ int gate_check(const struct key_holder *asker, const struct query *query,
 	switch (query->type) {
 	case QUERY_STATUS:
 	case QUERY_VIEWS:
-		return sees_all(asker) || asker->views != NULL || asker->stores != NULL
+		return gate_shows_all(asker) || asker->views != NULL || asker->stores != NULL
 			       ? 0
 			       : forbid(complaint, "this key has no right to ask anything");
 	case QUERY_EDGES:
 	case QUERY_LEDGER:
-		return sees_all(asker) || asker->stores != NULL
+		return gate_shows_all(asker) || asker->stores != NULL
 			       ? 0
 			       : forbid(complaint,
 					 "this key may not ask about edges: it has neither "

@@ -18,6 +18,8 @@ int gate_check(const struct key_holder *asker, const struct query *query,
 	const struct view_set *views, struct complaint *complaint);
 /* Is the view in this asker's `views` query? */
 bool gate_shows_view(const struct key_holder *asker, const struct view *view);
+/* Does it see all rows of all views? Then it may listen to the live socket. */
+bool gate_shows_all(const struct key_holder *asker);
 /* The list of edges whose rows of this view it sees; NULL: it sees all rows. */
 const char *gate_stores_of(const struct key_holder *asker, const struct view *view);
 /* The same for edges and ledger. */

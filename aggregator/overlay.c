@@ -163,3 +163,28 @@ const struct currencies *overlay_currencies(const struct overlay *overlay, uint3
 {
 	return &overlay->tables[view_id].currencies;
 }
+
+void overlay_watch(struct overlay *overlay, uint64_t views)
+{
+	for (size_t i = 0; i < view_set_count(overlay->views); i++) {
+		table_watch(&overlay->tables[i], (views >> i & 1) != 0);
+	}
+}
+
+size_t overlay_changed_count(const struct overlay *overlay, uint32_t view_id)
+{
+	return overlay->tables[view_id].changed_count;
+}
+
+void overlay_take_changed(struct overlay *overlay, uint32_t view_id,
+	void (*each)(void *owner, struct slice key, struct slice longs), void *owner)
+{
+	struct table *table = &overlay->tables[view_id];
+
+	for (size_t i = 0; i < table->changed_count; i++) {
+		struct delta *delta = table->changed[i];
+		delta->is_noted = false;
+		each(owner, delta_key(delta), delta_longs(delta));
+	}
+	table->changed_count = 0;
+}

@@ -38,6 +38,14 @@ uint64_t overlay_unmatched(const struct overlay *overlay, uint32_t view_id);
 /* Events that would be in rows of somebody who was forgotten. */
 uint64_t overlay_held(const struct overlay *overlay, uint32_t view_id);
 
+/* From now on notes which rows change in the views whose bit (1 << view id) is set, and forgets what it noted of others. */
+void overlay_watch(struct overlay *overlay, uint64_t views);
+/* Rows of a watched view that changed and were not yet taken. */
+size_t overlay_changed_count(const struct overlay *overlay, uint32_t view_id);
+/* Tells each of them, key and longs (row_key.h); then they count as unchanged. */
+void overlay_take_changed(struct overlay *overlay, uint32_t view_id,
+	void (*each)(void *owner, struct slice key, struct slice longs), void *owner);
+
 /* Sorts what is not yet sorted, so that the walk below is in key order. Frozen overlays are sorted once. */
 int overlay_sort(struct overlay *overlay);
 int overlay_sort_view(struct overlay *overlay, uint32_t view_id); /* only this view's */

@@ -170,6 +170,7 @@ static void count_event(struct overlay *overlay, struct plan *plan, const struct
 	}
 	plan->delta->event_count++;
 	plan->table->matched++;
+	table_note(plan->table, plan->delta);
 	for (size_t i = 0; i < plan->view->measure_count; i++) {
 		count_measure(overlay, plan, i, event);
 	}

@@ -143,5 +143,5 @@ int plan_memory(
 	if (r == 0 && distinct_count > 0) {
 		r = table_reserve_members(plan->table, distinct_count);
 	}
-	return r;
+	return r == 0 ? table_reserve_changed(plan->table) : r;
 }

@@ -26,6 +26,7 @@ void table_deinit(struct table *table)
 	free(table->slots);
 	free(table->places);
 	free(table->members);
+	free(table->changed);
 	*table = (struct table){0};
 }
 
@@ -33,7 +34,8 @@ size_t table_bytes(const struct table *table)
 {
 	return table->slot_count * sizeof table->slots[0] +
 	       table->place_capacity * sizeof table->places[0] +
-	       table->member_slot_count * sizeof table->members[0];
+	       table->member_slot_count * sizeof table->members[0] +
+	       table->changed_capacity * sizeof table->changed[0];
 }
 
 struct delta *table_find(const struct table *table, uint64_t hash, struct slice key)
@@ -105,6 +107,30 @@ int table_reserve_row(struct table *table)
 		r = grow_places(table);
 	}
 	return r;
+}
+
+int table_reserve_changed(struct table *table)
+{
+	if (!table->is_watched || table->changed_count < table->changed_capacity) {
+		return 0;
+	}
+	size_t capacity = table->changed_capacity == 0 ? SLOTS_MIN : table->changed_capacity * 2;
+	struct delta **changed = realloc(table->changed, capacity * sizeof(struct delta *));
+	if (changed == NULL) {
+		return -ENOMEM;
+	}
+	table->changed = changed;
+	table->changed_capacity = capacity;
+	return 0;
+}
+
+void table_watch(struct table *table, bool is_watched)
+{
+	table->is_watched = is_watched;
+	for (size_t i = 0; !is_watched && i < table->changed_count; i++) {
+		table->changed[i]->is_noted = false;
+	}
+	table->changed_count = is_watched ? table->changed_count : 0;
 }
 
 /* The first eight bytes as a number that compares as they do. */

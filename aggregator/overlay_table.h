@@ -24,6 +24,7 @@ struct delta {
 	uint16_t key_size;
 	uint16_t longs_size;
 	bool owns_members; /* they outgrew the arena */
+	bool is_noted; /* among the table's changed rows */
 	struct cell cells[]; /* one a measure */
 };
 
@@ -73,6 +74,10 @@ struct table {
 	uint64_t matched;
 	uint64_t unmatched;
 	uint64_t held;
+	bool is_watched; /* then rows that change are noted, each once until it is taken */
+	struct delta **changed;
+	size_t changed_count;
+	size_t changed_capacity;
 };
 
 void table_deinit(struct table *table); /* takes a zeroed one */
@@ -89,6 +94,17 @@ int table_reserve_members(struct table *table, size_t count);
 /* false when it was there already. */
 bool table_add_member(struct table *table, const uint8_t key[MEMBER_KEY_SIZE]);
 bool table_has_member(const struct table *table, const uint8_t key[MEMBER_KEY_SIZE]);
+
+/* Room to note one more row. 0 or -ENOMEM. */
+int table_reserve_changed(struct table *table);
+static inline void table_note(struct table *table, struct delta *delta)
+{
+	if (table->is_watched && !delta->is_noted) {
+		delta->is_noted = true;
+		table->changed[table->changed_count++] = delta;
+	}
+}
+void table_watch(struct table *table, bool is_watched);
 
 /* Brings the places into key order. 0 or -ENOMEM. */
 int table_sort(struct table *table);

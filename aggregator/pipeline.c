@@ -133,6 +133,7 @@ static int new_shard(struct pipeline *pipeline, size_t index)
 		.views = options->views,
 		.generation = options->generation,
 		.committed = options->committed,
+		.freezing = options->freezing,
 		.conflict = options->conflict,
 		.owner = options->owner,
 	};
@@ -511,6 +512,13 @@ int pipeline_has(struct pipeline *pipeline, const struct certificate *certificat
 	}
 	*ret_has = false;
 	return 0;
+}
+
+void pipeline_watch(struct pipeline *pipeline, uint64_t views)
+{
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		shard_watch(pipeline->shards[i], views);
+	}
 }
 
 uint64_t pipeline_commit(const struct pipeline *pipeline)

@@ -23,6 +23,7 @@ struct pipeline_options {
 	const struct text_set *accepted; /* gaps that an operator accepts */
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
 	void (*committed)(void *owner, int result, int64_t took_us);
+	void (*freezing)(void *owner, struct overlay *overlay); /* as in shard_options */
 	/* Reads a partition from this offset on: 0 or -errno. */
 	int (*start)(void *owner, uint32_t topic, int32_t partition, int64_t offset);
 	/* Wants to hear with a report where the first records lie that are later than these times: 0 or -errno. */
@@ -97,6 +98,7 @@ struct partition *pipeline_partition(
 /* Was this event counted or rejected? 0 and the answer, or -errno. */
 int pipeline_has(struct pipeline *pipeline, const struct certificate *certificate, bool *ret_has);
 
+void pipeline_watch(struct pipeline *pipeline, uint64_t views); /* shard_watch, of every shard */
 uint64_t pipeline_commit(const struct pipeline *pipeline); /* Σ over shards */
 int64_t pipeline_event_ts(const struct pipeline *pipeline);
 /* What every shard accepted as missing, each once: adds to the set. */

@@ -62,7 +62,11 @@ static int new_active(struct shard *shard)
 	commit_init(&shard->active);
 	shard->active.generation = shard->options.generation;
 	shard->active.views = shard->options.views;
-	return overlay_new(shard->options.views, shard->options.hash_key, &shard->active.overlay);
+	int r = overlay_new(shard->options.views, shard->options.hash_key, &shard->active.overlay);
+	if (r == 0 && shard->watched != 0) {
+		overlay_watch(shard->active.overlay, shard->watched);
+	}
+	return r;
 }
 
 static int new_sets(struct shard *shard)
@@ -461,6 +465,12 @@ static void submit(struct shard *shard)
 	worker_submit(shard->options.worker, &shard->job);
 }
 
+void shard_watch(struct shard *shard, uint64_t views)
+{
+	shard->watched = views;
+	overlay_watch(shard->active.overlay, views);
+}
+
 int shard_freeze(struct shard *shard, struct partition *const *partitions, size_t count,
 	const struct topics *topics)
 {
@@ -471,6 +481,9 @@ int shard_freeze(struct shard *shard, struct partition *const *partitions, size_
 	}
 	if (r < 0) {
 		return r;
+	}
+	if (shard->options.freezing != NULL) {
+		shard->options.freezing(shard->options.owner, shard->active.overlay);
 	}
 	shard->frozen = shard->active;
 	shard->is_frozen = true;

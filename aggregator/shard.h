@@ -21,6 +21,8 @@ struct shard_options {
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
 	/* Told of every commit: its result (0, STORE_E_FULL, STORE_E_CORRUPT, -errno) and how long it took. */
 	void (*committed)(void *owner, int result, int64_t took_us);
+	/* The active overlay is about to be frozen: whoever watches takes what changed in it. May be NULL. */
+	void (*freezing)(void *owner, struct overlay *overlay);
 	/* Another event was counted under this certificate: the record is set aside. May be NULL. */
 	void (*conflict)(void *owner, const char *topic, const struct record *record,
 		const struct reading *reading);
@@ -41,6 +43,7 @@ struct shard {
 	bool is_full; /* the disk or the map: the last commit could not be written */
 	bool is_broken; /* what is stored can't be read: nothing is taken any more */
 	char broken_why[256];
+	uint64_t watched; /* overlay_watch's views */
 	int64_t changed_ms; /* the first change since the last freeze */
 	int64_t taken_ms; /* the last one */
 	int64_t retry_ms; /* when a commit that found no room is tried again */
@@ -66,6 +69,9 @@ size_t shard_puts_bytes(const struct shard *shard);
 /* Rows, members and streams that it changes: each may cost the commit a page. */
 size_t shard_change_count(const struct shard *shard);
 uint64_t shard_uncommitted(const struct shard *shard); /* events */
+
+/* overlay_watch for this overlay and all that come after it. */
+void shard_watch(struct shard *shard, uint64_t views);
 
 /* Freezes what changed and gives it to the worker; not while a frozen commit is there. `partitions` are this shard's:
  * those that changed are taken. */

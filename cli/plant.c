@@ -95,6 +95,7 @@ static int start_aggregator(struct plant *plant)
 	add_option(&options, "aggregator.data=%s/totals", plant->folder);
 	add_option(&options, "aggregator.brokers=%s", plant->children[CHILD_BROKER].bootstrap);
 	add_option(&options, "aggregator.listen=tcp://127.0.0.1:0");
+	add_option(&options, "aggregator.publish=tcp://127.0.0.1:0");
 	add_option(&options, "http.listen=127.0.0.1:0");
 	return start(plant, "till-aggregator", "", &options);
 }

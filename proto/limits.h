@@ -82,6 +82,18 @@ enum {
 	VIEW_MEASURES_MAX = 16,
 	VIEW_NAME_SIZE_MAX = 40,
 
+	/* Live messages. A thousand rows take some milliseconds to read; a slow subscriber's queue holds 64 messages. */
+	LIVE_ROWS_MAX = 1000,
+	LIVE_SIZE_FULL = 256 * 1024, /* the first row past this is the last */
+	/* Changed keys that wait to be told, a view: 6 s worth of full messages. With more, a new snapshot is less work. */
+	LIVE_KEYS_MAX = 64 * 1024,
+	LIVE_KEYS_SIZE_MAX = 16 * 1024 * 1024,
+	LIVE_TOPIC_SIZE_MAX = 2 + VIEW_NAME_SIZE_MAX + 1, /* "j/products" and a NUL */
+	/* A subscription, and CURVE's handshake, which are the only frames that a subscriber sends. */
+	LIVE_FRAME_SIZE_MAX = 1024,
+	/* Topics without a view that one connection may subscribe to: libzmq keeps them all. */
+	LIVE_STRANGE_TOPICS_MAX = 256,
+
 	/* MQTT. A PUBLISH holds what a producer's frame does, its topic (65,535 bytes) and its properties. The least still
 	 * holds one event as received. */
 	MQTT_PACKET_SIZE_MAX = FRAME_SIZE_MAX + 256 * 1024,

@@ -236,6 +236,8 @@ static void end_connection(struct guard *guard, const struct peer_verdict *verdi
 		[PEER_HOARDS] = "it sends without an end to its message",
 		[PEER_HEAVY] = "memory is short and it holds most of it",
 		[PEER_SURPLUS] = "descriptors are short",
+		[PEER_ASKS] = "it asks for what there is not, again and again",
+		[PEER_RIGHTS] = "rights were taken away; it may come again if it has them",
 	};
 
 	const struct linger at_once = {.l_onoff = 1}; /* else the kernel would hold on to it */
@@ -250,6 +252,44 @@ static void end_connection(struct guard *guard, const struct peer_verdict *verdi
 			why[verdict->fault], (unsigned long long)verdict->held_bytes);
 	}
 	(void)dup3(guard->null_fd, guard->spare_fd, O_CLOEXEC);
+}
+
+/* Of a listener of ours, and no listener itself? */
+static bool see_peer(const struct guard *guard, int fd, const struct socket *socket,
+	enum peer_fault fault, struct peer_verdict *ret_verdict)
+{
+	const struct listener *listener = listener_of(guard, fd);
+	struct peer_sight sight;
+
+	if (listener == NULL || (socket != NULL && listener->socket != socket) ||
+		!see(fd, &sight)) {
+		return false;
+	}
+	*ret_verdict = (struct peer_verdict){.fd = fd, .cookie = sight.cookie, .fault = fault};
+	return true;
+}
+
+void guard_end_peer(struct guard *guard, int fd)
+{
+	struct peer_verdict verdict;
+
+	if (guard != NULL && see_peer(guard, fd, NULL, PEER_ASKS, &verdict)) {
+		end_connection(guard, &verdict);
+	}
+}
+
+void guard_end_peers(struct guard *guard, const struct socket *socket)
+{
+	struct peer_verdict verdict;
+
+	rewinddir(guard->files);
+	for (struct dirent *entry = readdir(guard->files); entry != NULL;
+		entry = readdir(guard->files)) {
+		if (entry->d_name[0] != '.' &&
+			see_peer(guard, atoi(entry->d_name), socket, PEER_RIGHTS, &verdict)) {
+			end_connection(guard, &verdict);
+		}
+	}
 }
 
 static size_t look(struct guard *guard, uint64_t memory)
@@ -313,13 +353,16 @@ static int add_metrics(struct guard *guard)
 		[PEER_HOARDS] = "why=\"hoards\"",
 		[PEER_HEAVY] = "why=\"memory\"",
 		[PEER_SURPLUS] = "why=\"files\"",
+		[PEER_ASKS] = "why=\"asks\"",
+		[PEER_RIGHTS] = "why=\"rights\"",
 	};
 	struct metrics *metrics = guard->options.metrics;
 
 	for (int fault = 0; fault < PEER_FAULT_COUNT; fault++) {
-		guard->cut[fault] = metrics_add(metrics, METRIC_COUNTER, "till_peers_cut_total",
-			labels[fault],
-			"connections that were ended for what they took of memory or files");
+		guard->cut[fault] =
+			metrics_add(metrics, METRIC_COUNTER, "till_peers_cut_total", labels[fault],
+				"connections that were ended for what they took or asked, or for "
+				"rights that were taken away");
 		if (guard->cut[fault] == NULL) {
 			return -ENOMEM;
 		}

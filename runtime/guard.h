@@ -23,6 +23,12 @@ struct guard_options {
 		memory_max; /* own memory, mapped files not counted, above which who holds most must go */
 };
 
+struct socket;
+
 /* Before the context's sockets are bound; free it after them. Leaves messages in the log. */
 int guard_new(const struct guard_options *options, struct guard **ret_guard);
 struct guard *guard_free(struct guard *guard);
+/* Ends one connection that asks for what nobody may have, by a descriptor that came with a message of it. */
+void guard_end_peer(struct guard *guard, int fd);
+/* Ends all connections of a listening socket: whoever may comes again. */
+void guard_end_peers(struct guard *guard, const struct socket *socket);

@@ -14,6 +14,9 @@ enum peer_fault {
 	PEER_HOARDS, /* more than any message has, and no whole message came of it */
 	PEER_HEAVY, /* memory is short, and it holds much */
 	PEER_SURPLUS, /* descriptors are short */
+	/* What peers.c does not judge, but others. */
+	PEER_ASKS, /* it asks for what nobody may have */
+	PEER_RIGHTS, /* rights have changed, and it may have lost its own */
 	PEER_FAULT_COUNT,
 };
 

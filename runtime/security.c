@@ -38,6 +38,7 @@ struct security {
 	struct guarded guarded[SECURITY_SOCKETS_MAX];
 	size_t guarded_count;
 	struct metric *keys, *bad_files, *changes;
+	bool is_taken; /* a look found that somebody lost a key, or rights */
 	int64_t look_ms; /* when the directory is looked at next */
 };
 
@@ -152,6 +153,16 @@ static void refuse_key(const struct zap_request *request, struct guarded *guarde
 		log_quote(request->key.text, strlen(request->key.text), key, sizeof key));
 }
 
+/* May a known key come to this socket? */
+static bool is_admitted(
+	const struct security *security, const struct guarded *guarded, const char *key)
+{
+	const struct security_options *options = &security->options;
+	const struct key_holder *holder = keyring_find(security->keyring, key);
+
+	return options->admits == NULL || options->admits(options->owner, guarded->name, holder);
+}
+
 static int answer(struct security *security)
 {
 	struct iovec frames[ZAP_REPLY_FRAMES];
@@ -161,10 +172,13 @@ static int answer(struct security *security)
 		return 0;
 	}
 	struct guarded *guarded = guarded_named(security, request.socket);
-	bool is_let_in = guarded != NULL && request.is_curve &&
-			 keyring_find(security->keyring, request.key.text) != NULL;
+	bool is_known = guarded != NULL && request.is_curve &&
+			keyring_find(security->keyring, request.key.text) != NULL;
+	bool is_let_in = is_known && is_admitted(security, guarded, request.key.text);
 	if (is_let_in) {
 		metric_add(guarded->accepted, 1);
+	} else if (is_known) {
+		security_forbidden(security, guarded->name, request.key.text, "connect");
 	} else if (guarded != NULL) {
 		refuse_key(&request, guarded);
 	}
@@ -227,11 +241,17 @@ static void on_added(void *owner, const struct key_holder *holder)
 
 static void on_changed(void *owner, const struct key_holder *holder)
 {
+	struct security *security = owner;
+
+	security->is_taken = true;
 	tell_change(owner, "a key's rights were changed", "key-changed", holder);
 }
 
 static void on_removed(void *owner, const struct key_holder *holder)
 {
+	struct security *security = owner;
+
+	security->is_taken = true;
 	tell_change(owner, "a key was removed", "key-removed", holder);
 }
 
@@ -252,6 +272,7 @@ static int look(struct security *security, bool all_files)
 	const struct keyring_listener listener = {
 		security, on_added, on_changed, on_removed, on_ignored};
 
+	security->is_taken = false;
 	int r = keyring_refresh(security->keyring, all_files, &listener);
 	metric_set(security->bad_files, (double)keyring_bad_count(security->keyring));
 	if (r == KEYRING_E_CHANGED) {
@@ -259,6 +280,9 @@ static int look(struct security *security, bool all_files)
 		metric_set(security->keys, (double)keyring_count(security->keyring));
 		if (security->options.changed != NULL) {
 			security->options.changed(security->options.owner);
+		}
+		if (security->is_taken && security->options.taken != NULL) {
+			security->options.taken(security->options.owner);
 		}
 	}
 	return r < 0 ? r : 0;

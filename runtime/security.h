@@ -26,6 +26,10 @@ struct security_options {
 		*audit_file; /* changes of keys go there (audit_log.h); NULL or "": into the log */
 	/* After each change of the directory: sessions of keys that lost a right are to be ended. May be NULL. */
 	void (*changed)(void *owner);
+	/* The same, when a key was removed or its rights were changed. May be NULL. */
+	void (*taken)(void *owner);
+	/* May this known key connect to this socket at all (security_guard's name)? NULL: every known key may, to all. */
+	bool (*admits)(void *owner, const char *socket, const struct key_holder *holder);
 	void *owner;
 };
 

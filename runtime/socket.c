@@ -125,6 +125,10 @@ static int set_type(struct socket *socket, enum socket_type type)
 	if (type == SOCKET_ROUTER) {
 		set_int(socket, ZMQ_ROUTER_MANDATORY, 1, &r);
 	}
+	if (type == SOCKET_XPUB) { /* each subscription is told; a full queue is an answer */
+		set_int(socket, ZMQ_XPUB_VERBOSE, 1, &r);
+		set_int(socket, ZMQ_XPUB_NODROP, 1, &r);
+	}
 	if (type == SOCKET_REQ) { /* a lost reply must not wedge it, nor a late one be taken */
 		set_int(socket, ZMQ_REQ_RELAXED, 1, &r);
 		set_int(socket, ZMQ_REQ_CORRELATE, 1, &r);
@@ -461,7 +465,10 @@ static int send_frames(struct socket *socket, zmq_msg_t *frames, size_t frame_co
 	return result;
 }
 
-int socket_send(struct socket *socket, const struct iovec *frames, size_t frame_count)
+typedef int (*send_fn)(struct socket *socket, zmq_msg_t *frames, size_t frame_count);
+
+static int send_copies(
+	struct socket *socket, const struct iovec *frames, size_t frame_count, send_fn send)
 {
 	zmq_msg_t copies[SOCKET_FRAMES_MAX];
 	size_t copied = 0;
@@ -475,10 +482,46 @@ int socket_send(struct socket *socket, const struct iovec *frames, size_t frame_
 		copied += r == 0;
 	}
 	if (r == 0) {
-		r = send_frames(socket, copies, frame_count);
+		r = send(socket, copies, frame_count);
 	}
 	for (size_t i = 0; i < copied; i++) {
 		(void)zmq_msg_close(&copies[i]); /* of a frame that was sent: nothing */
 	}
 	return r;
+}
+
+int socket_send(struct socket *socket, const struct iovec *frames, size_t frame_count)
+{
+	return send_copies(socket, frames, frame_count, send_frames);
+}
+
+/* Without dropping a full queue keeps the message from all; so it is asked first, and then told to drop. */
+static int publish_frames(struct socket *socket, zmq_msg_t *frames, size_t frame_count)
+{
+	int r = send_frames(socket, frames, frame_count);
+	if (r != SOCKET_E_AGAIN) {
+		return r;
+	}
+	int dropped = 0;
+	set_int(socket, ZMQ_XPUB_NODROP, 0, &dropped);
+	if (dropped == 0) {
+		dropped = send_frames(socket, frames, frame_count);
+	}
+	set_int(socket, ZMQ_XPUB_NODROP, 1, &dropped);
+	return dropped == 0 ? SOCKET_E_AGAIN : dropped;
+}
+
+int socket_publish(struct socket *socket, const struct iovec *frames, size_t frame_count)
+{
+	return send_copies(socket, frames, frame_count, publish_frames);
+}
+
+int message_connection(const struct message *message)
+{
+	const struct message_store *store = message->store;
+	const char *fd = store == NULL || store->count == 0
+				 ? NULL
+				 : zmq_msg_gets(&store->frames[store->count - 1], "__fd");
+
+	return fd != NULL ? atoi(fd) : -1;
 }

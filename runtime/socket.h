@@ -75,6 +75,12 @@ void message_clear(struct message *message);
 /* Sends all frames (at most SOCKET_FRAMES_MAX) as one message or nothing; bytes are copied. 0, SOCKET_E_AGAIN, SOCKET_E_UNREACHABLE, -errno. */
 int socket_send(struct socket *socket, const struct iovec *frames, size_t frame_count);
 
+/* XPUB: the same to all that have subscribed. SOCKET_E_AGAIN: some have a full queue and go without this message and what
+ * follows until they read; all others get it. 0 or -errno. */
+int socket_publish(struct socket *socket, const struct iovec *frames, size_t frame_count);
+/* The descriptor of the connection that the message came by; -1: unknown. It may be another's by now. */
+int message_connection(const struct message *message);
+
 /* Connection events of this socket (its monitor): a readable source for the loop. */
 enum socket_event {
 	SOCKET_CONNECTED, /* usable: the handshake is through; on either side */

@@ -354,7 +354,8 @@ class Pipeline:
         data.mkdir(exist_ok=True)
         self.aggregator = Program("till-aggregator", [
             "-o", f"aggregator.data={data}", "-o", f"aggregator.brokers={bootstrap or self.bootstrap}",
-            "-o", f"aggregator.listen=tcp://127.0.0.1:{free_port()}", "-o", "http.listen=127.0.0.1:0",
+            "-o", f"aggregator.listen=tcp://127.0.0.1:{free_port()}",
+            "-o", f"aggregator.publish=tcp://127.0.0.1:{free_port()}", "-o", "http.listen=127.0.0.1:0",
             *self.topics("aggregator"), *self.settings("till-aggregator"), *extra],
             self.folder / "aggregator.log", self.env, wait_ready=wait_ready)
         if wait_ready:

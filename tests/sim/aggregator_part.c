@@ -38,6 +38,7 @@ static struct buffer wondered; /* the last answer to aggregator_part_wonder */
 
 static const char configuration[] =
 	"[aggregator]\n"
+	"publish =\n"
 	"data = store\n"
 	"brokers = kafka\n"
 	"listen = tcp://127.0.0.1:1\n"

@@ -84,6 +84,32 @@ int socket_send(struct socket *socket, const struct iovec *frames, size_t frame_
 	return 0;
 }
 
+/* Nothing is published: nobody would listen. */
+int socket_publish(struct socket *socket, const struct iovec *frames, size_t frame_count)
+{
+	(void)socket, (void)frames, (void)frame_count;
+	return 0;
+}
+
+int message_connection(const struct message *message)
+{
+	(void)message;
+	return -1;
+}
+
+int socket_monitor(struct socket *socket, struct socket **ret_monitor)
+{
+	(void)socket;
+	*ret_monitor = NULL;
+	return -ENOSYS;
+}
+
+int socket_monitor_next(struct socket *monitor, enum socket_event *ret_event)
+{
+	(void)monitor, (void)ret_event;
+	return SOCKET_E_AGAIN;
+}
+
 const char *program_version(void)
 {
 	return "simulated";

@@ -248,7 +248,7 @@ def running(tmp_path_factory):
           f"edge.listen=tcp://127.0.0.1:{free_port()}", "edge.listen_push=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0",
           *[each.format(folder=folder) for each in EVERY_SOURCE], *pair, f"security.bridge_keys={keys.public('docs')}")
     start("till-aggregator", f"aggregator.data={folder}/store", f"aggregator.brokers={kafka}",
-          "aggregator.listen=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0", *pair)
+          "aggregator.listen=tcp://127.0.0.1:0", "aggregator.publish=tcp://127.0.0.1:0", "http.listen=127.0.0.1:0", *pair)
     yield {**{each.name: each for each in started}, "keys": keys.pair("docs", "docs")}
     for each in reversed(started):
         each.kill()

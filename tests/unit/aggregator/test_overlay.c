@@ -448,6 +448,42 @@ static void test_events_of_a_kind_without_views_are_taken(void **state)
 	view_set_free(views);
 }
 
+static void count_changed(void *owner, struct slice key, struct slice longs)
+{
+	(void)key;
+	(void)longs;
+	(*(unsigned *)owner)++;
+}
+
+static void test_a_watched_row_that_changes_is_noted_once_until_it_is_taken(void **state)
+{
+	struct view_set *views = sample_views();
+	struct overlay *overlay = new_overlay(views);
+	uint32_t products = view_id(view_set_find(views, slice_of_text("products")));
+	const struct event tea = sample_order(1, 1, "tea", 1, 1);
+	const struct event salt = sample_order(2, 1, "salt", 1, 1);
+	unsigned count = 0;
+
+	(void)state;
+	apply(overlay, &tea);
+	assert_int_equal(overlay_changed_count(overlay, products), 0);
+	overlay_watch(overlay, UINT64_C(1) << products);
+	apply(overlay, &tea);
+	apply(overlay, &salt);
+	apply(overlay, &tea);
+	assert_int_equal(overlay_changed_count(overlay, products), 2);
+	overlay_take_changed(overlay, products, count_changed, &count);
+	assert_int_equal(count, 2);
+	assert_int_equal(overlay_changed_count(overlay, products), 0);
+	apply(overlay, &tea);
+	assert_int_equal(overlay_changed_count(overlay, products), 1);
+	overlay_watch(overlay, 0);
+	apply(overlay, &tea);
+	assert_int_equal(overlay_changed_count(overlay, products), 0);
+	overlay_free(overlay);
+	view_set_free(views);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +500,7 @@ int main(void)
 		cmocka_unit_test(test_memory_is_accounted_and_grows_with_rows_only),
 		cmocka_unit_test(test_last_follows_the_newest_event),
 		cmocka_unit_test(test_events_of_a_kind_without_views_are_taken),
+		cmocka_unit_test(test_a_watched_row_that_changes_is_noted_once_until_it_is_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,277 @@
+"""Changed rows as they are published: who joins has every row, whatever happens to the aggregator, to the link, or to him."""
+import random
+import re
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from harness import ROOT, Client, wait_until
+from keys import Keys
+from live import Replica, Subscription, topic
+from tills import Till, sale
+
+VIEWS = {  # what names a row; money, several group fields, distinct()
+    "products": lambda row: (row["product_id"], row["currency"]),
+    "days": lambda row: (row["edge"], row["product_id"], row["day"], row["currency"]),
+    "users": lambda row: (row["user_id"], row["currency"]),
+}
+
+
+DECLARED = (ROOT / "deploy" / "views.conf").read_text() + """
+[view.days]
+kind = order
+group_by = edge, product_id, day(ts)
+measures = order_count = count(), revenue = sum(revenue), baskets = distinct(basket), average = average(unit_price), last = last(order_id)
+zone = Europe/Berlin
+"""
+
+
+class Load(threading.Thread):
+    """A till that sells until it is told to stop."""
+
+    def __init__(self, pipe, edge, size=20):
+        super().__init__(daemon=True)
+        self.till, self.size, self.is_ended, self.error = Till(pipe, edge), size, False, None
+        self.start()
+
+    def run(self):
+        try:
+            while not self.is_ended:
+                self.till.sell(self.size)
+        except Exception as error:  # pylint: disable=broad-except
+            self.error = error
+
+    def end(self):
+        self.is_ended = True
+        self.join()
+        self.till.close()
+        assert self.error is None, self.error
+
+
+def scanned(pipe, view):
+    return {VIEWS[view](row): row for row in pipe.client.scan(view)}
+
+
+def replica(pipe, view="products", encoding="j", **arguments):
+    return Replica(pipe, view, VIEWS[view], encoding, **arguments)
+
+
+def join(made, joins=1):
+    """Until it has read the view so often."""
+    def has_joined():
+        made.step()
+        return made.is_whole and made.joins >= joins
+    wait_until(has_joined, "a snapshot and its stream", every=0)
+    return made
+
+
+def assert_equal_in_the_end(pipe, replicas):
+    pipe.wait_settled()
+    for each in replicas:
+        expected = scanned(pipe, each.view)
+
+        def is_equal(each=each, expected=expected):
+            each.step()
+            return each.is_whole and each.values() == expected
+        wait_until(is_equal, f"{each.view} as a scan shows it", every=0)
+
+
+def metric(pipe, name, label=""):
+    return pipe.aggregator.metrics().get(name + label, 0)
+
+
+def assert_between(pipe, made):
+    """Whatever an answer shows now lies between what was told before it and what is told next: rows never go back."""
+    answer = pipe.client.ask("scan", view="products", limit=1000)
+    n = answer["live"]["n"]
+    wait_until(lambda: made.step() or not made.is_whole or made.n >= n, "the messages before an answer", every=0)
+    before = {key: row["order_count"] for key, (row, as_of) in made.rows.items() if as_of <= n}
+    shown = {VIEWS["products"](row): row["order_count"] for row in answer["rows"]}
+    assert all(count <= shown[key] for key, count in before.items()), (before, shown)
+
+
+def test_who_joins_under_load_misses_nothing(pipeline):
+    pipe = pipeline(edges=("store-1", "Ärmel, \"süd\""))
+    views = pipe.folder / "views.conf"
+    views.write_text(DECLARED)
+    pipe.start_aggregator("-c", views, "-o", "aggregator.live_rate=50", "-o", "aggregator.commit_interval=20ms")
+    loads = [Load(pipe, edge) for edge in pipe.edges]
+    chance = random.Random(11)
+    replicas = []
+    for view, encoding in (("products", "j"), ("days", "m"), ("users", "j"), ("products", "m")):
+        replicas.append(join(replica(pipe, view, encoding)))
+        for _ in range(3):
+            for each in replicas:
+                each.step(chance.random() / 50)
+            assert_between(pipe, replicas[0])
+    assert all(not load.is_ended and load.error is None for load in loads)
+    for load in loads:
+        load.end()
+    assert_equal_in_the_end(pipe, replicas)
+    assert [each.gaps for each in replicas] == [0] * 4
+    assert all(each.messages > 3 for each in replicas)
+    for each in replicas:
+        each.close()
+
+
+def test_a_killed_and_a_rebuilt_aggregator_are_noticed(pipeline):
+    pipe = pipeline()
+    pipe.start_aggregator()
+    till = Till(pipe, "store-1")
+    till.sell(50)
+    replicas = [join(replica(pipe, "products")), join(replica(pipe, "users", "m"))]
+    first = replicas[0].stream
+    pipe.aggregator.kill()
+    till.sell(50)
+    pipe.aggregator.start()
+    pipe.client.connect()
+    for each in replicas:
+        join(each, 2)
+    assert replicas[0].stream != first
+    assert_equal_in_the_end(pipe, replicas)
+    store = pipe.client.ask("status")["as_of"]["store"]
+    gaps = replicas[0].gaps
+    pipe.aggregator.stop()
+    pipe.aggregator.args.append("--rebuild")
+    pipe.aggregator.start()
+    pipe.client.connect()
+
+    def is_other_store():
+        till.sell(5)
+        for each in replicas:
+            each.step()
+        return pipe.client.ask("status")["as_of"]["store"] != store
+    wait_until(is_other_store, "the rebuilt store")
+    assert_equal_in_the_end(pipe, replicas)
+    # the first gap is the restart, the second the switch: unless it was so quick that nobody had joined before it
+    assert replicas[0].gaps > gaps
+    till.close()
+    for each in replicas:
+        each.close()
+
+
+def test_a_slow_reader_loses_messages_and_knows_it(pipeline):
+    pipe = pipeline()
+    pipe.start_aggregator("-o", "aggregator.live_rate=100")
+    till = Till(pipe, "store-1")
+    products = [{**sale(number), "product_id": f"product with a long name, number {number}"} for number in range(300)]
+    assert till.sender.ask(products)["ok"]
+    quick, slow = join(replica(pipe)), replica(pipe)
+    slow.subscription.close()
+    slow.subscription = Subscription(pipe.aggregator.ready["publish"], b"", queue=1)  # all views: its queue is full soon
+    join(slow)
+
+    def is_lagging():
+        assert till.sender.ask(products)["ok"]
+        quick.drain()
+        return metric(pipe, "till_aggregator_live_lagging_total") > 0
+    wait_until(is_lagging, "a full queue", every=0)
+    join(slow, 2)
+    assert slow.gaps >= 1
+    assert quick.gaps == 0  # nobody waits for the slow one
+    assert_equal_in_the_end(pipe, [quick, slow])
+    till.close()
+    quick.close()
+    slow.close()
+
+
+def test_two_hundred_readers_hear_of_one_sale(pipeline):
+    pipe = pipeline()
+    pipe.start_aggregator()
+    till = Till(pipe, "store-1")
+    till.sell(1)
+    pipe.wait_settled()
+    readers = [Subscription(pipe.aggregator.ready["publish"], topic("products", "jm"[number % 2])) for number in range(200)]
+    for each in readers:
+        each.wait(lambda message: message["type"] == "hello", "a hello")
+    assert metric(pipe, "till_aggregator_live_subscribers") == 200
+    assert metric(pipe, "till_aggregator_live_views") == 1
+    till.sell(1)
+    for each in readers:
+        message = each.wait(lambda message: message["type"] == "rows", "a row")
+        assert [row["order_count"] for row in message["rows"]] == [1]
+        each.close()
+    wait_until(lambda: metric(pipe, "till_aggregator_live_views") == 0, "nobody to listen")
+    till.close()
+
+
+def resident_bytes(process):
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())[1]) * 1024
+
+
+def test_who_subscribes_to_what_there_is_not_is_let_go(pipeline):
+    pipe = pipeline()
+    pipe.start_aggregator()
+    endpoint = pipe.aggregator.ready["publish"]
+    pipe.wait_settled()
+    honest = join(replica(pipe))
+    before = resident_bytes(pipe.aggregator)
+    stranger = Subscription(endpoint, topic("prodcts"), *(f"garbage {number}".encode() for number in range(200)))
+    message = stranger.wait(lambda message: message["type"] == "error", "an error")
+    assert message["error"] == {"code": "unknown_view", "message": 'no view "prodcts"; did you mean "products"?'}
+    greedy = [Subscription(endpoint, *(f"j/{'x' * 30}{number}".encode() for number in range(place * 1000, place * 1000 + 1000)))
+              for place in range(10)]  # a socket of libzmq's sends no more at once
+    wait_until(lambda: metric(pipe, "till_peers_cut_total", '{why="asks"}') >= len(greedy), "an end of each connection")
+    for each in greedy:
+        each.close()
+    assert resident_bytes(pipe.aggregator) < before + 64 * 1024 * 1024
+    till = Till(pipe, "store-1")
+    till.sell(10)
+    assert_equal_in_the_end(pipe, [honest])
+    assert honest.gaps == 0
+    assert stranger.next(0) is None  # it was within its bounds, and hears of nothing that it did not ask for
+    for each in (till, honest, stranger):
+        each.close()
+
+
+def test_all_views_come_by_one_subscription(pipeline):
+    pipe = pipeline()
+    pipe.start_aggregator()
+    pipe.wait_settled()
+    names = {view["name"] for view in pipe.client.ask("views")["views"]}
+    everything = Subscription(pipe.aggregator.ready["publish"], b"")
+    hellos = set()
+    while len(hellos) < 2 * len(names):
+        name, message = everything.next()
+        assert message["type"] in ("hello", "idle"), message
+        hellos |= {name} if message["type"] == "hello" else set()
+    assert hellos == {topic(name, encoding) for name in names for encoding in "jm"}
+    everything.wait(lambda message: message["type"] == "idle", "a sign of life")
+    everything.close()
+
+
+@pytest.fixture
+def keys(tmp_path):
+    return Keys(tmp_path)
+
+
+def test_only_keys_that_see_all_views_may_listen(pipeline, keys):
+    for name, rights in (("aggregator", ()), ("boss", ("--views", "*")), ("analyst", ("--views", "products")), ("admin", ("--admin",))):
+        keys.make(name, *rights)
+    directory = keys.directory("aggregator", "boss", "analyst", "admin")
+    pipe = pipeline(edges=(), options={"till-aggregator": [f"security.key_file={keys.secret('aggregator')}",
+                                                            f"security.authorized={directory}"]})
+    pipe.start_aggregator()
+    pipe.client.close()
+    pipe.client = Client(pipe.aggregator.ready["listen"][0], keys.pair("boss", "aggregator"))
+    wait_until(lambda: pipe.client.ask("views")["ok"], "an answer")
+    endpoint = pipe.aggregator.ready["publish"]
+    readers = {name: Subscription(endpoint, topic("products"), keys=keys.pair(name, "aggregator"))
+               for name in ("boss", "analyst", "admin")}
+    for name in ("boss", "admin"):
+        readers[name].wait(lambda message: message["type"] == "hello", f"a hello to {name}")
+    refused = 'till_key_forbidden_total{socket="live"}'
+    wait_until(lambda: pipe.aggregator.metrics().get(refused, 0) == 1, "a refusal")
+    assert "socket=live wish=connect name=\"analyst\"" in pipe.aggregator.log_text()
+    assert readers["analyst"].next(0) is None
+    # a right that is taken away ends the connection; who still has it comes again
+    (Path(directory) / "boss.pub").unlink()
+    wait_until(lambda: metric(pipe, "till_peers_cut_total", '{why="rights"}') == 2, "an end of both connections")
+    readers["admin"].wait(lambda message: message["type"] == "hello", "a hello again")
+    while readers["boss"].next(0) is not None:
+        pass
+    end = time.monotonic() + 1.5  # an idle message comes each second
+    assert readers["boss"].next(end - time.monotonic()) is None
+    for each in readers.values():
+        each.close()
