@@ -150,6 +150,7 @@ static int answer_status(struct desk *desk, const struct query *query,
 		.health = &desk->health,
 		.freshness = freshness,
 		.version = program_version(),
+		.publish = desk->publish,
 		.uptime_ms = desk->now_ms - desk->started_ms,
 		.store_bytes = stores_size(desk->stores),
 	};

@@ -14,6 +14,7 @@ struct desk {
 	const struct view_set *shadow_views;
 	struct health health;
 	const struct live_place *live_place; /* NULL: nothing is published */
+	const char *publish; /* where; NULL likewise */
 	int64_t started_ms;
 	int64_t now_ms;
 };

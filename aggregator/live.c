@@ -359,6 +359,7 @@ int live_new(const struct live_options *options, struct live **ret_live)
 		return r;
 	}
 	options->desk->live_place = live_streams_place(live->streams);
+	options->desk->publish = live->endpoint;
 	*ret_live = live;
 	return 0;
 }
@@ -369,6 +370,7 @@ struct live *live_free(struct live *live)
 		return NULL;
 	}
 	live->options.desk->live_place = NULL;
+	live->options.desk->publish = NULL;
 	if (live->is_open) {
 		loop_remove_socket(live->options.loop, live->socket);
 	}

@@ -113,7 +113,7 @@ int status_write(const struct status *status, enum encoding encoding, struct buf
 	struct writer writer;
 
 	writer_init(&writer, encoding, reply);
-	write_map(&writer, health->shadow == NULL ? 13 : 14);
+	write_map(&writer, 13 + (health->shadow != NULL) + (status->publish != NULL));
 	write_key(&writer, "ok");
 	write_bool(&writer, true);
 	write_key(&writer, "version");
@@ -130,6 +130,10 @@ int status_write(const struct status *status, enum encoding encoding, struct buf
 	write_kinds(&writer, pipeline);
 	write_forgotten(&writer, status);
 	write_problems(&writer, health);
+	if (status->publish != NULL) {
+		write_key(&writer, "publish");
+		write_text(&writer, slice_of_text(status->publish));
+	}
 	if (health->shadow != NULL) {
 		write_key(&writer, "rebuild_progress");
 		write_double(&writer, health->rebuild_progress);

@@ -9,6 +9,7 @@ struct status {
 	const struct forgotten *forgotten;
 	const uint64_t *held; /* by view; NULL: not known */
 	const char *version;
+	const char *publish; /* where changed rows are published; NULL: nowhere */
 	int64_t uptime_ms;
 	uint64_t store_bytes;
 };

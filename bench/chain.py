@@ -3,11 +3,13 @@ parts can do alone in the same run: librdkafka's raw produce and consume, the di
 import argparse
 import json
 import os
+import multiprocessing
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
+import zmq
 from harness import BUILD, Broker, Pipeline, wait_until
 from keys import Keys
 
@@ -53,15 +55,34 @@ def key_options(folder):
             "till-edge": [f"security.key_file={keys.secret('bench-1')}", f"security.bridge_keys={keys.public('bridge')}"]}
 
 
-def measure_chain(kafka, folder, arguments, shape, with_keys=False):
+def listen(endpoint, count):
+    """So many subscribers of two views, each a connection of its own, that read all and keep nothing."""
+    context, poller = zmq.Context(), zmq.Poller()
+    for _ in range(count):
+        socket = context.socket(zmq.SUB)
+        for view in ("products", "users"):
+            socket.subscribe(f"m/{view}\0".encode())
+        socket.connect(endpoint)
+        poller.register(socket, zmq.POLLIN)
+    while True:
+        for socket, _ in poller.poll():
+            socket.recv_multipart()
+
+
+def measure_chain(kafka, folder, arguments, shape, with_keys=False, subscribers=0):
     count, frame = arguments.count, arguments.frame
-    folder = folder / ("keys" if with_keys else "plain")
+    folder = folder / (("keys" if with_keys else "plain") + f"-{subscribers}")
     folder.mkdir()
     options = key_options(folder) if with_keys else {"till-edge": []}
     options["till-edge"].append("edge.spool_max=4GiB")
     pipe = Pipeline(folder, kafka.bootstrap, f"{folder.name}-", edges=("bench-1",), options=options)
     try:
         pipe.start_aggregator()
+        listener = multiprocessing.get_context("fork").Process(
+            target=listen, args=(pipe.aggregator.ready["publish"], subscribers), daemon=True)
+        if subscribers > 0:
+            listener.start()
+            wait_until(lambda: pipe.aggregator.metric("till_aggregator_live_subscribers") == subscribers, "subscribers")
         programs = {"till-edge": pipe.edges["bench-1"].pid, "till-bridge": pipe.bridges[0].pid,
                     "till-aggregator": pipe.aggregator.pid, "kafka": kafka.pid()}
         before = {name: cpu_seconds(pid) for name, pid in programs.items()}
@@ -78,7 +99,10 @@ def measure_chain(kafka, folder, arguments, shape, with_keys=False):
         assert rows[0]["order_count"] == count, f"{rows[0]['order_count']} of {count}: counted more than once"
         cpu = {name: cpu_seconds(pid) - before[name] for name, pid in programs.items()}
         cpu["till-push"] = push["cpu_seconds"]
-        return {"seconds": total_s, "per_second": count / total_s, "accepted_per_second": count / accepted_s, "cpu": cpu}
+        live = {name: pipe.aggregator.metric(f"till_aggregator_live_{name}_total") for name in ("messages", "rows", "conflated")}
+        if subscribers > 0:
+            listener.kill()
+        return {"live": live, "seconds": total_s, "per_second": count / total_s, "accepted_per_second": count / accepted_s, "cpu": cpu}
     finally:
         pipe.stop()
 
@@ -90,6 +114,8 @@ def main():
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--products", type=int, default=5_000)
     parser.add_argument("--keys", action="store_true", help="once more, with CURVE between edge and bridge")
+    parser.add_argument("--subscribers", type=int, nargs="*", default=[],
+                        help="once more for each of these numbers, with so many subscribers of two views")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     shape = ["--users", arguments.users, "--products", arguments.products]
@@ -103,6 +129,8 @@ def main():
             result = {"orders": arguments.count, "frame": arguments.frame, "fsync_seconds": fsync_seconds(folder),
                       "raw_produce": run_json(*load), "raw_consume": run_json(*load, "--mode", "consume"),
                       "chain": measure_chain(kafka, Path(folder), arguments, shape)}
+            result["chain_with_subscribers"] = {
+                count: measure_chain(kafka, Path(folder), arguments, shape, subscribers=count) for count in arguments.subscribers}
             if arguments.keys:
                 result["chain_with_keys"] = measure_chain(kafka, Path(folder), arguments, shape, with_keys=True)
         finally:
@@ -121,6 +149,15 @@ def report_keys(result):
         print(f"  cpu {name:16} {more * 1e6 / result['orders']:9.2f} µs an order more")
 
 
+def report_subscribers(result):
+    for count, measured in result["chain_with_subscribers"].items():
+        print(f"{count:3} subscribers      {measured['per_second']:12,.0f} /s   "
+              f"{measured['per_second'] / result['chain']['per_second']:.2f} of it; "
+              f"{measured['live']['messages']:,.0f} messages, {measured['live']['rows']:,.0f} rows")
+        more = measured["cpu"]["till-aggregator"] - result["chain"]["cpu"]["till-aggregator"]
+        print(f"  cpu till-aggregator  {more * 1e6 / result['orders']:9.2f} µs an order more")
+
+
 def report(result, as_json):
     chain, produce, consume = result["chain"], result["raw_produce"], result["raw_consume"]
     result["ratio_to_raw_produce"] = chain["per_second"] / produce["per_second"]
@@ -135,6 +172,7 @@ def report(result, as_json):
     print(f"chain                {chain['per_second']:12,.0f} /s   from the edge's socket to queryable totals")
     print(f"chain / raw produce  {result['ratio_to_raw_produce']:12.2f}")
     report_keys(result)
+    report_subscribers(result)
     for name, seconds in sorted(chain["cpu"].items(), key=lambda item: -item[1]):
         print(f"  cpu {name:16} {seconds * 1e6 / result['orders']:9.2f} µs an order")
 

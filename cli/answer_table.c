@@ -49,8 +49,11 @@ struct slice answer_cell(const struct node *node, bool group, char out[ANSWER_CE
 		break;
 	}
 	struct slice number = number_cell(node, digits);
-	return group ? slice_of_text(number_text_group(out, number))
-		     : slice_of_text(memcpy(out, digits, sizeof digits));
+	if (group) {
+		return slice_of_text(number_text_group(out, number));
+	}
+	bool is_ours = number.bytes == (const uint8_t *)digits;
+	return is_ours ? slice_of(memcpy(out, digits, sizeof digits), number.size) : number;
 }
 
 bool answer_list_has(const struct node *list, struct slice text)

@@ -2,6 +2,7 @@
 #include "cli/options.h"
 #include "cli/ranking.h"
 #include "cli/terminal.h"
+#include "cli/watch_live.h"
 #include "runtime/program.h"
 #include <time.h>
 
@@ -11,9 +12,13 @@ struct watch_options {
 	struct key_files keys;
 	const char *endpoint;
 	struct ranking ranking;
-	int64_t every_ms;
+	struct text_list rows; /* only those */
+	bool json;
+	int64_t every_ms; /* 0: by the live socket */
 	int64_t count; /* 0: until it is stopped */
 };
+
+enum { EVERY_MS_DEFAULT = 2000 };
 
 static int parse(int argc, char **argv, struct watch_options *watch)
 {
@@ -25,15 +30,23 @@ static int parse(int argc, char **argv, struct watch_options *watch)
 			"default total_revenue, or the view's first measure", 0, 0},
 		{"--limit", 'n', OPTION_INTEGER, &watch->ranking.limit, "N", "rows, default 10", 1,
 			TOP_LIMIT_MAX},
-		{"--every", 0, OPTION_DURATION, &watch->every_ms, "TIME", "default 2s", 100,
-			3600000},
-		{"--count", 0, OPTION_INTEGER, &watch->count, "N", "draw N times, then end", 0, 0},
+		{"--row", 'r', OPTION_LIST, &watch->rows, "VALUE",
+			"only rows that have this among their group values; repeatable", 0, 0},
+		{"--json", 0, OPTION_FLAG, &watch->json, NULL,
+			"a line for every row and every change: {\"view\",\"row\"} or {…,\"gone\"}",
+			0, 0},
+		{"--every", 0, OPTION_DURATION, &watch->every_ms, "TIME",
+			"ask again and again, in place of listening", 100, 3600000},
+		{"--count", 0, OPTION_INTEGER, &watch->count, "N", "N pictures, or lines, then end",
+			0, 0},
 		KEY_OPTIONS(&watch->keys),
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
 	const struct options_spec spec = {"till watch", "[ENDPOINT] [OPTIONS]",
-		"Redraws the totals of every store and a view's leading rows. ENDPOINT: the "
-		"aggregator, default " ASK_ENDPOINT_DEFAULT ".",
+		"Shows the totals of every store and a view's leading rows, and draws them anew "
+		"when they change. Where its output is no terminal: a line for every row of the "
+		"view, and for every change. ENDPOINT: the aggregator, "
+		"default " ASK_ENDPOINT_DEFAULT ".",
 		options, 0, 1};
 
 	int code = options_or_exit(&spec, argc, argv, &positionals);
@@ -117,28 +130,58 @@ static int watch_on(struct ask *ask, const struct watch_options *watch, struct p
 	}
 }
 
+/* By asking: where it was wished so, or nothing is published. */
+static int watch_by_asking(struct ask *ask, struct watch_options *watch)
+{
+	struct panel panels[PANEL_COUNT] = {
+		[PANEL_STORES] = {.ranking = {.view = "stores", .limit = STORES_SHOWN}},
+		[PANEL_RANKING] = {.ranking = watch->ranking}};
+
+	if (watch->json || watch->rows.count > 0) {
+		say("till watch", "--json and --row need an aggregator that publishes to this key, "
+				  "and no --every");
+		return EXIT_USAGE;
+	}
+	watch->every_ms = watch->every_ms > 0 ? watch->every_ms : EVERY_MS_DEFAULT;
+	int code = watch_on(ask, watch, panels);
+	for (int i = 0; i < PANEL_COUNT; i++) {
+		ranking_view_deinit(&panels[i].view);
+	}
+	return code;
+}
+
+/* -1: nothing is published. */
+static int watch_by_listening(struct ask *ask, const struct watch_options *watch)
+{
+	const struct ranking rankings[] = {
+		{.view = "stores", .limit = STORES_SHOWN}, watch->ranking};
+	const struct watch_live_options live = {.rankings = rankings,
+		.ranking_count = 2,
+		.rows = &watch->rows,
+		.json = watch->json,
+		.count = watch->count};
+
+	return watch_live(ask, &live);
+}
+
 int command_watch(int argc, char **argv)
 {
-	struct watch_options watch = {
-		.ranking = {.view = "products", .limit = TOP_LIMIT_DEFAULT}, .every_ms = 2000};
+	struct watch_options watch = {.ranking = {.view = "products", .limit = TOP_LIMIT_DEFAULT}};
 	struct ask ask;
 
 	int code = parse(argc, argv, &watch);
 	if (code >= 0) {
 		return code;
 	}
-	struct panel panels[PANEL_COUNT] = {
-		[PANEL_STORES] = {.ranking = {.view = "stores", .limit = STORES_SHOWN}},
-		[PANEL_RANKING] = {.ranking = watch.ranking}};
 	code = ask_open(&ask, &(struct ask_options){.command = "till watch",
 				      .endpoint = watch.endpoint,
 				      .timeout_ms = 10000,
 				      .keys = watch.keys});
-	if (code < 0) {
-		code = watch_on(&ask, &watch, panels);
+	if (code < 0 && watch.every_ms == 0) {
+		code = watch_by_listening(&ask, &watch);
 	}
-	for (int i = 0; i < PANEL_COUNT; i++) {
-		ranking_view_deinit(&panels[i].view);
+	if (code < 0) {
+		code = watch_by_asking(&ask, &watch);
 	}
 	ask_close(&ask);
 	return code;

@@ -144,7 +144,11 @@ static int open_socket(struct connection *connection)
 		.frame_size_max = options->frame_size_max};
 
 	client_keys_use(options->keys, &socket_options);
-	int r = socket_new(options->context, SOCKET_DEALER, &socket_options, &connection->socket);
+	int r = socket_new(options->context, options->topic.size > 0 ? SOCKET_SUB : SOCKET_DEALER,
+		&socket_options, &connection->socket);
+	if (r == 0 && options->topic.size > 0) {
+		r = socket_subscribe(connection->socket, options->topic.bytes, options->topic.size);
+	}
 	if (r == 0) {
 		r = socket_monitor(connection->socket, &connection->monitor);
 	}

@@ -1,9 +1,10 @@
-/* connection.h - one DEALER to one peer, on the caller's loop. It never lives over a reconnect: when the peer is gone,
+/* connection.h - one DEALER (or, with a topic, SUB) to one peer, on the caller's loop. It never lives over a reconnect: when the peer is gone,
  * or the owner finds it silent, the socket is closed with all that is queued in it and a new one opened, so nothing
  * old can arrive behind something new. Handlers run inside the loop's round; a new socket is made in
  * connection_step only. One thread. An int result is 0, a CONNECTION_E_* or a negative errno. */
 #pragma once
 #include "client/client_keys.h"
+#include "proto/slice.h"
 
 struct loop;
 struct connection;
@@ -16,6 +17,8 @@ struct connection_options {
 	const char *endpoint; /* borrowed for the life of the connection */
 	const struct client_keys *keys; /* borrowed for the life of the connection; NULL: none */
 	int64_t frame_size_max; /* the largest frame taken from the peer, bytes; 0: socket.h's default */
+	struct slice
+		topic; /* a SUB that subscribes to it; borrowed for the life of the connection. {NULL, 0}: a DEALER */
 	/* A message came. Its frames live until the handler returns. A negative errno ends the loop. */
 	int (*received)(void *owner, const struct message *message);
 	/* The socket and all in flight on it are gone. */

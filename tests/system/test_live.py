@@ -1,12 +1,18 @@
 """Changed rows as they are published: who joins has every row, whatever happens to the aggregator, to the link, or to him."""
+import json
+import os
 import random
 import re
+import select
+import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from harness import ROOT, Client, wait_until
+from harness import ROOT, Client, program, wait_until
+from harness import till as run_till
 from keys import Keys
 from live import Replica, Subscription, topic
 from tills import Till, sale
@@ -275,3 +281,91 @@ def test_only_keys_that_see_all_views_may_listen(pipeline, keys):
     assert readers["boss"].next(end - time.monotonic()) is None
     for each in readers.values():
         each.close()
+
+
+# ---- till watch
+
+
+class Watch:
+    """`till watch` with its output in a pipe, or in a terminal of its own."""
+
+    def __init__(self, pipe, *args, in_terminal=False):
+        own, other = os.openpty() if in_terminal else os.pipe()
+        self.process = subprocess.Popen([str(program("till")), "watch", pipe.aggregator.ready["listen"][0], *args],
+                                        stdin=subprocess.DEVNULL, stdout=other, stderr=subprocess.PIPE)
+        os.close(other)
+        self.output, self.text = own, ""
+
+    def wait_for(self, condition, what):
+        """Until what was printed so far meets a condition."""
+        def is_met():
+            while select.select([self.output], [], [], 0.01)[0]:
+                chunk = os.read(self.output, 65536)
+                if not chunk:
+                    break
+                self.text += chunk.decode()
+            return condition(self.text)
+        wait_until(is_met, what, every=0)
+
+    def rows(self):
+        """The last word on each product, of lines of JSON."""
+        rows = {}
+        for line in self.text.splitlines():
+            change = json.loads(line)
+            if "row" in change:
+                rows[VIEWS["products"](change["row"])] = change["row"]
+            else:
+                rows.pop(tuple(change["gone"]))
+        return rows
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(30)
+        os.close(self.output)
+        return code
+
+
+def test_watch_prints_every_change_and_outlives_the_aggregator(pipeline):
+    pipe = pipeline()
+    pipe.start_aggregator()
+    till = Till(pipe, "store-1")
+    till.sell(7)
+    pipe.wait_settled()
+    watch = Watch(pipe, "--json")
+    lines = Watch(pipe, "--row", "p3")
+    watch.wait_for(lambda text: text.count("\n") == 7, "the rows as they are")
+    till.sell(7)
+    watch.wait_for(lambda text: text.endswith("\n") and watch.rows() == scanned(pipe, "products"), "the changes")
+    pipe.aggregator.kill()
+    till.sell(7)
+    pipe.aggregator.start()
+    pipe.client.connect()
+    pipe.wait_settled()
+    watch.wait_for(lambda text: text.endswith("\n") and watch.rows() == scanned(pipe, "products"), "what came meanwhile")
+    lines.wait_for(lambda text: "order_count=3" in text, "the line of one row")
+    assert all(line.startswith("product_id=p3 ") for line in lines.text.splitlines())
+    assert watch.stop() == 0 and lines.stop() == 0
+    assert "\x1b" not in lines.text
+    bad = run_till("watch", pipe.aggregator.ready["listen"][0], "--view", "prodcts")
+    assert bad.returncode == 1 and "unknown_view" in bad.stderr, bad
+    till.close()
+
+
+def test_watch_redraws_a_picture_and_says_when_it_is_stale(pipeline):
+    pipe = pipeline()
+    pipe.start_aggregator()
+    till = Till(pipe, "store-1")
+    till.sell(7)
+    pipe.wait_settled()
+    watch = Watch(pipe, "-n", "3", in_terminal=True)
+    watch.wait_for(lambda text: "live" in text and "p6" in text, "a picture")
+    picture = watch.text.rpartition("\x1b[3J")[2]
+    assert sum(f"p{number}" in picture for number in range(7)) == 3 and "stores by" in picture, picture
+    till.sell(70)
+    watch.wait_for(lambda text: " 77 " in text.rpartition("\x1b[3J")[2], "the new total of the store")
+    pipe.aggregator.signal(signal.SIGSTOP)
+    watch.wait_for(lambda text: "stale: nothing heard for" in text, "a word about silence")
+    pipe.aggregator.signal(signal.SIGCONT)
+    watch.wait_for(lambda text: "live" in text.rpartition("\x1b[3J")[2], "a picture that is live")
+    assert watch.stop() == 0
+    till.close()
