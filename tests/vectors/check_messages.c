@@ -190,6 +190,7 @@ static void check_query(struct check *check, const struct node *vector, const st
 	check_equal_text(check, "by", vector_text(vector, "by"), query->by);
 	check_refinement(check, vector, query);
 	check_equal_text(check, "cursor", vector_text(vector, "cursor"), query->cursor);
+	check_equal_text(check, "user", vector_text(vector, "user"), query->user);
 	check_count(check, vector, "key", query->key);
 	check_count(check, vector, "keys", query->keys);
 	check_count(check, vector, "from", query->from);
@@ -202,6 +203,10 @@ static void check_query(struct check *check, const struct node *vector, const st
 	if (vector_has(vector, "limit")) {
 		check_equal_number(
 			check, "limit", vector_integer(check, vector, "limit"), query->limit);
+	}
+	if (vector_has(vector, "revoke")) {
+		check_equal_number(
+			check, "revoke", node_find(vector, "revoke")->boolean, query->revoke);
 	}
 	if (vector_has(vector, "ascending")) {
 		check_equal_number(check, "ascending", node_find(vector, "ascending")->boolean,

@@ -725,6 +725,11 @@ def query_vectors():
         yield good({"query": name}, type=name)
     yield good({"query": "status", "timeout_ms": 60000, "max_lag": 0, "after": [{"edge": "uk", "run": 4711, "kind": "order", "seq": 17}]},
                type="status", timeout_ms=60000, max_lag=0, after=1)
+    yield good({"query": "forget", "user": "17850"}, type="forget", user="17850", revoke=False)
+    yield good({"query": "forget", "user": "Zoë", "revoke": True}, type="forget", user="Zoë", revoke=True)
+    for name in ["forgotten", "quarantine"]:
+        yield good({"query": name}, type=name, limit=100)
+        yield good({"query": name, "limit": 10000, "cursor": "0.17"}, type=name, limit=10000, cursor="0.17")
     yield from refined_vectors(good)
     for request, code in [([], "bad_request"), ({}, "bad_request"), ({"query": 1}, "bad_request"), ({"query": "gett"}, "unknown_query"),
                           ({"query": "views", "veiw": 1}, "bad_request"), ({"query": "views", "limit": 1}, "bad_request"),
@@ -736,6 +741,9 @@ def query_vectors():
                           ({"query": "top", "view": "v", "by": "m", "order": "up"}, "bad_request"), ({"query": "scan", "view": "v", "limit": 100001}, "too_large"),
                           ({"query": "views", "timeout_ms": 60001}, "too_large"), ({"query": "views", "max_lag": -1}, "bad_request"),
                           ({"query": "views", "after": [{"edge": "e", "run": 1, "kind": "order"}]}, "bad_request"),
+                          ({"query": "forget"}, "bad_request"), ({"query": "forget", "user": 17850}, "bad_request"),
+                          ({"query": "forget", "user": "a" * 129}, "too_large"), ({"query": "forget", "user": "a", "revoke": 1}, "bad_request"),
+                          ({"query": "forget", "user": "a", "timeout_ms": 1}, "bad_request"), ({"query": "quarantine", "limit": 10001}, "too_large"),
                           ({"query": "get", "view": "v", "key": [[[[1]]]]}, "bad_request")]:
         yield {"json": to_json(request), "msgpack": pack(request).hex(), "code": code}
 
