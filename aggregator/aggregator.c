@@ -7,6 +7,7 @@
 #include "aggregator/live.h"
 #include "aggregator/opening.h"
 #include "aggregator/server.h"
+#include "aggregator/source_readers.h"
 #include "aggregator/upkeep.h"
 #include "runtime/clock.h"
 #include "runtime/guard.h"
@@ -41,6 +42,7 @@ struct aggregator {
 	struct feed *live, *shadow;
 	struct upkeep *upkeep;
 	struct gauges *gauges;
+	struct source_readers readers; /* both feeds' */
 	struct server *server;
 	struct live *publisher; /* NULL: nothing is published */
 	struct desk desk;
@@ -493,10 +495,7 @@ static int new_feed(struct aggregator *aggregator, bool is_shadow, struct feed *
 		.owner = aggregator,
 	};
 	memcpy(options.pipeline.hash_key, aggregator->hash_key, sizeof aggregator->hash_key);
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		options.pipeline.topics.names[kind] = config->topics[kind];
-	}
-	options.pipeline.topics.count = KIND_COUNT;
+	source_readers_name_topics(&aggregator->readers, &options.pipeline);
 	return feed_new(&options, ret_feed, error);
 }
 
@@ -533,7 +532,10 @@ static int accept_for_shadow(struct aggregator *aggregator)
 
 static int new_feeds(struct aggregator *aggregator, struct config_error *error)
 {
-	int r = new_feed(aggregator, false, &aggregator->live, error);
+	int r = source_readers_init(&aggregator->readers, aggregator->options.config);
+	if (r == 0) {
+		r = new_feed(aggregator, false, &aggregator->live, error);
+	}
 	if (r == 0 && aggregator->opening.shadow_views != NULL) {
 		log_line(LOG_INFO, "rebuilding beside the live store", "why=\"%s\"",
 			aggregator->opening.rebuild_why);
@@ -748,6 +750,7 @@ struct aggregator *aggregator_free(struct aggregator *aggregator)
 	security_free(aggregator->security);
 	feed_free(aggregator->shadow);
 	feed_free(aggregator->live);
+	source_readers_deinit(&aggregator->readers);
 	upkeep_free(aggregator->upkeep);
 	gauges_free(aggregator->gauges);
 	opening_deinit(&aggregator->opening);

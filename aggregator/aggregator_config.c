@@ -1,5 +1,6 @@
 #include "aggregator/aggregator_config.h"
 #include "aggregator/server.h"
+#include "proto/utf8.h"
 #include "runtime/kafka_options.h"
 #include "runtime/program.h"
 #include "runtime/security.h"
@@ -160,6 +161,46 @@ static void print_views(const void *target, FILE *out)
 	}
 }
 
+/* The declaration of this name, a new one where there is none. */
+static struct source_declaration *declare_source(
+	struct aggregator_config *config, const char *name, struct config_error *error)
+{
+	for (size_t i = 0; i < config->source_count; i++) {
+		if (strcmp(config->sources[i].name, name) == 0) {
+			return &config->sources[i];
+		}
+	}
+	if (strlen(name) > SOURCE_NAME_SIZE_MAX || !edge_id_is_valid(slice_of_text(name))) {
+		config_fail(error, "a source's name has 1 to %d characters", SOURCE_NAME_SIZE_MAX);
+		return NULL;
+	}
+	if (config->source_count == DECLARED_SOURCES_MAX) {
+		config_fail(error, "more than %d sources", DECLARED_SOURCES_MAX);
+		return NULL;
+	}
+	struct source_declaration *declaration = &config->sources[config->source_count++];
+	snprintf(declaration->name, sizeof declaration->name, "%s", name);
+	return declaration;
+}
+
+static int set_source(void *target, const char *section, const char *key, const char *value,
+	struct config_error *error)
+{
+	struct source_declaration *declaration =
+		declare_source(target, section + strlen("source."), error);
+
+	return declaration == NULL ? -EINVAL
+				   : source_declaration_set(declaration, key, value, error);
+}
+
+static void print_sources(const void *target, FILE *out)
+{
+	const struct aggregator_config *config = target;
+	for (size_t i = 0; i < config->source_count; i++) {
+		source_declaration_print(&config->sources[i], out);
+	}
+}
+
 static const struct config_section sections[] = {
 	{.prefix = "kafka",
 		.set = set_kafka,
@@ -176,6 +217,10 @@ static const struct config_section sections[] = {
 		.set = set_view,
 		.print = print_views,
 		.help = "a view's declaration; without any, the shipped ones"},
+	{.prefix = "source.",
+		.set = set_source,
+		.print = print_sources,
+		.help = "topics that others write: topic, format, kind, fields"},
 	{0},
 };
 
@@ -232,6 +277,63 @@ static int check_topics(struct aggregator_config *config, struct config_error *e
 		       : config_fail(error, "[aggregator] %s", complaint.message);
 }
 
+/* Is the topic one of till's own, or a source's before this one? */
+static bool topic_is_read(const struct aggregator_config *config, size_t source, const char *name)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		if (strcmp(config->topics[kind], name) == 0) {
+			return true;
+		}
+	}
+	for (size_t i = 0; i < source; i++) {
+		for (uint32_t j = 0; j < config->sources[i].topic_count; j++) {
+			if (strcmp(config->sources[i].topics[j], name) == 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static int check_source_topics(
+	const struct aggregator_config *config, size_t source, struct config_error *error)
+{
+	const struct source_declaration *declaration = &config->sources[source];
+
+	for (uint32_t i = 0; i < declaration->topic_count; i++) {
+		bool is_read = topic_is_read(config, source, declaration->topics[i]);
+		for (uint32_t j = 0; j < i; j++) {
+			is_read |= strcmp(declaration->topics[i], declaration->topics[j]) == 0;
+		}
+		if (is_read) {
+			return config_fail(error,
+				"[source.%s] topic: \"%s\" is read already, as one of till's own "
+				"or "
+				"of a source",
+				declaration->name, declaration->topics[i]);
+		}
+	}
+	return 0;
+}
+
+static int check_sources(const struct aggregator_config *config, struct config_error *error)
+{
+	uint32_t topics = KIND_COUNT;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < config->source_count; i++) {
+		topics += config->sources[i].topic_count;
+		r = source_declaration_check(&config->sources[i], error);
+		if (r == 0) {
+			r = check_source_topics(config, i, error);
+		}
+	}
+	return r == 0 && topics > TOPICS_MAX
+		       ? config_fail(error, "[source.*] topic: more than %d topics in all",
+				 TOPICS_MAX - KIND_COUNT)
+		       : r;
+}
+
 static int check_views(struct aggregator_config *config, struct config_error *error)
 {
 	const char *text = view_shipped_text();
@@ -254,6 +356,9 @@ int aggregator_config_check(void *target, struct config_error *error)
 	int r = check_own(config, error);
 	if (r == 0) {
 		r = check_topics(config, error);
+	}
+	if (r == 0) {
+		r = check_sources(config, error);
 	}
 	if (r == 0) {
 		r = check_views(config, error);
@@ -282,5 +387,8 @@ void aggregator_config_deinit(struct aggregator_config *config)
 	kafka_properties_deinit(&config->kafka);
 	for (size_t i = 0; i < config->view_count; i++) {
 		view_declaration_deinit(&config->views[i]);
+	}
+	for (size_t i = 0; i < config->source_count; i++) {
+		source_declaration_deinit(&config->sources[i]);
 	}
 }

@@ -32,6 +32,8 @@ struct aggregator_config {
 	struct kafka_properties kafka;
 	struct view_declaration views[VIEWS_MAX]; /* as declared, or the shipped ones */
 	size_t view_count;
+	struct source_declaration sources[DECLARED_SOURCES_MAX];
+	size_t source_count;
 	/* Filled by aggregator_config_check. */
 	char topics[KIND_COUNT][TOPIC_NAME_SIZE];
 	bool owns_all;

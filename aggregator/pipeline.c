@@ -260,6 +260,19 @@ static void move_on(struct pipeline *pipeline, struct partition *partition,
 	pipeline_touch(pipeline, partition);
 }
 
+static int read_record(
+	struct pipeline *pipeline, const struct partition *partition, const struct record *record)
+{
+	const struct pipeline_options *options = &pipeline->options;
+	struct source_reader *reader = options->readers[partition->topic];
+	uint64_t number = partition->position.books.fates[FATE_COUNTED] + 1;
+
+	return reader == NULL ? record_read(&pipeline->document, record, &pipeline->reading)
+			      : source_read(reader, &pipeline->document,
+					options->topics.names[partition->topic], number, record,
+					&pipeline->reading);
+}
+
 int pipeline_take(void *owner, const struct record *record)
 {
 	struct pipeline *pipeline = owner;
@@ -284,7 +297,7 @@ int pipeline_take(void *owner, const struct record *record)
 			anchor_of(record->offset, record->timestamp_ms, record->key, record->value);
 		return pass(pipeline, partition, &anchor);
 	}
-	r = record_read(&pipeline->document, record, &pipeline->reading);
+	r = read_record(pipeline, partition, record);
 	if (r < 0) {
 		return r;
 	}

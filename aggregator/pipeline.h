@@ -2,6 +2,7 @@
  * shards, freezing. It knows neither Kafka nor a clock: reports, records and time come in, starts go out. There are two
  * while a rebuild runs. The loop's thread. */
 #pragma once
+#include "aggregator/declared_source.h"
 #include "aggregator/shard.h"
 #include "aggregator/source.h"
 #include "aggregator/stores.h"
@@ -16,6 +17,7 @@ struct pipeline_options {
 	const struct view_set *views;
 	uint32_t generation;
 	struct topics topics;
+	struct source_reader *readers[TOPICS_MAX]; /* by topic; NULL for till's own */
 	bool owns_all; /* else the partitions in `owned` */
 	const bool *owned; /* OWN_MAX of them */
 	int64_t commit_interval_ms;

@@ -1,5 +1,6 @@
 #include "aggregator/record.h"
 #include "proto/checksum.h"
+#include <assert.h>
 #include <errno.h>
 
 static int set_aside(struct reading *reading, enum record_class class)
@@ -106,6 +107,7 @@ static int read_letter(const struct record *record, struct reading *reading)
 int record_read(struct document *document, const struct record *record, struct reading *ret_reading)
 {
 	uint32_t checksum = checksum_crc32c(0, record->key.bytes, record->key.size);
+	assert(record->topic < KIND_COUNT);
 	ret_reading->checksum = checksum_crc32c(checksum, record->value.bytes, record->value.size);
 	ret_reading->letter_code = slice_of(NULL, 0);
 	return kind_is_dead_letter((enum kind)record->topic)

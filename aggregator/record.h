@@ -36,6 +36,6 @@ struct reading {
 	struct complaint complaint; /* of the last two: why */
 };
 
-/* 0, or -ENOMEM. */
+/* A record of one of till's own topics. 0, or -ENOMEM. */
 int record_read(
 	struct document *document, const struct record *record, struct reading *ret_reading);

@@ -1,14 +1,12 @@
 #include "proto/debezium.h"
 
 #include "proto/column_value.h"
+#include "proto/registry.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-enum {
-	SHOWN_MAX = 64,
-	SCHEMA_REGISTRY_SIZE = 5, /* a zero byte, and the number of a schema */
-};
+enum { SHOWN_MAX = 64 };
 
 /* What Debezium writes where a large value (TOAST) was not touched and so is not in PostgreSQL's log. */
 static const char unavailable[] = "__debezium_unavailable_value";
@@ -75,30 +73,16 @@ static int refuse(const struct reading *reading, enum reason reason, const char 
 	return (int)reason;
 }
 
-/* Confluent's serialisers put a zero byte and a schema's number before what they write; with JSON behind it, both go. */
-static int strip_framing(
-	const struct reading *reading, const char *of, struct slice bytes, struct slice *ret_json)
+static int check_size(const struct reading *reading, const char *of, struct slice bytes)
 {
-	if (bytes.size > SCHEMA_REGISTRY_SIZE && bytes.bytes[0] == 0) {
-		bytes = slice_of(
-			bytes.bytes + SCHEMA_REGISTRY_SIZE, bytes.size - SCHEMA_REGISTRY_SIZE);
-		if (encoding_of(bytes) != ENCODING_JSON) {
-			complaint_set(reading->complaint, REASON_BAD_FRAME, "",
-				"the %s is Avro or Protobuf of a schema registry; set "
-				"%s.converter=org.apache.kafka.connect.json.JsonConverter",
-				of, of);
-			return REASON_BAD_FRAME;
-		}
+	if (bytes.size <= CHANGE_SIZE_MAX) {
+		return 0;
 	}
-	if (bytes.size > CHANGE_SIZE_MAX) {
-		complaint_set(reading->complaint, REASON_TOO_LARGE, "",
-			"the %s has %zu bytes; at most %d are allowed; "
-			"%s.converter.schemas.enable=false makes it smaller",
-			of, bytes.size, CHANGE_SIZE_MAX, of);
-		return REASON_TOO_LARGE;
-	}
-	*ret_json = bytes;
-	return 0;
+	complaint_set(reading->complaint, REASON_TOO_LARGE, "",
+		"the %s has %zu bytes; at most %d are allowed; "
+		"%s.converter.schemas.enable=false makes it smaller",
+		of, bytes.size, CHANGE_SIZE_MAX, of);
+	return REASON_TOO_LARGE;
 }
 
 /* Decodes one half of the record; {"schema":…,"payload":…} is taken apart. */
@@ -111,7 +95,10 @@ static int open_half(const struct reading *reading, struct document *document, c
 		*ret_row = row;
 		return 0;
 	}
-	int r = strip_framing(reading, of, bytes, &bytes);
+	int r = registry_strip(of, bytes, &bytes, reading->complaint);
+	if (r == 0) {
+		r = check_size(reading, of, bytes);
+	}
 	if (r == 0) {
 		r = document_decode(
 			document, ENCODING_JSON, bytes, CHANGE_DEPTH_MAX, reading->complaint);

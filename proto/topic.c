@@ -4,6 +4,16 @@
 static const char suffix[] = ".dlq";
 enum { GIVEN_SIZE_MAX = TOPIC_NAME_SIZE - sizeof suffix };
 
+bool topic_name_is_valid(const char *name)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t size = strlen(name);
+
+	return size > 0 && size < TOPIC_NAME_SIZE && strspn(name, allowed) == size &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
 static bool is_among(char names[][TOPIC_NAME_SIZE], int count, const char *name)
 {
 	for (int i = 0; i < count; i++) {

@@ -2,6 +2,7 @@
  * byte chooses the settings, the next two say where the key ends. */
 #include "proto/debezium.h"
 #include "proto/event.h"
+#include "proto/plain_row.h"
 #include "proto/utf8.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
@@ -62,6 +63,24 @@ static void check_change(const struct change *change, const char *kind)
 	}
 }
 
+/* The same value as a record of a home-made producer. */
+static void check_plain(struct slice value)
+{
+	struct complaint complaint;
+	struct document document;
+	struct buffer row;
+
+	buffer_init(&row, EVENT_RAW_SIZE_MAX);
+	fuzz_require(document_init(&document, EVENT_NODES_MAX) == 0);
+	int r = plain_row_write(&document, value, "order", &fields, &row, &complaint);
+	fuzz_require(r == 0 || r == (int)complaint.reason);
+	document_deinit(&document);
+	if (r == 0) {
+		check_row(buffer_slice(&row), "order");
+	}
+	buffer_deinit(&row);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct debezium *debezium = NULL;
@@ -90,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			     utf8_is_valid(slice_of_text(complaint.message)));
 	}
 	debezium_free(debezium);
+	check_plain(value);
 	fuzz_free(key);
 	fuzz_free(value);
 	return 0;
