@@ -8,21 +8,28 @@ the tree, the copy is built, and the test that docs/RELIABILITY.md names must fa
     take = "the exact text, once in the file"
     put = "what stands in its place; it compiles"
 
-usage: guards.py [--only TEST_OR_FILE] (by hand, from anywhere)
+What was shown is kept in build-guards/shown.json and not shown again until the entry, its file or its test changes, so that
+a run may end after so many minutes and the next one goes on.
+
+usage: guards.py [--only TEST_OR_FILE] [--minutes M] [--units] (by hand, from anywhere)
 """
 import argparse
+import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTS = Path(__file__).with_name("guards")
 TREE = ROOT / "build-guards"
+SHOWN = TREE / "shown.json"
 TEST_DEADLINE_S = 600
 
 
@@ -45,6 +52,20 @@ class Guard:
         if not self.command and find_unit(self.test, root) is None and find_system(self.test, root) is None:
             return f"no test is called {self.test}"
         return None
+
+    def mark(self, root=ROOT):
+        """What it was shown with: another mark must be shown again."""
+        parts = [*astuple(self), (root / self.file).read_text()]
+        if (unit := find_unit(self.test, root)) is not None:
+            parts.append((root / "tests" / "unit" / unit[0] / f"test_{unit[1]}.c").read_text())
+        elif (path := find_system(self.test, root)) is not None:
+            parts.append(path.read_text())
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def targets(self, root=ROOT):
+        """What must be built for its test: the one program of a unit test, else everything."""
+        unit = None if self.command else find_unit(self.test, root)
+        return [f"tests/unit/{unit[0]}/test-{unit[0]}-{unit[1]}"] if unit is not None else []
 
 
 def load():
@@ -77,7 +98,9 @@ def copy_tree():
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, copy)
     if not (TREE / "build" / "build.ninja").exists():
-        subprocess.run(["meson", "setup", "build", "--buildtype=debugoptimized"], cwd=TREE, check=True, capture_output=True)
+        compiler = {"CC": "ccache gcc", "CCACHE_BASEDIR": str(TREE), "CCACHE_NOHASHDIR": "1"} if shutil.which("ccache") else {}
+        subprocess.run(["meson", "setup", "build", "--buildtype=debugoptimized"], cwd=TREE, env={**os.environ, **compiler}, check=True,
+                       capture_output=True)
 
 
 def test_command(guard):
@@ -101,7 +124,7 @@ def try_guard(guard):
     whole = path.read_text()
     try:
         path.write_text(whole.replace(guard.take, guard.put))
-        built = subprocess.run(["ninja", "-C", "build", "--quiet"], cwd=TREE, capture_output=True, text=True, check=False)
+        built = subprocess.run(["ninja", "-C", "build", "--quiet", *guard.targets()], cwd=TREE, capture_output=True, text=True, check=False)
         if built.returncode != 0:
             return f"does not compile: {built.stdout[-1500:]}"
         command, env, has_failed = test_command(guard)
@@ -116,22 +139,42 @@ def try_guard(guard):
         path.write_text(whole)
 
 
-def run(only=""):
-    """[(guard, None or what is wrong)]"""
+def show(guard, shown):
+    """None or what is wrong; in `shown`, and on disk, once it was shown."""
+    fault = guard.fault()
+    if fault is None and shown.get(mark := guard.mark()) is None:
+        fault = try_guard(guard)
+        if fault is None:
+            shown[mark] = guard.test
+            SHOWN.write_text(json.dumps(shown, indent=1))
+    print(f"{'NOT GUARDED' if fault else 'guarded'}: {guard.test} by {guard.file}", flush=True)
+    return fault
+
+
+def run(only="", minutes=None, units=False):
+    """[(guard, None or what is wrong)] of those that there was time for, units first."""
+    end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
     copy_tree()
+    shown = json.loads(SHOWN.read_text()) if SHOWN.exists() else {}
+    chosen = [guard for guard in load() if only in guard.test or only in guard.file]
+    if units:
+        chosen = [guard for guard in chosen if guard.targets()]
     results = []
-    for guard in load():
-        if only in guard.test or only in guard.file:
-            fault = guard.fault() or try_guard(guard)
-            print(f"{'NOT GUARDED' if fault else 'guarded'}: {guard.test} by {guard.file}", flush=True)
-            results.append((guard, fault))
+    for guard in sorted(chosen, key=lambda guard: not guard.targets()):
+        if time.monotonic() >= end:
+            print(f"{len(chosen) - len(results)} of {len(chosen)} are left for another time", flush=True)
+            break
+        results.append((guard, show(guard, shown)))
     return results
 
 
 def main():
     parser = argparse.ArgumentParser(prog="guards.py")
     parser.add_argument("--only", default="", help="a part of the test's or the file's name")
-    results = run(parser.parse_args().only)
+    parser.add_argument("--minutes", type=float, help="then the rest is left for another time")
+    parser.add_argument("--units", action="store_true", help="only those whose test is a unit test")
+    arguments = parser.parse_args()
+    results = run(arguments.only, arguments.minutes, arguments.units)
     for guard, fault in results:
         if fault:
             print(f"{guard.test}: {guard.file}: {fault}")
