@@ -1,5 +1,4 @@
 """The query language (PROTOCOL.md, 6.6) against a model that knows only a view's plain rows; cursors while events come in."""
-import datetime
 import json
 import os
 import random
@@ -7,114 +6,13 @@ import random
 import jsonschema
 import pytest
 import query_schema
-from harness import ROOT, Sender, till, wait_until
-from query_model import Question, Refused, View, draw_question
+from harness import ROOT, till, wait_until
+from query_rig import EDGES, MODELS, VIEWS, check_random, send
 
-ZONE = "Europe/Berlin"
-VIEWS = f"""
-[view.lines]
-group_by = edge, minute(ts), product_id
-measures = n = count(), quantity_sum = sum(quantity), revenue = sum(revenue), low = min(unit_price), high = max(quantity), mean = average(quantity), paid = average(revenue), newest = last(ts), way = last(channel)
-zone = {ZONE}
-
-[view.hours]
-group_by = hour(ts), weekday(ts), channel
-measures = n = count(), revenue = sum(revenue)
-zone = {ZONE}
-
-[view.days]
-group_by = edge, day(ts)
-measures = n = count(), baskets = distinct(basket)
-
-[view.weeks]
-group_by = week(ts)
-measures = n = count(), newest = max(ts)
-
-[view.products]
-group_by = product_id
-measures = n = count(), revenue = sum(revenue), high = max(quantity)
-"""
-COUNT = ("count", "integer")
-REVENUE = ("sum", "money")
-MODELS = [
-    View("lines", ["edge", "minute", "product_id", "currency"], {
-        "n": COUNT, "quantity_sum": ("sum", "integer"), "revenue": REVENUE, "low": ("min", "money"), "high": ("max", "integer"),
-        "mean": (("average", "quantity_sum", "n"), "decimal"), "paid": (("average", "revenue", "n"), "money"), "newest": ("max", "time"),
-        "way": (("last", "newest"), "text")}, ZONE),
-    View("hours", ["hour", "weekday", "channel", "currency"], {"n": COUNT, "revenue": REVENUE}, ZONE),
-    View("days", ["edge", "day"], {"n": COUNT, "baskets": ("distinct_basket", "integer")}),
-    View("weeks", ["week"], {"n": COUNT, "newest": ("max", "time")}),
-    View("products", ["product_id", "currency"], {"n": COUNT, "revenue": REVENUE, "high": ("max", "integer")}),
-]
-EDGES = ["berlin", "oslo", "New York", "zürich"]
-
-
-def orders(dice, count, start):
-    """Few minutes of few hours, so that rows meet when they are shifted; both changes of the clocks are among the days."""
-    days = [datetime.date(2010, 10, 24) + datetime.timedelta(days=each) for each in range(12)] + [
-        datetime.date(2010, 3, 27), datetime.date(2010, 3, 28), datetime.date(2009, 10, 31), datetime.date(2010, 9, 30)]
-    for number in range(start, start + count):
-        day = dice.choice(days)
-        moment = datetime.datetime(day.year, day.month, day.day, dice.choice([0, 1, 2, 9, 22, 23]), dice.choice([0, 30]),
-                                   number // 1000 % 60, number % 1000 * 1000, tzinfo=datetime.timezone.utc)
-        yield {"order_id": f"o{dice.randrange(count // 3 + 1)}", "product_id": dice.choice(["tea", "té", "salt", "p" * 120, "p" * 120 + "q"]),
-                 "quantity": dice.choice([-2, 1, 1, 3, 10]), "unit_price": dice.choice(["0", "2.50", "0.333333", "19.99", "1000000"]),
-                 "currency": dice.choice(["EUR", "NOK"]), "channel": dice.choice(["web", "store", "web-2"]), "ts": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
-
-
-def send(pipe, dice, count, start=0):
-    events = list(orders(dice, count, start))
-    for index, edge in enumerate(EDGES):
-        sender = Sender(pipe.endpoint(edge))
-        assert sender.ask(events[index::len(EDGES)])["ok"]
-        sender.close()
-    pipe.wait_settled()
-
-
-def ask_all(client, request):
-    """All rows, over its cursors where it has any."""
-    rows, cursor = [], {}
-    pages = {"limit": 97} if request["query"] == "scan" and "limit" not in request else {}
-    while True:
-        answer = client.ask(**request, **pages, **cursor)
-        if not answer["ok"] or "next" not in answer:
-            return answer | {"rows": rows + answer.get("rows", [])}
-        rows += answer["rows"]
-        cursor = {"cursor": answer["next"]}
-
-
-def check_question(client, view, request, rows, event_ts):
-    answer = ask_all(client, request)
-    try:
-        wanted = Question(view, request, event_ts).answer(rows)
-    except Refused as refused:
-        assert not answer["ok"] and answer["error"]["code"] == str(refused), (request, answer)
-        return False
-    assert answer["ok"], (request, answer)
-    assert answer["rows"] == wanted, f"{request}\ngot    {answer['rows'][:3]}\nwanted {wanted[:3]}"
-    return True
-
-
-def check_random(client, seed, count):
-    dice = random.Random(seed)
-    status = client.ask("status")
-    event_ts = datetime.datetime.fromtimestamp(status["as_of"]["event_ts"] / 1000, datetime.timezone.utc)
-    rows = {view.name: client.scan(view.name) for view in MODELS}
-    answered = 0
-    for number in range(count):
-        view = dice.choice(MODELS)
-        request = draw_question(dice, view, rows[view.name])
-        try:
-            answered += check_question(client, view, request, rows[view.name], event_ts)
-        except AssertionError as error:
-            raise AssertionError(f"question {number} of seed {seed}: {error}") from error
-    return answered
-
-
-def start(pipeline, tmp_path, shards=1, **rest):
+def start(pipeline, tmp_path, shards=1):
     views = tmp_path / "views.conf"
     views.write_text(VIEWS)
-    pipe = pipeline(edges=EDGES, options={"till-aggregator": [f"aggregator.shards={shards}"]}, **rest)
+    pipe = pipeline(edges=EDGES, options={"till-aggregator": [f"aggregator.shards={shards}"]})
     pipe.start_aggregator("-c", str(views))
     return pipe
 
@@ -130,6 +28,8 @@ def test_random_questions_are_answered_as_the_model_does(pipeline, tmp_path, sha
         send(pipe, dice, 600, part * 600)
         answered += check_random(pipe.client, seed + part, count)
     assert answered > count, "most questions make sense"
+    finer = pipe.client.rows("scan", view="fine", group_by=["product_id", "month"], limit=1000)
+    assert finer == pipe.client.scan("coarse") != [], "a roll-up is what the coarser view would be, quantiles too"
 
 
 def test_a_cursor_misses_no_row_and_doubles_none_while_events_come_in(pipeline, tmp_path):
