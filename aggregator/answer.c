@@ -86,9 +86,10 @@ static void write_errors(struct writer *writer, const struct view *view)
 	}
 }
 
-static void write_view(struct writer *writer, const struct view *view, uint64_t row_count)
+static void write_view(
+	struct writer *writer, const struct view *view, const struct view_summary *sums)
 {
-	write_map(writer, 8);
+	write_map(writer, 11);
 	write_key(writer, "name");
 	write_text(writer, slice_of_text(view->name));
 	write_key(writer, "kind");
@@ -98,25 +99,38 @@ static void write_view(struct writer *writer, const struct view *view, uint64_t 
 	write_names(writer, "measures", view->measure_count, measure_name, view);
 	write_names(writer, "measure_types", view->measure_count, measure_type, view);
 	write_errors(writer, view);
+	write_key(writer, "retain_ms");
+	if (view->retain_ms == 0) {
+		write_nil(writer);
+	} else {
+		write_integer(writer, view->retain_ms);
+	}
 	write_key(writer, "stored_rows");
-	write_unsigned(writer, row_count);
+	write_unsigned(writer, sums->row_count);
+	write_key(writer, "unmatched");
+	write_unsigned(writer, sums->unmatched);
+	write_key(writer, "expired");
+	write_unsigned(writer, sums->expired);
 }
 
 /* As of the last commit. A row that two shards have a part of counts twice: merging all keys would be a walk. */
-static int count_rows(struct answering *answering)
+static int add_sums(struct answering *answering)
 {
 	struct answer_context *context = answering->context;
 
 	for (uint32_t id = 0; id < view_set_count(context->views); id++) {
-		answering->row_counts[id] = 0;
+		struct view_summary *sums = &answering->sums[id];
+		*sums = (struct view_summary){0};
 		for (size_t i = 0; i < context->shard_count; i++) {
-			uint64_t count = 0;
-			int r = snapshot_row_count(context->shards[i].snapshot, id, &count);
+			struct view_summary part;
+			int r = snapshot_summary(context->shards[i].snapshot, id, &part);
 			if (r != 0) {
 				answering->view = view_set_at(context->views, id);
 				return r > 0 ? -EBADMSG : r;
 			}
-			answering->row_counts[id] += count;
+			sums->row_count += part.row_count;
+			sums->unmatched += part.unmatched;
+			sums->expired += part.expired;
 		}
 	}
 	return 0;
@@ -135,7 +149,7 @@ static void write_views(const struct answering *answering, struct writer *writer
 	write_array(writer, shown);
 	for (size_t i = 0; i < count; i++) {
 		if (gate_shows_view(asker, view_set_at(views, i))) {
-			write_view(writer, view_set_at(views, i), answering->row_counts[i]);
+			write_view(writer, view_set_at(views, i), &answering->sums[i]);
 		}
 	}
 }
@@ -244,7 +258,7 @@ static int find_rows(struct answering *answering)
 	enum query_type type = answering->query->type;
 
 	if (type == QUERY_VIEWS) {
-		return count_rows(answering);
+		return add_sums(answering);
 	}
 	if (type > QUERY_VIEWS) {
 		complaint_set(&answering->complaint, REASON_UNKNOWN_QUERY, "query",

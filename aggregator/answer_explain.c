@@ -19,12 +19,12 @@ static int count_at_most(struct answering *answering, uint64_t *ret_count)
 
 	for (size_t i = 0; i < context->shard_count; i++) {
 		const struct layers *layers = &context->shards[i];
-		uint64_t count = 0;
-		int r = snapshot_row_count(layers->snapshot, id, &count);
+		struct view_summary sums;
+		int r = snapshot_summary(layers->snapshot, id, &sums);
 		if (r != 0) {
 			return r > 0 ? -EBADMSG : r;
 		}
-		*ret_count += count + overlay_row_count(layers->active, id);
+		*ret_count += sums.row_count + overlay_row_count(layers->active, id);
 		if (layers->frozen != NULL) {
 			*ret_count += overlay_row_count(layers->frozen, id);
 		}

@@ -24,7 +24,7 @@ struct answering {
 	struct row_list rows;
 	char *next; /* scan: the cursor; owned; NULL: at the end */
 	bool is_cut; /* there are more rows than were asked for, and no cursor leads to them */
-	uint64_t row_counts[VIEWS_MAX]; /* views */
+	struct view_summary sums[VIEWS_MAX]; /* views: over all shards */
 };
 
 int answer_get(struct answering *answering);

@@ -1,6 +1,7 @@
 #include "aggregator/answer_walk.h"
 #include "aggregator/gate.h"
 #include "aggregator/overlay_table.h"
+#include "aggregator/view_retain.h"
 #include <assert.h>
 #include <errno.h>
 
@@ -96,12 +97,19 @@ static int merge_shard(const struct view *view, const struct layers *layers, str
 	return r;
 }
 
+/* Rows that have ended are in no answer, deleted or not. All shards have one clock. */
+static int64_t cutoff_of(const struct answer_context *context, const struct view *view)
+{
+	return overlay_cutoff(context->shards[0].active, view->id);
+}
+
 int layers_find_row(struct answer_context *context, const struct view *view, struct slice key,
 	struct row *ret_row)
 {
 	bool is_found = false;
 
-	if (!gate_shows_row(gate_stores_of(context->asker, view), key)) {
+	if (!gate_shows_row(gate_stores_of(context->asker, view), key) ||
+		view_key_has_ended(view, key, cutoff_of(context, view))) {
 		return STORE_E_ABSENT;
 	}
 	row_init(view, ret_row);
@@ -189,6 +197,7 @@ int walk_open(struct walk *walk, struct answer_context *context, const struct vi
 {
 	walk->context = context;
 	walk->view = view;
+	walk->cutoff = cutoff_of(context, view);
 	walk->stores = gate_stores_of(context->asker, view);
 	walk->is_at_row = false;
 	walk->opened_count = 0;
@@ -333,13 +342,21 @@ static int to_next_row(struct walk *walk)
 	return 0;
 }
 
+static bool shows_row(const struct walk *walk)
+{
+	struct slice key = row_key_slice(&walk->key);
+
+	return gate_shows_row(walk->stores, key) &&
+	       !view_key_has_ended(walk->view, key, walk->cutoff);
+}
+
 int walk_next(struct walk *walk)
 {
 	int r;
 
 	do {
 		r = to_next_row(walk);
-	} while (r == 0 && !gate_shows_row(walk->stores, row_key_slice(&walk->key)));
+	} while (r == 0 && !shows_row(walk));
 	return r;
 }
 

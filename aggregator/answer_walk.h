@@ -22,6 +22,7 @@ struct walk {
 	const struct view *view;
 	struct row_key key; /* of the current row */
 	struct row_key to; /* exclusive; size 0: to the end */
+	int64_t cutoff; /* rows before it have ended */
 	const char *stores; /* rows of these edges only; NULL: all rows */
 	size_t rows_left; /* until the snapshots are renewed */
 	bool is_at_row;

@@ -20,6 +20,7 @@ struct writing {
 	MDB_txn *txn;
 	MDB_cursor *rows;
 	struct scrub scrub;
+	struct expiry expiry;
 	struct buffer value;
 	/* Of the view that is being written. */
 	const struct view *view;
@@ -72,18 +73,6 @@ static int put_row(struct writing *writing, struct slice key, uint32_t checksum)
 	return r;
 }
 
-/* Has the slow walk seen this row already? Then its sums change with the row. */
-static bool is_behind(const struct scrub *scrub, uint32_t generation, struct slice key)
-{
-	if (scrub->generation != generation || scrub->key_size == 0 ||
-		key.bytes[0] != scrub->view_id) {
-		return false;
-	}
-	size_t common = key.size < scrub->key_size ? key.size : scrub->key_size;
-	int order = memcmp(key.bytes, scrub->key, common);
-	return order < 0 || (order == 0 && key.size <= scrub->key_size);
-}
-
 static int merge(
 	struct writing *writing, struct slice base, const struct delta *delta, size_t index)
 {
@@ -103,7 +92,7 @@ static void keep_sums(struct writing *writing, const struct delta *delta, struct
 {
 	writing->summary.row_count += is_new;
 	writing->summary.hash_sum += hash_change;
-	if (is_behind(&writing->scrub, writing->commit->generation, key)) {
+	if (scrub_has_passed(&writing->scrub, writing->commit->generation, key)) {
 		writing->scrub.row_count += is_new;
 		writing->scrub.hash_sum += hash_change;
 		writing->scrub.matched += delta_event_count(delta);
@@ -153,6 +142,7 @@ static int read_summary(struct writing *writing, struct slice key)
 	summary->matched += overlay_matched(overlay, id);
 	summary->unmatched += overlay_unmatched(overlay, id);
 	summary->held += overlay_held(overlay, id);
+	summary->expired += overlay_expired(overlay, id);
 	return 0;
 }
 
@@ -174,7 +164,7 @@ static int write_view(struct writing *writing, const struct view *view)
 	struct slice key = summary_key(id, key_bytes);
 
 	if (overlay_matched(overlay, id) == 0 && overlay_unmatched(overlay, id) == 0 &&
-		overlay_held(overlay, id) == 0) {
+		overlay_held(overlay, id) == 0 && overlay_expired(overlay, id) == 0) {
 		return 0;
 	}
 	writing->view = view;
@@ -190,6 +180,23 @@ static int write_view(struct writing *writing, const struct view *view)
 	return r == 0 ? write_summary(writing, key) : r;
 }
 
+/* Behind the rows of this commit, of which some may have ended meanwhile. */
+static int delete_expired(struct writing *writing)
+{
+	const struct expiry_options options = {
+		.txn = writing->txn,
+		.generation = writing->generation,
+		.overlay = writing->commit->overlay,
+		.scrub = &writing->scrub,
+		.damaged_views = writing->commit->generation == writing->store->root.live
+					 ? writing->store->damaged_views
+					 : 0,
+	};
+
+	writing->expiry = *writing->commit->expiry;
+	return expiry_step(&options, writing->commit->views, &writing->expiry);
+}
+
 static int write_all(struct writing *writing)
 {
 	const struct commit *commit = writing->commit;
@@ -198,6 +205,9 @@ static int write_all(struct writing *writing)
 	for (size_t i = 0; r == 0 && i < view_set_count(commit->views); i++) {
 		r = write_view(writing, view_set_at(commit->views, i));
 	}
+	if (r == 0 && commit->expiry != NULL) {
+		r = delete_expired(writing);
+	}
 	if (r == 0) {
 		r = write_puts(writing);
 	}
@@ -205,6 +215,19 @@ static int write_all(struct writing *writing)
 		mdb_cursor_close(writing->rows);
 	}
 	return r;
+}
+
+/* Rows that can't be read were left where they are: from now on nobody is told what is in their view. */
+static void keep_expiry(const struct writing *writing)
+{
+	struct store *store = writing->store;
+
+	if (writing->expiry.damaged != writing->commit->expiry->damaged &&
+		writing->commit->generation == store->root.live) {
+		store->damaged_views |= writing->expiry.damaged;
+		store_distrust(store);
+	}
+	*writing->commit->expiry = writing->expiry;
 }
 
 int store_commit(struct store *store, const struct commit *commit)
@@ -230,6 +253,9 @@ int store_commit(struct store *store, const struct commit *commit)
 	}
 	if (r == 0) {
 		store->scrub = writing.scrub;
+		if (commit->expiry != NULL) {
+			keep_expiry(&writing);
+		}
 	}
 	buffer_deinit(&writing.value);
 	return r;

@@ -1,5 +1,6 @@
 #include "aggregator/dump.h"
 #include "aggregator/aggregator.h"
+#include "aggregator/ledger.h"
 #include "aggregator/opening.h"
 #include "aggregator/view_summary.h"
 #include <errno.h>
@@ -21,6 +22,23 @@ struct dump {
 	FILE *out;
 };
 
+/* A shard without records of its own may have written an older clock than the others. */
+static int follow_clock(struct dump *dump, struct snapshot *snapshot)
+{
+	struct ledger ledger = {0};
+	struct slice value;
+	int r = snapshot_get(snapshot, TABLE_SUMMARY, SUMMARY_LEDGER, &value);
+
+	if (r == 0) {
+		r = ledger_decode(value, &ledger);
+	}
+	if (r == 0) {
+		overlay_set_clock(dump->nothing, ledger.clock_ms);
+	}
+	ledger_deinit(&ledger);
+	return r;
+}
+
 static int begin(struct dump *dump)
 {
 	const struct stores *stores = dump->opening.stores;
@@ -34,6 +52,9 @@ static int begin(struct dump *dump)
 		dump->context.shards[i].active = dump->nothing;
 		r = snapshot_begin(stores->items[i], stores_root(stores)->live,
 			&dump->context.shards[i].snapshot);
+		if (r == 0) {
+			r = follow_clock(dump, dump->context.shards[i].snapshot);
+		}
 	}
 	return r > 0 ? -EBADMSG : r;
 }
@@ -111,25 +132,29 @@ static int dump_sums(struct dump *dump, const struct view *view)
 {
 	struct view_summary sums = {0};
 	for (size_t i = 0; i < dump->context.shard_count; i++) {
-		uint8_t key[5] = {'v', 'i', 'e', 'w', (uint8_t)view_id(view)};
+		struct snapshot *snapshot = dump->context.shards[i].snapshot;
 		struct view_summary summary;
-		struct slice value;
-		int r = snapshot_get(dump->context.shards[i].snapshot, TABLE_SUMMARY,
-			slice_of(key, sizeof key), &value);
-		if (r != 0 || !view_summary_decode(value, &summary)) {
+		int r = snapshot_summary(snapshot, view_id(view), &summary);
+		if (r == 0) {
+			r = snapshot_settle(snapshot, view,
+				overlay_cutoff(dump->nothing, view_id(view)), &summary);
+		}
+		if (r != 0) {
 			return -EBADMSG;
 		}
 		sums.row_count += summary.row_count;
 		sums.matched += summary.matched;
 		sums.unmatched += summary.unmatched;
 		sums.held += summary.held;
+		sums.expired += summary.expired;
 		sums.hash_sum += summary.hash_sum;
 	}
 	fprintf(dump->out,
 		"{\"view\":\"%s\",\"rows\":%" PRIu64 ",\"matched\":%" PRIu64
-		",\"unmatched\":%" PRIu64 ",\"held\":%" PRIu64 ",\"hashes\":\"%016" PRIx64 "\"}\n",
+		",\"unmatched\":%" PRIu64 ",\"held\":%" PRIu64 ",\"expired\":%" PRIu64
+		",\"hashes\":\"%016" PRIx64 "\"}\n",
 		view_name(view), sums.row_count, sums.matched, sums.unmatched, sums.held,
-		sums.hash_sum);
+		sums.expired, sums.hash_sum);
 	return 0;
 }
 

@@ -33,6 +33,7 @@ void ledger_encode(const struct ledger *ledger, struct buffer *buffer)
 	encode_texts(&ledger->streams_in_conflict, buffer);
 	pack_varint(buffer, ledger->fingerprint_chunks);
 	pack_u64(buffer, (uint64_t)ledger->append_ms);
+	pack_varint(buffer, (uint64_t)ledger->clock_ms);
 }
 
 static int decode_texts(struct unpack *unpack, struct text_set *set)
@@ -92,6 +93,9 @@ int ledger_decode(struct slice bytes, struct ledger *ledger)
 	}
 	if (r == 0 && unpack.rest.size > 0) { /* and one of before this here */
 		decoded.append_ms = (int64_t)unpack_u64(&unpack);
+	}
+	if (r == 0 && unpack.rest.size > 0) { /* likewise */
+		decoded.clock_ms = (int64_t)unpack_varint(&unpack);
 	}
 	if (r == 0 && !unpack_is_whole(&unpack)) {
 		r = -EBADMSG;

@@ -25,6 +25,7 @@ struct ledger {
 	struct text_set streams_in_conflict; /* likewise: two events bore one certificate */
 	uint64_t fingerprint_chunks; /* ever made */
 	int64_t append_ms; /* the broker's append time, the largest of a record that was taken */
+	int64_t clock_ms; /* the broker's time read so far, by all shards, in whole seconds; 0: none */
 };
 
 void ledger_deinit(struct ledger *ledger);

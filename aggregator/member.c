@@ -96,3 +96,8 @@ void member_key_of_epoch(uint8_t key[MEMBER_KEY_SIZE], uint64_t epoch)
 		key[MEMBER_PLACE_SIZE + i] ^= bytes[i];
 	}
 }
+
+void member_place_bucket(int64_t bucket, uint8_t ret_key[MEMBER_KEY_SIZE])
+{
+	pack_big_endian(ret_key, (uint64_t)bucket ^ UINT64_C(1) << 63, MEMBER_PLACE_SIZE);
+}

@@ -6,6 +6,7 @@
  *          longer text           its first 8: UUIDv7, ULID and snowflake begin with the time
  *          basket                as the text of its order_id, whatever the edge
  *          number                its low 64 bits, big-endian
+ *        in a view with `retain` the row's bucket, so that members end together (member_place_bucket)
  *   16   who it is: hash of measure, row key and member. The place follows from the member, so it tells none apart.
  *
  * Ids without any order, such as random UUIDs, lie anywhere: right, but dear. Pure. */
@@ -14,6 +15,8 @@
 
 enum { MEMBER_PLACE_SIZE = 8, MEMBER_HASH_SIZE = 16, MEMBER_KEY_SIZE = 24 };
 
+/* Puts the bucket in the member's place: in order of time. */
+void member_place_bucket(int64_t bucket, uint8_t ret_key[MEMBER_KEY_SIZE]);
 /* What measure number `index` of this row counts of the event. false when the event has no such field. */
 bool member_key(const struct measure *measure, size_t index, struct slice row_key,
 	const struct event *event, uint8_t ret_key[MEMBER_KEY_SIZE]);

@@ -1,4 +1,5 @@
 #include "aggregator/overlay_plan.h"
+#include "aggregator/view_retain.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -30,6 +31,8 @@ static int make_tables(struct overlay *overlay)
 		return -ENOMEM;
 	}
 	for (uint8_t i = 0; i < count; i++) {
+		overlay->tables[i].cutoff = INT64_MIN;
+		overlay->retained_count += view_set_at(overlay->views, i)->retain_ms > 0;
 		for (uint8_t j = 0; j < 2; j++) {
 			const uint8_t label[] = {i, j};
 			overlay->tables[i].member_key[j] =
@@ -93,6 +96,30 @@ size_t overlay_event_count(const struct overlay *overlay)
 	return overlay->event_count;
 }
 
+bool overlay_set_clock(struct overlay *overlay, int64_t clock_ms)
+{
+	bool has_moved = false;
+
+	if (clock_ms <= overlay->clock_ms) {
+		return false;
+	}
+	overlay->clock_ms = clock_ms;
+	for (size_t i = 0; overlay->retained_count > 0 && i < view_set_count(overlay->views); i++) {
+		struct table *table = &overlay->tables[i];
+		int64_t cutoff = view_cutoff(view_set_at(overlay->views, i), clock_ms);
+		if (cutoff > table->cutoff) {
+			table->cutoff = cutoff;
+			has_moved = true;
+		}
+	}
+	return has_moved;
+}
+
+int64_t overlay_cutoff(const struct overlay *overlay, uint32_t view_id)
+{
+	return overlay->tables[view_id].cutoff;
+}
+
 uint64_t overlay_matched(const struct overlay *overlay, uint32_t view_id)
 {
 	return overlay->tables[view_id].matched;
@@ -106,6 +133,11 @@ uint64_t overlay_unmatched(const struct overlay *overlay, uint32_t view_id)
 uint64_t overlay_held(const struct overlay *overlay, uint32_t view_id)
 {
 	return overlay->tables[view_id].held;
+}
+
+uint64_t overlay_expired(const struct overlay *overlay, uint32_t view_id)
+{
+	return overlay->tables[view_id].expired;
 }
 
 int overlay_sort(struct overlay *overlay)

@@ -32,11 +32,17 @@ size_t overlay_bytes(const struct overlay *overlay); /* memory in use: freeze wh
 size_t overlay_event_count(const struct overlay *overlay);
 /* Rows and members that changed, over all views: each may cost the commit a page. */
 size_t overlay_change_count(const struct overlay *overlay);
-/* Per view since the overlay was made: Σcount (events in a row) and unmatched. */
+/* The broker's time read so far: from now on events of rows that have ended count as expired. Never goes back. true when
+ * rows of a view ended by it. */
+bool overlay_set_clock(struct overlay *overlay, int64_t clock_ms);
+/* Rows of this view whose bucket begins before this have ended (view_retain.h). */
+int64_t overlay_cutoff(const struct overlay *overlay, uint32_t view_id);
+/* Per view since the overlay was made: Σcount (events in a row), unmatched, and expired on arrival. */
 uint64_t overlay_matched(const struct overlay *overlay, uint32_t view_id);
 uint64_t overlay_unmatched(const struct overlay *overlay, uint32_t view_id);
 /* Events that would be in rows of somebody who was forgotten. */
 uint64_t overlay_held(const struct overlay *overlay, uint32_t view_id);
+uint64_t overlay_expired(const struct overlay *overlay, uint32_t view_id);
 
 /* From now on notes which rows change in the views whose bit (1 << view id) is set, and forgets what it noted of others. */
 void overlay_watch(struct overlay *overlay, uint64_t views);

@@ -132,6 +132,9 @@ static void count_distinct(const struct plan *plan, struct delta *delta, size_t 
 	if (epoch != 0 && view_user_group(plan->view) >= 0) {
 		member_key_of_epoch(member.key, epoch);
 	}
+	if (plan->view->retain_ms > 0) {
+		member_place_bucket(plan->values[plan->view->retain_group].integer, member.key);
+	}
 	if (table_add_member(plan->table, member.key)) {
 		delta->members[delta->member_count++] = member;
 		delta->cells[measure].count++;
@@ -207,6 +210,8 @@ int overlay_apply_as(struct overlay *overlay, const struct event *event, struct 
 			count_event(overlay, &plans[i], event);
 		} else if (plans[i].is_held) {
 			plans[i].table->held++;
+		} else if (plans[i].is_expired) {
+			plans[i].table->expired++;
 		} else if (plans[i].is_admitted) {
 			plans[i].table->unmatched++;
 		}

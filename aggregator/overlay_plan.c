@@ -26,6 +26,12 @@ static void find_row(const struct overlay *overlay, struct plan *plan)
 	plan->delta = table_find(plan->table, plan->hash, key);
 }
 
+static bool has_ended(const struct plan *plan)
+{
+	return plan->view->retain_ms > 0 &&
+	       plan->values[plan->view->retain_group].integer < plan->table->cutoff;
+}
+
 void plan_row(struct overlay *overlay, struct plan *plan, const struct event *event,
 	struct slice letter_code)
 {
@@ -44,6 +50,8 @@ void plan_row(struct overlay *overlay, struct plan *plan, const struct event *ev
 	plan->is_held =
 		plan->is_matched && overlay->standing.is_hidden && view_user_group(plan->view) >= 0;
 	plan->is_matched = plan->is_matched && !plan->is_held;
+	plan->is_expired = plan->is_matched && has_ended(plan);
+	plan->is_matched = plan->is_matched && !plan->is_expired;
 	if (plan->is_matched) {
 		find_row(overlay, plan);
 	}

@@ -13,8 +13,9 @@ struct plan {
 	struct delta *delta; /* the event's row, NULL: a new one; between events, the last one's */
 	uint64_t hash; /* of a new row's key */
 	bool is_admitted; /* by `where` */
-	bool is_matched; /* has every group field, and may be shown */
+	bool is_matched; /* has every group field, may be shown, and its row has not ended */
 	bool is_held; /* has every group field, and names somebody who was forgotten */
+	bool is_expired; /* may be shown, and its row has ended */
 	struct row_key key;
 	struct group_value values[VIEW_GROUPS_MAX];
 	size_t longs_size;
@@ -26,6 +27,8 @@ struct overlay {
 	struct arena arena;
 	size_t event_count;
 	struct standing standing; /* of the event that is applied */
+	int64_t clock_ms;
+	size_t retained_count; /* views whose rows end */
 	size_t member_bytes; /* of the lists that outgrew the arena */
 	struct table *tables; /* one a view, by id */
 	struct plan *plans[KIND_COUNT]; /* of each kind's views */

@@ -78,6 +78,8 @@ struct table {
 	struct delta **changed;
 	size_t changed_count;
 	size_t changed_capacity;
+	uint64_t expired;
+	int64_t cutoff; /* rows that begin before this have ended */
 };
 
 void table_deinit(struct table *table); /* takes a zeroed one */

@@ -6,6 +6,8 @@
 enum {
 	/* After so long without a record what changed is written: a quiet shop's last sale is on disk at once. */
 	QUIET_MS = 75,
+	CLOCK_STEP_MS =
+		1000, /* rows end with minutes: no need to move their clock with every record */
 	/* Rows, members and streams that one transaction may change. In a large store each lies in a page of its own, and LMDB 0.9.24
 	 * keeps at most 131,071 changed pages well. */
 	FREEZE_CHANGES_MAX = 80000,
@@ -142,6 +144,19 @@ static int new_shard(struct pipeline *pipeline, size_t index)
 	return r == 0 ? load_positions(pipeline, shard.store) : r;
 }
 
+/* One clock for all shards: it says which rows are there, and that must not depend on how the partitions are spread. */
+static void load_clock(struct pipeline *pipeline)
+{
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		if (pipeline->shards[i]->ledger.clock_ms > pipeline->clock_ms) {
+			pipeline->clock_ms = pipeline->shards[i]->ledger.clock_ms;
+		}
+	}
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		shard_set_clock(pipeline->shards[i], pipeline->clock_ms, pipeline->now_ms);
+	}
+}
+
 int pipeline_new(const struct pipeline_options *options, struct pipeline **ret_pipeline)
 {
 	struct pipeline *pipeline = calloc(1, sizeof *pipeline);
@@ -158,6 +173,7 @@ int pipeline_new(const struct pipeline_options *options, struct pipeline **ret_p
 		pipeline_free(pipeline);
 		return r;
 	}
+	load_clock(pipeline);
 	*ret_pipeline = pipeline;
 	return 0;
 }
@@ -273,6 +289,29 @@ static int read_record(
 					&pipeline->reading);
 }
 
+static void set_clock(struct pipeline *pipeline, int64_t clock_ms)
+{
+	pipeline->clock_ms = clock_ms;
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		shard_set_clock(pipeline->shards[i], clock_ms, pipeline->now_ms);
+	}
+}
+
+/* Rows end by the append time of certified records: what anybody else writes into a topic, or a topic of his own, may bear
+ * any time, and moves nothing. */
+static void follow_clock(
+	struct pipeline *pipeline, const struct partition *partition, const struct record *record)
+{
+	enum record_class class = pipeline->reading.class;
+	int64_t clock_ms = record->timestamp_ms - record->timestamp_ms % CLOCK_STEP_MS;
+
+	if (pipeline->options.readers[partition->topic] == NULL &&
+		(class == RECORD_EVENT || class == RECORD_MARKER) &&
+		clock_ms > pipeline->clock_ms) {
+		set_clock(pipeline, clock_ms);
+	}
+}
+
 int pipeline_take(void *owner, const struct record *record)
 {
 	struct pipeline *pipeline = owner;
@@ -301,6 +340,7 @@ int pipeline_take(void *owner, const struct record *record)
 	if (r < 0) {
 		return r;
 	}
+	follow_clock(pipeline, partition, record);
 	r = shard_take(shard_of(pipeline, partition),
 		pipeline->options.topics.names[partition->topic], record, &pipeline->reading,
 		&fate);
@@ -401,7 +441,8 @@ int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_m
 	for (size_t i = 0; i < pipeline->shard_count; i++) {
 		struct shard *shard = pipeline->shards[i];
 		shard_retry(shard, now_ms);
-		if (shard->is_frozen || !shard->is_changed || shard->is_broken) {
+		bool has_work = shard->is_changed || shard->expiry.is_behind;
+		if (shard->is_frozen || !has_work || shard->is_broken) {
 			continue; /* a finished commit wakes the loop */
 		}
 		int64_t wait_ms = due_in(pipeline, shard, now_ms);

@@ -58,6 +58,7 @@ struct pipeline {
 	unsigned short_reports[TOPICS_MAX];
 	bool is_gone[TOPICS_MAX]; /* such a topic is not known for some reports */
 	bool must_restart; /* reading has to begin anew, from the positions: pipeline_rewind */
+	int64_t clock_ms; /* the broker's time read so far, in whole seconds */
 	int64_t now_ms; /* of the last tick */
 };
 

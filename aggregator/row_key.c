@@ -59,7 +59,7 @@ static struct slice slice_rest(struct slice slice, size_t offset)
 	return slice_of(slice.bytes + offset, slice.size - offset);
 }
 
-static bool take_integer(struct slice *key, int64_t *ret_value)
+bool row_key_take_integer(struct slice *key, int64_t *ret_value)
 {
 	uint64_t bits = 0;
 
@@ -71,6 +71,30 @@ static bool take_integer(struct slice *key, int64_t *ret_value)
 	}
 	*ret_value = (int64_t)(bits ^ UINT64_C(1) << 63);
 	*key = slice_rest(*key, INTEGER_SIZE);
+	return true;
+}
+
+bool row_key_skip(struct slice *key, enum group_type type)
+{
+	int64_t ignored;
+	size_t size = 0;
+
+	if (type != GROUP_TEXT) {
+		return row_key_take_integer(key, &ignored);
+	}
+	while (size < key->size && key->bytes[size] != TEXT_END &&
+		key->bytes[size] != TEXT_HASHED) {
+		size++;
+	}
+	if (size < key->size) {
+		size += key->bytes[size] == TEXT_HASHED ? 1 + ROW_TEXT_HASH_SIZE : 1;
+	} else {
+		size++;
+	}
+	if (size > key->size) {
+		return false;
+	}
+	*key = slice_rest(*key, size);
 	return true;
 }
 
@@ -119,7 +143,7 @@ bool row_key_decode(struct slice key, struct slice longs, const enum group_type 
 		struct group_value *value = &ret_values[i];
 		*value = (struct group_value){.type = types[i]};
 		bool ok = types[i] == GROUP_TEXT ? take_text(&key, &longs, &value->text)
-						 : take_integer(&key, &value->integer);
+						 : row_key_take_integer(&key, &value->integer);
 		if (!ok) {
 			return false;
 		}

@@ -47,6 +47,10 @@ static inline struct slice row_key_slice(const struct row_key *key)
 /* Reads `count` values of these types back; texts point into key or longs. false when the bytes are no such key. */
 bool row_key_decode(struct slice key, struct slice longs, const enum group_type *types,
 	size_t count, struct group_value *ret_values);
+/* Steps over the value at the front of a key, or takes an integer or bucket from there. false, and the key as it was: it
+ * does not begin so. */
+bool row_key_skip(struct slice *key, enum group_type type);
+bool row_key_take_integer(struct slice *key, int64_t *ret_value);
 /* The smallest key greater than every key that begins with this one; false when there is none. */
 bool row_key_successor(struct row_key *key);
 /* The smaller of two exclusive ends, of which an empty one is open: left in *end. */

@@ -62,9 +62,13 @@ static int new_active(struct shard *shard)
 	commit_init(&shard->active);
 	shard->active.generation = shard->options.generation;
 	shard->active.views = shard->options.views;
+	shard->active.expiry = &shard->expiry;
 	int r = overlay_new(shard->options.views, shard->options.hash_key, &shard->active.overlay);
 	if (r == 0 && shard->watched != 0) {
 		overlay_watch(shard->active.overlay, shard->watched);
+	}
+	if (r == 0) {
+		overlay_set_clock(shard->active.overlay, shard->ledger.clock_ms);
 	}
 	return r;
 }
@@ -101,6 +105,7 @@ int shard_new(const struct shard_options *options, struct shard **ret_shard)
 	}
 	if (r == 0) {
 		streams_committed(shard->streams, shard->committed);
+		expiry_init(&shard->expiry, shard->options.views);
 		r = new_active(shard);
 	}
 	if (r != 0) {
@@ -133,6 +138,17 @@ void shard_touch(struct shard *shard, int64_t now_ms)
 		shard->changed_ms = now_ms;
 	}
 	shard->taken_ms = now_ms;
+}
+
+void shard_set_clock(struct shard *shard, int64_t clock_ms, int64_t now_ms)
+{
+	if (clock_ms <= shard->ledger.clock_ms) {
+		return;
+	}
+	shard->ledger.clock_ms = clock_ms;
+	if (overlay_set_clock(shard->active.overlay, clock_ms)) {
+		shard_touch(shard, now_ms); /* rows have ended: a commit takes them away */
+	}
 }
 
 static struct standing standing_of(
@@ -474,7 +490,7 @@ void shard_watch(struct shard *shard, uint64_t views)
 int shard_freeze(struct shard *shard, struct partition *const *partitions, size_t count,
 	const struct topics *topics)
 {
-	assert(!shard->is_frozen && shard->is_changed);
+	assert(!shard->is_frozen);
 	int r = complete(shard, partitions, count, topics);
 	if (r == 0) {
 		r = overlay_sort(shard->active.overlay);

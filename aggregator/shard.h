@@ -6,6 +6,7 @@
 #pragma once
 #include "aggregator/answer.h"
 #include "aggregator/commit.h"
+#include "aggregator/expiry.h"
 #include "aggregator/ledger.h"
 #include "aggregator/partition.h"
 #include "aggregator/record.h"
@@ -44,6 +45,7 @@ struct shard {
 	bool is_broken; /* what is stored can't be read: nothing is taken any more */
 	char broken_why[256];
 	uint64_t watched; /* overlay_watch's views */
+	struct expiry expiry; /* the committing thread's while it writes */
 	int64_t changed_ms; /* the first change since the last freeze */
 	int64_t taken_ms; /* the last one */
 	int64_t retry_ms; /* when a commit that found no room is tried again */
@@ -60,6 +62,8 @@ struct shard *shard_free(struct shard *shard);
 /* Counts one record. 0 with its fate, or -errno; -EBADMSG: the shard is broken from now on, the record was not taken. */
 int shard_take(struct shard *shard, const char *topic, const struct record *record,
 	const struct reading *reading, enum fate *ret_fate);
+/* The broker's time read so far, by any shard. */
+void shard_set_clock(struct shard *shard, int64_t clock_ms, int64_t now_ms);
 /* Something changed at `now_ms`: a position, the ledger. */
 void shard_touch(struct shard *shard, int64_t now_ms);
 /* Memory that the active commit takes. */

@@ -1,5 +1,6 @@
 /* Reading a store: one generation as of one commit. */
 #include "aggregator/store_layout.h"
+#include "aggregator/view_retain.h"
 #include "aggregator/view_summary.h"
 #include <errno.h>
 #include <lmdb.h>
@@ -118,8 +119,7 @@ int snapshot_row(
 	return snapshot_get(snapshot, TABLE_ROWS, whole, ret_value);
 }
 
-static int read_summary(
-	struct snapshot *snapshot, uint32_t view_id, struct view_summary *ret_summary)
+int snapshot_summary(struct snapshot *snapshot, uint32_t view_id, struct view_summary *ret_summary)
 {
 	uint8_t bytes[SUMMARY_KEY_SIZE];
 	struct slice value;
@@ -130,20 +130,10 @@ static int read_summary(
 	return view_summary_decode(value, ret_summary) ? 0 : STORE_E_CORRUPT;
 }
 
-int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count)
-{
-	struct view_summary summary;
-	int r = read_summary(snapshot, view_id, &summary);
-	if (r == 0) {
-		*ret_count = summary.row_count;
-	}
-	return r;
-}
-
 int snapshot_held(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count)
 {
 	struct view_summary summary;
-	int r = read_summary(snapshot, view_id, &summary);
+	int r = snapshot_summary(snapshot, view_id, &summary);
 	if (r == 0) {
 		*ret_count = summary.held;
 	}
@@ -245,6 +235,48 @@ int snapshot_walk(struct snapshot *snapshot, enum store_table table, struct slic
 	}
 	if (cursor != NULL) {
 		mdb_cursor_close(cursor);
+	}
+	return r == STORE_E_ABSENT ? 0 : r;
+}
+
+static int settle_row(
+	const struct view *view, const struct row_cursor *row, struct view_summary *summary)
+{
+	uint8_t bytes[ROW_KEY_SIZE_MAX];
+	uint64_t event_count = 0;
+	struct slice whole;
+
+	if (row_event_count(view, row->value, &event_count) != 0 ||
+		!row_key_of(row->view_id, row->key, bytes, &whole)) {
+		return STORE_E_CORRUPT;
+	}
+	summary->row_count--;
+	summary->matched -= event_count;
+	summary->expired += event_count;
+	summary->hash_sum -= row_hash(seal_of(whole, row->value), row->value.size);
+	return 0;
+}
+
+int snapshot_settle(struct snapshot *snapshot, const struct view *view, int64_t cutoff,
+	struct view_summary *summary)
+{
+	struct row_cursor row;
+	int r = cutoff == INT64_MIN
+			? STORE_E_ABSENT
+			: row_cursor_open(snapshot, view_id(view), slice_of(NULL, 0), &row);
+
+	while (r == 0) {
+		if (view_key_has_ended(view, row.key, cutoff)) {
+			r = settle_row(view, &row, summary);
+		}
+		if (r != 0) {
+			row_cursor_close(&row);
+			return r;
+		}
+		r = row_cursor_next(&row);
+		if (r != 0) {
+			row_cursor_close(&row);
+		}
 	}
 	return r == STORE_E_ABSENT ? 0 : r;
 }

@@ -10,6 +10,7 @@
 #pragma once
 #include "aggregator/forgotten.h"
 #include "aggregator/overlay.h"
+#include "aggregator/view_summary.h"
 
 struct store;
 struct snapshot;
@@ -87,10 +88,15 @@ uint64_t snapshot_commit(const struct snapshot *snapshot);
 /* The value without its checksum, borrowed until snapshot_end. 0, STORE_E_ABSENT, STORE_E_CORRUPT, -errno. */
 int snapshot_row(
 	struct snapshot *snapshot, uint32_t view_id, struct slice key, struct slice *ret_value);
-/* Rows of one view, without walking. 0, STORE_E_CORRUPT, -errno. */
-int snapshot_row_count(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count);
 /* Events of those who were forgotten, that would be in rows of this view. 0, STORE_E_CORRUPT, -errno. */
 int snapshot_held(struct snapshot *snapshot, uint32_t view_id, uint64_t *ret_count);
+/* The sums of one view, without walking; rows that have ended and are not yet deleted are in them. Name and text are
+ * borrowed until snapshot_end. 0, STORE_E_CORRUPT, -errno. */
+int snapshot_summary(struct snapshot *snapshot, uint32_t view_id, struct view_summary *ret_summary);
+/* Moves what rows that have ended and are not yet deleted add to these sums to `expired`, as deleting them will. It walks
+ * all rows: for dumps. 0, STORE_E_CORRUPT, -errno. */
+int snapshot_settle(struct snapshot *snapshot, const struct view *view, int64_t cutoff,
+	struct view_summary *summary);
 /* Is this member counted? 0, STORE_E_ABSENT, STORE_E_CORRUPT, -errno. */
 int snapshot_find_member(
 	struct snapshot *snapshot, uint32_t view_id, const uint8_t key[MEMBER_KEY_SIZE]);

@@ -2,6 +2,7 @@
  * are the CRC32C of key and value, big-endian. */
 #pragma once
 #include "aggregator/commit.h"
+#include "aggregator/expiry.h"
 #include "aggregator/pack.h"
 #include "aggregator/view_summary.h"
 #include "runtime/look_note.h"
@@ -31,6 +32,9 @@ struct scrub {
 	size_t key_size; /* 0: at the beginning of the view */
 	uint64_t row_count, matched, hash_sum;
 };
+
+/* Has it seen this row already? Then its sums change with the row. */
+bool scrub_has_passed(const struct scrub *scrub, uint32_t generation, struct slice key);
 
 struct store {
 	struct MDB_env *env;
@@ -73,6 +77,18 @@ bool row_key_of(uint32_t view_id, struct slice key, uint8_t ret_key[ROW_KEY_SIZE
 /* TABLE_SUMMARY's key of a view: "view" and its id. */
 enum { SUMMARY_KEY_SIZE = 5 };
 struct slice summary_key(uint32_t view_id, uint8_t ret_key[SUMMARY_KEY_SIZE]);
+
+/* A commit's transaction, in which rows that have ended are deleted. */
+struct expiry_options {
+	struct MDB_txn *txn;
+	const struct generation *generation;
+	const struct overlay *overlay; /* knows the cutoffs */
+	struct scrub *scrub; /* whose sums change with rows that it passed */
+	uint64_t damaged_views; /* left alone */
+};
+/* Goes on deleting, at most EXPIRY_STEPS_MAX steps. 0, STORE_E_CORRUPT, STORE_E_FULL, -errno. */
+int expiry_step(
+	const struct expiry_options *options, const struct view_set *views, struct expiry *expiry);
 
 /* How many members of each measure of each changed row were not in the store before. */
 struct new_members {

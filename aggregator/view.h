@@ -35,7 +35,7 @@ const char *view_name(const struct view *view);
 uint32_t view_id(const struct view *view);
 const char *view_text(const struct view *view);
 bool view_is_conserved(
-	const struct view *view); /* no where, no retain: count + unmatched = accepted */
+	const struct view *view); /* no where: count + unmatched + expired = accepted */
 /* Does it count events of this kind? (dead_letter: all three *.dlq kinds) */
 bool view_counts_kind(const struct view *view, enum kind kind);
 /* Can rows of several shards be added up? Not where distinct() counts what several edges may have in common. */

@@ -1,5 +1,7 @@
 /* The grammar of [view.NAME]: deploy/views.conf says what may stand there. */
+#include "aggregator/view_retain.h"
 #include "aggregator/view_where.h"
+#include "runtime/config.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -332,6 +334,44 @@ static int parse_zone(struct scanner *scanner, const char *name, const struct zo
 		"unknown time zone \"%s\"; names are like \"Europe/Berlin\" and \"UTC\"", name);
 }
 
+/* The finest bucket is over first. */
+static bool find_retain_group(struct view *view)
+{
+	bool is_found = false;
+
+	for (size_t i = 0; i < view->group_count; i++) {
+		const struct group_field *group = &view->groups[i];
+		bool is_better =
+			!is_found || group->bucket < view->groups[view->retain_group].bucket;
+		if (group->source == GROUP_BY_BUCKET && group->bucket <= BUCKET_MONTH &&
+			is_better) {
+			view->retain_group = i;
+			is_found = true;
+		}
+	}
+	return is_found;
+}
+
+static int parse_retain(struct scanner *scanner, const char *text, struct view *view)
+{
+	int64_t retain_ms = 0;
+
+	scanner->key = "retain";
+	if (!config_parse_duration(text, &retain_ms) || retain_ms > TIMESTAMP_MS_MAX) {
+		return scanner_fail(scanner, "\"%s\" is no time span such as 36h or 7d", text);
+	}
+	if (retain_ms < RETAIN_MS_LEAST || retain_ms % RETAIN_MS_LEAST != 0) {
+		return scanner_fail(scanner, "\"%s\" is not a number of whole minutes", text);
+	}
+	if (!find_retain_group(view)) {
+		return scanner_fail(scanner,
+			"a row ends with its time bucket, and there is none: add day(ts) to "
+			"group_by, or minute, hour, week or month");
+	}
+	view->retain_ms = retain_ms;
+	return 0;
+}
+
 /* Amounts of different currencies must not be added up. */
 static void add_currency(struct view *view)
 {
@@ -390,9 +430,6 @@ static int check_declaration(struct scanner *scanner, const struct view_declarat
 	if (declaration->measures == NULL) {
 		return scanner_fail(scanner, "measures is missing");
 	}
-	if (declaration->retain != NULL) {
-		return scanner_fail(scanner, "retain is not supported by this version");
-	}
 	return 0;
 }
 
@@ -426,6 +463,9 @@ static int parse_keys(struct scanner *scanner, const struct view_declaration *de
 	}
 	if (r == 0 && declaration->zone != NULL) {
 		r = parse_zone(scanner, declaration->zone, zones, view);
+	}
+	if (r == 0 && declaration->retain != NULL) {
+		r = parse_retain(scanner, declaration->retain, view);
 	}
 	return r;
 }

@@ -57,6 +57,8 @@ struct view {
 	size_t measure_count;
 	struct measure measures[VIEW_MEASURES_MAX];
 	size_t row_fixed_size; /* of a row's value: the part that has the same size in every row */
+	int64_t retain_ms; /* 0: rows never end */
+	size_t retain_group; /* whose bucket says when a row ends */
 	size_t distinct_count; /* distinct() among the measures */
 	size_t histogram_count;
 	size_t histogram_owners[VIEW_HISTOGRAMS_MAX]; /* the first quantile() of each */

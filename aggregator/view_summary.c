@@ -8,8 +8,12 @@ void view_summary_encode(const struct view_summary *summary, struct buffer *buff
 	pack_u64(buffer, summary->matched);
 	pack_u64(buffer, summary->unmatched);
 	pack_u64(buffer, summary->hash_sum);
-	if (summary->held > 0) { /* of stores of before it there is none */
+	/* Of stores of before them there is none. */
+	if (summary->held > 0 || summary->expired > 0) {
 		pack_u64(buffer, summary->held);
+	}
+	if (summary->expired > 0) {
+		pack_u64(buffer, summary->expired);
 	}
 }
 
@@ -24,6 +28,7 @@ bool view_summary_decode(struct slice bytes, struct view_summary *ret_summary)
 	summary.unmatched = unpack_u64(&unpack);
 	summary.hash_sum = unpack_u64(&unpack);
 	summary.held = unpack.rest.size > 0 ? unpack_u64(&unpack) : 0;
+	summary.expired = unpack.rest.size > 0 ? unpack_u64(&unpack) : 0;
 	if (!unpack_is_whole(&unpack)) {
 		return false;
 	}

@@ -9,6 +9,8 @@ struct view_summary {
 	uint64_t row_count;
 	uint64_t matched; /* Σcount: events in a row */
 	uint64_t unmatched; /* events of its kind without a group field */
+	uint64_t
+		expired; /* events whose row has ended and is deleted, or had ended when they came */
 	uint64_t hash_sum; /* of row_hash over its rows, modulo 2^64 */
 	uint64_t held; /* events that would be in rows of somebody who was forgotten */
 };

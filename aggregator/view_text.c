@@ -1,4 +1,5 @@
 /* A view's canonical text: one `key = value` a line, in fixed order and spelling. */
+#include "aggregator/view_retain.h"
 #include "aggregator/view_where.h"
 #include <errno.h>
 #include <stdio.h>
@@ -64,6 +65,12 @@ char *view_write_text(const struct view *view)
 		buffer_append_text(&text, "where = ");
 		write_where(view, view->where, &text);
 		buffer_append_byte(&text, '\n');
+	}
+	if (view->retain_ms > 0) {
+		char span[32];
+		snprintf(span, sizeof span, "retain = %lldm\n",
+			(long long)(view->retain_ms / RETAIN_MS_LEAST));
+		buffer_append_text(&text, span);
 	}
 	if (view->zone != NULL) {
 		buffer_append_text(&text, "zone = ");

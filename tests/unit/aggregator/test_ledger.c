@@ -10,7 +10,8 @@
 #include <cmocka.h>
 
 enum {
-	SINCE_APPEND_MS = 8,
+	SINCE_CLOCK = 1,
+	SINCE_APPEND_MS = 8 + SINCE_CLOCK,
 	SINCE_FINGERPRINTS = 2 + SINCE_APPEND_MS,
 }; /* bytes of fields that a store made before them lacks, while they are empty */
 
@@ -24,6 +25,7 @@ static void fill(struct ledger *ledger)
 	assert_int_equal(text_set_add(&ledger->gaps, "orders/3:1200-1499"), 0);
 	assert_int_equal(text_set_add(&ledger->gaps, "cluster:a->b"), 0);
 	assert_int_equal(text_set_add(&ledger->streams_quarantined, "berlin/1/order"), 0);
+	ledger->clock_ms = 5;
 }
 
 static void test_a_ledger_survives_its_row(void **state)
@@ -39,6 +41,7 @@ static void test_a_ledger_survives_its_row(void **state)
 	assert_int_equal(again.commit, 8123);
 	assert_int_equal(again.event_ts, INT64_C(1291193160000));
 	assert_int_equal(again.quarantined, 12);
+	assert_int_equal(again.clock_ms, 5);
 	assert_string_equal(again.cluster_id, "cluster-1");
 	assert_memory_equal(again.tallies, ledger.tallies, sizeof ledger.tallies);
 	assert_int_equal(again.gaps.count, 2);
@@ -60,7 +63,8 @@ static void test_a_ledger_cut_anywhere_is_refused(void **state)
 	ledger_encode(&ledger, &buffer);
 	for (size_t size = 0; size < buffer.size; size++) {
 		if (size != buffer.size - SINCE_FINGERPRINTS &&
-			size != buffer.size - SINCE_APPEND_MS) {
+			size != buffer.size - SINCE_APPEND_MS &&
+			size != buffer.size - SINCE_CLOCK) {
 			assert_int_equal(
 				ledger_decode(slice_of(buffer.bytes, size), &again), -EBADMSG);
 			assert_int_equal(again.commit, 7);
@@ -123,9 +127,13 @@ static void test_a_stream_survives_its_row(void **state)
 
 static void test_a_summary_survives_its_row(void **state)
 {
-	struct view_summary summary = {slice_of_text("products"), slice_of_text("kind = order\n"),
-				    200, 6000, 3, UINT64_C(0xd0ba72b51b267bba), 0},
-			    again;
+	struct view_summary summary = {.name = slice_of_text("products"),
+		.text = slice_of_text("kind = order\n"),
+		.row_count = 200,
+		.matched = 6000,
+		.unmatched = 3,
+		.hash_sum = UINT64_C(0xd0ba72b51b267bba)};
+	struct view_summary again;
 	struct buffer buffer;
 	(void)state;
 
@@ -143,6 +151,13 @@ static void test_a_summary_survives_its_row(void **state)
 	view_summary_encode(&summary, &buffer);
 	assert_true(view_summary_decode(buffer_slice(&buffer), &again));
 	assert_int_equal(again.held, 12);
+	assert_int_equal(again.expired, 0);
+	summary.expired = 5;
+	buffer_clear(&buffer);
+	view_summary_encode(&summary, &buffer);
+	assert_true(view_summary_decode(buffer_slice(&buffer), &again));
+	assert_int_equal(again.held, 12);
+	assert_int_equal(again.expired, 5);
 	assert_false(view_summary_decode(slice_of(buffer.bytes, buffer.size - 1), &again));
 	buffer_deinit(&buffer);
 }

@@ -269,8 +269,9 @@ static void test_a_dump_ends_each_view_with_its_sums(void **state)
 	assert_int_equal(
 		dump_write(&fixture->config, out, fixture->error, sizeof fixture->error), 0);
 	fclose(out);
-	assert_string_equal(text, "{\"view\":\"products\",\"rows\":0,\"matched\":0,"
-				  "\"unmatched\":0,\"held\":0,\"hashes\":\"0000000000000000\"}\n");
+	assert_string_equal(text,
+		"{\"view\":\"products\",\"rows\":0,\"matched\":0,"
+		"\"unmatched\":0,\"held\":0,\"expired\":0,\"hashes\":\"0000000000000000\"}\n");
 }
 
 static void test_a_dump_of_nothing_is_refused(void **state)

@@ -171,7 +171,17 @@ static const struct example bad[] = {
 	{"cart", "edge", "n = count() were action = add",
 		.complaint = "view v: measures: \",\" or the end was expected, not \"were\""},
 	{NULL, "edge", COUNT, .retain = "7d",
-		.complaint = "view v: retain is not supported by this version"},
+		.complaint = "view v: retain: a row ends with its time bucket, and there is none: "
+			     "add day(ts) to group_by, or minute, hour, week or month"},
+	{NULL, "weekday(ts), hour_of_day(ts)", COUNT, .retain = "7d",
+		.complaint = "view v: retain: a row ends with its time bucket, and there is none: "
+			     "add day(ts) to group_by, or minute, hour, week or month"},
+	{NULL, "day(ts)", COUNT, .retain = "a week",
+		.complaint = "view v: retain: \"a week\" is no time span such as 36h or 7d"},
+	{NULL, "day(ts)", COUNT, .retain = "30s",
+		.complaint = "view v: retain: \"30s\" is not a number of whole minutes"},
+	{NULL, "day(ts)", COUNT, .retain = "0d",
+		.complaint = "view v: retain: \"0d\" is not a number of whole minutes"},
 	{NULL, "edge", COUNT, .zone = "Europe/Berln",
 		.complaint = "view v: zone: unknown time zone \"Europe/Berln\"; names are like "
 			     "\"Europe/Berlin\" and \"UTC\""},
@@ -292,7 +302,7 @@ static void test_the_canonical_text_reads_back_as_itself(void **state)
 		")",
 		"channel = \"a \"\"b\"\"\" and quantity<=-1 and unit_price >= 2.5 and ts != "
 		"2010-12-01T08:26Z and category = tea",
-		NULL, "UTC", ""};
+		"36h", "UTC", ""};
 	static const char canonical[] =
 		"kind = order\n"
 		"group_by = day(ts), hour_of_day(ts), edge\n"
@@ -302,7 +312,8 @@ static void test_the_canonical_text_reads_back_as_itself(void **state)
 		"= "
 		"quantile(revenue, 0.95)\n"
 		"where = channel = \"a \"\"b\"\"\" and quantity <= -1 and unit_price >= 2.50 and "
-		"ts != 2010-12-01T08:26:00.000Z and category = \"tea\"\n";
+		"ts != 2010-12-01T08:26:00.000Z and category = \"tea\"\n"
+		"retain = 2160m\n";
 	struct view_set *set = new_view_set();
 	struct view_set *again = new_view_set();
 	char error[512] = "";
