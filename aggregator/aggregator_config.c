@@ -1,5 +1,6 @@
 #include "aggregator/aggregator_config.h"
 #include "aggregator/server.h"
+#include "aggregator/zones.h"
 #include "proto/utf8.h"
 #include "runtime/kafka_options.h"
 #include "runtime/program.h"
@@ -121,11 +122,13 @@ static const struct view_key view_keys[] = {
 	{"zone", offsetof(struct view_declaration, zone)},
 	{0},
 };
+_Static_assert(sizeof view_keys / sizeof view_keys[0] == VIEW_KEYS + 1, "a place for each key");
 
 static int set_view(void *target, const char *section, const char *key, const char *value,
 	struct config_error *error)
 {
-	struct view_declaration *declaration = declare(target, section + strlen("view."), error);
+	struct aggregator_config *config = target;
+	struct view_declaration *declaration = declare(config, section + strlen("view."), error);
 	if (declaration == NULL) {
 		return -EINVAL;
 	}
@@ -138,6 +141,8 @@ static int set_view(void *target, const char *section, const char *key, const ch
 			}
 			free(*place);
 			*place = copy;
+			memcpy(config->view_places[declaration - config->views][known - view_keys],
+				error->place, sizeof error->place);
 			return 0;
 		}
 	}
@@ -334,12 +339,57 @@ static int check_sources(const struct aggregator_config *config, struct config_e
 		       : r;
 }
 
+/* The line of the key that the complaint begins with, else of any that was given. */
+static const char *place_of_complaint(
+	const struct aggregator_config *config, size_t view, const char *complaint)
+{
+	const char *place = "";
+	char prefix[VIEW_NAME_SIZE_MAX + 32];
+
+	for (size_t i = 0; i < VIEW_KEYS; i++) {
+		const char *known = config->view_places[view][i];
+		snprintf(prefix, sizeof prefix, "view %s: %s: ", config->views[view].name,
+			view_keys[i].key);
+		if (strncmp(complaint, prefix, strlen(prefix)) == 0 && known[0] != '\0') {
+			return known;
+		}
+		place = place[0] == '\0' ? known : place;
+	}
+	return place;
+}
+
+/* What they declare, not only that they can be read: a mistake is told by --check, with its line. */
+static int check_declarations(const struct aggregator_config *config, struct config_error *error)
+{
+	char complaint[COMPLAINT_SIZE_MAX + VIEW_NAME_SIZE_MAX] = "";
+	struct view_set *views = NULL;
+	struct zones *zones = NULL;
+
+	int r = zones_new(&zones);
+	if (r == 0) {
+		r = view_set_new(zones_find, zones, &views);
+	}
+	for (size_t i = 0; i < config->view_count && r == 0; i++) {
+		r = view_set_add(views, &config->views[i], complaint, sizeof complaint);
+		if (r == -EINVAL) {
+			const char *place = place_of_complaint(config, i, complaint);
+			config_fail(
+				error, "%s%s%s", place, place[0] == '\0' ? "" : ": ", complaint);
+		}
+	}
+	view_set_free(views);
+	zones_free(zones);
+	return r;
+}
+
 static int check_views(struct aggregator_config *config, struct config_error *error)
 {
 	const char *text = view_shipped_text();
-	return config->view_count > 0 ? 0
-				      : config_read_text(&aggregator_config_schema, config,
-						"the shipped views", text, strlen(text), error);
+	int r = config->view_count > 0 ? 0
+				       : config_read_text(&aggregator_config_schema, config,
+						 "the shipped views", text, strlen(text), error);
+
+	return r == 0 ? check_declarations(config, error) : r;
 }
 
 static int check_keys(const struct aggregator_config *config, struct config_error *error)

@@ -3,8 +3,11 @@
 #include "aggregator/pipeline.h"
 #include "aggregator/view.h"
 #include "proto/topic.h"
+#include "runtime/config.h"
 #include "runtime/kafka_properties.h"
 #include "runtime/peer_limits.h"
+
+enum { VIEW_KEYS = 6 };
 
 struct aggregator_config {
 	/* [aggregator] */
@@ -31,6 +34,8 @@ struct aggregator_config {
 
 	struct kafka_properties kafka;
 	struct view_declaration views[VIEWS_MAX]; /* as declared, or the shipped ones */
+	/* Where each key of a view was set, in the order of view_declaration; "": nowhere. */
+	char view_places[VIEWS_MAX][VIEW_KEYS][sizeof((struct config_error *)0)->place];
 	size_t view_count;
 	struct source_declaration sources[DECLARED_SOURCES_MAX];
 	size_t source_count;

@@ -109,7 +109,7 @@ static int read_user(const char *given, char user[ID_SIZE_MAX + 2])
 static int make_pseudonym(const char *path, char user[ID_SIZE_MAX + 2])
 {
 	struct pseudonymiser *pseudonymiser = NULL;
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 	char text[PSEUDONYM_TEXT_SIZE];
 	char *key = NULL;
 

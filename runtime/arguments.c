@@ -337,7 +337,7 @@ static int run_command(const struct arguments *arguments)
 
 int program_parse(struct program *program, const struct program_spec *spec, int argc, char **argv)
 {
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 	struct arguments arguments = {.spec = spec,
 		.argc = argc > 0 ? argc - 1 : 0,
 		.argv = argv + 1,

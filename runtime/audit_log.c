@@ -99,7 +99,7 @@ int audit_write(const char *path, const struct audit_entry *entry, struct config
 int audit_begin(const char *path, const struct audit_entry *entry)
 {
 	char quoted[QUOTED_SIZE];
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 	struct audit_entry begun = *entry;
 
 	begun.result = "begun";
@@ -114,7 +114,7 @@ int audit_begin(const char *path, const struct audit_entry *entry)
 void audit_end(const char *path, const struct audit_entry *entry, const char *result)
 {
 	char quoted[QUOTED_SIZE];
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 	struct audit_entry ended = *entry;
 
 	ended.result = result;

@@ -9,6 +9,8 @@
 
 struct config_error {
 	char text[512]; /* "till.conf:12: [edge] spool_max: …" */
+	char place
+		[160]; /* while a key is set: "till.conf:12", for whoever finds out later that it is wrong */
 };
 
 enum config_type {

@@ -141,6 +141,7 @@ static int read_key(struct reader *reader, char *text, struct config_error *erro
 	}
 	int r = remember_key(reader, key, error);
 	if (r == 0) {
+		snprintf(error->place, sizeof error->place, "%s:%u", reader->name, reader->line);
 		r = config_apply(
 			reader->schema, reader->target, reader->section, key, value, error);
 	}
@@ -326,6 +327,7 @@ int config_set(const struct config_schema *schema, void *target, const char *ass
 		return fail_assignment(assignment, error);
 	}
 	name[split] = '\0';
+	snprintf(error->place, sizeof error->place, "-o %s.%s", name, name + split + 1);
 	int r = config_apply(schema, target, name, name + split + 1, equals + 1, error);
 	if (r == 0 && config_is_secret(schema, target, name, name + split + 1)) {
 		r = refuse_secret(name, name + split + 1, error);

@@ -50,7 +50,7 @@ static void clean(const struct config_schema *schema, union target *target)
 
 static int read_all(const struct config_schema *schema, union target *target, struct slice text)
 {
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 
 	memset(target, 0, sizeof *target);
 	fuzz_require(config_init(schema, target, &error) == 0);
@@ -103,7 +103,7 @@ static void try_file(const struct config_schema *schema, struct slice text)
 /* The whole as the file of a public key: the same parser, with lists of names that are looked up in. */
 static void try_key_file(struct slice text)
 {
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 	struct key_holder *holder = NULL;
 
 	int r = key_holder_parse("fuzz.pub", (const char *)text.bytes, text.size, &holder, &error);
@@ -122,7 +122,7 @@ static void try_key_file(struct slice text)
 static void try_assignment(struct slice text)
 {
 	static union target target;
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 
 	memset(&target, 0, sizeof target);
 	fuzz_require(config_init(&aggregator_config_schema, &target, &error) == 0);

@@ -167,20 +167,30 @@ static void test_a_rebuild_that_is_asked_for_keeps_the_declarations(void **state
 	assert_string_not_equal(stores_root(fixture->opening.stores)->shadow_id, live_id);
 }
 
-static void test_a_wrong_declaration_is_told_and_touches_no_store(void **state)
+static void test_a_wrong_declaration_is_told_with_its_line(void **state)
 {
 	struct fixture *fixture = *state;
-	assert_int_equal(open_with(fixture, one_view, false), 0);
+	static const struct {
+		const char *text, *problem;
+	} wrong[] = {
+		{"[view.products]\nkind = order\ngroup_by = nothing\nmeasures = n = count()\n",
+			"test.conf:3: view products: group_by: unknown group field \"nothing\""},
+		{"[view.products]\nkind = order\ngroup_by = edge\n",
+			"test.conf:2: view products: measures is missing"},
+		{"[view.day]\nkind = order\ngroup_by = day(ts)\nzone = Mars/Base\n"
+		 "measures = n = count()\n",
+			"test.conf:4: view day: zone: unknown time zone \"Mars/Base\""},
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		assert_int_equal(configure(fixture, wrong[i].text, NULL), -EINVAL);
+		assert_memory_equal(
+			fixture->problem.text, wrong[i].problem, strlen(wrong[i].problem));
+	}
 	assert_int_equal(
-		open_with(fixture, "[view.products]\nkind = order\ngroup_by = nothing\n", false),
-		-EINVAL);
-	assert_non_null(strstr(fixture->error, "products"));
-	assert_int_equal(open_with(fixture,
-				 "[view.day]\nkind = order\ngroup_by = day(ts)\nzone = Mars/Base\n"
-				 "measures = n = count()\n",
-				 false),
-		-EINVAL);
-	assert_non_null(strstr(fixture->error, "Mars/Base"));
+		configure(fixture, one_view, "view.products.where=quantity << 1"), -EINVAL);
+	assert_non_null(
+		strstr(fixture->problem.text, "-o view.products.where: view products: where: "));
 }
 
 static void test_a_zone_is_read_from_the_system(void **state)
@@ -295,7 +305,7 @@ int main(void)
 		TEST(test_changed_declarations_fill_a_shadow_and_a_restart_goes_on),
 		TEST(test_declarations_changed_back_give_the_shadow_up),
 		TEST(test_a_rebuild_that_is_asked_for_keeps_the_declarations),
-		TEST(test_a_wrong_declaration_is_told_and_touches_no_store),
+		TEST(test_a_wrong_declaration_is_told_with_its_line),
 		TEST(test_a_zone_is_read_from_the_system),
 		TEST(test_what_shards_can_not_add_up_is_refused_with_shards),
 		TEST(test_own_names_partitions_and_ranges),

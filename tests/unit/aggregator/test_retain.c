@@ -106,8 +106,9 @@ static void open_pipeline(struct world *world)
 		.stores = world->stores,
 		.views = world->views,
 		.generation = stores_root(world->stores)->live,
-		.topics = {"orders", "cart_events", "page_views", "orders.dlq", "cart_events.dlq",
-			"page_views.dlq"},
+		.topics = {{"orders", "cart_events", "page_views", "orders.dlq", "cart_events.dlq",
+				   "page_views.dlq"},
+			KIND_COUNT},
 		.owns_all = true,
 		.commit_interval_ms = 1000,
 		.overlay_bytes_max = INT64_C(64) << 20,
@@ -188,7 +189,7 @@ static void take(struct world *world, int edge)
 {
 	const struct logged *logged = &world->logs[edge][world->next[edge]];
 	struct record record = {
-		.topic_kind = KIND_ORDER,
+		.topic = KIND_ORDER,
 		.partition = edge,
 		.offset = world->next[edge]++,
 		.timestamp_ms = logged->timestamp_ms,
@@ -316,8 +317,8 @@ static void assert_sums(const struct world *world, const char *view, struct orac
 	const char *sums = strstr(world->dump, line);
 	assert_non_null(sums);
 	snprintf(expected, sizeof expected,
-		",\"matched\":%" PRIu64 ",\"unmatched\":0,\"held\":0,\"expired\":%" PRIu64 ",", oracle.matched,
-		oracle.expired);
+		",\"matched\":%" PRIu64 ",\"unmatched\":0,\"held\":0,\"expired\":%" PRIu64 ",",
+		oracle.matched, oracle.expired);
 	sums = strchr(sums + strlen(line), ',');
 	assert_memory_equal(sums, expected, strlen(expected));
 }

@@ -20,7 +20,7 @@ static void expect_refused(const char *assignment, const char *words)
 {
 	const char *const assignments[] = {"edge.id=uk", "edge.data=/d", assignment, NULL};
 	struct edge_config config;
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 
 	assert_true(check(assignments, &config, &error) < 0);
 	if (strstr(error.text, words) == NULL) {
@@ -33,7 +33,7 @@ static void test_the_defaults_are_the_contracts(void **state)
 {
 	const char *const assignments[] = {"edge.id=United Kingdom", "edge.data=/d", NULL};
 	struct edge_config config;
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 
 	(void)state;
 	assert_int_equal(check(assignments, &config, &error), 0);
@@ -57,7 +57,7 @@ static void test_sync_has_three_forms(void **state)
 		"edge.id=a", "edge.data=/d", "edge.sync=interval:250ms", NULL};
 	const char *const never[] = {"edge.id=a", "edge.data=/d", "edge.sync=never", NULL};
 	struct edge_config config;
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 
 	(void)state;
 	assert_int_equal(check(interval, &config, &error), 0);
@@ -84,7 +84,7 @@ static void test_compress_is_off_or_a_level(void **state)
 		const char *const assignments[] = {
 			"edge.id=a", "edge.data=/d", cases[i].assignment, NULL};
 		struct edge_config config;
-		struct config_error error = {""};
+		struct config_error error = {.text = ""};
 		assert_int_equal(check(assignments, &config, &error), 0);
 		assert_int_equal(config.compression_level, cases[i].level);
 		config_deinit(&edge_config_schema, &config);
@@ -115,7 +115,7 @@ static void test_endpoints_that_others_reach_need_keys(void **state)
 	const char *const insecure[] = {"edge.id=a", "edge.data=/d",
 		"edge.listen=tcp://0.0.0.0:7170", "security.insecure=yes", NULL};
 	struct edge_config config;
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 
 	(void)state;
 	expect_refused("edge.listen=tcp://0.0.0.0:7170", "listen");

@@ -13,7 +13,7 @@ static int check(struct http_config *config, bool insecure, struct config_error 
 
 static void assert_refused(struct http_config config, const char *words)
 {
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 
 	assert_int_equal(check(&config, false, &error), -EINVAL);
 	if (strstr(error.text, words) == NULL) {
@@ -23,7 +23,7 @@ static void assert_refused(struct http_config config, const char *words)
 
 static void assert_taken(struct http_config config)
 {
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 
 	assert_int_equal(check(&config, false, &error), 0);
 }

@@ -52,7 +52,7 @@ static int read_config(const char *text, const char *assignment, struct edge_con
 static void expect_refused(const char *text, const char *assignment, const char *words)
 {
 	struct edge_config config;
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 
 	if (read_config(text, assignment, &config, &error) >= 0) {
 		fail_msg("taken: %s %s", text, assignment == NULL ? "" : assignment);
@@ -65,7 +65,7 @@ static void expect_refused(const char *text, const char *assignment, const char 
 
 static void expect_taken(const char *text, const char *assignment, struct edge_config *ret_config)
 {
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 
 	if (read_config(text, assignment, ret_config, &error) < 0) {
 		fail_msg("refused: %s: %s", text, error.text);
@@ -188,7 +188,7 @@ static void test_what_is_printed_can_be_read_again(void **state)
 {
 	static char text[TEXT_SIZE], first[TEXT_SIZE], second[TEXT_SIZE];
 	struct edge_config config;
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 	size_t size = 0;
 
 	(void)state;
@@ -227,7 +227,7 @@ static void test_each_key_may_be_emptied(void **state)
 		for (const struct config_option *key = type->schema->options; key->section != NULL;
 			key++) {
 			snprintf(assignment, sizeof assignment, "source.x.%s=", key->key);
-			error = (struct config_error){""};
+			error = (struct config_error){.text = ""};
 			int r = read_config(text, assignment, &config, &error);
 			assert_true(r == 0 || error.text[0] != '\0');
 			edge_config_deinit(&config);

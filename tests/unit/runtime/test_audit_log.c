@@ -16,7 +16,7 @@ static const struct audit_entry entry = {.program = "till-aggregator",
 static void test_each_action_is_a_line_that_nobody_else_may_read(void **state)
 {
 	char folder[] = "/tmp/till-audit-XXXXXX", path[64], text[1024] = "";
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 	struct stat status;
 	(void)state;
 
@@ -46,7 +46,7 @@ static void test_each_action_is_a_line_that_nobody_else_may_read(void **state)
 
 static void test_an_action_that_can_not_be_written_down_is_refused(void **state)
 {
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 	(void)state;
 
 	assert_true(audit_write("/nonexistent/audit", &entry, &error) < 0);
@@ -57,7 +57,7 @@ static void test_an_action_that_can_not_be_written_down_is_refused(void **state)
 
 static void test_without_a_file_the_log_has_it(void **state)
 {
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 	(void)state;
 
 	assert_int_equal(audit_write("", &entry, &error), 0);

@@ -251,7 +251,7 @@ static void test_wrong_assignments_are_refused_with_their_name(void **state)
 static void test_an_emptied_text_is_none_only_where_none_is_the_default(void **state)
 {
 	struct settings settings;
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 
 	(void)state;
 	assert_int_equal(config_init(&schema, &settings, &error), 0);

@@ -133,7 +133,7 @@ static void test_what_is_wrong_is_said_with_its_line(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct config_error error = {""};
+		struct config_error error = {.text = ""};
 		assert_int_equal(parse(cases[i].text, &holder, &error), -EINVAL);
 		assert_int_equal(strncmp(error.text, cases[i].error, strlen(cases[i].error)), 0);
 		assert_null(strstr(error.text, SERVER_SECRET));

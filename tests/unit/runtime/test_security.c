@@ -52,7 +52,7 @@ static void open_security(struct bench *bench)
 		.changed = on_change,
 		.owner = bench,
 	};
-	struct config_error error = {""};
+	struct config_error error = {.text = ""};
 
 	assert_int_equal(security_new(&options, &bench->security, &error), 0);
 }
