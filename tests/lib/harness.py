@@ -3,9 +3,11 @@ deadline. Times are seconds."""
 import contextlib
 import json
 import os
+import random
 import re
 import select
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -418,19 +420,28 @@ class Pipeline:
             self.client.close()
 
 
-_ports = set()
+# Below those that the kernel gives out of its own accord, and those that deploy/kafka picks from.
+PORTS = range(2000, 10000)
+PORTS_CLAIMED_MAX = 5000
+_claims = {}  # port -> the socket whose name keeps other runs of tests off it as long as we live
 
 
 def free_port():
-    """A port that a restarted program can have again: picked by the kernel once, never twice by us."""
-    import socket
+    """A port that a restarted program can have again."""
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in _ports:
-            _ports.add(port)
-            return port
+        port = random.choice(PORTS)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0till-port-{port}")
+            with socket.socket() as probe:
+                probe.bind(("", port))
+        except OSError:
+            claim.close()
+            continue
+        _claims[port] = claim
+        if len(_claims) > PORTS_CLAIMED_MAX:  # what runs for hours used the oldest long ago
+            _claims.pop(next(iter(_claims))).close()
+        return port
 
 
 def till(*args, deadline=DEADLINE, **kwargs):
