@@ -14,6 +14,7 @@ import suites
 SLICE_S = 60
 SLICE_S_MIN = 5
 MINIMISE_FROM = 1000  # inputs in a corpus
+SIZE_MAX = 8192  # of an input: the few larger ones are the suite's to run
 
 
 class Target:
@@ -26,7 +27,8 @@ class Target:
     def run(self, seconds, seed):
         """The build that ran it less has its turn."""
         is_fast = self.runs[True] < self.runs[False]
-        runs, failure = fuzzing.run(self.builds[is_fast], [f"-max_total_time={seconds}", f"-seed={seed}"], suites.SANITIZER_ENV)
+        runs, failure = fuzzing.run(self.builds[is_fast], [f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={SIZE_MAX}"],
+                                    suites.SANITIZER_ENV)
         if failure is not None:
             raise AssertionError(failure)
         self.runs[is_fast] += runs
