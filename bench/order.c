@@ -46,6 +46,21 @@ void bench_order_encode(const struct bench_shape *shape, uint64_t number, struct
 	write_integer(&writer, ts_of(number));
 }
 
+static void add_details(uint64_t number, struct event *event)
+{
+	static const char *const categories[] = {"tea", "salt", "books", "toys", "garden"};
+	static const char *const channels[] = {"web", "shop", "phone"};
+	static const char *const payments[] = {"card", "cash"};
+
+	event->text[FIELD_CATEGORY] = slice_of_text(categories[number * 7919 % 5]);
+	event->text[FIELD_CHANNEL] = slice_of_text(channels[number % 3]);
+	event->text[FIELD_PAYMENT] = slice_of_text(payments[number % 2]);
+	event->present |= 1U << FIELD_CATEGORY | 1U << FIELD_CHANNEL | 1U << FIELD_PAYMENT;
+	if (number % 20 == 0) {
+		event->quantity = -event->quantity;
+	}
+}
+
 void bench_order_encode_certified(const struct bench_shape *shape, uint64_t number,
 	const struct certificate *certificate, struct buffer *buffer)
 {
@@ -62,5 +77,8 @@ void bench_order_encode_certified(const struct bench_shape *shape, uint64_t numb
 	event.present = 1U << FIELD_TS | 1U << FIELD_ORDER_ID | 1U << FIELD_PRODUCT_ID |
 			1U << FIELD_QUANTITY | 1U << FIELD_UNIT_PRICE | 1U << FIELD_USER_ID |
 			1U << FIELD_CURRENCY;
+	if (shape->has_details) {
+		add_details(number, &event);
+	}
 	event_encode(&event, ENCODING_MSGPACK, buffer);
 }

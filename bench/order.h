@@ -6,6 +6,7 @@ struct bench_shape {
 	int64_t users; /* user ids u0 … */
 	int64_t products;
 	int64_t lines; /* orders' lines: consecutive numbers share order and user */
+	bool has_details; /* of certified ones: category, channel, payment; each twentieth order is a return */
 };
 
 /* As a producer sends it: one msgpack map. */
