@@ -494,6 +494,8 @@ static void test_many_rows_end_at_once_and_are_deleted_in_pieces(void **state)
 	}
 	assert_true(commits > 2);
 	assert_int_equal(summary.expired, MANY);
+	drop_world(world);
+	scratch_remove(world->dir);
 	free_world(world);
 }
 
