@@ -16,6 +16,7 @@ from relay import Relay
 from tills import Till
 
 SALES = 5  # a frame
+PURCHASES = 5000  # order ids of one till, again and again: a store keeps each one that it has seen
 SAMPLE_S = 5.0
 SETTLE_S = 60.0
 FAULT_MAX_S = 5.0
@@ -33,9 +34,10 @@ def slope_percent(samples):
     return sum((t - mean_t) * (v - mean_v) for t, v in samples) / square * 3600 / mean_v * 100
 
 
-def resident_bytes(pid):
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+def own_bytes(pid):
+    """Memory without mapped files: those are the kernel's to take back."""
+    _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
 
 
 def blocks_bytes(folder):
@@ -62,7 +64,7 @@ class Soak:
         measured = {}
         for each in self.programs:
             name = f"{each.name} {each.pid}"
-            measured[f"memory of {name}"] = resident_bytes(each.pid)
+            measured[f"memory of {name}"] = own_bytes(each.pid)
             measured[f"descriptors of {name}"] = len(os.listdir(f"/proc/{each.pid}/fd"))
         for folder in (*self.folder.glob("edge-*/"), self.folder / "store"):
             measured[f"files of {folder.name}"] = blocks_bytes(folder)
@@ -100,6 +102,7 @@ class Soak:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for till in self.tills:
+                till.next %= PURCHASES
                 till.sell(SALES, DEADLINE)
             time.sleep(0.05)
 
