@@ -94,7 +94,7 @@ static void check_query(const struct query *query)
 	if (query_is_refined(query)) {
 		check_refinement(query);
 	}
-	fuzz_require(query->type <= QUERY_LEDGER);
+	fuzz_require(query->type <= QUERY_FORGOTTEN);
 	fuzz_require(query->limit <= SCAN_LIMIT_MAX && query->timeout_ms <= QUERY_TIMEOUT_MS_MAX);
 	fuzz_require(query->max_lag >= -1 && query->after_count <= QUERY_AFTER_MAX);
 	fuzz_require(query->type != QUERY_GET || (query->key == NULL) != (query->keys == NULL));

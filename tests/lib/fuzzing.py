@@ -102,7 +102,6 @@ def replay(folder, env):
     did, in a folder as deep: names of sources are relative. That folder, and what failed."""
     apart = folder.with_name(folder.name + "-fuzz")
     shutil.rmtree(apart, ignore_errors=True)
-    subprocess.run(["ninja", "-C", folder, "--quiet", "replays"], check=True, capture_output=True)
     env = {**os.environ, **env, "GCOV_PREFIX": str(apart), "GCOV_PREFIX_STRIP": str(len(folder.parts) - 1)}
 
     def one(target):

@@ -76,8 +76,8 @@ BUILDS = {
 }
 
 
-# Of some builds not everything is wanted; programs would not even link in the last one, which has no sanitizer's library.
-BUILT = {"fuzz": ["fuzzers"], "fuzz-fast": ["fuzzers"]}
+# Of some builds not everything is wanted, or more; programs would not even link in the last one, which has no sanitizer's library.
+BUILT = {"sanitize": ["all", "replays"], "fuzz": ["fuzzers"], "fuzz-fast": ["fuzzers"]}
 
 
 def setup_command(folder, kind):
