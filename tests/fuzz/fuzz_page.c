@@ -75,6 +75,7 @@ static int walk(struct slice bytes, uint64_t transaction, struct sight *sight)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct page_walk_newest newest;
 	struct sight sight, again;
 
 	if (size < 1) {
@@ -82,6 +83,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	uint64_t transaction = data[0] == 0 ? PAGE_WALK_NEWEST : data[0] - 1u;
 	struct slice bytes = fuzz_copy(data + 1, size - 1);
+	bool has_newest = page_walk_newest(bytes.bytes, bytes.size, &newest);
+	fuzz_require(has_newest || walk(bytes, PAGE_WALK_NEWEST, &sight) != 0);
 	if (walk(bytes, transaction, &sight) == 0) {
 		fuzz_require(walk(bytes, transaction, &again) == 0 && again.rows == sight.rows);
 	}
