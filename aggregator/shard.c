@@ -169,7 +169,7 @@ static bool must_hide(
 	       store_forgotten(shard->options.store)->in_force > 0;
 }
 
-static void put_aside(struct shard *shard, const char *topic, const struct record *record,
+static int put_aside(struct shard *shard, const char *topic, const struct record *record,
 	const struct reading *reading, const char *reason)
 {
 	uint8_t key[8], expired[8];
@@ -190,6 +190,7 @@ static void put_aside(struct shard *shard, const char *topic, const struct recor
 	}
 	buffer_init(&buffer, ENCODED_SIZE_MAX);
 	quarantine_encode(&entry, &buffer);
+	int r = buffer.error;
 	pack_big_endian(key, shard->ledger.quarantined, sizeof key);
 	commit_put(
 		&shard->active, TABLE_QUARANTINE, slice_of(key, sizeof key), buffer_slice(&buffer));
@@ -200,6 +201,7 @@ static void put_aside(struct shard *shard, const char *topic, const struct recor
 	}
 	shard->ledger.quarantined++;
 	buffer_deinit(&buffer);
+	return r;
 }
 
 /* Past TEXT_SET_MAX enough are named. */
@@ -218,8 +220,8 @@ static int refuse_to_count(struct shard *shard, struct stream *stream, const cha
 {
 	stream->sums.set_aside++;
 	streams_change(shard->streams, stream);
-	put_aside(shard, topic, record, reading, QUARANTINE_GAPS " to count it once");
-	return name_stream(&shard->ledger.streams_quarantined, &reading->stream);
+	int r = put_aside(shard, topic, record, reading, QUARANTINE_GAPS " to count it once");
+	return r == 0 ? name_stream(&shard->ledger.streams_quarantined, &reading->stream) : r;
 }
 
 static int count(struct shard *shard, struct stream *stream, const struct record *record,
@@ -277,12 +279,12 @@ static int refuse_conflict(struct shard *shard, const char *topic, const struct 
 	const struct reading *reading)
 {
 	shard->conflicts++;
-	put_aside(shard, topic, record, reading,
+	int r = put_aside(shard, topic, record, reading,
 		QUARANTINE_CONFLICT ": another event was counted under this certificate");
 	if (shard->options.conflict != NULL) {
 		shard->options.conflict(shard->options.owner, topic, record, reading);
 	}
-	return name_stream(&shard->ledger.streams_in_conflict, &reading->stream);
+	return r == 0 ? name_stream(&shard->ledger.streams_in_conflict, &reading->stream) : r;
 }
 
 static int take_repeated(struct shard *shard, const char *topic, const struct record *record,
@@ -347,7 +349,7 @@ int shard_take(struct shard *shard, const char *topic, const struct record *reco
 		break;
 	case RECORD_UNREADABLE:
 		*ret_fate = FATE_UNREADABLE;
-		put_aside(shard, topic, record, reading, reading->complaint.message);
+		r = put_aside(shard, topic, record, reading, reading->complaint.message);
 		break;
 	default:
 		r = take_certified(shard, topic, record, reading, ret_fate);
@@ -402,7 +404,7 @@ static int put_fingerprints(void *owner, struct slice key, struct slice value)
 	return commit->puts.error;
 }
 
-static void put_position(struct commit *commit, const char *topic, struct partition *partition,
+static int put_position(struct commit *commit, const char *topic, struct partition *partition,
 	struct buffer *scratch)
 {
 	uint8_t key[POSITION_KEY_SIZE_MAX];
@@ -411,6 +413,7 @@ static void put_position(struct commit *commit, const char *topic, struct partit
 	position_encode(&partition->position, scratch);
 	commit_put(commit, TABLE_OFFSETS, slice_of(key, key_size), buffer_slice(scratch));
 	partition->is_changed = false;
+	return scratch->error; /* the next one begins without */
 }
 
 /* Puts everything but rows into the active commit. */
@@ -431,16 +434,18 @@ static int complete(struct shard *shard, struct partition *const *partitions, si
 	}
 	shard->ledger.fingerprint_chunks = fingerprints_made(shard->fingerprints);
 	buffer_init(&scratch, ENCODED_SIZE_MAX);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && r == 0; i++) {
 		if (partitions[i]->is_changed) {
-			put_position(commit, topics->names[partitions[i]->topic], partitions[i],
+			r = put_position(commit, topics->names[partitions[i]->topic], partitions[i],
 				&scratch);
 		}
 	}
-	buffer_clear(&scratch);
-	ledger_encode(&shard->ledger, &scratch);
-	commit_put(commit, TABLE_SUMMARY, SUMMARY_LEDGER, buffer_slice(&scratch));
-	r = scratch.error != 0 ? scratch.error : commit->puts.error;
+	if (r == 0) {
+		buffer_clear(&scratch);
+		ledger_encode(&shard->ledger, &scratch);
+		commit_put(commit, TABLE_SUMMARY, SUMMARY_LEDGER, buffer_slice(&scratch));
+		r = scratch.error != 0 ? scratch.error : commit->puts.error;
+	}
 	buffer_deinit(&scratch);
 	return r;
 }

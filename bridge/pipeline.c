@@ -172,6 +172,10 @@ static void put_marker(struct pipeline *pipeline, struct sending *sending)
 	buffer_clear(&pipeline->marker);
 	event_encode_marker(
 		&letter->certificate, letter->reason, pipeline->parts.encoding, &pipeline->marker);
+	if (pipeline->marker.error != 0) { /* half of one would be a record that nobody can read */
+		tracker_fail(sending, NACK_BUSY, retry_after(pipeline, sending->lane));
+		return;
+	}
 	struct sink_record record = address(pipeline, sending, sending->lane);
 	record.value = buffer_slice(&pipeline->marker);
 	must_offer(pipeline, sending, &record);
