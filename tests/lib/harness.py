@@ -422,7 +422,7 @@ class Pipeline:
 
 # Below those that the kernel gives out of its own accord, and those that deploy/kafka picks from.
 PORTS = range(2000, 10000)
-PORTS_CLAIMED_MAX = 5000
+PORTS_CLAIMED_MAX = 300  # each costs a descriptor, and select() knows 1,024
 _claims = {}  # port -> the socket whose name keeps other runs of tests off it as long as we live
 
 
@@ -439,7 +439,7 @@ def free_port():
             claim.close()
             continue
         _claims[port] = claim
-        if len(_claims) > PORTS_CLAIMED_MAX:  # what runs for hours used the oldest long ago
+        if len(_claims) > PORTS_CLAIMED_MAX:  # the oldest were used long ago
             _claims.pop(next(iter(_claims))).close()
         return port
 

@@ -262,7 +262,7 @@ SIM_CORES = re.compile(
     r"|aggregator/(aggregator|books|commit|counted|feed|fingerprints|gap|ledger|measure|measure_row|opening|overlay\w*|pipeline|pipeline_judge"
     r"|position|proof|shard|store_lmdb|commit_lmdb|sealed_lmdb|stores|stream|streams)\.c")
 SIM_CORES_MIN_PERCENT = 95
-SIM_COVERAGE_SEEDS = 1000
+SIM_COVERAGE_SEEDS = 1500
 
 
 def sim_reached(folder):
