@@ -165,7 +165,7 @@ def test_a_slow_reader_loses_messages_and_knows_it(pipeline):
     assert till.sender.ask(products)["ok"]
     quick, slow = join(replica(pipe)), replica(pipe)
     slow.subscription.close()
-    slow.subscription = Subscription(pipe.aggregator.ready["publish"], b"", queue=1)  # all views: its queue is full soon
+    slow.subscription = Subscription(pipe.aggregator.ready["publish"], b"", queue=32)  # all views: soon full
     join(slow)
 
     def is_lagging():
