@@ -140,10 +140,14 @@ enum mdb_fate mdb_model_fate(const char *path)
 
 static void tell_missing(const char *text, bool of_rebuild)
 {
+	uint64_t asks = world.memory_asks;
+
 	world_note("aggregator: missing %s%s", text, of_rebuild ? " for the rebuild" : "");
+	world.memory_asks = 0; /* the operator's own memory, though the product's set */
 	if (!of_rebuild && text_set_add(&missing, text) != 0) {
 		abort();
 	}
+	world.memory_asks = asks;
 }
 
 const char *const *aggregator_part_missing(void)

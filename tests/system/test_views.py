@@ -242,8 +242,9 @@ def test_simulated_sales_are_in_every_view_to_the_cent(rig):
 def test_real_sales_are_in_every_view_to_the_cent(rig, retail):
     source = Retail(retail[0])
     pipe = rig(SHIPPED, EDGES)
-    send(pipe, source.frames)
-    pipe.wait_settled()
+    for begin in range(0, len(source.frames), 2):  # till-devbroker forgets what is more than some megabytes old
+        send(pipe, source.frames[begin:begin + 2])
+        pipe.wait_settled()
     assert_shipped(pipe.client, source)
 
 
