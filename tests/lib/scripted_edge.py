@@ -3,7 +3,7 @@ import msgpack
 import zmq
 from harness import CONTEXT, DEADLINE, wait_until
 
-HELLO, WELCOME, BATCH, ACK, STATE, BYE = 1, 2, 3, 4, 6, 7
+HELLO, WELCOME, BATCH, ACK, NACK, STATE, BYE = 1, 2, 3, 4, 5, 6, 7
 NOT_READY = 7
 LANE_ORDER = 0
 
@@ -35,15 +35,21 @@ class ScriptedEdge:
 
     def send(self, seqs, product):
         """One batch of orders; waits for its acknowledgement."""
-        self.number += 1
         events = [self.event(seq, product) for seq in seqs]
-        self.socket.send(msgpack.packb([BATCH, self.session, self.number, LANE_ORDER, len(events), b"".join(events)]))
+        self.send_batch(events)
         acknowledged = 0
         while acknowledged < self.number:
             frame = self.receive()
-            assert frame[0] in (ACK, STATE), frame
+            assert frame[0] in (ACK, NACK, STATE), frame
             if frame[0] == ACK and frame[2]:
                 acknowledged = frame[2][-1]
+            elif frame[0] == NACK:  # while Kafka makes the topic: again, in a while, under the next number
+                self.socket.poll(frame[4])
+                self.send_batch(events)
+
+    def send_batch(self, events):
+        self.number += 1
+        self.socket.send(msgpack.packb([BATCH, self.session, self.number, LANE_ORDER, len(events), b"".join(events)]))
 
     def close(self):
         self.socket.close(0)
