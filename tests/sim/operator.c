@@ -262,8 +262,27 @@ static void rebuild(void)
 	rebuilds++;
 }
 
+/* Does the store still stand in a topic that was made again since? What it counts from there no log has any more, so what is given
+ * up would depend on when it was copied. */
+static bool stands_in_former(void)
+{
+	for (int topic = 0; topic < TOPICS; topic++) {
+		for (int partition = 0; kafka_was_made_again(topic) && partition < PARTITIONS_MAX;
+			partition++) {
+			struct aggregator_mark mark = aggregator_part_mark(topic, partition);
+			if (kafka_is_of_former(topic, partition, mark.anchor, mark.anchor_ms)) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 static void back_up(void)
 {
+	if (stands_in_former()) {
+		return;
+	}
 	mdb_files_free(backup);
 	backup = aggregator_part_back_up();
 	world_note("operator: backup");
