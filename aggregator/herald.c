@@ -41,22 +41,24 @@ static void report_gone(
 	}
 }
 
+static bool has_gap(const struct pipeline *pipeline, const char *text)
+{
+	bool has_gap = false;
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		has_gap = has_gap || text_set_have(&pipeline->shards[i]->ledger.gaps, text);
+	}
+	return has_gap;
+}
+
 /* What an operator accepts is done when it was needed and is in the store. */
 static void report_accepted(const struct herald *herald, const struct pipeline *pipeline)
 {
-	struct text_set gaps = {0};
-	if (herald->accepted->count == 0 || !pipeline->is_targeted) {
-		return;
-	}
-	if (pipeline_gaps(pipeline, &gaps) == 0) {
-		const char *const *text = text_set_list(herald->accepted);
-		for (; *text != NULL; text++) {
-			if (text_set_have(&gaps, *text)) {
-				program_audit_end("accept-gap", *text, "done");
-			}
+	const char *const *text = text_set_list(herald->accepted);
+	for (; pipeline->is_targeted && *text != NULL; text++) {
+		if (has_gap(pipeline, *text)) {
+			program_audit_end("accept-gap", *text, "done");
 		}
 	}
-	text_set_deinit(&gaps);
 }
 
 void herald_report(struct herald *herald, struct desk *desk)
