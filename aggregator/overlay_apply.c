@@ -102,16 +102,10 @@ static void grow_bins(struct overlay *overlay, struct cell *cell)
 	cell->bins = bins;
 }
 
-/* Quantiles that share a histogram leave it to the first of them. */
-static void count_quantile(struct overlay *overlay, const struct view *view, struct delta *delta,
-	size_t index, money number)
+static void count_quantile(struct overlay *overlay, struct cell *cell, money number)
 {
-	struct cell *cell = &delta->cells[index];
 	int32_t bucket = histogram_bucket(number);
 
-	if (view->histogram_owners[view->measures[index].histogram] != index) {
-		return;
-	}
 	if (cell->bins == NULL || !bins_add(cell->bins, bucket)) {
 		grow_bins(overlay, cell);
 		bins_add(cell->bins, bucket);
@@ -141,6 +135,15 @@ static void count_distinct(const struct plan *plan, struct delta *delta, size_t 
 	}
 }
 
+/* Quantiles that share a histogram leave it to the first of them. */
+static bool shares_histogram(const struct view *view, size_t index)
+{
+	const struct measure *measure = &view->measures[index];
+
+	return measure->op == MEASURE_QUANTILE &&
+	       view->histogram_owners[measure->histogram] != index;
+}
+
 static void count_measure(
 	struct overlay *overlay, const struct plan *plan, size_t index, const struct event *event)
 {
@@ -148,7 +151,8 @@ static void count_measure(
 	struct delta *delta = plan->delta;
 	money number;
 
-	if (measure->op == MEASURE_COUNT || !view_measure_admits(plan->view, measure, event)) {
+	if (measure->op == MEASURE_COUNT || shares_histogram(plan->view, index) ||
+		!view_measure_admits(plan->view, measure, event)) {
 		return;
 	}
 	if (measure->op == MEASURE_COUNT_SOME) {
@@ -160,7 +164,7 @@ static void count_measure(
 	} else if (!operand_number(measure->operand, event, &number)) {
 		return; /* the event has no such field */
 	} else if (measure->op == MEASURE_QUANTILE) {
-		count_quantile(overlay, plan->view, delta, index, number);
+		count_quantile(overlay, &delta->cells[index], number);
 	} else {
 		cell_add(measure, &delta->cells[index], number);
 	}
@@ -176,6 +180,26 @@ static void count_event(struct overlay *overlay, struct plan *plan, const struct
 	table_note(plan->table, plan->delta);
 	for (size_t i = 0; i < plan->view->measure_count; i++) {
 		count_measure(overlay, plan, i, event);
+	}
+}
+
+static void apply_plan(struct overlay *overlay, struct plan *plan, const struct event *event)
+{
+	switch (plan->fate) {
+	case PLAN_COUNTED:
+		count_event(overlay, plan, event);
+		break;
+	case PLAN_UNMATCHED:
+		plan->table->unmatched++;
+		break;
+	case PLAN_HELD:
+		plan->table->held++;
+		break;
+	case PLAN_EXPIRED:
+		plan->table->expired++;
+		break;
+	case PLAN_LEFT_OUT:
+		break;
 	}
 }
 
@@ -195,7 +219,7 @@ int overlay_apply_as(struct overlay *overlay, const struct event *event, struct 
 	overlay->standing = standing;
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		plan_row(overlay, &plans[i], event, letter_code);
-		if (plans[i].is_matched) {
+		if (plans[i].fate == PLAN_COUNTED) {
 			r = plan_memory(overlay, &plans[i], event, &arena_size);
 		}
 	}
@@ -206,15 +230,7 @@ int overlay_apply_as(struct overlay *overlay, const struct event *event, struct 
 		return r;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (plans[i].is_matched) {
-			count_event(overlay, &plans[i], event);
-		} else if (plans[i].is_held) {
-			plans[i].table->held++;
-		} else if (plans[i].is_expired) {
-			plans[i].table->expired++;
-		} else if (plans[i].is_admitted) {
-			plans[i].table->unmatched++;
-		}
+		apply_plan(overlay, &plans[i], event);
 	}
 	overlay->event_count++;
 	return 0;

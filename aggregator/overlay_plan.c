@@ -32,27 +32,42 @@ static bool has_ended(const struct plan *plan)
 	       plan->values[plan->view->retain_group].integer < plan->table->cutoff;
 }
 
-void plan_row(struct overlay *overlay, struct plan *plan, const struct event *event,
-	struct slice letter_code)
+static bool find_group(struct plan *plan, const struct event *event, struct slice letter_code)
 {
+	bool has_all = view_group_values(plan->view, event, letter_code, plan->values);
+
 	plan->key.size = 0;
 	plan->longs_size = 0;
-	plan->is_admitted = view_admits(plan->view, event);
-	plan->is_matched = plan->is_admitted &&
-			   view_group_values(plan->view, event, letter_code, plan->values);
-	for (size_t i = 0; plan->is_matched && i < plan->view->group_count; i++) {
+	for (size_t i = 0; has_all && i < plan->view->group_count; i++) {
 		const struct group_value *value = &plan->values[i];
-		plan->is_matched = row_key_append(&plan->key, value);
+		has_all = row_key_append(&plan->key, value);
 		if (value->type == GROUP_TEXT && row_text_is_long(value->text)) {
 			plan->longs_size += 2 + value->text.size;
 		}
 	}
-	plan->is_held =
-		plan->is_matched && overlay->standing.is_hidden && view_user_group(plan->view) >= 0;
-	plan->is_matched = plan->is_matched && !plan->is_held;
-	plan->is_expired = plan->is_matched && has_ended(plan);
-	plan->is_matched = plan->is_matched && !plan->is_expired;
-	if (plan->is_matched) {
+	return has_all;
+}
+
+static enum plan_fate fate_of(const struct overlay *overlay, struct plan *plan,
+	const struct event *event, struct slice letter_code)
+{
+	if (!view_admits(plan->view, event)) {
+		return PLAN_LEFT_OUT;
+	}
+	if (!find_group(plan, event, letter_code)) {
+		return PLAN_UNMATCHED;
+	}
+	if (overlay->standing.is_hidden && view_user_group(plan->view) >= 0) {
+		return PLAN_HELD;
+	}
+	return has_ended(plan) ? PLAN_EXPIRED : PLAN_COUNTED;
+}
+
+void plan_row(struct overlay *overlay, struct plan *plan, const struct event *event,
+	struct slice letter_code)
+{
+	plan->fate = fate_of(overlay, plan, event, letter_code);
+	if (plan->fate == PLAN_COUNTED) {
 		find_row(overlay, plan);
 	}
 }

@@ -6,16 +6,22 @@
 /* Members of each distinct() that need no memory of their own: most rows see one or two between two commits. */
 enum { MEMBERS_IN_ARENA = 2 };
 
+/* What becomes of an event in one view. */
+enum plan_fate {
+	PLAN_LEFT_OUT, /* by `where` */
+	PLAN_UNMATCHED, /* lacks a group field */
+	PLAN_HELD, /* its row would name somebody who was forgotten */
+	PLAN_EXPIRED, /* its row has ended */
+	PLAN_COUNTED,
+};
+
 /* What an event will do to one view. */
 struct plan {
 	const struct view *view;
 	struct table *table;
 	struct delta *delta; /* the event's row, NULL: a new one; between events, the last one's */
 	uint64_t hash; /* of a new row's key */
-	bool is_admitted; /* by `where` */
-	bool is_matched; /* has every group field, may be shown, and its row has not ended */
-	bool is_held; /* has every group field, and names somebody who was forgotten */
-	bool is_expired; /* may be shown, and its row has ended */
+	enum plan_fate fate;
 	struct row_key key;
 	struct group_value values[VIEW_GROUPS_MAX];
 	size_t longs_size;
