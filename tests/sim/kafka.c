@@ -141,6 +141,14 @@ static void note_append(int topic, int partition, const struct log *log)
 		log->count - 1, size, at == NULL ? "" : (const char *)at + sizeof name);
 }
 
+/* In a topic that was made again no record bears the very time that the former one had at its offset: a mark could be of either. */
+static int64_t append_ms(int topic, int partition, size_t offset)
+{
+	int64_t now_ms = world.now_ms + world.wall_offset_ms;
+
+	return kafka_is_of_former(topic, partition, (int64_t)offset, now_ms) ? now_ms + 1 : now_ms;
+}
+
 void kafka_append(int topic, int partition, struct kafka_record *record)
 {
 	struct log *log = log_of(topic, partition);
@@ -149,7 +157,7 @@ void kafka_append(int topic, int partition, struct kafka_record *record)
 		log->capacity = log->capacity * 2 + 64;
 		log->entries = must(realloc(log->entries, log->capacity * sizeof *log->entries));
 	}
-	int64_t now_ms = world.now_ms + world.wall_offset_ms;
+	int64_t now_ms = append_ms(topic, partition, log->count);
 	int64_t before_ms = log->count == 0 ? now_ms : log->entries[log->count - 1].latest_ms;
 	log->entries[log->count++] = (struct kafka_entry){.timestamp_ms = now_ms,
 		.latest_ms = before_ms > now_ms ? before_ms : now_ms,
