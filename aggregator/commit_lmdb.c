@@ -28,22 +28,37 @@ struct writing {
 	struct new_members members;
 };
 
+static int write_put(struct writing *writing, const struct commit_row *row)
+{
+	unsigned table = writing->generation->tables[row->table];
+
+	if (row->is_deleted) {
+		MDB_val name = {row->key.size, (void *)row->key.bytes};
+		int r = store_from_lmdb(mdb_del(writing->txn, table, &name, NULL));
+		return r == STORE_E_ABSENT ? 0 : r;
+	}
+	return sealed_put(writing->txn, table, row->key, row->value);
+}
+
 static int write_puts(struct writing *writing)
 {
 	struct commit_row row;
-	size_t cursor = 0;
-	int r = 0;
+	struct entry_sums sums;
+	size_t cursor = 0, entry_count = 0;
+
+	int r = entry_sums_read(writing->txn, writing->generation, &sums);
 	while (r == 0 && commit_next(writing->commit, &cursor, &row)) {
-		unsigned table = writing->generation->tables[row.table];
-		if (row.is_deleted) {
-			MDB_val name = {row.key.size, (void *)row.key.bytes};
-			r = store_from_lmdb(mdb_del(writing->txn, table, &name, NULL));
-			r = r == STORE_E_ABSENT ? 0 : r;
+		if (row.table == TABLE_ENTRIES) {
+			entry_count++;
+			r = entry_write(
+				writing->txn, writing->generation, row.key, row.value, &sums);
 		} else {
-			r = sealed_put(writing->txn, table, row.key, row.value);
+			r = write_put(writing, &row);
 		}
 	}
-	return r;
+	return r == 0 && entry_count > 0
+		       ? entry_sums_write(writing->txn, writing->generation, &sums)
+		       : r;
 }
 
 static uint64_t hash_of_sealed(struct slice sealed)

@@ -9,6 +9,8 @@
 enum {
 	/* Streams kept in memory: some 150 bytes each where all is well. */
 	STREAMS_KEPT_MAX = 32768,
+	/* Rows of tables and the like that changes find in memory. */
+	ENTRIES_CLEAN_BYTES_MAX = 16 * 1024 * 1024,
 	RETRY_MS = 1000,
 	ENCODED_SIZE_MAX = 1024 * 1024,
 };
@@ -39,6 +41,11 @@ static int load_stream(void *owner, struct slice key, struct buffer *ret_value)
 static int load_fingerprints(void *owner, struct slice key, struct buffer *ret_value)
 {
 	return load(owner, TABLE_FINGERPRINTS, key, ret_value);
+}
+
+static int load_entry(void *owner, struct slice key, struct buffer *ret_value)
+{
+	return load(owner, TABLE_ENTRIES, key, ret_value);
 }
 
 static int load_ledger(struct shard *shard)
@@ -87,9 +94,19 @@ static int new_sets(struct shard *shard)
 		.owner = shard,
 	};
 
+	struct entries_options entries = {
+		.clean_bytes_max = ENTRIES_CLEAN_BYTES_MAX,
+		.load = load_entry,
+		.owner = shard,
+	};
+
 	memcpy(streams.hash_key, shard->options.hash_key, sizeof streams.hash_key);
+	memcpy(entries.hash_key, shard->options.hash_key, sizeof entries.hash_key);
 	int r = fingerprints_new(&fingerprints, &shard->fingerprints);
-	return r == 0 ? streams_new(&streams, &shard->streams) : r;
+	if (r == 0) {
+		r = streams_new(&streams, &shard->streams);
+	}
+	return r == 0 ? entries_new(&entries, &shard->entries) : r;
 }
 
 int shard_new(const struct shard_options *options, struct shard **ret_shard)
@@ -105,6 +122,7 @@ int shard_new(const struct shard_options *options, struct shard **ret_shard)
 	}
 	if (r == 0) {
 		streams_committed(shard->streams, shard->committed);
+		entries_committed(shard->entries, shard->committed);
 		expiry_init(&shard->expiry, shard->options.views);
 		r = new_active(shard);
 	}
@@ -126,6 +144,7 @@ struct shard *shard_free(struct shard *shard)
 	commit_deinit(&shard->frozen);
 	streams_free(shard->streams);
 	fingerprints_free(shard->fingerprints);
+	entries_free(shard->entries);
 	ledger_deinit(&shard->ledger);
 	free(shard);
 	return NULL;
@@ -371,13 +390,15 @@ size_t shard_bytes(const struct shard *shard)
 
 size_t shard_puts_bytes(const struct shard *shard)
 {
-	return shard->active.puts.size + streams_changed_bytes(shard->streams);
+	return shard->active.puts.size + streams_changed_bytes(shard->streams) +
+	       entries_changed_bytes(shard->entries);
 }
 
 size_t shard_change_count(const struct shard *shard)
 {
 	return overlay_change_count(shard->active.overlay) + streams_changed_count(shard->streams) +
-	       fingerprints_changed_count(shard->fingerprints);
+	       fingerprints_changed_count(shard->fingerprints) +
+	       entries_changed_count(shard->entries);
 }
 
 uint64_t shard_uncommitted(const struct shard *shard)
@@ -393,15 +414,26 @@ static int put_stream(void *owner, struct slice key, struct slice value)
 	return commit->puts.error;
 }
 
-static int put_fingerprints(void *owner, struct slice key, struct slice value)
+/* A value of no bytes: there is none any more. */
+static int put_or_delete(
+	struct commit *commit, enum store_table table, struct slice key, struct slice value)
 {
-	struct commit *commit = owner;
 	if (value.size == 0) {
-		commit_delete(commit, TABLE_FINGERPRINTS, key);
+		commit_delete(commit, table, key);
 	} else {
-		commit_put(commit, TABLE_FINGERPRINTS, key, value);
+		commit_put(commit, table, key, value);
 	}
 	return commit->puts.error;
+}
+
+static int put_fingerprints(void *owner, struct slice key, struct slice value)
+{
+	return put_or_delete(owner, TABLE_FINGERPRINTS, key, value);
+}
+
+static int put_entry(void *owner, struct slice key, struct slice value)
+{
+	return put_or_delete(owner, TABLE_ENTRIES, key, value);
 }
 
 static int put_position(struct commit *commit, const char *topic, struct partition *partition,
@@ -428,6 +460,9 @@ static int complete(struct shard *shard, struct partition *const *partitions, si
 	if (r == 0) {
 		r = fingerprints_freeze(
 			shard->fingerprints, commit->number, put_fingerprints, commit);
+	}
+	if (r == 0) {
+		r = entries_freeze(shard->entries, commit->number, put_entry, commit);
 	}
 	if (r < 0) {
 		return r;
@@ -466,6 +501,7 @@ static void commit_done(struct job *job)
 		shard->committed = shard->frozen.number;
 		streams_committed(shard->streams, shard->committed);
 		fingerprints_committed(shard->fingerprints, shard->committed);
+		entries_committed(shard->entries, shard->committed);
 		commit_deinit(&shard->frozen);
 	} else if (job->result == STORE_E_FULL) {
 		shard->is_full = true;

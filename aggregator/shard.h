@@ -6,6 +6,7 @@
 #pragma once
 #include "aggregator/answer.h"
 #include "aggregator/commit.h"
+#include "aggregator/entries.h"
 #include "aggregator/expiry.h"
 #include "aggregator/ledger.h"
 #include "aggregator/partition.h"
@@ -35,6 +36,7 @@ struct shard {
 	struct ledger ledger; /* as of the last record taken */
 	struct streams *streams;
 	struct fingerprints *fingerprints;
+	struct entries *entries;
 	struct commit active;
 	struct commit frozen;
 	struct job job; /* writes `frozen` */

@@ -134,6 +134,9 @@ static int see_summary(struct generation_content *generation, struct slice key, 
 	if (slice_equal(key, SUMMARY_LEDGER)) {
 		return see_ledger(generation, value);
 	}
+	if (slice_equal(key, SUMMARY_ENTRIES)) {
+		return entry_sums_decode(value, &generation->told_entries) ? 0 : STORE_E_CORRUPT;
+	}
 	if (key.size != SUMMARY_KEY_SIZE || key.bytes[key.size - 1] >= VIEWS_MAX ||
 		!view_summary_decode(value, &summary)) {
 		return STORE_E_CORRUPT;
@@ -189,6 +192,9 @@ int store_content_row(struct store_content *content, struct slice key, struct sl
 		return see_summary(generation, key, value);
 	case TABLE_STREAMS:
 		return see_stream(generation, key, value);
+	case TABLE_ENTRIES:
+		entry_sums_add(&generation->entries, key, value);
+		return 0;
 	default:
 		return 0;
 	}
@@ -205,6 +211,12 @@ static bool sets_fit(const struct generation_content *generation)
 		}
 	}
 	return generation->has_ledger;
+}
+
+static bool entries_fit(const struct generation_content *generation)
+{
+	return generation->entries.count == generation->told_entries.count &&
+	       generation->entries.hash_sum == generation->told_entries.hash_sum;
 }
 
 static bool view_fits(const struct view_content *view)
@@ -229,7 +241,8 @@ static int judge(const struct store_content *content, uint32_t number, uint64_t 
 		const struct generation_content *generation = &content->generations[i];
 		if (generation->number == number) {
 			*ret_damaged_views = damaged_views(generation);
-			return sets_fit(generation) ? 0 : STORE_E_CORRUPT;
+			return sets_fit(generation) && entries_fit(generation) ? 0
+									       : STORE_E_CORRUPT;
 		}
 	}
 	return number == 0 ? 0 : STORE_E_CORRUPT;

@@ -27,6 +27,7 @@ static const char *const table_names[TABLE_COUNT] = {
 	[TABLE_SUMMARY] = "summary",
 	[TABLE_QUARANTINE] = "quarantine",
 	[TABLE_FINGERPRINTS] = "fingerprints",
+	[TABLE_ENTRIES] = "entries",
 };
 
 void store_table_name(
@@ -148,7 +149,8 @@ static int open_tables(
 	for (int table = 0; table < TABLE_COUNT; table++) {
 		char name[STORE_TABLE_NAME_SIZE];
 		store_table_name((enum store_table)table, number, name);
-		unsigned more = table == TABLE_FINGERPRINTS ? MDB_CREATE : 0;
+		unsigned more =
+			table == TABLE_FINGERPRINTS || table == TABLE_ENTRIES ? MDB_CREATE : 0;
 		int r = store_from_lmdb(
 			mdb_dbi_open(txn, name, flags | more, &generation.tables[table]));
 		if (r != 0) {

@@ -54,7 +54,8 @@ static int walk_tables(struct check *check, struct store *store, size_t shard)
 	} tables[] = {{TABLE_STREAMS, "a counted set's checksum does not fit"},
 		{TABLE_OFFSETS, "an offset's checksum does not fit"},
 		{TABLE_QUARANTINE, "a quarantined record's checksum does not fit"},
-		{TABLE_FINGERPRINTS, "a fingerprint's checksum does not fit"}};
+		{TABLE_FINGERPRINTS, "a fingerprint's checksum does not fit"},
+		{TABLE_ENTRIES, "an entry's checksum does not fit"}};
 	struct snapshot *snapshot = NULL;
 
 	int r = snapshot_begin(store, store_root(store)->live, &snapshot);
