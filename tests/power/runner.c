@@ -9,6 +9,7 @@
 #include "subject.h"
 #include <limits.h>
 #include <lmdb.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { IMAGE_SECONDS_MAX = 60, SHOWN_MAX = 3 };
+enum { IMAGE_SECONDS_MAX = 60, SHOWN_MAX = 3, MAPPED_FROM = 64 * 1024 };
 
 struct options {
 	uint64_t seed;
@@ -210,6 +211,13 @@ static bool parse(int argc, char **argv, struct options *options)
 	return argc % 2 == 1;
 }
 
+/* Each environment of LMDB's asks for megabytes of zeros. Those that are mapped are zeros already, and gone when they are freed; on the
+ * heap they would be written, and copied for every fork, thousands of times. */
+static void map_what_is_large(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
+}
+
 int subject_main(int argc, char **argv, const struct subject *subject)
 {
 	struct options options = {.seed = 1, .images = 1000, .at = -1};
@@ -224,6 +232,7 @@ int subject_main(int argc, char **argv, const struct subject *subject)
 	if (run.progress == MAP_FAILED) {
 		abort();
 	}
+	map_what_is_large();
 	scratch_make(run.image_dir);
 	int code = options.flips > 0 ? flip_bits(&run) : lose_power(&run);
 	scratch_remove(run.image_dir);
