@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import ledger
 import nth
 from clocks import FOUND, LEAPS_S, give
 from disk_cycles import AggregatorCycles, EdgeCycles
@@ -26,8 +27,8 @@ AUDIT_EVERY = 30
 SYNC_PLANS = ("calls=sync nth=1 errno=EIO", "calls=sync from=1 errno=EIO", "calls=pwrite nth=1 errno=EIO dsync",
               "calls=fdatasync from=1 delay_ms=1000")
 LIMITS = {"nofile": (4, 320), "data": (1 << 20, 128 << 20), "as": (32 << 20, 1 << 30)}
-# How often each comes: stops take a minute each.
-WEIGHTS = {"sync": 8, "edge_disk": 8, "aggregator_disk": 4, "limit": 8, "leap": 8, "stop": 1, "restore": 4}
+# How often each comes: as often as all runs together are meant to show it. Stops take a minute each.
+WEIGHTS = {**ledger.WANTED["os"], "limit": 200, "stop": 10}
 
 
 def counted(pipe):

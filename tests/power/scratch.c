@@ -6,7 +6,10 @@
 
 void scratch_make(char path[SCRATCH_PATH_SIZE])
 {
-	const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	const char *base = getenv("TMPDIR");
+	if (base == NULL) {
+		base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	}
 	snprintf(path, SCRATCH_PATH_SIZE, "%s/till-power-XXXXXX", base);
 	if (mkdtemp(path) == NULL) {
 		perror(path);

@@ -1,4 +1,4 @@
-/* scratch.h - directories of a test's own, in memory where that is possible. */
+/* scratch.h - directories of a test's own: below $TMPDIR, else in memory where that is possible. */
 #pragma once
 
 enum { SCRATCH_PATH_SIZE = 256 };
