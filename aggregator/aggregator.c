@@ -1,13 +1,11 @@
 #include "aggregator/aggregator.h"
 #include "aggregator/administration.h"
 #include "aggregator/desk.h"
-#include "aggregator/gap.h"
 #include "aggregator/gauges.h"
+#include "aggregator/generations.h"
 #include "aggregator/herald.h"
 #include "aggregator/live.h"
-#include "aggregator/opening.h"
 #include "aggregator/server.h"
-#include "aggregator/source_readers.h"
 #include "aggregator/upkeep.h"
 #include "runtime/clock.h"
 #include "runtime/guard.h"
@@ -39,16 +37,13 @@ struct aggregator {
 	struct security *security;
 	struct http *http;
 	struct opening opening;
-	struct feed *live, *shadow;
+	struct generations generations;
 	struct upkeep *upkeep;
 	struct gauges *gauges;
-	struct source_readers readers; /* both feeds' */
 	struct server *server;
 	struct live *publisher; /* NULL: nothing is published */
 	struct desk desk;
 	struct administration administration;
-	struct text_set
-		accepted_by_shadow; /* what the operator accepts, and what the live one has accepted */
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
 	int64_t stop_by_ms; /* 0: no signal yet */
 	struct herald herald;
@@ -135,37 +130,21 @@ static void reply_lost(void *owner)
 	gauges_reply_lost(aggregator->gauges);
 }
 
-/* How much of what the live one has read the shadow has read. */
-static double rebuild_progress(const struct aggregator *aggregator)
-{
-	double done = 0, all = 0;
-	const struct pipeline *live = aggregator->live->pipeline;
-	for (size_t i = 0; i < live->partition_count; i++) {
-		const struct partition *theirs = live->partitions[i];
-		const struct partition *ours = pipeline_partition(
-			aggregator->shadow->pipeline, theirs->topic, theirs->number);
-		all += (double)theirs->position.next;
-		done += ours == NULL ? 0 : (double)ours->position.next;
-	}
-	return all == 0 || done >= all ? 1 : done / all;
-}
-
 /* Brings what desk and health look at up to date. */
 static void refresh(struct aggregator *aggregator)
 {
 	struct desk *desk = &aggregator->desk;
 	desk->stores = aggregator->opening.stores;
-	desk->live = aggregator->live;
-	desk->shadow = aggregator->shadow;
+	desk->live = aggregator->generations.live;
+	desk->shadow = aggregator->generations.shadow;
 	desk->views = aggregator->opening.live_views;
 	desk->shadow_views = aggregator->opening.shadow_views;
 	desk->now_ms = clock_monotonic_ms();
-	desk->health.live = aggregator->live;
-	desk->health.shadow = aggregator->shadow;
+	desk->health.live = aggregator->generations.live;
+	desk->health.shadow = aggregator->generations.shadow;
 	desk->health.check_error = upkeep_check_error(aggregator->upkeep);
 	desk->health.scrub_error = upkeep_scrub_error(aggregator->upkeep);
-	desk->health.rebuild_progress =
-		aggregator->shadow == NULL ? 1 : rebuild_progress(aggregator);
+	desk->health.rebuild_progress = generations_progress(&aggregator->generations);
 }
 
 static int permit(
@@ -199,8 +178,10 @@ static int forget(struct aggregator *aggregator, struct question *question, stru
 	struct forget_plan plan;
 	struct forgetting forgetting = {
 		.stores = aggregator->opening.stores,
-		.live = aggregator->live->pipeline,
-		.shadow = aggregator->shadow == NULL ? NULL : aggregator->shadow->pipeline,
+		.live = aggregator->generations.live->pipeline,
+		.shadow = aggregator->generations.shadow == NULL
+				  ? NULL
+				  : aggregator->generations.shadow->pipeline,
 		.views = aggregator->opening.live_views,
 		.shadow_views = aggregator->opening.shadow_views,
 		.now_ms = clock_wall_ms(),
@@ -271,8 +252,8 @@ static void look(void *owner, struct gauges_view *ret_view)
 	struct aggregator *aggregator = owner;
 	refresh(aggregator);
 	*ret_view = (struct gauges_view){
-		.live = aggregator->live,
-		.shadow = aggregator->shadow,
+		.live = aggregator->generations.live,
+		.shadow = aggregator->generations.shadow,
 		.rebuild_progress = aggregator->desk.health.rebuild_progress,
 		.store_bytes = stores_size(aggregator->opening.stores),
 		.waiting = server_waiting(aggregator->server),
@@ -280,58 +261,29 @@ static void look(void *owner, struct gauges_view *ret_view)
 	};
 }
 
-/* Before a switch both stand still: the live one, so that no answer goes back; the shadow, so that there is a last commit. */
 static void hold(struct aggregator *aggregator, bool is_held)
 {
-	aggregator->live->is_held = is_held;
-	if (aggregator->shadow != NULL) {
-		aggregator->shadow->is_held = is_held;
-	}
+	generations_hold(&aggregator->generations, is_held);
 	upkeep_hold(aggregator->upkeep, is_held);
 }
 
-/* The shadow becomes the live one; the old one's rows are dropped bit by bit. */
+/* The shadow becomes the live one. */
 static int switch_over(struct aggregator *aggregator)
 {
-	struct opening *opening = &aggregator->opening;
-	int r = stores_switch(opening->stores);
-	if (r != 0) {
-		return r > 0 ? -ENOSPC : r;
+	struct view_set *old_views = NULL;
+	int r = generations_switch(&aggregator->generations, &old_views);
+	if (r < 0) {
+		return r;
 	}
-	feed_leave(aggregator->live);
-	aggregator->live = aggregator->shadow;
-	aggregator->shadow = NULL;
-	struct view_set *old_views = opening->live_views;
-	opening->live_views = opening->shadow_views;
-	opening->shadow_views = NULL;
 	upkeep_forget(aggregator->upkeep);
 	hold(aggregator, false);
 	refresh(aggregator);
-	r = live_switch(aggregator->publisher, opening->live_views);
+	r = live_switch(aggregator->publisher, aggregator->opening.live_views);
 	view_set_free(old_views);
 	log_line(LOG_INFO, "the rebuilt store is live", "store=%s",
-		stores_root(opening->stores)->live_id);
+		stores_root(aggregator->opening.stores)->live_id);
 	program_audit_end("rebuild", NULL, "done");
 	return r == 0 ? server_wake(aggregator->server) : r;
-}
-
-/* Is nothing of the old generation left from the rebuild before? */
-static bool has_place(const struct stores *stores)
-{
-	for (size_t i = 0; i < stores->count; i++) {
-		if (store_root(stores->items[i])->dropping != 0) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool may_switch(const struct aggregator *aggregator)
-{
-	const struct pipeline *live = aggregator->live->pipeline;
-	const struct pipeline *shadow = aggregator->shadow->pipeline;
-	return live->is_targeted && pipeline_is_caught_up(shadow) &&
-	       pipeline_reached(shadow, live) && has_place(aggregator->opening.stores);
 }
 
 static int terminate(void *owner)
@@ -339,10 +291,7 @@ static int terminate(void *owner)
 	struct aggregator *aggregator = owner;
 	program_stopping();
 	aggregator->stop_by_ms = loop_now_ms(aggregator->loop) + STOP_MS_MAX;
-	aggregator->live->is_stopping = true;
-	if (aggregator->shadow != NULL) {
-		aggregator->shadow->is_stopping = true;
-	}
+	generations_stop(&aggregator->generations);
 	upkeep_hold(aggregator->upkeep, true);
 	return server_stop(aggregator->server);
 }
@@ -351,7 +300,8 @@ static int terminate(void *owner)
 static int decide(void *owner, const struct pipeline *pipeline)
 {
 	struct aggregator *aggregator = owner;
-	bool is_shadow = aggregator->shadow != NULL && pipeline == aggregator->shadow->pipeline;
+	bool is_shadow = aggregator->generations.shadow != NULL &&
+			 pipeline == aggregator->generations.shadow->pipeline;
 	const char *const *text = text_set_list(&pipeline->missing);
 	if (aggregator->needs_decision) {
 		return 0; /* said already */
@@ -372,55 +322,39 @@ static int decide(void *owner, const struct pipeline *pipeline)
 static int rebuild_tick(struct aggregator *aggregator)
 {
 	bool is_clean = false;
-	if (aggregator->shadow == NULL || aggregator->stop_by_ms != 0) {
+	if (aggregator->generations.shadow == NULL || aggregator->stop_by_ms != 0) {
 		return 0; /* a start goes on with what a stop left */
 	}
-	int r = pipeline_ask_former(aggregator->shadow->pipeline, aggregator->live->pipeline);
+	int r = pipeline_ask_former(
+		aggregator->generations.shadow->pipeline, aggregator->generations.live->pipeline);
 	if (r != 0) {
-		return r < 0 ? r : decide(aggregator, aggregator->shadow->pipeline);
+		return r < 0 ? r : decide(aggregator, aggregator->generations.shadow->pipeline);
 	}
-	hold(aggregator, may_switch(aggregator));
-	if (!aggregator->live->is_held) {
+	hold(aggregator, generations_may_switch(&aggregator->generations));
+	if (!aggregator->generations.live->is_held) {
 		return 0;
 	}
-	r = pipeline_flush(aggregator->shadow->pipeline, &is_clean);
+	r = pipeline_flush(aggregator->generations.shadow->pipeline, &is_clean);
 	if (r < 0 || !is_clean || !stores_are_idle(aggregator->opening.stores)) {
 		return r;
 	}
 	return switch_over(aggregator);
 }
 
-static bool is_stuck(const struct aggregator *aggregator)
-{
-	return pipeline_is_stuck(aggregator->live->pipeline) &&
-	       (aggregator->shadow == NULL || pipeline_is_stuck(aggregator->shadow->pipeline));
-}
-
 static int stop_tick(struct aggregator *aggregator, int64_t now_ms)
 {
-	bool live_is_clean = false, shadow_is_clean = true;
+	bool is_clean = false;
 	if (aggregator->stop_by_ms == 0) {
 		return 0;
 	}
-	int r = pipeline_flush(aggregator->live->pipeline, &live_is_clean);
-	if (r == 0 && aggregator->shadow != NULL) {
-		r = pipeline_flush(aggregator->shadow->pipeline, &shadow_is_clean);
-	}
-	if (r == 0 && live_is_clean && shadow_is_clean) {
+	int r = generations_flush(&aggregator->generations, &is_clean);
+	if (r == 0 && is_clean) {
 		loop_stop(aggregator->loop);
-	} else if (r == 0 && (now_ms >= aggregator->stop_by_ms || is_stuck(aggregator))) {
+	} else if (r == 0 && (now_ms >= aggregator->stop_by_ms ||
+				     generations_are_stuck(&aggregator->generations))) {
 		log_line(LOG_WARNING, "stopped before the last commit; Kafka has what is not in it",
 			"%s", "");
 		loop_stop(aggregator->loop);
-	}
-	return r;
-}
-
-static int tick_feeds(struct aggregator *aggregator, int64_t now_ms, int64_t *ret_wait_ms)
-{
-	int r = feed_tick(aggregator->live, now_ms, ret_wait_ms);
-	if (r == 0 && aggregator->shadow != NULL) {
-		r = feed_tick(aggregator->shadow, now_ms, ret_wait_ms);
 	}
 	return r;
 }
@@ -431,7 +365,7 @@ static int tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 	int64_t wait_ms = TICK_MS_MAX;
 	int r = aggregator->error;
 	if (r == 0) {
-		r = tick_feeds(aggregator, now_ms, &wait_ms);
+		r = generations_tick(&aggregator->generations, now_ms, &wait_ms);
 	}
 	if (r == 0) {
 		r = rebuild_tick(aggregator);
@@ -464,86 +398,31 @@ static int job_finished(void *owner)
 	return aggregator->error;
 }
 
-static int new_feed(struct aggregator *aggregator, bool is_shadow, struct feed **ret_feed,
-	struct config_error *error)
+static int new_generations(struct aggregator *aggregator, struct config_error *error)
 {
-	const struct aggregator_config *config = aggregator->options.config;
-	const struct store_root *root = stores_root(aggregator->opening.stores);
-	struct feed_options options = {
-		.loop = aggregator->loop,
-		.brokers = config->brokers,
-		.kafka = &config->kafka,
-		.pipeline =
+	struct generations_options options = {
+		.config = aggregator->options.config,
+		.opening = &aggregator->opening,
+		.accepted = aggregator->options.accepted,
+		.wants_rebuild = aggregator->options.wants_rebuild,
+		.feed =
 			{
-				.stores = aggregator->opening.stores,
-				.views = is_shadow ? aggregator->opening.shadow_views
-						   : aggregator->opening.live_views,
-				.generation = is_shadow ? root->shadow : root->live,
-				.owns_all = config->owns_all,
-				.owned = config->owned,
-				.commit_interval_ms = config->commit_interval_ms,
-				.overlay_bytes_max = config->overlay_bytes,
-				.accepted = is_shadow ? &aggregator->accepted_by_shadow
-						      : aggregator->options.accepted,
+				.loop = aggregator->loop,
+				.moved = moved,
+				.decide = decide,
+				.committed = committed,
+				.freezing = freezing,
+				.notice = notice,
+				.conflict = conflict,
+				.owner = aggregator,
 			},
-		.moved = moved,
-		.decide = decide,
-		.committed = committed,
-		.freezing = freezing,
-		.notice = notice,
-		.conflict = conflict,
-		.owner = aggregator,
 	};
-	memcpy(options.pipeline.hash_key, aggregator->hash_key, sizeof aggregator->hash_key);
-	source_readers_name_topics(&aggregator->readers, &options.pipeline);
-	return feed_new(&options, ret_feed, error);
-}
-
-static int accept_offsets_for_shadow(struct aggregator *aggregator, const struct text_set *accepted)
-{
-	int r = 0;
-	for (const char *const *text = text_set_list(accepted); *text != NULL && r == 0; text++) {
-		if (!gap_is_of_a_whole(*text)) {
-			r = text_set_add(&aggregator->accepted_by_shadow, *text);
-		}
-	}
-	return r;
-}
-
-/* Offsets that are missing since long are no news for a rebuild. A topic or cluster that is no more is: the live store keeps
- * what it counted there, a rebuild loses it, so that has to be accepted together with --rebuild. */
-static int accept_for_shadow(struct aggregator *aggregator)
-{
-	struct text_set gaps = {0};
-	const char *const *text = text_set_list(aggregator->options.accepted);
-	int r = pipeline_gaps(aggregator->live->pipeline, &gaps);
-	if (r == 0) {
-		r = accept_offsets_for_shadow(aggregator, &gaps);
-	}
-	if (r == 0) {
-		r = accept_offsets_for_shadow(aggregator, aggregator->options.accepted);
-	}
-	for (; aggregator->options.wants_rebuild && *text != NULL && r == 0; text++) {
-		r = text_set_add(&aggregator->accepted_by_shadow, *text);
-	}
-	text_set_deinit(&gaps);
-	return r;
-}
-
-static int new_feeds(struct aggregator *aggregator, struct config_error *error)
-{
-	int r = source_readers_init(&aggregator->readers, aggregator->options.config);
-	if (r == 0) {
-		r = new_feed(aggregator, false, &aggregator->live, error);
-	}
-	if (r == 0 && aggregator->opening.shadow_views != NULL) {
+	memcpy(options.feed.pipeline.hash_key, aggregator->hash_key, sizeof aggregator->hash_key);
+	if (aggregator->opening.shadow_views != NULL) {
 		log_line(LOG_INFO, "rebuilding beside the live store", "why=\"%s\"",
 			aggregator->opening.rebuild_why);
-		r = accept_for_shadow(aggregator);
-		if (r == 0) {
-			r = new_feed(aggregator, true, &aggregator->shadow, error);
-		}
 	}
+	int r = generations_init(&aggregator->generations, &options, error);
 	if (r > 0) {
 		snprintf(error->text, sizeof error->text,
 			"the store's positions or ledger can't be read; move it away, and the "
@@ -682,7 +561,7 @@ static int new_parts(struct aggregator *aggregator, struct config_error *error)
 	}
 	if (r == 0) {
 		new_administration(aggregator);
-		r = new_feeds(aggregator, error);
+		r = new_generations(aggregator, error);
 	}
 	if (r == 0) {
 		refresh(aggregator);
@@ -748,31 +627,16 @@ struct aggregator *aggregator_free(struct aggregator *aggregator)
 	server_free(aggregator->server);
 	live_free(aggregator->publisher);
 	security_free(aggregator->security);
-	feed_free(aggregator->shadow);
-	feed_free(aggregator->live);
-	source_readers_deinit(&aggregator->readers);
+	generations_deinit(&aggregator->generations);
 	upkeep_free(aggregator->upkeep);
 	gauges_free(aggregator->gauges);
 	opening_deinit(&aggregator->opening);
 	metrics_free(aggregator->metrics);
-	text_set_deinit(&aggregator->accepted_by_shadow);
 	guard_free(aggregator->guard);
 	context_free(aggregator->context);
 	loop_free(aggregator->loop);
 	free(aggregator);
 	return NULL;
-}
-
-/* A shadow that can't be filled is given up, so that the next start without --rebuild finds the live one alone. */
-static int give_up_shadow(struct aggregator *aggregator)
-{
-	struct stores *stores = aggregator->opening.stores;
-	for (size_t i = 0; i < stores->count; i++) {
-		worker_drain(stores->workers[i]);
-	}
-	aggregator->shadow = feed_free(aggregator->shadow);
-	int r = stores_discard_shadow(stores);
-	return r > 0 ? -EIO : r;
 }
 
 int aggregator_run(struct aggregator *aggregator, struct program *program)
@@ -787,7 +651,7 @@ int aggregator_run(struct aggregator *aggregator, struct program *program)
 		r = loop_run(aggregator->loop);
 	}
 	if (r == 0 && aggregator->is_shadow_refused) {
-		r = give_up_shadow(aggregator);
+		r = generations_give_up_shadow(&aggregator->generations);
 	}
 	return r == 0 && aggregator->needs_decision ? AGGREGATOR_E_DECISION : r;
 }
