@@ -1,28 +1,28 @@
 #include "aggregator/declared_source.h"
 
 #include "aggregator/view_suggest.h"
-#include "proto/checksum.h"
-#include "proto/plain_row.h"
+#include "proto/pairs.h"
 #include <errno.h>
 #include <stdlib.h>
-
-struct source_reader {
-	const struct source_declaration *declaration;
-	struct document document; /* the record as it came */
-	struct buffer row;
-};
+#include <string.h>
 
 void source_declaration_deinit(struct source_declaration *declaration)
 {
 	free(declaration->topic);
 	free(declaration->format);
 	free(declaration->kind);
+	free(declaration->table);
 	free(declaration->fields);
+	free(declaration->key);
+	free(declaration->types);
+	free(declaration->uncertified);
 	free(declaration->field_list);
+	free(declaration->key_list);
+	free(declaration->type_list);
 	*declaration = (struct source_declaration){.name = ""};
 }
 
-/* ---- what is declared */
+/* ---- what is set */
 
 static int set_topics(struct source_declaration *declaration, struct config_error *error)
 {
@@ -46,73 +46,138 @@ static int set_topics(struct source_declaration *declaration, struct config_erro
 	return declaration->topic_count > 0 ? 0 : config_fail(error, "topic names no topic");
 }
 
+/* The index of a word in a list; else -EINVAL with `what` in front of the word and the nearest behind it. */
+static int find_word(const char *word, const char *const *words, size_t count, const char *what,
+	struct config_error *error)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(word, words[i]) == 0) {
+			return (int)i;
+		}
+	}
+	const char *near = suggest_word(slice_of_text(word), words, count);
+	return config_fail(error, "%s, not \"%s\"%s%s%s", what, word,
+		near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+		near != NULL ? "\"?" : "");
+}
+
+static const char *const formats[] = {"plain", "debezium", "till"};
+
 static int set_format(struct source_declaration *declaration, struct config_error *error)
 {
-	return strcmp(declaration->format, "plain") == 0
-		       ? 0
-		       : config_fail(error,
-				 "format is plain (JSON records, each a map), not \"%s\"",
-				 declaration->format);
+	int r = find_word(declaration->format, formats, sizeof formats / sizeof *formats,
+		"format is plain (JSON records, each a map), debezium (changes of rows) or till",
+		error);
+
+	declaration->format_type = r < 0 ? SOURCE_PLAIN : (enum source_format)r;
+	return r < 0 ? r : 0;
 }
 
 static int set_kind(struct source_declaration *declaration, struct config_error *error)
 {
 	static const char *const kinds[] = {"order", "cart", "view"};
-	struct slice name = slice_of_text(declaration->kind);
+	int r = find_word(declaration->kind, kinds, sizeof kinds / sizeof *kinds,
+		"kind is order, cart or view", error);
 
-	if (kind_from_name(name, &declaration->event_kind) &&
-		!kind_is_dead_letter(declaration->event_kind)) {
-		return 0;
-	}
-	const char *near = suggest_word(name, kinds, sizeof kinds / sizeof *kinds);
-	return config_fail(error, "kind is order, cart or view, not \"%s\"%s%s%s",
-		declaration->kind, near != NULL ? "; did you mean \"" : "",
-		near != NULL ? near : "", near != NULL ? "\"?" : "");
+	declaration->event_kind = r < 0 ? KIND_ORDER : (enum kind)r;
+	return r < 0 ? r : 0;
 }
 
-static int check_field(const struct pair_list *fields, size_t index, struct config_error *error)
+static int set_uncertified(struct source_declaration *declaration, struct config_error *error)
 {
-	const char *names[FIELD_COUNT];
-	const struct pair *pair = &fields->items[index];
-	enum field field;
+	static const char *const words[] = {"refuse", "count"};
+	int r = find_word(declaration->uncertified, words, sizeof words / sizeof *words,
+		"uncertified is count or refuse", error);
 
-	if (pairs_find_right(fields, pair->right) != pair) {
-		return config_fail(error, "two of the record's fields give the field \"%.*s\"",
-			(int)pair->right.size, (const char *)pair->right.bytes);
-	}
-	if (field_from_name(pair->right, &field)) {
-		return 0;
-	}
-	for (int i = 0; i < FIELD_COUNT; i++) {
-		names[i] = field_name((enum field)i);
-	}
-	const char *near = suggest_word(pair->right, names, FIELD_COUNT);
-	return config_fail(error, "events have no field \"%.*s\"%s%s%s",
-		(int)(pair->right.size < 64 ? pair->right.size : 64),
-		(const char *)pair->right.bytes, near != NULL ? "; did you mean \"" : "",
-		near != NULL ? near : "", near != NULL ? "\"?" : "");
+	declaration->counts_uncertified = r == 1;
+	return r < 0 ? r : 0;
+}
+
+static int set_table(struct source_declaration *declaration, struct config_error *error)
+{
+	return declaration->table[0] != '\0' ? 0 : config_fail(error, "table names no table");
 }
 
 static int set_fields(struct source_declaration *declaration, struct config_error *error)
 {
 	struct pairs_error pairs_error = {""};
-	int r = 0;
+	struct pair_list *list = calloc(1, sizeof *list);
 
-	if (declaration->field_list == NULL) {
-		declaration->field_list = calloc(1, sizeof *declaration->field_list);
-	}
-	if (declaration->field_list == NULL) {
+	free(declaration->field_list);
+	declaration->field_list = list;
+	if (list == NULL) {
 		return -ENOMEM;
 	}
-	declaration->field_list->count = 0;
-	if (pairs_add_columns(
-		    declaration->field_list, "fields", declaration->fields, &pairs_error) != 0) {
+	if (pairs_add_columns(list, "fields", declaration->fields, &pairs_error) != 0) {
 		return config_fail(error, "%s", pairs_error.text);
 	}
-	for (size_t i = 0; r == 0 && i < declaration->field_list->count; i++) {
-		r = check_field(declaration->field_list, i, error);
+	for (size_t i = 0; i < list->count; i++) {
+		if (pairs_find_right(list, list->items[i].right) != &list->items[i]) {
+			return config_fail(error,
+				"fields: two of the record's fields give \"%.*s\"",
+				(int)list->items[i].right.size,
+				(const char *)list->items[i].right.bytes);
+		}
+	}
+	return 0;
+}
+
+static int add_key_column(
+	struct pair_list *list, const char *begin, const char *end, struct config_error *error)
+{
+	while (begin < end && *begin == ' ') {
+		begin++;
+	}
+	while (begin < end && end[-1] == ' ') {
+		end--;
+	}
+	struct slice column = slice_of(begin, (size_t)(end - begin));
+	if (column.size == 0 || list->count == CHANGE_KEY_COLUMNS_MAX) {
+		return config_fail(error,
+			"key is a list of columns, separated by commas, at most %d",
+			CHANGE_KEY_COLUMNS_MAX);
+	}
+	if (pairs_find_left(list, column) != NULL) {
+		return config_fail(error, "key: column \"%.*s\" is given twice", (int)column.size,
+			(const char *)column.bytes);
+	}
+	list->items[list->count++].left = column;
+	return 0;
+}
+
+static int set_key(struct source_declaration *declaration, struct config_error *error)
+{
+	struct pair_list *list = calloc(1, sizeof *list);
+	const char *at = declaration->key;
+	int r = 0;
+
+	free(declaration->key_list);
+	declaration->key_list = list;
+	if (list == NULL) {
+		return -ENOMEM;
+	}
+	for (bool is_last = false; r == 0 && !is_last;) {
+		size_t size = strcspn(at, ",");
+		r = add_key_column(list, at, at + size, error);
+		is_last = at[size] == '\0';
+		at += size + 1;
 	}
 	return r;
+}
+
+static int set_types(struct source_declaration *declaration, struct config_error *error)
+{
+	struct pairs_error pairs_error = {""};
+	struct column_types *types = calloc(1, sizeof *types);
+
+	free(declaration->type_list);
+	declaration->type_list = types;
+	if (types == NULL) {
+		return -ENOMEM;
+	}
+	return column_types_parse(types, "types", declaration->types, &pairs_error) == 0
+		       ? 0
+		       : config_fail(error, "%s", pairs_error.text);
 }
 
 static const struct source_key {
@@ -123,27 +188,94 @@ static const struct source_key {
 	{"topic", offsetof(struct source_declaration, topic), set_topics},
 	{"format", offsetof(struct source_declaration, format), set_format},
 	{"kind", offsetof(struct source_declaration, kind), set_kind},
+	{"table", offsetof(struct source_declaration, table), set_table},
 	{"fields", offsetof(struct source_declaration, fields), set_fields},
+	{"key", offsetof(struct source_declaration, key), set_key},
+	{"types", offsetof(struct source_declaration, types), set_types},
+	{"uncertified", offsetof(struct source_declaration, uncertified), set_uncertified},
 };
-enum { KEY_COUNT = sizeof keys / sizeof *keys };
+_Static_assert(sizeof keys / sizeof *keys == SOURCE_KEYS, "a place for each key");
+
+static const char *value_of(const struct source_declaration *declaration, size_t key)
+{
+	return *(char *const *)((const char *)declaration + keys[key].offset);
+}
+
+static size_t find_key(const char *name)
+{
+	size_t i = 0;
+
+	while (i < SOURCE_KEYS && strcmp(keys[i].key, name) != 0) {
+		i++;
+	}
+	return i;
+}
 
 int source_declaration_set(struct source_declaration *declaration, const char *key,
 	const char *value, struct config_error *error)
 {
-	for (size_t i = 0; i < KEY_COUNT; i++) {
-		if (strcmp(keys[i].key, key) != 0) {
-			continue;
-		}
-		char **place = (char **)((char *)declaration + keys[i].offset);
-		char *copy = strdup(value);
-		if (copy == NULL) {
-			return -ENOMEM;
-		}
-		free(*place);
-		*place = copy;
-		return keys[i].set(declaration, error);
+	size_t index = find_key(key);
+
+	if (index == SOURCE_KEYS) {
+		return config_fail(error,
+			"%s: a source has topic, format, kind or table, fields, key, types and "
+			"uncertified",
+			key);
 	}
-	return config_fail(error, "%s: a source has topic, format, kind and fields", key);
+	char **place = (char **)((char *)declaration + keys[index].offset);
+	char *copy = strdup(value);
+	if (copy == NULL) {
+		return -ENOMEM;
+	}
+	free(*place);
+	*place = copy;
+	memcpy(declaration->places[index], error->place, sizeof error->place);
+	return keys[index].set(declaration, error);
+}
+
+/* ---- is it whole? */
+
+/* Names the line of the key, where it came from a file. */
+static int refuse(const struct source_declaration *declaration, const char *key, const char *why,
+	struct config_error *error)
+{
+	const char *place = declaration->places[find_key(key)];
+
+	return config_fail(error, "%s%s[source.%s] %s: %s", place, place[0] != '\0' ? ": " : "",
+		declaration->name, key, why);
+}
+
+/* Which keys a format has: n none, o may have, w wants; in the order of `keys`. A kind or a table is wanted besides. */
+static const char *const has_keys[] = {
+	[SOURCE_PLAIN] = "wwoooonn",
+	[SOURCE_DEBEZIUM] = "wwooooon",
+	[SOURCE_TILL] = "wwwnnnno",
+};
+
+static int check_keys(const struct source_declaration *declaration, struct config_error *error)
+{
+	char why[128];
+
+	for (size_t i = 0; i < SOURCE_KEYS; i++) {
+		bool is_given = value_of(declaration, i) != NULL;
+		char rule = has_keys[declaration->format_type][i];
+		if (rule == 'w' && !is_given) {
+			return config_fail(
+				error, "[source.%s] wants %s", declaration->name, keys[i].key);
+		}
+		if (rule == 'n' && is_given) {
+			snprintf(why, sizeof why, "a source with format = %s has none",
+				formats[declaration->format_type]);
+			return refuse(declaration, keys[i].key, why, error);
+		}
+	}
+	if ((declaration->kind != NULL) == (declaration->table != NULL)) {
+		return config_fail(error,
+			"[source.%s] wants kind, whose events its records are, or table, whose "
+			"rows they are: one of the two",
+			declaration->name);
+	}
+	return 0;
 }
 
 static bool has_field(const struct source_declaration *declaration, const char *name)
@@ -171,128 +303,75 @@ static const char *missing_field(const struct source_declaration *declaration)
 		       : "unit_price (or amount)";
 }
 
+static int check_field(
+	const struct source_declaration *declaration, struct slice name, struct config_error *error)
+{
+	const char *names[FIELD_COUNT];
+	char why[192];
+	enum field field;
+
+	if (field_from_name(name, &field)) {
+		return 0;
+	}
+	for (int i = 0; i < FIELD_COUNT; i++) {
+		names[i] = field_name((enum field)i);
+	}
+	const char *near = suggest_word(name, names, FIELD_COUNT);
+	snprintf(why, sizeof why, "events have no field \"%.*s\"%s%s%s",
+		(int)(name.size < 64 ? name.size : 64), (const char *)name.bytes,
+		near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+		near != NULL ? "\"?" : "");
+	return refuse(declaration, "fields", why, error);
+}
+
+static int check_fields(const struct source_declaration *declaration, struct config_error *error)
+{
+	const struct pair_list *fields = declaration->field_list;
+	char why[128];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < fields->count; i++) {
+		r = check_field(declaration, fields->items[i].right, error);
+	}
+	const char *missing = r == 0 ? missing_field(declaration) : NULL;
+	if (missing != NULL) {
+		snprintf(why, sizeof why, "nothing gives %s, which every event of kind %s has",
+			missing, declaration->kind);
+		r = refuse(declaration, "fields", why, error);
+	}
+	return r;
+}
+
 int source_declaration_check(
 	const struct source_declaration *declaration, struct config_error *error)
 {
-	for (size_t i = 0; i < KEY_COUNT; i++) {
-		const char *value = *(char *const *)((const char *)declaration + keys[i].offset);
-		if (value == NULL) {
-			return config_fail(
-				error, "[source.%s] wants %s", declaration->name, keys[i].key);
-		}
+	bool is_plain = declaration->format_type == SOURCE_PLAIN;
+	int r = check_keys(declaration, error);
+
+	if (r == 0 && is_plain && declaration->kind != NULL && declaration->fields == NULL) {
+		r = config_fail(error, "[source.%s] wants fields", declaration->name);
 	}
-	const char *missing = missing_field(declaration);
-	return missing == NULL ? 0
-			       : config_fail(error,
-					 "[source.%s] fields: nothing gives %s, which "
-					 "every event of kind %s has",
-					 declaration->name, missing, declaration->kind);
+	if (r == 0 && is_plain && declaration->kind != NULL && declaration->key != NULL) {
+		r = refuse(declaration, "key",
+			"plain records that are events have none: each is itself by its offset",
+			error);
+	}
+	if (r == 0 && is_plain && declaration->table != NULL && declaration->key == NULL) {
+		r = config_fail(error, "[source.%s] wants key: the columns that name a row",
+			declaration->name);
+	}
+	return r == 0 && declaration->kind != NULL && declaration->field_list != NULL
+		       ? check_fields(declaration, error)
+		       : r;
 }
 
 void source_declaration_print(const struct source_declaration *declaration, FILE *out)
 {
 	fprintf(out, "\n[source.%s]\n", declaration->name);
-	for (size_t i = 0; i < KEY_COUNT; i++) {
-		const char *value = *(char *const *)((const char *)declaration + keys[i].offset);
+	for (size_t i = 0; i < SOURCE_KEYS; i++) {
+		const char *value = value_of(declaration, i);
 		if (value != NULL) {
 			fprintf(out, "%s = %s\n", keys[i].key, value);
 		}
 	}
-}
-
-/* ---- reading */
-
-int source_reader_new(
-	const struct source_declaration *declaration, struct source_reader **ret_reader)
-{
-	struct source_reader *reader = calloc(1, sizeof *reader);
-
-	if (reader == NULL) {
-		return -ENOMEM;
-	}
-	reader->declaration = declaration;
-	buffer_init(&reader->row, EVENT_RAW_SIZE_MAX);
-	if (document_init(&reader->document, EVENT_NODES_MAX) != 0) {
-		source_reader_free(reader);
-		return -ENOMEM;
-	}
-	*ret_reader = reader;
-	return 0;
-}
-
-struct source_reader *source_reader_free(struct source_reader *reader)
-{
-	if (reader != NULL) {
-		document_deinit(&reader->document);
-		buffer_deinit(&reader->row);
-		free(reader);
-	}
-	return NULL;
-}
-
-/* 53 bits of a hash, never 0: the same for ever, whatever else is declared. */
-static uint64_t run_of(const char *topic, int32_t partition)
-{
-	uint8_t bytes[TOPIC_NAME_SIZE + 4];
-	uint8_t hash[16];
-	uint64_t run = 0;
-	size_t size = strnlen(topic, TOPIC_NAME_SIZE - 1);
-
-	memcpy(bytes, topic, size);
-	for (int i = 0; i < 4; i++) {
-		bytes[size + (size_t)i] = (uint8_t)((uint32_t)partition >> (24 - 8 * i));
-	}
-	checksum_hash128(slice_of(bytes, size + 4), hash);
-	for (size_t i = 0; i < sizeof run; i++) {
-		run = run << 8 | hash[i];
-	}
-	run &= RUN_MAX;
-	return run != 0 ? run : 1;
-}
-
-static int normalise(struct source_reader *reader, struct document *document,
-	const struct record *record, struct reading *reading)
-{
-	const struct source_declaration *declaration = reader->declaration;
-	const struct event_rules rules = {
-		.default_currency = "XXX",
-		.received_ms = record->timestamp_ms > 0 ? record->timestamp_ms : 0,
-	};
-	enum kind kind;
-
-	buffer_clear(&reader->row);
-	int r = plain_row_write(&reader->document, record->value,
-		kind_name(declaration->event_kind), declaration->field_list, &reader->row,
-		&reading->complaint);
-	return r != 0 ? r
-		      : event_normalise(document, ENCODING_JSON, buffer_slice(&reader->row), &rules,
-				&reading->event, &kind, &reading->complaint);
-}
-
-int source_read(struct source_reader *reader, struct document *document, const char *topic,
-	uint64_t number, const struct record *record, struct reading *ret_reading)
-{
-	uint32_t checksum = checksum_crc32c(0, record->key.bytes, record->key.size);
-
-	ret_reading->checksum = checksum_crc32c(checksum, record->value.bytes, record->value.size);
-	ret_reading->letter_code = slice_of(NULL, 0);
-	if (record->value.size == 0) { /* a tombstone: of compacted topics, and no event */
-		ret_reading->class = RECORD_FOREIGN;
-		complaint_set(&ret_reading->complaint, REASON_BAD_FRAME, "", "an empty record");
-		return 0;
-	}
-	int r = normalise(reader, document, record, ret_reading);
-	if (r < 0) {
-		return r;
-	}
-	ret_reading->class = r == 0 ? RECORD_EVENT : RECORD_UNREADABLE;
-	if (r == 0) {
-		struct certificate certificate = {slice_of_text(reader->declaration->name),
-			run_of(topic, record->partition), reader->declaration->event_kind, number};
-		ret_reading->event.certificate = certificate;
-		ret_reading->seq = number;
-		ret_reading->stream = (struct stream_id){
-			certificate.edge, certificate.run, stream_kind_of(certificate.kind, false)};
-	}
-	return 0;
 }

@@ -2,9 +2,9 @@
  * shards, freezing. It knows neither Kafka nor a clock: reports, records and time come in, starts go out. There are two
  * while a rebuild runs. The loop's thread. */
 #pragma once
-#include "aggregator/declared_source.h"
 #include "aggregator/shard.h"
 #include "aggregator/source.h"
+#include "aggregator/source_reader.h"
 #include "aggregator/stores.h"
 
 enum {

@@ -11,12 +11,13 @@ static int set_aside(struct reading *reading, enum record_class class)
 
 /* An event lies in the topic of its kind, under its edge's key: else the promise of one partition, on which counting
  * once rests, was not kept by whoever wrote it. */
-static int place(const struct record *record, enum kind belongs_to, struct reading *reading)
+static int place(
+	const struct record *record, enum kind topic, enum kind belongs_to, struct reading *reading)
 {
-	if (belongs_to != record->topic) {
+	if (belongs_to != topic) {
 		complaint_set(&reading->complaint, REASON_BAD_CERTIFICATE, "kind",
 			"a record of kind %s in the topic of %s", kind_name(belongs_to),
-			kind_name((enum kind)record->topic));
+			kind_name(topic));
 		return set_aside(reading, RECORD_FOREIGN);
 	}
 	if (!slice_equal(record->key, reading->stream.edge)) {
@@ -27,7 +28,7 @@ static int place(const struct record *record, enum kind belongs_to, struct readi
 	return 0;
 }
 
-static bool has_certificate(struct document *document)
+bool record_has_certificate(const struct document *document)
 {
 	const struct node *map = document->nodes;
 	return node_find(map, "edge") != NULL || node_find(map, "run") != NULL ||
@@ -44,12 +45,12 @@ static int judge_refused(
 	if (r < 0) {
 		return r;
 	}
-	bool is_foreign = r == 0 && !has_certificate(document);
+	bool is_foreign = r == 0 && !record_has_certificate(document);
 	return set_aside(reading, is_foreign ? RECORD_FOREIGN : RECORD_UNREADABLE);
 }
 
-static int read_event(
-	struct document *document, const struct record *record, struct reading *reading)
+static int read_event(struct document *document, enum kind topic, const struct record *record,
+	struct reading *reading)
 {
 	if (record->value.size == 0) {
 		complaint_set(&reading->complaint, REASON_BAD_FRAME, "", "an empty record");
@@ -72,7 +73,7 @@ static int read_event(
 	reading->stream = (struct stream_id){
 		certificate->edge, certificate->run, stream_kind_of(certificate->kind, false)};
 	reading->seq = certificate->seq;
-	return place(record, certificate->kind, reading);
+	return place(record, topic, certificate->kind, reading);
 }
 
 static int read_letter(const struct record *record, struct reading *reading)
@@ -101,16 +102,30 @@ static int read_letter(const struct record *record, struct reading *reading)
 		.ts_ms = letter.received_ms,
 	};
 	reading->letter_code = record->headers[DLQ_HEADER_CODE];
-	return place(record, reading->event.kind, reading);
+	return place(record, (enum kind)record->topic, reading->event.kind, reading);
+}
+
+static void begin(const struct record *record, struct reading *reading)
+{
+	uint32_t checksum = checksum_crc32c(0, record->key.bytes, record->key.size);
+
+	reading->checksum = checksum_crc32c(checksum, record->value.bytes, record->value.size);
+	reading->letter_code = slice_of(NULL, 0);
 }
 
 int record_read(struct document *document, const struct record *record, struct reading *ret_reading)
 {
-	uint32_t checksum = checksum_crc32c(0, record->key.bytes, record->key.size);
+	enum kind kind = (enum kind)record->topic;
+
 	assert(record->topic < KIND_COUNT);
-	ret_reading->checksum = checksum_crc32c(checksum, record->value.bytes, record->value.size);
-	ret_reading->letter_code = slice_of(NULL, 0);
-	return kind_is_dead_letter((enum kind)record->topic)
-		       ? read_letter(record, ret_reading)
-		       : read_event(document, record, ret_reading);
+	begin(record, ret_reading);
+	return kind_is_dead_letter(kind) ? read_letter(record, ret_reading)
+					 : read_event(document, kind, record, ret_reading);
+}
+
+int record_read_event(struct document *document, enum kind kind, const struct record *record,
+	struct reading *ret_reading)
+{
+	begin(record, ret_reading);
+	return read_event(document, kind, record, ret_reading);
 }

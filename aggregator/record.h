@@ -22,9 +22,12 @@ enum record_class {
 	RECORD_MARKER,
 	RECORD_FOREIGN,
 	RECORD_UNREADABLE,
+	RECORD_CHANGE, /* of a row of a declared source */
 };
 
-/* Borrows from the record and the document. */
+struct row_change;
+
+/* Borrows from the record, the document, and the reader of its source. */
 struct reading {
 	enum record_class class;
 	struct stream_id stream; /* of events and markers */
@@ -33,9 +36,15 @@ struct reading {
 	struct event
 		event; /* of events; of a dead letter: its certificate, time of receipt and kind */
 	struct slice letter_code; /* of dead letters */
-	struct complaint complaint; /* of the last two: why */
+	struct complaint complaint; /* of foreign and unreadable ones: why */
+	const struct row_change *row_change; /* of changes (row_change.h) */
 };
 
 /* A record of one of till's own topics. 0, or -ENOMEM. */
 int record_read(
 	struct document *document, const struct record *record, struct reading *ret_reading);
+/* A record of a topic that holds events of this kind, as till writes them. Likewise. */
+int record_read_event(struct document *document, enum kind kind, const struct record *record,
+	struct reading *ret_reading);
+/* Does what was decoded last bear any part of a certificate? */
+bool record_has_certificate(const struct document *document);

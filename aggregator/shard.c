@@ -370,6 +370,10 @@ int shard_take(struct shard *shard, const char *topic, const struct record *reco
 		*ret_fate = FATE_UNREADABLE;
 		r = put_aside(shard, topic, record, reading, reading->complaint.message);
 		break;
+	case RECORD_CHANGE:
+		*ret_fate = FATE_UNREADABLE;
+		r = put_aside(shard, topic, record, reading, "a change that nothing counts");
+		break;
 	default:
 		r = take_certified(shard, topic, record, reading, ret_fate);
 		break;

@@ -5,7 +5,8 @@
 
 #include <cmocka.h>
 
-#include "aggregator/declared_source.h"
+#include "aggregator/row_change.h"
+#include "aggregator/source_reader.h"
 #include <errno.h>
 
 struct fixture {
@@ -133,7 +134,7 @@ static void assert_refused(const char *key, const char *value, const char *says)
 static void a_bad_declaration_is_refused_with_what_was_meant(void **state)
 {
 	(void)state;
-	assert_refused("topics", "x", "a source has topic, format, kind and fields");
+	assert_refused("topics", "x", "a source has topic, format, kind or table, fields");
 	assert_refused("topic", "", "no topic");
 	assert_refused("topic", "a b", "letters, digits");
 	assert_refused("topic", "a,b,c,d,e,f,g,h,i", "at most 8");
@@ -141,8 +142,72 @@ static void a_bad_declaration_is_refused_with_what_was_meant(void **state)
 	assert_refused("kind", "ordre", "did you mean \"order\"?");
 	assert_refused("kind", "order.dlq", "order, cart or view");
 	assert_refused("fields", "bon", "COLUMN:NAME");
-	assert_refused("fields", "bon:ordr_id", "did you mean \"order_id\"?");
+	assert_refused("key", "id,,x", "separated by commas");
+	assert_refused("key", "id, id", "given twice");
+	assert_refused("types", "price:decimal", "decimal(SCALE)");
+	assert_refused("uncertified", "cuont", "did you mean \"count\"?");
+	assert_refused("table", "", "names no table");
 	assert_refused("fields", "a:order_id, b:order_id", "two");
+}
+
+static void assert_not_whole(const char *const *pairs, const char *says)
+{
+	struct source_declaration declaration = {.name = "shop"};
+	struct config_error error = {.place = "till.conf:7"};
+
+	for (; *pairs != NULL; pairs += 2) {
+		assert_int_equal(
+			source_declaration_set(&declaration, pairs[0], pairs[1], &error), 0);
+	}
+	assert_int_equal(source_declaration_check(&declaration, &error), -EINVAL);
+	if (strstr(error.text, says) == NULL) {
+		fail_msg("%s: does not say %s", error.text, says);
+	}
+	source_declaration_deinit(&declaration);
+}
+
+#define PAIRS(...)                                                                                 \
+	(const char *const[])                                                                      \
+	{                                                                                          \
+		"topic", "t", __VA_ARGS__, NULL                                                    \
+	}
+
+static void what_does_not_go_together_is_refused_with_its_line(void **state)
+{
+	(void)state;
+	assert_not_whole(PAIRS("format", "debezium"), "wants kind");
+	assert_not_whole(
+		PAIRS("format", "debezium", "kind", "order", "table", "x"), "one of the two");
+	assert_not_whole(PAIRS("format", "debezium", "kind", "order", "uncertified", "count"),
+		"till.conf:7: [source.shop] uncertified: a source with format = debezium has none");
+	assert_not_whole(PAIRS("format", "debezium", "kind", "order", "fields", "bon:ordr_id"),
+		"till.conf:7: [source.shop] fields: events have no field \"ordr_id\"; did you mean "
+		"\"order_id\"?");
+	assert_not_whole(PAIRS("format", "debezium", "kind", "order", "fields", "bon:order_id"),
+		"nothing gives product_id");
+	assert_not_whole(PAIRS("format", "plain", "kind", "view", "fields", "a:page", "key", "a"),
+		"each is itself by its offset");
+	assert_not_whole(PAIRS("format", "plain", "table", "x"), "wants key");
+	assert_not_whole(PAIRS("format", "till", "kind", "order", "key", "a"), "has none");
+	assert_not_whole(PAIRS("format", "till"), "wants kind");
+}
+
+static void rows_of_tables_and_till_need_no_fields(void **state)
+{
+	(void)state;
+	const char *const *const all[] = {
+		PAIRS("format", "debezium", "table", "users", "key", "id", "types", "x:decimal(2)"),
+		PAIRS("format", "debezium", "kind", "order"),
+		PAIRS("format", "plain", "table", "users", "key", "id, shop", "fields", "n:name"),
+		PAIRS("format", "till", "kind", "cart", "uncertified", "count"),
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		struct source_declaration declaration = {.name = ""};
+		assert_int_equal(declare(&declaration, all[i]), 0);
+		assert_int_equal(source_takes_back(&declaration), i == 1);
+		source_declaration_deinit(&declaration);
+	}
 }
 
 static void a_source_that_is_not_whole_is_refused(void **state)
@@ -187,6 +252,149 @@ static void a_kind_wants_its_fields(void **state)
 	}
 }
 
+/* ---- formats that are not plain */
+
+static struct fixture *fixture_of(const char *const *pairs)
+{
+	struct fixture *fixture = calloc(1, sizeof *fixture);
+
+	assert_int_equal(declare(&fixture->declaration, pairs), 0);
+	assert_int_equal(source_reader_new(&fixture->declaration, &fixture->reader), 0);
+	assert_int_equal(document_init(&fixture->document, EVENT_NODES_MAX), 0);
+	return fixture;
+}
+
+static enum record_class read_keyed(struct fixture *fixture, const char *key, const char *value)
+{
+	const struct record record = {.topic = KIND_COUNT,
+		.timestamp_ms = 1291191999000,
+		.key = slice_of_text(key),
+		.value = slice_of_text(value)};
+
+	assert_int_equal(source_read(fixture->reader, &fixture->document, "t", 7, &record,
+				 &fixture->reading),
+		0);
+	return fixture->reading.class;
+}
+
+#define ORDERS                                                                                     \
+	PAIRS("format", "debezium", "kind", "order", "fields",                                     \
+		"order:order_id, sku:product_id, eur:amount, n:quantity", "types",                 \
+		"eur:decimal(2)")
+#define SOURCE(LSN)                                                                                \
+	"\"source\":{\"connector\":\"postgresql\",\"lsn\":" LSN ",\"ts_ms\":1291191000000}"
+
+static void a_changed_row_is_read_with_its_key_and_its_event(void **state)
+{
+	struct fixture *fixture = fixture_of(ORDERS);
+	const struct row_change *change = NULL;
+	const struct event *event = &fixture->reading.event;
+
+	(void)state;
+	assert_int_equal(read_keyed(fixture, "{\"id\":5}",
+				 "{\"op\":\"u\",\"after\":{\"id\":5,\"order\":17,\"sku\":\"a\","
+				 "\"eur\":\"A+c=\",\"n\":2}," SOURCE("77") "}"),
+		RECORD_CHANGE);
+	change = fixture->reading.row_change;
+	assert_int_equal(change->change.op, CHANGE_UPDATE);
+	assert_int_equal(change->change.position.log, 77);
+	assert_false(change->is_unfit);
+	assert_int_equal(change->table.size, 0);
+	assert_true(slice_equals_text(change->source, "shop"));
+	assert_true(slice_equal(change->change.key, slice_of("\x81\xa2id\x05", 5)));
+	assert_int_equal(event->amount, 9990000);
+	assert_int_equal(event->ts_ms, 1291191000000);
+	assert_true(slice_equals_text(event->text[FIELD_ORDER_ID], "17"));
+	assert_true(slice_equals_text(event->certificate.edge, "shop"));
+	tear_down((void **)&fixture);
+}
+
+static void a_deleted_row_a_tombstone_and_a_message_are_told_apart(void **state)
+{
+	struct fixture *fixture = fixture_of(ORDERS);
+
+	(void)state;
+	assert_int_equal(read_keyed(fixture, "{\"id\":5}", "{\"op\":\"d\"," SOURCE("78") "}"),
+		RECORD_CHANGE);
+	assert_int_equal(fixture->reading.row_change->change.op, CHANGE_DELETE);
+	assert_int_equal(read_keyed(fixture, "{\"id\":5}", ""), RECORD_CHANGE);
+	assert_int_equal(fixture->reading.row_change->change.op, CHANGE_TOMBSTONE);
+	assert_int_equal(read_keyed(fixture, "", "{\"op\":\"t\"," SOURCE("79") "}"), RECORD_CHANGE);
+	assert_int_equal(fixture->reading.row_change->change.op, CHANGE_TRUNCATE);
+	assert_int_equal(
+		read_keyed(fixture, "{\"prefix\":\"x\"}", "{\"op\":\"m\"," SOURCE("80") "}"),
+		RECORD_FOREIGN);
+	assert_int_equal(read_keyed(fixture, "{\"id\":5}", "{\"op\":"), RECORD_UNREADABLE);
+	tear_down((void **)&fixture);
+}
+
+static void a_row_that_is_no_event_says_why(void **state)
+{
+	struct fixture *fixture = fixture_of(ORDERS);
+
+	(void)state;
+	assert_int_equal(read_keyed(fixture, "{\"id\":5}",
+				 "{\"op\":\"u\",\"after\":{\"order\":17,\"sku\":\"a\","
+				 "\"eur\":\"A+c=\",\"n\":0}," SOURCE("77") "}"),
+		RECORD_CHANGE);
+	assert_true(fixture->reading.row_change->is_unfit);
+	assert_non_null(strstr(fixture->reading.complaint.message, "quantity"));
+	tear_down((void **)&fixture);
+}
+
+static void a_row_of_a_table_is_left_as_it_is(void **state)
+{
+	struct fixture *fixture = fixture_of(
+		PAIRS("format", "debezium", "table", "users", "fields", "n:name", "key", "id"));
+	const struct row_change *change = NULL;
+
+	(void)state;
+	assert_int_equal(
+		read_keyed(fixture, "",
+			"{\"op\":\"r\",\"after\":{\"id\":5,\"n\":\"Anna\"}," SOURCE("77") "}"),
+		RECORD_CHANGE);
+	change = fixture->reading.row_change;
+	assert_true(slice_equals_text(change->table, "users"));
+	assert_true(slice_equals_text(change->change.row, "{\"name\":\"Anna\"}"));
+	tear_down((void **)&fixture);
+}
+
+static const char certified[] = "{\"kind\":\"order\",\"edge\":\"uk\",\"run\":4,\"seq\":9,\"ts\":1,"
+				"\"order_id\":\"a\",\"product_id\":\"b\",\"quantity\":1,"
+				"\"unit_price\":2.50,\"currency\":\"GBP\"}";
+static const char bare[] = "{\"order_id\":\"a\",\"product_id\":\"b\",\"unit_price\":2.50}";
+
+static void tills_own_records_count_by_their_certificates(void **state)
+{
+	struct fixture *fixture = fixture_of(PAIRS("format", "till", "kind", "order"));
+
+	(void)state;
+	assert_int_equal(read_keyed(fixture, "uk", certified), RECORD_EVENT);
+	assert_true(slice_equals_text(fixture->reading.stream.edge, "uk"));
+	assert_int_equal(fixture->reading.seq, 9);
+	assert_int_equal(read_keyed(fixture, "de", certified), RECORD_FOREIGN);
+	assert_int_equal(read_keyed(fixture, "uk", bare), RECORD_FOREIGN);
+	assert_int_equal(read_keyed(fixture, "uk", ""), RECORD_FOREIGN);
+	tear_down((void **)&fixture);
+}
+
+static void records_without_certificate_count_by_their_place_where_asked(void **state)
+{
+	struct fixture *fixture =
+		fixture_of(PAIRS("format", "till", "kind", "order", "uncertified", "count"));
+
+	(void)state;
+	assert_int_equal(read_keyed(fixture, "uk", bare), RECORD_EVENT);
+	assert_true(slice_equals_text(fixture->reading.stream.edge, "shop"));
+	assert_int_equal(fixture->reading.seq, 7);
+	assert_int_equal(fixture->reading.event.unit_price, 2500000);
+	assert_int_equal(read_keyed(fixture, "uk", certified), RECORD_EVENT);
+	assert_true(slice_equals_text(fixture->reading.stream.edge, "uk"));
+	assert_int_equal(read_keyed(fixture, "de", certified), RECORD_FOREIGN);
+	assert_int_equal(read_keyed(fixture, "uk", "{\"kind\":\"view\"}"), RECORD_UNREADABLE);
+	tear_down((void **)&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +408,14 @@ int main(void)
 		cmocka_unit_test(a_bad_declaration_is_refused_with_what_was_meant),
 		cmocka_unit_test(a_source_that_is_not_whole_is_refused),
 		cmocka_unit_test(a_kind_wants_its_fields),
+		cmocka_unit_test(what_does_not_go_together_is_refused_with_its_line),
+		cmocka_unit_test(rows_of_tables_and_till_need_no_fields),
+		cmocka_unit_test(a_changed_row_is_read_with_its_key_and_its_event),
+		cmocka_unit_test(a_deleted_row_a_tombstone_and_a_message_are_told_apart),
+		cmocka_unit_test(a_row_that_is_no_event_says_why),
+		cmocka_unit_test(a_row_of_a_table_is_left_as_it_is),
+		cmocka_unit_test(tills_own_records_count_by_their_certificates),
+		cmocka_unit_test(records_without_certificate_count_by_their_place_where_asked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
