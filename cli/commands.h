@@ -6,6 +6,7 @@ int command_demo(int argc, char **argv);
 int command_dlq(int argc, char **argv);
 int command_forget(int argc, char **argv);
 int command_keygen(int argc, char **argv);
+int command_load(int argc, char **argv);
 int command_quarantine(int argc, char **argv);
 int command_query(int argc, char **argv);
 int command_scan(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{"demo", command_demo, "a whole till on this machine, with simulated stores"},
 	{"send", command_send, "send the rows of a file to an edge"},
 	{"simulate", command_simulate, "simulated stores sell at real edges"},
+	{"load", command_load, "make and fill a database's tables from CSV files"},
 	{"query", command_query, "ask the aggregator"},
 	{"top", command_top, "the leading rows of a view"},
 	{"scan", command_scan, "the rows of a view: filtered, rolled up, compared"},

@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/delimiter.h"
 #include "cli/options.h"
 #include "cli/upload.h"
 #include "runtime/clock.h"
@@ -75,14 +76,6 @@ static int parse(int argc, char **argv, struct send_options *send)
 	return -1;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t size = strlen(text);
-	size_t end_size = strlen(end);
-
-	return size >= end_size && strcmp(text + size - end_size, end) == 0;
-}
-
 /* What the options say, else what the file's name says. */
 static bool choose_format(const struct send_options *send, enum input_format *ret_format)
 {
@@ -100,28 +93,12 @@ static bool choose_format(const struct send_options *send, enum input_format *re
 		return true;
 	}
 	for (size_t i = 0; send->file != NULL && i < sizeof names / sizeof names[0]; i++) {
-		if (ends_with(send->file, names[i].end)) {
+		if (text_ends_with(send->file, names[i].end)) {
 			*ret_format = names[i].format;
 			return true;
 		}
 	}
 	return false;
-}
-
-static bool choose_delimiter(const struct send_options *send, char *ret_delimiter)
-{
-	const char *text = send->delimiter;
-
-	if (text == NULL) {
-		*ret_delimiter = send->file != NULL && ends_with(send->file, ".tsv") ? '\t' : ',';
-		return true;
-	}
-	if (strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0) {
-		*ret_delimiter = '\t';
-		return true;
-	}
-	*ret_delimiter = text[0];
-	return strlen(text) == 1 && text[0] != '"' && text[0] != '\n' && text[0] != '\r';
 }
 
 static int open_input(const struct send_options *send, struct input **ret_input)
@@ -137,7 +114,7 @@ static int open_input(const struct send_options *send, struct input **ret_input)
 		say("till send", "say what it is: one of --csv, --ndjson, --msgpack");
 		return EXIT_USAGE;
 	}
-	if (!choose_delimiter(send, &delimiter)) {
+	if (!delimiter_choose(send->delimiter, send->file, &delimiter)) {
 		say("till send", "--delimiter wants one character, not \"%s\"", send->delimiter);
 		return EXIT_USAGE;
 	}

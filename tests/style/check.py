@@ -33,6 +33,7 @@ CLI_OFFLINE = re.compile(r"^(edge/(spool\w*|pseudonym_ssl)\.h|aggregator/(store|
 FOREIGN = {
     "librdkafka/": re.compile(r"_kafka\.[ch]$"),
     "lmdb.h": re.compile(r"_lmdb\.c$"),
+    "libpq-fe.h": re.compile(r"_pq\.c$"),
     "zmq.h": re.compile(r"^(runtime|client)/"),
     "msgpack": re.compile(r"^proto/\w+\.[ch]$"),
     "openssl/": re.compile(r"_ssl\.c$"),

@@ -9,6 +9,7 @@ from cluster import Admin, Cluster
 from harness import ROOT, Broker, Pipeline
 from mosquitto import Mosquitto
 from mqtt_ledger import Publisher
+from postgres import Postgres
 
 DATA = Path(os.environ.get("TILL_DATA", ROOT.parent / "shared" / "data")) / "online-retail"
 _numbers = itertools.count(1)
@@ -32,6 +33,19 @@ def admin(broker, tmp_path_factory):
     made = Admin(broker.bootstrap, tmp_path_factory.mktemp("admin") / "log")
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One real PostgreSQL; `database` gives each test one of its own."""
+    server = Postgres()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database(postgres):
+    return postgres.new_database(f"shop_{next(_numbers)}")
 
 
 @pytest.fixture(scope="session")
