@@ -1,6 +1,7 @@
 #include "aggregator/entries.h"
 #include "aggregator/row_key.h"
 #include "aggregator/store.h"
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <sodium.h>
@@ -340,6 +341,14 @@ void entries_committed(struct entries *entries, uint64_t commit)
 			entries->frozen = entry;
 		}
 		entry = next;
+	}
+}
+
+void entries_forget(struct entries *entries)
+{
+	assert(entries->changed == NULL && entries->frozen == NULL);
+	while (entries->newest != NULL) {
+		forget(entries, entries->newest);
 	}
 }
 

@@ -4,7 +4,8 @@
 #pragma once
 #include "aggregator/stream.h"
 
-/* The first byte of a key says whose it is; what follows is for its owner to lay out, in an order that walks want. */
+/* The first byte of a key says whose it is; what follows is for its owner to lay out, in an order that walks want. Each owner says in
+ * entry_forget.c what becomes of an entry in which somebody is named who is forgotten. */
 enum entry_space {
 	ENTRY_BASKET = 'b',
 	ENTRY_CHANGED_ROW = 'c',
@@ -48,6 +49,9 @@ int entries_freeze(struct entries *entries, uint64_t commit,
 	int (*put)(void *owner, struct slice key, struct slice value), void *owner);
 /* Up to this commit the store has everything. */
 void entries_committed(struct entries *entries, uint64_t commit);
+
+/* Nothing in memory is believed any more: the store was changed beside it. Not while something is changed or frozen. */
+void entries_forget(struct entries *entries);
 
 /* ---- walks, in key order: what a snapshot has, and what it does not have yet */
 

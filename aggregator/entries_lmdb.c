@@ -1,4 +1,5 @@
 /* Entries in a store's transaction, and what they add up to: a row of a B+ tree that is missing leaves no trace but in sums. */
+#include "aggregator/entry_forget.h"
 #include "aggregator/store_layout.h"
 #include <lmdb.h>
 
@@ -66,4 +67,85 @@ int entry_write(struct MDB_txn *txn, const struct generation *generation, struct
 	}
 	entry_sums_add(sums, key, value);
 	return sealed_put(txn, table, key, value);
+}
+
+/* ---- forgetting */
+
+struct sweep {
+	MDB_txn *txn;
+	const struct generation *generation;
+	const struct forgotten *forgotten;
+	struct entry_sums sums;
+	bool is_changed;
+	struct buffer value;
+	struct forget_counts *counts;
+};
+
+static int sweep_entry(struct sweep *sweep, struct slice key, struct slice sealed)
+{
+	struct slice value;
+
+	buffer_clear(&sweep->value);
+	enum entry_fate fate = seal_open(key, sealed, &value)
+				       ? entry_forget(sweep->forgotten, key, value, &sweep->value)
+				       : ENTRY_UNREADABLE;
+	sweep->is_changed |= fate != ENTRY_STAYS;
+	switch (fate) {
+	case ENTRY_STAYS:
+		return 0;
+	case ENTRY_CHANGES:
+		sweep->counts->texts++;
+		return sweep->value.error != 0 ? sweep->value.error
+					       : entry_write(sweep->txn, sweep->generation, key,
+							 buffer_slice(&sweep->value), &sweep->sums);
+	case ENTRY_GOES:
+		sweep->counts->rows++;
+		return entry_write(
+			sweep->txn, sweep->generation, key, slice_of(NULL, 0), &sweep->sums);
+	default:
+		return STORE_E_CORRUPT;
+	}
+}
+
+/* Each entry is looked for anew behind the one before: what is written between moves pages. */
+static int sweep_all(struct sweep *sweep, MDB_cursor *cursor)
+{
+	uint8_t bytes[ROW_KEY_SIZE_MAX + 1];
+	MDB_val key, data;
+
+	int r = store_from_lmdb(mdb_cursor_get(cursor, &key, &data, MDB_FIRST));
+	while (r == 0) {
+		memcpy(bytes, key.mv_data, key.mv_size);
+		struct slice name = slice_of(bytes, key.mv_size);
+		r = sweep_entry(sweep, name, slice_of(data.mv_data, data.mv_size));
+		bytes[name.size] = 0; /* the smallest key that follows */
+		key = (MDB_val){name.size + 1, bytes};
+		if (r == 0) {
+			r = store_from_lmdb(mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE));
+		}
+	}
+	return r == STORE_E_ABSENT ? 0 : r;
+}
+
+int entries_forget_stored(struct MDB_txn *txn, const struct generation *generation,
+	const struct forgotten *forgotten, struct forget_counts *counts)
+{
+	struct sweep sweep = {
+		.txn = txn, .generation = generation, .forgotten = forgotten, .counts = counts};
+	MDB_cursor *cursor = NULL;
+
+	buffer_init(&sweep.value, ENTRY_VALUE_SIZE_MAX);
+	int r = entry_sums_read(txn, generation, &sweep.sums);
+	if (r == 0) {
+		r = store_from_lmdb(
+			mdb_cursor_open(txn, generation->tables[TABLE_ENTRIES], &cursor));
+	}
+	if (r == 0) {
+		r = sweep_all(&sweep, cursor);
+	}
+	if (cursor != NULL) {
+		mdb_cursor_close(cursor);
+	}
+	buffer_deinit(&sweep.value);
+	return r == 0 && sweep.is_changed ? entry_sums_write(txn, generation, &sweep.sums) : r;
 }

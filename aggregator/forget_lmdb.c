@@ -361,6 +361,10 @@ static int sweep_generation(struct sweep *sweep, uint32_t number, const struct v
 {
 	sweep->generation = store_generation(sweep->store, number);
 	int r = sweep_views(sweep, views);
+	if (r == 0) {
+		r = entries_forget_stored(
+			sweep->txn, sweep->generation, sweep->forgotten, sweep->counts);
+	}
 	return r == 0 ? sweep_quarantine(sweep) : r;
 }
 

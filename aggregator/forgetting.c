@@ -148,6 +148,13 @@ static int forget_in(struct store *store, struct forget_plan *plan, struct compl
 	}
 }
 
+static void forget_in_memory(struct pipeline *pipeline)
+{
+	for (size_t i = 0; pipeline != NULL && i < pipeline->shard_count; i++) {
+		entries_forget(pipeline->shards[i]->entries);
+	}
+}
+
 int forgetting_carry_out(
 	const struct forgetting *forgetting, struct forget_plan *plan, struct complaint *complaint)
 {
@@ -165,5 +172,7 @@ int forgetting_carry_out(
 	for (size_t i = 0; i < forgetting->stores->count && r == 0; i++) {
 		r = forget_in(forgetting->stores->items[i], plan, complaint);
 	}
+	forget_in_memory(forgetting->live);
+	forget_in_memory(forgetting->shadow);
 	return r;
 }

@@ -105,6 +105,10 @@ int entry_sums_write(
 int entry_write(struct MDB_txn *txn, const struct generation *generation, struct slice key,
 	struct slice value, struct entry_sums *sums);
 
+/* Takes out of all entries whom `forgotten` names, as entry_forget says; adds to counts. */
+int entries_forget_stored(struct MDB_txn *txn, const struct generation *generation,
+	const struct forgotten *forgotten, struct forget_counts *counts);
+
 /* How many members of each measure of each changed row were not in the store before. */
 struct new_members {
 	uint32_t (*counts)

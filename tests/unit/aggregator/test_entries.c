@@ -1,6 +1,7 @@
 /* Values by key over a real store: the newest counts, written or not; walks tell what memory and store have as one. */
 #include "aggregator/commit.h"
 #include "aggregator/entries.h"
+#include "aggregator/entry_forget.h"
 #include "aggregator/ledger.h"
 #include "aggregator/store_layout.h"
 #include "draw.h"
@@ -319,6 +320,71 @@ static void test_what_the_store_cannot_say_is_passed_on(void **state)
 	look(fixture, 40);
 }
 
+/* In the place of the owners' rules: what is his goes, what names him is told without, and what begins with "?" nobody can read. */
+enum entry_fate __wrap_entry_forget(const struct forgotten *forgotten, struct slice key,
+	struct slice value, struct buffer *ret_value);
+enum entry_fate __wrap_entry_forget(const struct forgotten *forgotten, struct slice key,
+	struct slice value, struct buffer *ret_value)
+{
+	assert_true(forgotten->has_key && key.size == 3);
+	if (value.bytes[0] == '?') {
+		return ENTRY_UNREADABLE;
+	}
+	if (slice_equals_text(value, "names him")) {
+		buffer_append(ret_value, "names nobody", strlen("names nobody"));
+		return ENTRY_CHANGES;
+	}
+	return slice_equals_text(value, "his") ? ENTRY_GOES : ENTRY_STAYS;
+}
+
+static int forget(struct fixture *fixture, const char *user, struct forget_counts *ret_counts)
+{
+	struct forgotten wanted = {.has_key = true, .key = {1}};
+	struct tombstone tombstone = {.when_ms = 1, .until_ms = FORGOTTEN_FOR_EVER, .by = "me"};
+
+	forgotten_hash(&wanted, slice_of_text(user), tombstone.hash);
+	assert_int_equal(forgotten_put(&wanted, &tombstone), 0);
+	int r = store_forget(fixture->store, &wanted, slice_of_text(user), ret_counts);
+	forgotten_deinit(&wanted);
+	return r;
+}
+
+static void test_who_is_forgotten_is_in_no_entry(void **state)
+{
+	struct fixture *fixture = *state;
+	struct forget_counts counts;
+
+	put(fixture, 1, "his");
+	put(fixture, 2, "names him");
+	put(fixture, 3, "of others");
+	put(fixture, KEYS - 1, "his");
+	commit_all(fixture);
+	assert_int_equal(forget(fixture, "u1", &counts), 0);
+	assert_int_equal(counts.rows, 2);
+	assert_int_equal(counts.texts, 1);
+	entries_forget(fixture->entries);
+	fixture->model[1][0] = fixture->model[KEYS - 1][0] = '\0';
+	strcpy(fixture->model[2], "names nobody");
+	close_in_doubt(fixture);
+	open_all(fixture); /* what entries add up to fits */
+	for (uint32_t i = 0; i < KEYS; i++) {
+		look(fixture, i);
+	}
+}
+
+static void test_an_entry_that_cannot_be_read_keeps_everything_as_it_is(void **state)
+{
+	struct fixture *fixture = *state;
+	struct forget_counts counts;
+
+	put(fixture, 1, "his");
+	put(fixture, 2, "?");
+	commit_all(fixture);
+	assert_int_equal(forget(fixture, "u1", &counts), STORE_E_CORRUPT);
+	entries_forget(fixture->entries);
+	look(fixture, 1);
+}
+
 static void test_what_is_too_large_is_refused(void **state)
 {
 	static const uint8_t bytes[ENTRY_VALUE_SIZE_MAX + 1] = {1};
@@ -376,6 +442,8 @@ int main(void)
 		TEST(test_what_is_not_written_is_lost_with_the_process),
 		TEST(test_what_a_freeze_will_cost_is_known_before),
 		TEST(test_what_the_store_cannot_say_is_passed_on),
+		TEST(test_who_is_forgotten_is_in_no_entry),
+		TEST(test_an_entry_that_cannot_be_read_keeps_everything_as_it_is),
 		TEST(test_what_is_too_large_is_refused),
 		TEST(test_an_entry_that_is_damaged_condemns_the_store),
 		TEST(test_an_entry_that_is_missing_condemns_the_store),
