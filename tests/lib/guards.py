@@ -8,17 +8,20 @@ the tree, the copy is built, and the test that docs/RELIABILITY.md names must fa
     take = "the exact text, once in the file"
     put = "what stands in its place; it compiles"
 
-What was shown is kept in build-guards/shown.json and not shown again until the entry, its file or its test changes, so that
-a run may end after so many minutes and the next one goes on.
+What was seen is kept in guards/SEEN, one line a guard, which is committed. A guard is open, and replayed by the next run, until
+it stands there with its entry and its test's text as they are now; so a run may end after so many minutes and another goes on.
 
-usage: guards.py [--only TEST_OR_FILE] [--minutes M] [--units] (by hand, from anywhere)
+usage: guards.py [--only TEST_OR_FILE] [--minutes M] [--units] [--again] [--open] (by hand, from anywhere)
 """
 import argparse
+import ast
+import functools
 import hashlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -29,8 +32,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LISTS = Path(__file__).with_name("guards")
 TREE = ROOT / "build-guards"
-SHOWN = TREE / "shown.json"
-TEST_DEADLINE_S = 600
+SEEN = LISTS / "SEEN"
+SEEN_HEAD = """\
+# Guards that were seen: without its line the test failed. Written by tests/lib/guards.py; its --open lists the others.
+# A hash is that of the guard's entry and of its test: what changed since is open again.
+"""
+TEST_DEADLINE_S = 300
+BUILT_FOR_UNITS_ONLY = ("tests/unit", "tests/fuzz", "tests/vectors", "tests/sim")
 
 
 @dataclass
@@ -54,37 +62,73 @@ class Guard:
         return None
 
     def mark(self, root=ROOT):
-        """What it was shown with: another mark must be shown again."""
-        parts = [*astuple(self), (root / self.file).read_text()]
-        if (unit := find_unit(self.test, root)) is not None:
-            parts.append((root / "tests" / "unit" / unit[0] / f"test_{unit[1]}.c").read_text())
-        elif (path := find_system(self.test, root)) is not None:
-            parts.append(path.read_text())
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        """What it was seen with: under another mark it is open again."""
+        parts = [*astuple(self), "" if self.command else test_text(self.test, root)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
-    def targets(self, root=ROOT):
-        """What must be built for its test: the one program of a unit test, else everything."""
-        unit = None if self.command else find_unit(self.test, root)
-        return [f"tests/unit/{unit[0]}/test-{unit[0]}-{unit[1]}"] if unit is not None else []
+    def line(self, root=ROOT):
+        """As it stands in SEEN."""
+        return f"{self.mark(root)} {self.test} {self.file}"
+
+    def is_unit(self, root=ROOT):
+        return not self.command and find_unit(self.test, root) is not None
 
 
 def load():
     return [Guard(**entry) for path in sorted(LISTS.glob("*.toml")) for entry in tomllib.loads(path.read_text())["guard"]]
 
 
+@functools.cache
+def units(root):
+    """Unit test -> (folder, name) of the program that holds it."""
+    return {test: (path.parent.name, path.stem.removeprefix("test_")) for path in sorted((root / "tests" / "unit").rglob("test_*.c"))
+            for test in re.findall(r"^static void (test_\w+)\(", path.read_text(), re.M)}
+
+
+@functools.cache
+def systems(root):
+    """System test -> its file."""
+    return {test: path for path in sorted((root / "tests" / "system").glob("test_*.py"))
+            for test in re.findall(r"^def (test_\w+)\(", path.read_text(), re.M)}
+
+
 def find_unit(test, root=ROOT):
-    """(folder, name) of the program that holds it."""
-    for path in sorted((root / "tests" / "unit").rglob("test_*.c")):
-        if re.search(rf"^static void {test}\(", path.read_text(), re.M):
-            return path.parent.name, path.stem.removeprefix("test_")
-    return None
+    return units(root).get(test)
 
 
 def find_system(test, root=ROOT):
-    for path in sorted((root / "tests" / "system").glob("test_*.py")):
-        if re.search(rf"^def {test}\(", path.read_text(), re.M):
-            return path
-    return None
+    return systems(root).get(test)
+
+
+def test_text(test, root=ROOT):
+    """The function itself, with its decorators."""
+    if (unit := find_unit(test, root)) is not None:
+        text = (root / "tests" / "unit" / unit[0] / f"test_{unit[1]}.c").read_text()
+        return re.search(rf"^static void {test}\(.*?^}}$", text, re.M | re.S)[0]
+    if (path := find_system(test, root)) is not None:
+        text = path.read_text()
+        found = next(each for each in ast.parse(text).body if getattr(each, "name", "") == test)
+        first = min([found.lineno, *(each.lineno for each in found.decorator_list)])
+        return "\n".join(text.splitlines()[first - 1:found.end_lineno])
+    return ""
+
+
+def seen_lines():
+    if not SEEN.exists():
+        return set()
+    return {line for line in SEEN.read_text().splitlines() if line and not line.startswith("#")}
+
+
+def note_seen(guard):
+    """Keeps it on disk, and drops what stands there of guards that are no more."""
+    current = {each.line() for each in load()}
+    lines = (seen_lines() | {guard.line()}) & current
+    SEEN.write_text(SEEN_HEAD + "".join(f"{line}\n" for line in sorted(lines, key=lambda line: line.split()[1:])))
+
+
+def open_guards():
+    seen = seen_lines()
+    return [guard for guard in load() if guard.line() not in seen]
 
 
 def copy_tree():
@@ -103,6 +147,16 @@ def copy_tree():
                        capture_output=True)
 
 
+def targets(guard):
+    """What must be built for its test: the one program of a unit test; else all that is no test of units."""
+    if guard.is_unit():
+        unit = find_unit(guard.test)
+        return [f"tests/unit/{unit[0]}/test-{unit[0]}-{unit[1]}"]
+    known = subprocess.run(["meson", "introspect", "--targets", "build"], cwd=TREE, capture_output=True, check=True, text=True).stdout
+    return [str(Path(target["filename"][0]).relative_to(TREE / "build")) for target in json.loads(known)
+            if target["build_by_default"] and not str(Path(target["defined_in"]).relative_to(TREE)).startswith(BUILT_FOR_UNITS_ONLY)]
+
+
 def test_command(guard):
     """(command, environment, whether what it printed and its code mean that the test ran and failed)."""
     env = {**os.environ, "TILL_BUILD": str(TREE / "build"), "PYTHONPATH": str(TREE / "tests" / "lib"),
@@ -114,8 +168,21 @@ def test_command(guard):
         return [program], {**env, "CMOCKA_MESSAGE_OUTPUT": "TAP"}, lambda code, out: (
             code < 0 or f"ok - {guard.test}" not in re.sub(r"not ok \d+ - ", "not-", re.sub(r"^ok \d+ - ", "ok - ", out, flags=re.M)))
     path = find_system(guard.test).relative_to(ROOT)
-    return ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{path}", "-k", guard.test], env, (
+    return ["/usr/bin/python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"{path}::{guard.test}"], env, (
         lambda code, out: code == 1)
+
+
+def run_test(command, env):
+    """(exit code, what it printed), None if it did not come to an end; what it started ends with it."""
+    with subprocess.Popen(command, cwd=TREE, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          start_new_session=True) as process:
+        try:
+            printed, _ = process.communicate(timeout=TEST_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            return None
+    return process.returncode, printed
 
 
 def try_guard(guard):
@@ -124,47 +191,41 @@ def try_guard(guard):
     whole = path.read_text()
     try:
         path.write_text(whole.replace(guard.take, guard.put))
-        built = subprocess.run(["ninja", "-C", "build", "--quiet", *guard.targets()], cwd=TREE, capture_output=True, text=True, check=False)
+        built = subprocess.run(["ninja", "-C", "build", "--quiet", *targets(guard)], cwd=TREE, capture_output=True, text=True, check=False)
         if built.returncode != 0:
             return f"does not compile: {built.stdout[-1500:]}"
         command, env, has_failed = test_command(guard)
-        try:
-            done = subprocess.run(command, cwd=TREE, env=env, capture_output=True, text=True, check=False, timeout=TEST_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            return None  # without its guard it does not come to an end
-        if has_failed(done.returncode, done.stdout):
+        done = run_test(command, env)
+        if done is None or has_failed(*done):  # without its guard it may not come to an end
             return None
-        return f"passes all the same (it ended with {done.returncode}): {done.stdout[-500:]}"
+        return f"passes all the same (it ended with {done[0]}): {done[1][-500:]}"
     finally:
         path.write_text(whole)
 
 
-def show(guard, shown):
-    """None or what is wrong; in `shown`, and on disk, once it was shown."""
-    fault = guard.fault()
-    if fault is None and shown.get(mark := guard.mark()) is None:
-        fault = try_guard(guard)
-        if fault is None:
-            shown[mark] = guard.test
-            SHOWN.write_text(json.dumps(shown, indent=1))
-    print(f"{'NOT GUARDED' if fault else 'guarded'}: {guard.test} by {guard.file}", flush=True)
+def show(guard):
+    """None or what is wrong; noted once it was seen."""
+    begun = time.monotonic()
+    fault = guard.fault() or try_guard(guard)
+    if fault is None:
+        note_seen(guard)
+    print(f"{'NOT GUARDED' if fault else 'guarded'}: {guard.test} by {guard.file}, {time.monotonic() - begun:.0f} s", flush=True)
     return fault
 
 
-def run(only="", minutes=None, units=False):
-    """[(guard, None or what is wrong)] of those that there was time for, units first."""
+def run(only="", minutes=None, units_only=False, again=False):
+    """[(guard, None or what is wrong)] of the open ones that there was time for, units first; `again`: of all."""
     end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
     copy_tree()
-    shown = json.loads(SHOWN.read_text()) if SHOWN.exists() else {}
-    chosen = [guard for guard in load() if only in guard.test or only in guard.file]
-    if units:
-        chosen = [guard for guard in chosen if guard.targets()]
+    chosen = [guard for guard in (load() if again else open_guards()) if only in guard.test or only in guard.file]
+    if units_only:
+        chosen = [guard for guard in chosen if guard.is_unit()]
     results = []
-    for guard in sorted(chosen, key=lambda guard: not guard.targets()):
+    for guard in sorted(chosen, key=lambda guard: not guard.is_unit()):
         if time.monotonic() >= end:
-            print(f"{len(chosen) - len(results)} of {len(chosen)} are left for another time", flush=True)
             break
-        results.append((guard, show(guard, shown)))
+        results.append((guard, show(guard)))
+    print(f"{len(load()) - len(open_guards())} of {len(load())} guards were seen to guard", flush=True)
     return results
 
 
@@ -173,12 +234,18 @@ def main():
     parser.add_argument("--only", default="", help="a part of the test's or the file's name")
     parser.add_argument("--minutes", type=float, help="then the rest is left for another time")
     parser.add_argument("--units", action="store_true", help="only those whose test is a unit test")
+    parser.add_argument("--again", action="store_true", help="also those that were seen")
+    parser.add_argument("--open", action="store_true", help="runs nothing; lists those that are open")
     arguments = parser.parse_args()
-    results = run(arguments.only, arguments.minutes, arguments.units)
+    if arguments.open:
+        for guard in open_guards():
+            print(f"{guard.test}: {guard.file}")
+        return 0
+    results = run(arguments.only, arguments.minutes, arguments.units, arguments.again)
     for guard, fault in results:
         if fault:
             print(f"{guard.test}: {guard.file}: {fault}")
-    return 1 if not results or any(fault for _, fault in results) else 0
+    return 1 if any(fault for _, fault in results) else 0
 
 
 if __name__ == "__main__":

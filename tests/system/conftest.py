@@ -22,9 +22,12 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory):
-    kafka = Broker(tmp_path_factory.mktemp("kafka"))
+    """TILL_KAFKA: the folder of one that many sessions share (guards.py)."""
+    shared = os.environ.get("TILL_KAFKA")
+    kafka = Broker(shared or tmp_path_factory.mktemp("kafka"))
     yield kafka
-    kafka.down()
+    if not shared:
+        kafka.down()
 
 
 @pytest.fixture(scope="session")
