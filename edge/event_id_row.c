@@ -1,6 +1,27 @@
 #include "edge/event_id_row.h"
 #include "edge/spool_block.h"
 #include "proto/checksum.h"
+#include <assert.h>
+
+static const char permanent_prefix[] = "dlq:";
+
+bool event_id_is_permanent(struct slice id)
+{
+	size_t size = sizeof permanent_prefix - 1;
+	return id.size >= size && memcmp(id.bytes, permanent_prefix, size) == 0;
+}
+
+struct slice event_id_own(
+	struct slice producer, struct slice id, uint8_t out[EVENT_ID_OWN_SIZE_MAX])
+{
+	assert(producer.size <= PRODUCER_ID_SIZE_MAX && id.size <= EVENT_ID_SIZE_MAX);
+	out[0] = '\0';
+	out[1] = '\0';
+	out[2] = (uint8_t)producer.size;
+	memcpy(out + 3, producer.bytes, producer.size);
+	memcpy(out + 3 + producer.size, id.bytes, id.size);
+	return slice_of(out, 3 + producer.size + id.size);
+}
 
 static bool is_sealed(uint64_t order, size_t kept_size)
 {

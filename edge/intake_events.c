@@ -1,5 +1,6 @@
 #include "edge/intake_internal.h"
 #include "edge/intake_privacy.h"
+#include "edge/rights.h"
 #include "edge/spool_error.h"
 #include "proto/dead_letter.h"
 #include "proto/utf8.h"
@@ -93,22 +94,35 @@ int intake_append_dead_letter(struct taking *taking, enum kind kind, struct slic
 	return 0;
 }
 
-/* *ret_known: it was counted before, or earlier in this group. 0, SPOOL_E_FULL or -errno. */
-static int remember_event_id(struct taking *taking, struct slice event_id, bool *ret_known)
+/* 0: it was counted before, or earlier in this group. SPOOL_E_UNKNOWN, SPOOL_E_FULL or -errno. */
+static int find_event_id(struct taking *taking, struct slice name)
 {
 	const struct intake_memory *memory = &taking->intake->options.memory;
 	struct slice nothing;
 
-	*ret_known = true;
-	if (idmap_find(&taking->draft->event_ids, event_id) != NULL) {
-		return 0;
+	return idmap_find(&taking->draft->event_ids, name) != NULL
+		       ? 0
+		       : memory->event_id(memory->owner, name, &nothing);
+}
+
+/* 0, *ret_known: find_event_id found it; TAKING_E_FORBIDDEN, SPOOL_E_FULL or -errno. What a key sends that has producers uses up
+ * nobody else's id: it is remembered as its producer's own. It repeats the edge's all the same: they are of those who are trusted
+ * with its numbers, too, or from before it had producers. */
+static int remember_event_id(struct taking *taking, struct slice event_id, bool *ret_known)
+{
+	struct slice name = event_id;
+
+	int r = intake_judge_event_id(taking, event_id);
+	if (r == 0) {
+		r = find_event_id(taking, event_id);
 	}
-	int r = memory->event_id(memory->owner, event_id, &nothing);
-	if (r != SPOOL_E_UNKNOWN) {
-		return r;
+	if (r == SPOOL_E_UNKNOWN && rights_are_of_producers(taking->submission->sender)) {
+		name = event_id_own(taking->header.producer, event_id, taking->intake->own_id);
+		r = find_event_id(taking, name);
 	}
-	*ret_known = false;
-	return idmap_add(&taking->draft->event_ids, event_id, slice_of(NULL, 0));
+	*ret_known = r == 0;
+	return r != SPOOL_E_UNKNOWN ? r
+				    : idmap_add(&taking->draft->event_ids, name, slice_of(NULL, 0));
 }
 
 /* `raw` is what a dead letter would hold. */

@@ -2,6 +2,7 @@
  * whole or not at all, intake_events.c brings its events into the draft, intake_repeats.c knows what was counted before,
  * intake_rights.c what its sender may. */
 #pragma once
+#include "edge/event_id_row.h"
 #include "edge/intake.h"
 #include "proto/framing.h"
 
@@ -14,6 +15,7 @@ struct intake {
 	struct buffer reply; /* as the row keeps it */
 	struct buffer letter; /* with a pseudonym in it */
 	uint8_t key[1 + SOURCE_LABEL_SIZE + 1 + REQUEST_KEY_SIZE_MAX]; /* of the request at hand */
+	uint8_t own_id[EVENT_ID_OWN_SIZE_MAX]; /* of the event at hand */
 };
 
 /* The frame at hand. */
@@ -54,6 +56,8 @@ int intake_append_dead_letter(struct taking *taking, enum kind kind, struct slic
 /* intake_rights.c: 0 or TAKING_E_FORBIDDEN */
 int intake_judge_sending(struct taking *taking);
 int intake_judge_producer(struct taking *taking); /* once its header is read */
+/* The ids of replayed dead letters are the whole edge's, and for good. */
+int intake_judge_event_id(struct taking *taking, struct slice event_id);
 /* `why`: NULL, or what is wrong with an event that would be kept as a dead letter of that kind. */
 int intake_judge_kind(struct taking *taking, enum kind kind, const struct complaint *why);
 

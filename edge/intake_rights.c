@@ -27,6 +27,18 @@ int intake_judge_producer(struct taking *taking)
 	return TAKING_E_FORBIDDEN;
 }
 
+int intake_judge_event_id(struct taking *taking, struct slice event_id)
+{
+	if (!rights_are_of_producers(taking->submission->sender) ||
+		!event_id_is_permanent(event_id)) {
+		return 0;
+	}
+	complaint_set(&taking->forbidden, REASON_FORBIDDEN, "event_id",
+		"this key sends as producers of its own only: it may not replay dead letters");
+	taking->missing_right = "producers";
+	return TAKING_E_FORBIDDEN;
+}
+
 int intake_judge_kind(struct taking *taking, enum kind kind, const struct complaint *why)
 {
 	if (rights_allow_kind(taking->submission->sender, kind)) {

@@ -17,10 +17,15 @@ bool rights_allow_sending(const struct key_holder *sender)
 	return sender == NULL || sender->sends;
 }
 
+bool rights_are_of_producers(const struct key_holder *sender)
+{
+	return sender != NULL && sender->producers != NULL && !key_list_has_all(sender->producers);
+}
+
 /* A frame without a number is nobody's, and so none of theirs. */
 bool rights_allow_producer(const struct key_holder *sender, struct slice producer)
 {
-	return sender == NULL || sender->producers == NULL || key_list_has_all(sender->producers) ||
+	return !rights_are_of_producers(sender) ||
 	       (producer.size > 0 &&
 		       key_list_has(sender->producers, producer.bytes, producer.size));
 }

@@ -13,4 +13,6 @@ const struct key_holder *rights_of(const struct keyring *keyring, const char *us
 bool rights_allow_sending(const struct key_holder *sender);
 /* The name in a frame's header; empty where it is not numbered. */
 bool rights_allow_producer(const struct key_holder *sender, struct slice producer);
+/* Does it send as some producers only? Who doesn't is trusted with everybody's numbers and event ids. */
+bool rights_are_of_producers(const struct key_holder *sender);
 bool rights_allow_kind(const struct key_holder *sender, enum kind kind);

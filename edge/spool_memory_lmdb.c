@@ -7,8 +7,6 @@
 /* Rows looked at by one commit: a producer is found within ttl plus some thousand commits. */
 enum { SWEEP_ROWS = 8, ORDER_SIZE = 8 };
 
-static const char permanent_prefix[] = "dlq:";
-
 static MDB_val val_of(struct slice slice)
 {
 	return (MDB_val){slice.size, (void *)(uintptr_t)slice.bytes};
@@ -90,12 +88,6 @@ int spool_memory_count(struct spool_memory_db *db, MDB_txn *txn)
 
 /* ---- event ids */
 
-static bool is_permanent(struct slice id)
-{
-	size_t size = sizeof permanent_prefix - 1;
-	return id.size >= size && memcmp(id.bytes, permanent_prefix, size) == 0;
-}
-
 static int put_order(MDB_txn *txn, MDB_dbi dbi, uint64_t order, struct slice id)
 {
 	uint8_t bytes[ORDER_SIZE];
@@ -165,7 +157,7 @@ static int write_event_ids(const struct spool_memory_db *db, MDB_txn *txn, const
 
 	for (uint32_t i = 0; r == 0 && i < ids->count; i++) {
 		struct slice id = idmap_id(ids, &ids->entries[i]);
-		uint64_t order = is_permanent(id) ? 0 : db->next_order + added;
+		uint64_t order = event_id_is_permanent(id) ? 0 : db->next_order + added;
 		added += order != 0;
 		r = write_event_id(db, txn, id, idmap_value(ids, &ids->entries[i]), order);
 	}
@@ -284,7 +276,7 @@ int spool_memory_event_id(const struct spool_memory_db *db, MDB_txn *txn, struct
 	if (r == 0) {
 		*ret_value = event_id_row_kept(slice_of_val(value));
 	}
-	bool is_one_too_many = r == SPOOL_E_UNKNOWN && is_permanent(event_id) &&
+	bool is_one_too_many = r == SPOOL_E_UNKNOWN && event_id_is_permanent(event_id) &&
 			       db->permanent >= SPOOL_PERMANENT_IDS_MAX;
 	return is_one_too_many ? SPOOL_E_FULL : r;
 }

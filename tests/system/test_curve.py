@@ -1,4 +1,5 @@
 """Keys: who may speak with whom, as what, and what is said to those who may not."""
+import json
 import os
 import re
 import signal
@@ -361,6 +362,40 @@ def test_a_key_sends_as_its_producers_and_of_its_kinds(pipeline, keys):
     assert received == refused + sum_metric(values, "till_edge_events_accepted_total") and refused >= 7
     assert "wish=producers" in edge.log_text() and "wish=kinds" in edge.log_text()
     push.close()
+
+
+def test_a_key_with_producers_uses_up_no_event_id_of_another(pipeline, keys):
+    """It knows the ids of the sales to come, at the ROUTER and at the PULL; a restart of the edge changes nothing."""
+    import zmq
+    from harness import CONTEXT, show_keys
+    pipe = start_chain(pipeline, keys)
+    for name in ("till-7", "till-8"):
+        keys.make(name, "--send", "--producers", name)
+        keys.directory("store-1", name)
+    edge = pipe.edges["store-1"]
+    edge.stop()
+    port = free_port()
+    edge.args += ["-o", f"edge.listen_push=tcp://127.0.0.1:{port}"]
+    edge.start()
+
+    def ids(*numbers):
+        return [order(number, event_id=f"sale-{number}") for number in numbers]
+    assert sender(pipe, keys, "store-1", "till-7").ask(ids(1, 2, 3), {"producer": "till-7", "n": 1})["ok"]
+    push = CONTEXT.socket(zmq.PUSH)
+    push.setsockopt(zmq.LINGER, 0)
+    show_keys(push, keys.pair("till-7", "store-1"))
+    push.connect(f"tcp://127.0.0.1:{port}")
+    push.send_multipart([b'{"producer":"till-7","n":2}', json.dumps(ids(4)).encode()])
+    wait_until(lambda: sum_metric(edge.metrics(), "till_edge_events_accepted_total") == 4, "what was pushed")
+    push.close()
+    edge.kill()
+    edge.start()
+    honest = sender(pipe, keys, "store-1", "till-8").ask(ids(1, 2, 4), {"producer": "till-8", "n": 1})
+    assert honest["ok"] and honest["accepted"] == 3, honest
+    trusted = sender(pipe, keys, "store-1").ask(ids(3, 4))
+    assert trusted["ok"] and trusted["accepted"] == 2, trusted
+    again = sender(pipe, keys, "store-1", "till-8").ask(ids(1, 2), {"producer": "till-8", "n": 2})
+    assert again["ok"] and again["repeated_events"] == 2, again
 
 
 def test_keygen_writes_no_right_that_is_none(tmp_path):

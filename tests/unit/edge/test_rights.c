@@ -6,6 +6,8 @@
 #define BAD_VIEW_JSON "{\"kind\":\"view\",\"page\":7}"
 
 static char only_p[] = "p, q";
+static char only_q[] = "q";
+static char any_producer[] = "*";
 static char only_views[] = "view";
 static char only_orders[] = "order, cart";
 
@@ -67,6 +69,62 @@ static void test_a_key_does_not_hear_what_another_producer_heard(void **state)
 	assert_int_equal(reply->refusal.reason, REASON_FORBIDDEN);
 	assert_false(reply->repeated);
 	assert_int_equal(bench->counts.repeated, 0);
+}
+
+#define WITH_ID(id)                                                                                \
+	"{\"order_id\":\"1\",\"product_id\":\"t\",\"unit_price\":1,\"event_id\":\"" id "\"}"
+
+/* Else it could use up an id that another is going to send, whose sale then counted as a repeat. */
+static void test_an_event_id_of_a_key_with_producers_is_its_producers_own(void **state)
+{
+	struct bench *bench = *state;
+	const struct key_holder till = {.sends = true, .producers = only_p};
+	const struct key_holder trusted = {.sends = true};
+
+	assert_true(take_as(bench, &till, "{\"producer\":\"p\",\"n\":1}", WITH_ID("e"))->ok);
+	assert_int_equal(take_as(bench, &trusted, NULL, WITH_ID("e"))->accepted, 1);
+	const struct key_holder other = {.sends = true, .producers = only_q};
+	assert_int_equal(
+		take_as(bench, &till, "{\"producer\":\"p\",\"n\":2}", WITH_ID("f"))->accepted, 1);
+	assert_int_equal(
+		take_as(bench, &other, "{\"producer\":\"q\",\"n\":1}", WITH_ID("f"))->accepted, 1);
+	/* its own repeat is one, under another number and another key, too */
+	assert_int_equal(take_as(bench, &other, "{\"producer\":\"q\",\"n\":2}", WITH_ID("f"))
+				 ->repeated_events,
+		1);
+	assert_int_equal(take_as(bench, &till, "{\"producer\":\"q\",\"n\":3}", WITH_ID("f"))
+				 ->repeated_events,
+		1);
+}
+
+/* From before it was given producers, or from who is trusted anyway. */
+static void test_a_key_with_producers_repeats_what_is_remembered_of_the_whole_edge(void **state)
+{
+	struct bench *bench = *state;
+	const struct key_holder till = {.sends = true, .producers = only_p};
+
+	bench->memory.event_id = "e";
+	assert_int_equal(take_as(bench, &till, "{\"producer\":\"p\",\"n\":1}", WITH_ID("e"))
+				 ->repeated_events,
+		1);
+	assert_int_equal(take_as(bench, NULL, NULL, WITH_ID("f"))->accepted, 1);
+	assert_int_equal(take_as(bench, &till, "{\"producer\":\"p\",\"n\":2}", WITH_ID("f"))
+				 ->repeated_events,
+		1);
+}
+
+static void test_a_key_with_producers_replays_no_dead_letter(void **state)
+{
+	struct bench *bench = *state;
+	const struct key_holder till = {.sends = true, .producers = only_p};
+	const struct key_holder trusted = {.sends = true, .producers = any_producer};
+
+	expect_forbidden(bench,
+		take_as(bench, &till, "{\"producer\":\"p\",\"n\":1}",
+			WITH_ID("dlq:orders.dlq/0/17")),
+		"producers");
+	assert_non_null(strstr(bench->decoded.refusal.message, "dead letter"));
+	assert_true(take_as(bench, &trusted, NULL, WITH_ID("dlq:orders.dlq/0/17"))->ok);
 }
 
 static void test_a_frame_with_a_kind_that_is_not_allowed_is_refused_whole(void **state)
@@ -151,6 +209,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BENCH_TEST(test_a_key_without_send_is_forbidden_whatever_it_brings),
 		BENCH_TEST(test_a_key_numbers_frames_as_its_own_producers_only),
+		BENCH_TEST(test_an_event_id_of_a_key_with_producers_is_its_producers_own),
+		BENCH_TEST(test_a_key_with_producers_repeats_what_is_remembered_of_the_whole_edge),
+		BENCH_TEST(test_a_key_with_producers_replays_no_dead_letter),
 		BENCH_TEST(test_a_key_does_not_hear_what_another_producer_heard),
 		BENCH_TEST(test_a_frame_with_a_kind_that_is_not_allowed_is_refused_whole),
 		BENCH_TEST(test_an_invalid_event_needs_the_right_to_the_kind_it_is_kept_as),
