@@ -1,7 +1,10 @@
 #include "cli/commands.h"
+#include "cli/database_pq.h"
 #include "cli/json_text.h"
 #include "cli/number_text.h"
 #include "cli/options.h"
+#include "cli/shop.h"
+#include "cli/simulate_database.h"
 #include "cli/simulation.h"
 #include "cli/terminal.h"
 #include "cli/text_table.h"
@@ -36,15 +39,47 @@ struct simulate {
 	bool silent;
 };
 
+/* Options that mean edges would be silent of a database. -1: go on. */
+static int check_database(const struct simulate_options *simulate)
+{
+	if (simulate->stores > 0 || simulate->invalid > 0 || simulate->ledger != NULL) {
+		say("till simulate",
+			"--stores, --invalid and --ledger are of edges, not of a database");
+		return EXIT_USAGE;
+	}
+	if (simulate->users > SHOP_USERS_MAX) {
+		say("till simulate", "--users: at most %d of a database", SHOP_USERS_MAX);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+static int run_database(const struct simulate_options *options)
+{
+	return simulate_database(
+		&(struct simulate_database_options){.address = options->to.items[0],
+			.seed = options->seed,
+			.products = options->products,
+			.users = options->users,
+			.rate = options->rate,
+			.count = options->count,
+			.seconds_ms = options->seconds_ms,
+			.json = options->json});
+}
+
 static int parse(int argc, char **argv, struct simulate_options *simulate)
 {
 	struct positionals positionals;
 	const struct option options[] = {
-		{"--to", 0, OPTION_LIST, &simulate->to, "ENDPOINT", "an edge; may be repeated", 0,
+		{"--to", 0, OPTION_LIST, &simulate->to, "ENDPOINT",
+			"an edge; may be repeated. Or one postgresql://user@host:5432/database", 0,
 			0},
 		{"--rate", 0, OPTION_INTEGER, &simulate->rate, "N",
-			"events a second over all, default 100; 0: as fast as it goes", 0, 0},
-		{"--count", 0, OPTION_INTEGER, &simulate->count, "N", "end after N events", 0, 0},
+			"events (of a database: transactions) a second over all, default 100; 0: "
+			"as fast as "
+			"it goes",
+			0, 0},
+		{"--count", 0, OPTION_INTEGER, &simulate->count, "N", "end after N of them", 0, 0},
 		{"--seconds", 0, OPTION_DURATION, &simulate->seconds_ms, "TIME", "end after TIME",
 			0, 0},
 		{"--seed", 0, OPTION_INTEGER, &simulate->seed, "N",
@@ -66,15 +101,26 @@ static int parse(int argc, char **argv, struct simulate_options *simulate)
 		KEY_OPTIONS(&simulate->keys),
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
-	const struct options_spec spec = {"till simulate", "--to ENDPOINT [OPTIONS]",
+	const struct options_spec spec = {"till simulate", "--to ENDPOINT|DATABASE [OPTIONS]",
 		"Simulated stores sell at real edges: orders of several lines, returns, carts and "
 		"page views. A product\n"
-		"has one price. Without --count or --seconds it goes on until it is stopped.",
+		"has one price. Without --count or --seconds it goes on until it is stopped.\n\n"
+		"Of a database: makes the tables customers, products, orders and order_details "
+		"where they "
+		"are missing, and\n"
+		"inserts, updates (keys too) and deletes in transactions, some of which are rolled "
+		"back. All "
+		"but the times of\n"
+		"commits hangs on the seed and on the largest order and customer that were there "
+		"before.",
 		options, 0, 0};
 
 	int code = options_or_exit(&spec, argc, argv, &positionals);
 	if (code >= 0) {
 		return code;
+	}
+	if (simulate->to.count == 1 && database_is_address(simulate->to.items[0])) {
+		return check_database(simulate);
 	}
 	if (simulate->to.count == 0 || simulate->to.count > SIMULATION_ENDPOINTS_MAX) {
 		say("till simulate", "--to ENDPOINT, 1 to %d times", SIMULATION_ENDPOINTS_MAX);
@@ -290,6 +336,9 @@ int command_simulate(int argc, char **argv)
 	int code = parse(argc, argv, &simulate.options);
 	if (code >= 0) {
 		return code;
+	}
+	if (database_is_address(simulate.options.to.items[0])) {
+		return run_database(&simulate.options);
 	}
 	int r = open_simulation(&simulate, endpoints, texts);
 	if (r == SIMULATE_E_KEYS) {

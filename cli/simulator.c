@@ -1,5 +1,6 @@
 #include "cli/simulator.h"
 
+#include "cli/draw.h"
 #include "proto/writer.h"
 #include <stdio.h>
 
@@ -19,35 +20,10 @@ static const char *const payments[] = {"card", "cash", "voucher", "invoice"};
 static const char *const categories[] = {
 	"bakery", "books", "drinks", "garden", "home", "kitchen", "toys", "textiles"};
 
-/* splitmix64: a good mixer, and every seed is as good as another. */
-static uint64_t mix(uint64_t value)
-{
-	value += UINT64_C(0x9e3779b97f4a7c15);
-	value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return value ^ (value >> 31);
-}
-
-static uint64_t draw(struct simulator *simulator)
-{
-	simulator->random += UINT64_C(0x9e3779b97f4a7c15);
-	return mix(simulator->random);
-}
-
-static uint32_t draw_below(struct simulator *simulator, uint32_t limit)
-{
-	return (uint32_t)(draw(simulator) % limit);
-}
-
-static bool draw_percent(struct simulator *simulator, uint32_t percent)
-{
-	return draw_below(simulator, 100) < percent;
-}
-
 /* Some products sell far better than others: the square of a uniform draw. */
 static uint32_t draw_product(struct simulator *simulator)
 {
-	uint64_t uniform = draw(simulator) >> 32;
+	uint64_t uniform = draw_next(&simulator->random) >> 32;
 
 	return (uint32_t)((uniform * uniform >> 32) * simulator->options.products >> 32);
 }
@@ -57,12 +33,12 @@ void simulator_init(
 {
 	*simulator = (struct simulator){.options = *options,
 		.store = store,
-		.random = mix(options->seed) ^ mix(~(uint64_t)store)};
+		.random = draw_mix(options->seed) ^ draw_mix(~(uint64_t)store)};
 }
 
 int64_t simulator_price(uint64_t seed, uint32_t product)
 {
-	uint64_t cents = mix(mix(seed) + product) % PRICE_CENTS_SPAN;
+	uint64_t cents = draw_mix(draw_mix(seed) + product) % PRICE_CENTS_SPAN;
 
 	return (PRICE_CENTS_MIN + (int64_t)cents) * MICROS_PER_CENT;
 }
@@ -73,18 +49,23 @@ const char *simulator_product_name(uint32_t product, char out[PRODUCT_NAME_SIZE]
 	return out;
 }
 
+const char *simulator_category(uint32_t product)
+{
+	return categories[product % (sizeof categories / sizeof categories[0])];
+}
+
 static void begin_order(struct simulator *simulator)
 {
-	bool known = !draw_percent(simulator, UNKNOWN_USER_PERCENT);
+	bool known = !draw_percent(&simulator->random, UNKNOWN_USER_PERCENT);
 
 	simulator->order++;
-	simulator->lines_left = 1 + draw_below(simulator, LINES_MAX);
+	simulator->lines_left = 1 + draw_below(&simulator->random, LINES_MAX);
 	simulator->line = (struct sale){.kind = KIND_ORDER,
 		.store = simulator->store,
 		.order = simulator->order,
-		.user = known ? 1 + draw_below(simulator, simulator->options.users) : 0,
-		.channel = draw_below(simulator, sizeof channels / sizeof channels[0]),
-		.payment = draw_below(simulator, sizeof payments / sizeof payments[0])};
+		.user = known ? 1 + draw_below(&simulator->random, simulator->options.users) : 0,
+		.channel = draw_below(&simulator->random, sizeof channels / sizeof channels[0]),
+		.payment = draw_below(&simulator->random, sizeof payments / sizeof payments[0])};
 }
 
 static void draw_line(struct simulator *simulator, struct sale *sale)
@@ -92,8 +73,8 @@ static void draw_line(struct simulator *simulator, struct sale *sale)
 	*sale = simulator->line;
 	simulator->lines_left--;
 	sale->product = draw_product(simulator);
-	sale->quantity = 1 + draw_below(simulator, 6);
-	if (draw_percent(simulator, RETURN_PERCENT)) {
+	sale->quantity = 1 + draw_below(&simulator->random, 6);
+	if (draw_percent(&simulator->random, RETURN_PERCENT)) {
 		sale->quantity = -sale->quantity;
 	}
 	sale->unit_price = simulator_price(simulator->options.seed, sale->product);
@@ -104,28 +85,28 @@ static void draw_visit(struct simulator *simulator, bool cart, struct sale *sale
 	*sale = (struct sale){.kind = cart ? KIND_CART : KIND_VIEW,
 		.store = simulator->store,
 		.product = draw_product(simulator),
-		.user = 1 + draw_below(simulator, simulator->options.users),
+		.user = 1 + draw_below(&simulator->random, simulator->options.users),
 		.quantity = 1,
 		.channel = 1,
-		.removed = draw_percent(simulator, 20)};
+		.removed = draw_percent(&simulator->random, 20)};
 }
 
 static enum flaw draw_flaw(struct simulator *simulator, enum kind kind)
 {
-	double uniform = (double)(draw(simulator) >> 11) / 9007199254740992.0;
+	double uniform = (double)(draw_next(&simulator->random) >> 11) / 9007199254740992.0;
 
 	if (uniform >= simulator->options.invalid_share) {
 		return FLAW_NONE;
 	}
 	if (kind != KIND_ORDER) { /* prices and orders are not theirs */
-		return draw_percent(simulator, 50) ? FLAW_BAD_TIME : FLAW_UNKNOWN_KIND;
+		return draw_percent(&simulator->random, 50) ? FLAW_BAD_TIME : FLAW_UNKNOWN_KIND;
 	}
-	return (enum flaw)(1 + draw_below(simulator, FLAW_COUNT - 1));
+	return (enum flaw)(1 + draw_below(&simulator->random, FLAW_COUNT - 1));
 }
 
 void simulator_next(struct simulator *simulator, int64_t now_ms, struct sale *ret_sale)
 {
-	uint32_t percent = draw_below(simulator, 100);
+	uint32_t percent = draw_below(&simulator->random, 100);
 
 	if (simulator->lines_left == 0 && percent < CART_PERCENT + VIEW_PERCENT) {
 		draw_visit(simulator, percent < CART_PERCENT, ret_sale);
@@ -189,8 +170,7 @@ static void write_what_all_have(struct writer *writer, const struct sale *sale)
 		write_integer(writer, sale->ts_ms);
 	}
 	write_pair(writer, "product_id", simulator_product_name(sale->product, text));
-	write_pair(writer, "category",
-		categories[sale->product % (sizeof categories / sizeof categories[0])]);
+	write_pair(writer, "category", simulator_category(sale->product));
 	write_pair(writer, "channel", channels[sale->channel]);
 	snprintf(text, sizeof text, "store-%02u", (unsigned)sale->store + 1);
 	write_pair(writer, "store", text);

@@ -59,3 +59,4 @@ int64_t simulator_price(uint64_t seed, uint32_t product);
 enum { PRODUCT_NAME_SIZE = 24 };
 /* "sku-00042" */
 const char *simulator_product_name(uint32_t product, char out[PRODUCT_NAME_SIZE]);
+const char *simulator_category(uint32_t product);
