@@ -173,7 +173,11 @@ static int answer_by_type(struct desk *desk, const struct question *question,
 		return forget_answer_write(question->forget, freshness, query->encoding, reply);
 	case QUERY_EDGES:
 	case QUERY_LEDGER:
-		return stream_answers_write(desk->live->pipeline, question, freshness, reply);
+		return stream_answers_write(
+			desk->live->pipeline, desk->reports, question, freshness, reply);
+	case QUERY_TRACE:
+		return trace_answer_write(
+			desk->live->pipeline, desk->reports, question, freshness, reply);
 	default:
 		return is_rebuilding(desk, query)
 			       ? answer_rebuilding(desk, query, reply)

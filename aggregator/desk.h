@@ -13,6 +13,7 @@ struct desk {
 	const struct view_set *views; /* of the live generation */
 	const struct view_set *shadow_views;
 	struct health health;
+	const struct reports *reports; /* NULL: none are read */
 	const struct live_place *live_place; /* NULL: nothing is published */
 	const char *publish; /* where; NULL likewise */
 	int64_t started_ms;

@@ -112,6 +112,23 @@ static int check_rows(const struct key_holder *asker, const struct query *query,
 		       : forbid(complaint, "this key may not ask for rows of that store");
 }
 
+static int check_streams(
+	const struct key_holder *asker, const struct query *query, struct complaint *complaint)
+{
+	struct slice edge = query->about.edge;
+
+	if (gate_shows_all(asker)) {
+		return 0;
+	}
+	if (asker->stores == NULL) {
+		return forbid(complaint, "this key may not ask about edges: it has neither "
+					 "views = * nor stores");
+	}
+	return edge.size == 0 || key_list_has(asker->stores, edge.bytes, edge.size)
+		       ? 0
+		       : forbid(complaint, "this key may not ask about that store");
+}
+
 int gate_check(const struct key_holder *asker, const struct query *query,
 	const struct view_set *views, struct complaint *complaint)
 {
@@ -128,11 +145,8 @@ int gate_check(const struct key_holder *asker, const struct query *query,
 			       : forbid(complaint, "this key has no right to ask anything");
 	case QUERY_EDGES:
 	case QUERY_LEDGER:
-		return gate_shows_all(asker) || asker->stores != NULL
-			       ? 0
-			       : forbid(complaint,
-					 "this key may not ask about edges: it has neither "
-					 "views = * nor stores");
+	case QUERY_TRACE:
+		return check_streams(asker, query, complaint);
 	default:
 		return check_rows(asker, query, views, complaint);
 	}

@@ -1,10 +1,9 @@
 #include "aggregator/stream_answers.h"
+#include "aggregator/account.h"
 #include <errno.h>
 #include <stdlib.h>
 
 enum {
-	/* Ranges that a stream's ledger names; a stream that misses more is in trouble anyway. */
-	RANGES_MAX = 100,
 	ROWS_MAX = 50000, /* about 50 ms: well inside what a read transaction may last */
 	ENOUGH = 1,
 };
@@ -13,38 +12,53 @@ enum {
 struct listing {
 	const struct shard *shard;
 	uint64_t commit; /* of the snapshot */
-	bool with_ranges;
+	const struct query *query;
 	const char *stores; /* only these edges; NULL: all */
-	enum encoding encoding;
+	const struct reports *reports; /* NULL: none are read */
+	const struct report *newest; /* of the edge at hand */
 	struct buffer bytes;
 	size_t *ends; /* of each row in `bytes` */
 	size_t count;
 	bool is_cut;
 };
 
-static void write_ranges(struct writer *writer, const struct counted *counted)
+static void write_missing(struct writer *writer, const struct account *account)
 {
-	uint32_t gaps = counted->count == 0 ? 0 : counted->count - 1;
-	bool starts_late = counted->count > 0 && counted->intervals[0].first > 1;
-	uint32_t total = gaps + starts_late;
-	uint64_t next = 1;
-
-	write_array(writer, total < RANGES_MAX ? total : RANGES_MAX);
-	for (uint32_t i = 0, written = 0; i < counted->count && written < RANGES_MAX; i++) {
-		if (counted->intervals[i].first > next) {
-			write_array(writer, 2);
-			write_unsigned(writer, next);
-			write_unsigned(writer, counted->intervals[i].first - 1);
-			written++;
-		}
-		next = counted->intervals[i].last + 1;
+	write_key(writer, "missing");
+	write_array(writer, account->range_count);
+	for (uint32_t i = 0; i < account->range_count; i++) {
+		write_array(writer, 2);
+		write_unsigned(writer, account->ranges[i].first);
+		write_unsigned(writer, account->ranges[i].last);
 	}
 }
 
-static void write_row(struct writer *writer, const struct stream_id *id,
-	const struct stream_sums *sums, const struct counted *counted, bool with_ranges)
+static void write_account(struct writer *writer, const struct account *account, uint64_t set_aside)
 {
-	write_map(writer, with_ranges ? 8 : 6);
+	write_key(writer, "set_aside");
+	write_unsigned(writer, set_aside);
+	write_key(writer, "numbered");
+	if (account->is_reported) {
+		write_unsigned(writer, account->numbered);
+	} else {
+		write_nil(writer);
+	}
+	write_key(writer, "unread");
+	write_unsigned(writer, account->unread);
+	write_key(writer, "on_disk");
+	write_unsigned(writer, account->on_disk);
+	write_key(writer, "damaged");
+	write_unsigned(writer, account->set_aside);
+	write_key(writer, "missing_count");
+	write_unsigned(writer, account->missing);
+	write_missing(writer, account);
+}
+
+static void write_row(struct writer *writer, const struct stream_id *id,
+	const struct stream_sums *sums, const struct counted *counted,
+	const struct account *account)
+{
+	write_map(writer, account != NULL ? 13 : 6);
 	write_key(writer, "edge");
 	write_text(writer, id->edge);
 	write_key(writer, "run");
@@ -57,33 +71,76 @@ static void write_row(struct writer *writer, const struct stream_id *id,
 	write_unsigned(writer, sums->rejected);
 	write_key(writer, "max_seq");
 	write_unsigned(writer, counted_max(counted));
-	if (with_ranges) {
-		write_key(writer, "set_aside");
-		write_unsigned(writer, sums->set_aside);
-		write_key(writer, "missing");
-		write_ranges(writer, counted);
+	if (account != NULL) {
+		write_account(writer, account, sums->set_aside);
 	}
+}
+
+/* Streams of one edge follow each other, and an edge may have had thousands of runs. */
+static const struct report *newest_of(struct listing *listing, struct slice edge)
+{
+	if (listing->newest == NULL || !slice_equal(listing->newest->telemetry.edge, edge)) {
+		listing->newest = reports_of_edge(listing->reports, edge);
+	}
+	return listing->newest;
+}
+
+/* A letter of the bridge bears the seq of the event that it replaces: there is nothing in between. */
+static void make_account(struct listing *listing, const struct stream_id *id,
+	const struct counted *counted, struct account *ret_account)
+{
+	if (id->kind >= KIND_COUNT) {
+		*ret_account = (struct account){.is_reported = false};
+		return;
+	}
+	const struct report *of_run = reports_of_run(listing->reports, id->edge, id->run);
+	const struct report *of_edge = newest_of(listing, id->edge);
+	const struct account_sight sight = {
+		.run = id->run,
+		.kind = (enum kind)id->kind,
+		.counted = counted,
+		.of_run = of_run == NULL ? NULL : &of_run->telemetry,
+		.of_edge = of_edge == NULL ? NULL : &of_edge->telemetry,
+		.is_settled = of_edge != NULL && reports_are_settled(listing->reports, of_edge),
+	};
+	account_make(&sight, ret_account);
+}
+
+/* Is it asked for, and may the asker see it? */
+static bool is_wanted(const struct listing *listing, const struct stream_id *id)
+{
+	const struct certificate *about = &listing->query->about;
+
+	return (about->edge.size == 0 || slice_equal(about->edge, id->edge)) &&
+	       (about->run == 0 || about->run == id->run) &&
+	       (!listing->query->has_kind || (uint32_t)about->kind == id->kind) &&
+	       (listing->stores == NULL ||
+		       key_list_has(listing->stores, id->edge.bytes, id->edge.size));
 }
 
 static int add_row(struct listing *listing, struct slice key, const struct stream_sums *sums,
 	const struct counted *counted)
 {
+	struct account account;
 	struct stream_id id;
 	struct writer writer;
+	bool is_ledger = listing->query->type == QUERY_LEDGER;
 
 	if (!stream_key_parse(key, &id)) {
 		return -EBADMSG;
 	}
-	if (listing->stores != NULL &&
-		!key_list_has(listing->stores, id.edge.bytes, id.edge.size)) {
+	if (!is_wanted(listing, &id)) {
 		return 0;
 	}
 	if (listing->count == ROWS_MAX || listing->bytes.size > ANSWER_SIZE_MAX) {
 		listing->is_cut = true;
 		return ENOUGH;
 	}
-	writer_init(&writer, listing->encoding, &listing->bytes);
-	write_row(&writer, &id, sums, counted, listing->with_ranges);
+	if (is_ledger) {
+		make_account(listing, &id, counted, &account);
+	}
+	writer_init(&writer, listing->query->encoding, &listing->bytes);
+	write_row(&writer, &id, sums, counted, is_ledger ? &account : NULL);
 	listing->ends[listing->count++] = listing->bytes.size;
 	return listing->bytes.error;
 }
@@ -141,6 +198,85 @@ static int add_shard(struct listing *listing, const struct shard *shard)
 	return r > 0 && !listing->is_cut ? -EBADMSG : r < 0 ? r : 0;
 }
 
+/* All shards at one moment. */
+struct moment {
+	const struct pipeline *pipeline;
+	struct snapshot *snapshots[SHARDS_MAX];
+};
+
+static int begin_moment(struct moment *moment)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < moment->pipeline->shard_count; i++) {
+		const struct shard *shard = moment->pipeline->shards[i];
+		r = snapshot_begin(
+			shard->options.store, shard->options.generation, &moment->snapshots[i]);
+	}
+	return r > 0 ? -EBADMSG : r;
+}
+
+static void end_moment(struct moment *moment)
+{
+	for (size_t i = 0; i < moment->pipeline->shard_count; i++) {
+		snapshot_end(moment->snapshots[i]);
+	}
+}
+
+/* 1: some shard has read of the stream, whether its store has it yet or not. */
+static int has_stream(const struct moment *moment, struct slice key)
+{
+	for (size_t i = 0; i < moment->pipeline->shard_count; i++) {
+		const struct stream *stream =
+			streams_find(moment->pipeline->shards[i]->streams, key);
+		struct slice value;
+		if (stream != NULL && (stream->counted.count > 0 || stream->sums.set_aside > 0)) {
+			return 1;
+		}
+		int r = snapshot_get(moment->snapshots[i], TABLE_STREAMS, key, &value);
+		if (r != STORE_E_ABSENT) {
+			return r == 0 ? 1 : r > 0 ? -EBADMSG : r;
+		}
+	}
+	return 0;
+}
+
+/* Streams of which nothing was ever read: all that their edge numbered is on its disk, on its way, or missing. */
+static int add_unheard(
+	struct listing *listing, const struct moment *moment, const struct telemetry *telemetry)
+{
+	for (uint32_t kind = 0; kind < KIND_COUNT; kind++) {
+		const struct stream_id id = {telemetry->edge, telemetry->run, kind};
+		uint8_t bytes[STREAM_KEY_SIZE_MAX];
+		struct slice key = slice_of(bytes, stream_key(&id, bytes));
+		if (telemetry->numbered[kind] == 0 || !is_wanted(listing, &id)) {
+			continue;
+		}
+		int r = has_stream(moment, key);
+		if (r == 0) {
+			r = add_row(listing, key, &(struct stream_sums){0}, &(struct counted){0});
+		}
+		if (r < 0 || listing->is_cut) {
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* Edges whose partitions another aggregator owns are its affair. */
+static int add_all_unheard(struct listing *listing, const struct pipeline *pipeline)
+{
+	size_t count = pipeline->options.owns_all ? reports_count(listing->reports) : 0;
+	struct moment moment = {.pipeline = pipeline};
+
+	int r = begin_moment(&moment);
+	for (size_t i = 0; r == 0 && i < count && !listing->is_cut; i++) {
+		r = add_unheard(listing, &moment, &reports_at(listing->reports, i)->telemetry);
+	}
+	end_moment(&moment);
+	return r < 0 ? r : 0;
+}
+
 static void write_reply(const struct listing *listing, const struct query *query,
 	const struct freshness *freshness, struct buffer *reply)
 {
@@ -166,14 +302,14 @@ static void write_reply(const struct listing *listing, const struct query *query
 	answer_write_as_of(&writer, freshness);
 }
 
-int stream_answers_write(struct pipeline *pipeline, const struct question *question,
-	const struct freshness *freshness, struct buffer *reply)
+int stream_answers_write(struct pipeline *pipeline, const struct reports *reports,
+	const struct question *question, const struct freshness *freshness, struct buffer *reply)
 {
 	const struct query *query = question->query;
 	struct listing listing = {
 		.stores = gate_stores_of_streams(question->asker),
-		.with_ranges = query->type == QUERY_LEDGER,
-		.encoding = query->encoding,
+		.query = query,
+		.reports = reports,
 		.ends = malloc(ROWS_MAX * sizeof *listing.ends),
 	};
 	int r = listing.ends == NULL ? -ENOMEM : 0;
@@ -181,6 +317,9 @@ int stream_answers_write(struct pipeline *pipeline, const struct question *quest
 	buffer_init(&listing.bytes, ANSWER_SIZE_MAX + 64 * 1024);
 	for (size_t i = 0; i < pipeline->shard_count && r == 0; i++) {
 		r = add_shard(&listing, pipeline->shards[i]);
+	}
+	if (r == 0 && query->type == QUERY_LEDGER && !listing.is_cut) {
+		r = add_all_unheard(&listing, pipeline);
 	}
 	if (r == 0) {
 		write_reply(&listing, query, freshness, reply);

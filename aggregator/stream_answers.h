@@ -1,9 +1,12 @@
-/* stream_answers.h - the answers about streams: `edges` (who was counted how far) and `ledger` (the same, with what is
- * missing in between). */
+/* stream_answers.h - the answers about streams: `edges` (who was counted how far), `ledger` (the same, held against what
+ * edges say of themselves: where the rest is) and `trace` (where one event is). */
 #pragma once
 #include "aggregator/gate.h"
 #include "aggregator/pipeline.h"
+#include "aggregator/reports.h"
 
-/* 0 or -errno; a whole reply, errors included. */
-int stream_answers_write(struct pipeline *pipeline, const struct question *question,
-	const struct freshness *freshness, struct buffer *reply);
+/* `reports` may be NULL: then it is not known how far edges have numbered. 0 or -errno; a whole reply, errors included. */
+int stream_answers_write(struct pipeline *pipeline, const struct reports *reports,
+	const struct question *question, const struct freshness *freshness, struct buffer *reply);
+int trace_answer_write(struct pipeline *pipeline, const struct reports *reports,
+	const struct question *question, const struct freshness *freshness, struct buffer *reply);

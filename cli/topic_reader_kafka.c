@@ -116,11 +116,27 @@ static int find_topic(struct topic_reader *reader, const struct topic_reader_opt
 	return 0;
 }
 
-static int64_t offset_code(int64_t offset)
+/* A partition without later records is read from its end on. */
+static int find_times(struct topic_reader *reader, const struct topic_reader_options *options,
+	rd_kafka_topic_partition_list_t *list, struct topic_error *error)
 {
-	return offset == TOPIC_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING
-	       : offset == TOPIC_TAIL    ? RD_KAFKA_OFFSET_END
-					 : offset;
+	if (options->offset != TOPIC_SINCE) {
+		return 0;
+	}
+	rd_kafka_resp_err_t code =
+		rd_kafka_offsets_for_times(reader->client, list, (int)options->timeout_ms);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0
+						  : fail_unreachable(reader, options, code, error);
+}
+
+static int64_t offset_code(const struct topic_reader_options *options)
+{
+	int64_t offset = options->offset;
+
+	return offset == TOPIC_SINCE       ? options->since_ms
+	       : offset == TOPIC_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING
+	       : offset == TOPIC_TAIL      ? RD_KAFKA_OFFSET_END
+					   : offset;
 }
 
 static int assign(struct topic_reader *reader, const struct topic_reader_options *options,
@@ -138,7 +154,12 @@ static int assign(struct topic_reader *reader, const struct topic_reader_options
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(last - first + 1);
 	for (int32_t partition = first; partition <= last; partition++) {
 		rd_kafka_topic_partition_list_add(list, options->topic, partition)->offset =
-			offset_code(options->offset);
+			offset_code(options);
+	}
+	int r = find_times(reader, options, list, error);
+	if (r != 0) {
+		rd_kafka_topic_partition_list_destroy(list);
+		return r;
 	}
 	rd_kafka_resp_err_t code = rd_kafka_assign(reader->client, list);
 	rd_kafka_topic_partition_list_destroy(list);

@@ -19,10 +19,11 @@ struct topic_reader_options {
 	const char *const *
 		properties; /* "name=value" of librdkafka or "name_file=path", ends with NULL; may be NULL */
 	int32_t partition; /* -1: all */
-	int64_t offset; /* TOPIC_BEGINNING, TOPIC_TAIL or a number */
+	int64_t offset; /* TOPIC_BEGINNING, TOPIC_TAIL, TOPIC_SINCE or a number */
+	int64_t since_ms; /* of TOPIC_SINCE: the broker's time */
 	int64_t timeout_ms; /* for finding the topic */
 };
-enum { TOPIC_BEGINNING = -1, TOPIC_TAIL = -2 };
+enum { TOPIC_BEGINNING = -1, TOPIC_TAIL = -2, TOPIC_SINCE = -3 };
 
 struct topic_header {
 	const char *name;

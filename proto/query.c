@@ -23,10 +23,15 @@ const char *const query_key_names[KEY_COUNT] = {
 	[KEY_EXPLAIN] = "explain",
 	[KEY_USER] = "user",
 	[KEY_REVOKE] = "revoke",
+	[KEY_EDGE] = "edge",
+	[KEY_RUN] = "run",
+	[KEY_KIND] = "kind",
+	[KEY_SEQ] = "seq",
 };
 
 #define BIT(key) (1u << (key))
 #define KEYS_OF_ALL (BIT(KEY_QUERY) | BIT(KEY_TIMEOUT_MS) | BIT(KEY_MAX_LAG) | BIT(KEY_AFTER))
+#define KEYS_OF_STREAMS (KEYS_OF_ALL | BIT(KEY_EDGE) | BIT(KEY_RUN) | BIT(KEY_KIND))
 #define KEYS_OF_ROWS                                                                               \
 	(KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_WHERE) | BIT(KEY_GROUP_BY) | BIT(KEY_RANGE) |       \
 		BIT(KEY_COMPARE) | BIT(KEY_EXPLAIN))
@@ -41,8 +46,9 @@ static const struct {
 					BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
 	[QUERY_VIEWS] = {"views", KEYS_OF_ALL},
 	[QUERY_STATUS] = {"status", KEYS_OF_ALL},
-	[QUERY_EDGES] = {"edges", KEYS_OF_ALL},
-	[QUERY_LEDGER] = {"ledger", KEYS_OF_ALL},
+	[QUERY_EDGES] = {"edges", KEYS_OF_STREAMS},
+	[QUERY_LEDGER] = {"ledger", KEYS_OF_STREAMS},
+	[QUERY_TRACE] = {"trace", KEYS_OF_STREAMS | BIT(KEY_SEQ)},
 	[QUERY_QUARANTINE] = {"quarantine", KEYS_OF_ALL | BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
 	[QUERY_FORGET] = {"forget", BIT(KEY_QUERY) | BIT(KEY_USER) | BIT(KEY_REVOKE)},
 	[QUERY_FORGOTTEN] = {"forgotten", KEYS_OF_ALL | BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
@@ -325,6 +331,54 @@ static int read_forget(struct request *request)
 	return 0;
 }
 
+static int read_kind(struct request *request)
+{
+	struct slice name = {NULL, 0};
+	int r = read_text(request, KEY_KIND, &name);
+
+	if (r != 0 || name.size == 0) {
+		return r;
+	}
+	request->query->has_kind = kind_from_name(name, &request->query->about.kind);
+	return request->query->has_kind
+		       ? 0
+		       : query_refuse(request, KEY_KIND,
+				 "must be order, cart or view, or one of them with .dlq");
+}
+
+/* Of which streams, or of which event. */
+static int read_about(struct request *request)
+{
+	struct certificate *about = &request->query->about;
+	int64_t run = 0, seq = 0;
+	int r = read_text(request, KEY_EDGE, &about->edge);
+
+	if (r == 0 && about->edge.size > 0 && !edge_id_is_valid(about->edge)) {
+		return query_refuse(request, KEY_EDGE, "is no edge id");
+	}
+	if (r == 0) {
+		r = read_number(request, KEY_RUN, 1, (int64_t)RUN_MAX, &run);
+	}
+	if (r == 0) {
+		r = read_number(request, KEY_SEQ, 1, INT64_MAX, &seq);
+	}
+	about->run = (uint64_t)run;
+	about->seq = (uint64_t)seq;
+	return r != 0 ? r : read_kind(request);
+}
+
+static int read_trace(struct request *request)
+{
+	static const enum query_key needed[] = {KEY_EDGE, KEY_RUN, KEY_KIND, KEY_SEQ};
+
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+		if (request->values[needed[i]] == NULL) {
+			return query_refuse(request, needed[i], "is missing");
+		}
+	}
+	return read_about(request);
+}
+
 /* {edge, run, kind, seq}, all four and nothing else. */
 static bool read_certificate(const struct node *map, struct certificate *certificate)
 {
@@ -419,6 +473,11 @@ static int read_query(struct request *request)
 		return read_list(request);
 	case QUERY_FORGET:
 		return read_forget(request);
+	case QUERY_EDGES:
+	case QUERY_LEDGER:
+		return read_about(request);
+	case QUERY_TRACE:
+		return read_trace(request);
 	default:
 		return 0;
 	}
@@ -457,6 +516,8 @@ static void query_clear(struct query *query, enum encoding encoding)
 	query->encoding = encoding;
 	query->view = query->cursor = query->by = query->user = slice_of(NULL, 0);
 	query->revoke = false;
+	query->about = (struct certificate){0};
+	query->has_kind = false;
 	query->key = query->keys = query->from = query->to = NULL;
 	query->ascending = false;
 	query->limit = 0;

@@ -16,6 +16,7 @@ enum query_type {
 	QUERY_STATUS,
 	QUERY_EDGES,
 	QUERY_LEDGER,
+	QUERY_TRACE,
 	QUERY_QUARANTINE,
 	QUERY_FORGET,
 	QUERY_FORGOTTEN,
@@ -72,6 +73,9 @@ struct query {
 	struct slice cursor; /* scan, quarantine, forgotten: `next` of the answer before */
 	struct slice user; /* forget */
 	bool revoke; /* forget: let him count again */
+	/* trace: this event. edges, ledger: only streams with this edge (size 0: any), run (0: any) and kind. */
+	struct certificate about;
+	bool has_kind;
 	struct slice by; /* top */
 	bool ascending; /* top */
 	uint32_t limit;

@@ -26,6 +26,10 @@ enum query_key {
 	KEY_EXPLAIN,
 	KEY_USER,
 	KEY_REVOKE,
+	KEY_EDGE,
+	KEY_RUN,
+	KEY_KIND,
+	KEY_SEQ,
 	KEY_COUNT,
 };
 extern const char *const query_key_names[KEY_COUNT];

@@ -100,6 +100,8 @@ static void check_query(const struct query *query)
 	fuzz_require(query->type != QUERY_GET || (query->key == NULL) != (query->keys == NULL));
 	fuzz_require(query->type != QUERY_TOP || query->by.size > 0);
 	fuzz_require(query->type > QUERY_SCAN || query->view.size > 0);
+	fuzz_require(query->about.run <= RUN_MAX && (int)query->about.kind < KIND_COUNT);
+	fuzz_require(query->type != QUERY_TRACE || (query->about.seq > 0 && query->has_kind));
 	for (uint32_t i = 0; i < query->after_count; i++) {
 		fuzz_require(query->after[i].seq >= 1 && query->after[i].run <= RUN_MAX);
 		fuzz_require((int)query->after[i].kind < KIND_COUNT);

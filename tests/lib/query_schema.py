@@ -9,7 +9,8 @@ SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "proto" / "query.sche
 ROWS_MAX = 4
 # query -> definitions of its request and its answer; of the others both are named by what is asked
 _NAMES = {"get": ("get", "rows"), "top": ("top", "rows"), "scan": ("scan", "rows"), "forget": ("forget", "forgot"),
-          "forgotten": ("listing", "forgotten"), "quarantine": ("listing", "quarantine")}
+          "forgotten": ("listing", "forgotten"), "quarantine": ("listing", "quarantine"),
+          "edges": ("streams", "edges"), "ledger": ("streams", "ledger"), "trace": ("trace", "traced")}
 _made = {}
 
 

@@ -204,6 +204,13 @@ static void check_query(struct check *check, const struct node *vector, const st
 		check_equal_number(
 			check, "limit", vector_integer(check, vector, "limit"), query->limit);
 	}
+	if (vector_has(vector, "seq")) {
+		check_equal_text(check, "edge", vector_text(vector, "edge"), query->about.edge);
+		check_equal_number(check, "run", vector_integer(check, vector, "run"),
+			(int64_t)query->about.run);
+		check_equal_number(check, "seq", vector_integer(check, vector, "seq"),
+			(int64_t)query->about.seq);
+	}
 	if (vector_has(vector, "revoke")) {
 		check_equal_number(
 			check, "revoke", node_find(vector, "revoke")->boolean, query->revoke);

@@ -723,6 +723,9 @@ def query_vectors():
                cursor="c", **{"from": 1, "to": 2})
     for name in ["views", "status", "edges", "ledger"]:
         yield good({"query": name}, type=name)
+    yield good({"query": "ledger", "edge": "New York", "run": 4711, "kind": "view.dlq"}, type="ledger", edge="New York", run=4711, seq=0)
+    yield good({"query": "edges", "edge": "uk"}, type="edges", edge="uk", run=0, seq=0)
+    yield good({"query": "trace", "edge": "uk", "run": 2**53 - 1, "kind": "order", "seq": 17}, type="trace", edge="uk", run=2**53 - 1, seq=17)
     yield good({"query": "status", "timeout_ms": 60000, "max_lag": 0, "after": [{"edge": "uk", "run": 4711, "kind": "order", "seq": 17}]},
                type="status", timeout_ms=60000, max_lag=0, after=1)
     yield good({"query": "forget", "user": "17850"}, type="forget", user="17850", revoke=False)
@@ -732,7 +735,12 @@ def query_vectors():
         yield good({"query": name, "limit": 10000, "cursor": "0.17"}, type=name, limit=10000, cursor="0.17")
     yield from refined_vectors(good)
     for request, code in [([], "bad_request"), ({}, "bad_request"), ({"query": 1}, "bad_request"), ({"query": "gett"}, "unknown_query"),
-                          ({"query": "views", "veiw": 1}, "bad_request"), ({"query": "views", "limit": 1}, "bad_request"),
+                          ({"query": "views", "veiw": 1}, "bad_request"),
+                          ({"query": "views", "edge": "uk"}, "bad_request"), ({"query": "ledger", "seq": 1}, "bad_request"),
+                          ({"query": "ledger", "edge": " uk"}, "bad_request"), ({"query": "ledger", "kind": "orders"}, "bad_request"),
+                          ({"query": "ledger", "run": 0}, "bad_request"), ({"query": "ledger", "run": 2**53}, "too_large"),
+                          ({"query": "trace", "edge": "uk", "run": 1, "kind": "order"}, "bad_request"),
+                          ({"query": "trace", "edge": "uk", "run": 1, "kind": "order", "seq": 0}, "bad_request"), ({"query": "views", "limit": 1}, "bad_request"),
                           ({"query": "get", "view": "v"}, "bad_request"), ({"query": "get", "key": ["a"]}, "bad_request"),
                           ({"query": "get", "view": "v", "key": ["a"], "keys": [["a"]]}, "bad_request"), ({"query": "get", "view": "v", "key": "a"}, "bad_request"),
                           ({"query": "get", "view": "v", "key": []}, "bad_request"), ({"query": "get", "view": "v", "key": [None]}, "bad_request"),

@@ -110,6 +110,15 @@ static void test_requests_come_as_msgpack_too(void **state)
 	decode("{\"query\":\"edges\"}");
 	decode("{\"query\":\"ledger\"}");
 	assert_string_equal(query_type_name(query.type), "ledger");
+	assert_false(query.has_kind);
+	assert_int_equal(query.about.edge.size, 0);
+	decode("{\"query\":\"ledger\",\"run\":4711,\"kind\":\"cart\"}");
+	assert_true(query.has_kind);
+	assert_int_equal(query.about.kind, KIND_CART);
+	assert_int_equal(query.about.run, 4711);
+	decode("{\"query\":\"trace\",\"edge\":\"uk\",\"run\":1,\"kind\":\"view\",\"seq\":9}");
+	assert_true(slice_equals_text(query.about.edge, "uk"));
+	assert_int_equal(query.about.seq, 9);
 }
 
 static void test_what_administrators_ask(void **state)

@@ -1,0 +1,117 @@
+"""Is everything there? till ledger, till trace and till reconcile, against the real programs on a till-devbroker."""
+import json
+
+import pytest
+from harness import Pipeline, Program, Sender, till
+
+DAY_MS = 1291193160000  # 2010-12-01T08:46Z
+VIEWS = """
+[view.stores_per_day]
+group_by = edge, day(ts)
+measures = order_count = count(), total_revenue = sum(revenue)
+[view.orders_per_store_day]
+group_by = edge, day(ts), order_id
+measures = order_count = count(), total_revenue = sum(revenue)
+"""
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A bridge on a broker of its own; edges and aggregator are the test's to start."""
+    (tmp_path / "views.conf").write_text(VIEWS)
+    devbroker = Program("till-devbroker", ["-o", "devbroker.topics=orders,cart_events,page_views,telemetry"], tmp_path / "devbroker.log")
+    pipe = Pipeline(tmp_path, devbroker.ready["bootstrap"], "", edges=("berlin",),
+                    options={})
+    yield pipe
+    pipe.stop()
+    devbroker.kill()
+
+
+def start_aggregator(pipe):
+    return pipe.start_aggregator("-c", pipe.folder / "views.conf")
+
+
+def order(number, price="2.50", **more):
+    return {"order_id": f"r-{number}", "product_id": "tea", "quantity": 1, "unit_price": price, "currency": "EUR", "ts": DAY_MS, **more}
+
+
+def sell(pipe, events, edge="berlin"):
+    """The run that numbered them."""
+    sender = Sender(pipe.endpoint(edge))
+    reply = sender.ask(events)
+    sender.close()
+    assert reply["ok"], reply
+    return reply["run"]
+
+
+def ask(pipe, *args):
+    """(exit code, the JSON on stdout)"""
+    done = till(*args, "--at", pipe.aggregator.ready["listen"][0], "--json")
+    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
+
+
+def test_a_closing_report_is_held_against_the_totals_order_by_order(shop, tmp_path):
+    sell(shop, [order(1), order(1, "0.10"), order(2, "17.333333"), order(3, ts=DAY_MS + 86400000)])
+    start_aggregator(shop)
+    shop.wait_settled()
+    code, closing = ask(shop, "reconcile", "berlin", "2010-12-01", "--expected", "19.933333", "--lines", 3)
+    assert (code, closing["equal"], closing["counted"], closing["currency"]) == (0, True, "19.933333", "EUR"), closing
+    code, closing = ask(shop, "reconcile", "berlin", "2010-12-01", "--expected", "22.43", "--lines", 3)
+    assert (code, closing["equal"], closing["difference"]) == (1, False, "-2.496667"), closing
+    assert ask(shop, "reconcile", "berlin", "2010-12-01", "--expected", "19.933333", "--lines", 4)[0] == 1
+    code, closing = ask(shop, "reconcile", "berlin", "1999-12-01", "--expected", "0")
+    assert (code, closing["lines_counted"]) == (0, 0)
+
+    report = tmp_path / "report.csv"
+    report.write_text("till,order_id,amount\n7,r-1,2.60\n7,r-2,17.333333\n")
+    code, closing = ask(shop, "reconcile", "berlin", "2010-12-01", "--report", report)
+    assert (code, closing["orders"]) == (0, []), closing
+    report.write_text("order_id,amount\nr-2,17.33\nr-9,5\nr-1,1.60\nr-1,1\n")
+    code, closing = ask(shop, "reconcile", "berlin", "2010-12-01", "--report", report)
+    assert code == 1
+    assert closing["orders"] == [{"order_id": "r-2", "expected": "17.33", "counted": "17.333333"},
+                                 {"order_id": "r-9", "expected": "5.00", "counted": None}], closing
+    words = till("reconcile", "berlin", "2010-12-01", "--report", report, "--at", shop.aggregator.ready["listen"][0])
+    assert words.stdout.splitlines() == [
+        "berlin 2010-12-01: expected 24.93, counted 19.933333 EUR in 3 lines: different by -4.996667",
+        "order r-2: 17.33 in the report, 17.333333 counted", "order r-9: 5.00 in the report, nothing counted"]
+    refused = till("reconcile", "berlin", "2010-12-01", "--expected", "12,50")
+    assert refused.returncode == 2 and "no amount" in refused.stderr
+
+
+def test_a_trace_says_what_was_counted_and_where_kafka_has_it(shop):
+    run = sell(shop, [order(number) for number in range(5)])
+    start_aggregator(shop)
+    shop.wait_settled()
+    code, found = ask(shop, "trace", "berlin", run, "order", 3, "--brokers", shop.bootstrap)
+    assert (code, found["place"]) == (0, "counted"), found
+    kafka = found["kafka"]
+    assert kafka["found"] and kafka["topic"] == "orders"
+    seen = till("tail", "orders", "--brokers", shop.bootstrap, "--partition", kafka["partition"], "--from", kafka["offset"],
+                "--count", 1, "--json")
+    assert json.loads(seen.stdout)["event"]["seq"] == 3, seen.stdout
+    code, found = ask(shop, "trace", "berlin", run, "order", 6)
+    assert (code, found["place"], found["kafka"]) == (1, "unknown", None), found
+    assert till("trace", "berlin", run, "orders", 6).returncode == 2
+
+
+def test_without_an_aggregator_a_trace_still_looks_into_kafka(shop):
+    run = sell(shop, [order(1)])
+    shop.wait_drained()
+    nowhere = ["--at", "tcp://127.0.0.1:1", "--timeout", "500ms"]
+    done = till("trace", "berlin", run, "order", 1, "--brokers", shop.bootstrap, *nowhere)
+    assert done.returncode == 0 and "in Kafka: orders, partition " in done.stdout, done
+    assert till("trace", "berlin", run, "order", 1, *nowhere).returncode == 3
+
+
+def test_the_ledger_adds_up(shop):
+    run = sell(shop, [order(number) for number in range(5)])
+    start_aggregator(shop)
+    shop.wait_settled()
+    code, answer = ask(shop, "ledger", "berlin", "--kind", "order")
+    assert code == 0 and len(answer["ledger"]) == 1, answer
+    row = answer["ledger"][0]
+    assert (row["run"], row["counted"], row["missing"]) == (run, 5, []), row
+    table = till("ledger", "--at", shop.aggregator.ready["listen"][0])
+    assert table.returncode == 0 and table.stdout.splitlines()[-1].split()[0] == "all", table
+    assert ask(shop, "ledger", "hamburg")[1]["ledger"] == []
