@@ -13,6 +13,7 @@ enum {
 	INTERVAL_MS_MAX = 60 * 1000,
 	ITEM_SIZE = 64,
 	LIMIT_MAX = 1000000000,
+	BASKET_SPAN_MS_MAX = 24 * 24 * 60 * 60 * 1000, /* longer than any order is typed in */
 	LIVE_RATE_MAX = 100, /* nobody sees more, and each message takes some milliseconds */
 };
 
@@ -45,6 +46,13 @@ static const struct config_option options[] = {
 	{"aggregator", "check_interval", CONFIG_DURATION, AT(check_interval_ms), "1m",
 		INTERVAL_MS_MIN, 24 * 60 * INTERVAL_MS_MAX,
 		"how often the store's sums are held against the counted sets"},
+	{"aggregator", "basket_horizon", CONFIG_DURATION, AT(baskets.horizon_ms), "30m", 1000,
+		BASKET_SPAN_MS_MAX,
+		"a basket closes so long after its last line, by the broker's append times"},
+	{"aggregator", "basket_memory", CONFIG_DURATION, AT(baskets.memory_ms), "1d", 1000,
+		BASKET_SPAN_MS_MAX,
+		"how long after its last line a closed basket is known, so that lines for it are "
+		"late"},
 	{"aggregator", "topic.order", CONFIG_TEXT, AT(topic_names[KIND_ORDER]), "orders", 0, 0,
 		"topic of orders; its dead letters come from the same name with .dlq"},
 	{"aggregator", "topic.cart", CONFIG_TEXT, AT(topic_names[KIND_CART]), "cart_events", 0, 0,
@@ -382,6 +390,27 @@ static int check_declarations(const struct aggregator_config *config, struct con
 	return r;
 }
 
+/* Each view of kind basket says them, so that other ones make it another view. */
+static int spread_baskets(struct aggregator_config *config, struct config_error *error)
+{
+	char text[BASKET_SPANS_TEXT_SIZE];
+
+	if (config->baskets.memory_ms < config->baskets.horizon_ms) {
+		return config_fail(error, "[aggregator] basket_memory is shorter than "
+					  "basket_horizon: lines that come after a basket "
+					  "closed would open another one");
+	}
+	basket_spans_write(config->baskets, text);
+	for (size_t i = 0; i < config->view_count; i++) {
+		free(config->views[i].baskets);
+		config->views[i].baskets = strdup(text);
+		if (config->views[i].baskets == NULL) {
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
 static int check_views(struct aggregator_config *config, struct config_error *error)
 {
 	const char *text = view_shipped_text();
@@ -389,6 +418,9 @@ static int check_views(struct aggregator_config *config, struct config_error *er
 				       : config_read_text(&aggregator_config_schema, config,
 						 "the shipped views", text, strlen(text), error);
 
+	if (r == 0) {
+		r = spread_baskets(config, error);
+	}
 	return r == 0 ? check_declarations(config, error) : r;
 }
 

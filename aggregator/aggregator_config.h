@@ -22,6 +22,7 @@ struct aggregator_config {
 	int64_t overlay_bytes;
 	int64_t map_size;
 	int64_t check_interval_ms;
+	struct basket_spans baskets;
 	char *topic_names[KIND_EVENT_COUNT];
 	/* [http] */
 	char *audit_file;

@@ -42,3 +42,30 @@ void books_decode(struct unpack *unpack, struct books *ret_books)
 		ret_books->fates[fate] = unpack_varint(unpack);
 	}
 }
+
+void basket_books_add(struct basket_books *sum, const struct basket_books *books)
+{
+	sum->lines += books->lines;
+	sum->late += books->late;
+	sum->opened += books->opened;
+	sum->closed += books->closed;
+	sum->given += books->given;
+}
+
+void basket_books_encode(const struct basket_books *books, struct buffer *buffer)
+{
+	pack_varint(buffer, books->lines);
+	pack_varint(buffer, books->late);
+	pack_varint(buffer, books->opened);
+	pack_varint(buffer, books->closed);
+	pack_varint(buffer, books->given);
+}
+
+void basket_books_decode(struct unpack *unpack, struct basket_books *ret_books)
+{
+	ret_books->lines = unpack_varint(unpack);
+	ret_books->late = unpack_varint(unpack);
+	ret_books->opened = unpack_varint(unpack);
+	ret_books->closed = unpack_varint(unpack);
+	ret_books->given = unpack_varint(unpack);
+}

@@ -18,8 +18,21 @@ struct books {
 	uint64_t fates[FATE_COUNT];
 };
 
+/* What became of the lines of orders, where views count baskets: lines + late = accepted orders. Of one shard, since its
+ * generation began. */
+struct basket_books {
+	uint64_t lines; /* in a basket */
+	uint64_t late; /* their basket had closed */
+	uint64_t opened, closed; /* baskets */
+	uint64_t
+		given; /* events: one a currency of each closed basket; so many each view of kind basket counts */
+};
+
 const char *fate_name(enum fate fate);
 void books_enter(struct books *books, enum fate fate);
 bool books_add_up(const struct books *books);
 void books_encode(const struct books *books, struct buffer *buffer);
 void books_decode(struct unpack *unpack, struct books *ret_books);
+void basket_books_add(struct basket_books *sum, const struct basket_books *books);
+void basket_books_encode(const struct basket_books *books, struct buffer *buffer);
+void basket_books_decode(struct unpack *unpack, struct basket_books *ret_books);

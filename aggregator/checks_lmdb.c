@@ -243,13 +243,30 @@ static int compare_kinds(const struct stream_walk *walk, const struct ledger *le
 
 static uint64_t accepted_of_view(const struct view *view, const struct ledger *ledger)
 {
-	uint64_t accepted = 0;
+	uint64_t accepted = view_counts_baskets(view) ? ledger->baskets.given : 0;
 	for (uint32_t kind = 0; kind < STREAM_KIND_COUNT; kind++) {
 		if (view_counts_kind(view, stream_kind_counts_as(kind))) {
 			accepted += ledger->tallies[kind].accepted;
 		}
 	}
 	return accepted;
+}
+
+/* Each line of an order is in a basket, or came too late for one. */
+static int compare_baskets(const struct view_set *views, const struct ledger *ledger,
+	char *ret_error, size_t error_size)
+{
+	const struct basket_books *baskets = &ledger->baskets;
+	uint64_t accepted = ledger->tallies[KIND_ORDER].accepted;
+
+	if (view_set_baskets(views).horizon_ms == 0 || baskets->lines + baskets->late == accepted) {
+		return 0;
+	}
+	snprintf(ret_error, error_size,
+		"baskets: %" PRIu64 " lines in them and %" PRIu64
+		" that were late are not the %" PRIu64 " orders accepted",
+		baskets->lines, baskets->late, accepted);
+	return STORE_E_CORRUPT;
 }
 
 static int compare_views(struct snapshot *snapshot, const struct view_set *views,
@@ -308,6 +325,9 @@ int store_check_sums(struct store *store, uint32_t generation, const struct view
 	}
 	if (r == 0) {
 		r = compare_views(&snapshot, views, &ledger, ret_error, error_size);
+	}
+	if (r == 0) {
+		r = compare_baskets(views, &ledger, ret_error, error_size);
 	}
 	mdb_txn_abort(snapshot.txn);
 	ledger_deinit(&ledger);

@@ -17,13 +17,14 @@ struct dump {
 	struct opening opening;
 	struct overlay *nothing; /* stands for what is not yet written: a stopped store has none */
 	struct answer_context context;
+	struct basket_books baskets; /* of all shards */
 	struct document document;
 	struct buffer reply;
 	FILE *out;
 };
 
-/* A shard without records of its own may have written an older clock than the others. */
-static int follow_clock(struct dump *dump, struct snapshot *snapshot)
+/* The clock: a shard without records of its own may have written an older one than the others. */
+static int read_ledger(struct dump *dump, struct snapshot *snapshot)
 {
 	struct ledger ledger = {0};
 	struct slice value;
@@ -34,6 +35,7 @@ static int follow_clock(struct dump *dump, struct snapshot *snapshot)
 	}
 	if (r == 0) {
 		overlay_set_clock(dump->nothing, ledger.clock_ms);
+		basket_books_add(&dump->baskets, &ledger.baskets);
 	}
 	ledger_deinit(&ledger);
 	return r;
@@ -53,7 +55,7 @@ static int begin(struct dump *dump)
 		r = snapshot_begin(stores->items[i], stores_root(stores)->live,
 			&dump->context.shards[i].snapshot);
 		if (r == 0) {
-			r = follow_clock(dump, dump->context.shards[i].snapshot);
+			r = read_ledger(dump, dump->context.shards[i].snapshot);
 		}
 	}
 	return r > 0 ? -EBADMSG : r;
@@ -158,6 +160,17 @@ static int dump_sums(struct dump *dump, const struct view *view)
 	return 0;
 }
 
+/* Of those that are not closed yet it tells how many. */
+static void print_baskets(const struct dump *dump)
+{
+	const struct basket_books *baskets = &dump->baskets;
+
+	fprintf(dump->out,
+		"{\"baskets\":{\"lines\":%" PRIu64 ",\"late\":%" PRIu64 ",\"opened\":%" PRIu64
+		",\"closed\":%" PRIu64 ",\"given\":%" PRIu64 "}}\n",
+		baskets->lines, baskets->late, baskets->opened, baskets->closed, baskets->given);
+}
+
 static int dump_all(struct dump *dump)
 {
 	const struct view_set *views = dump->opening.live_views;
@@ -167,6 +180,9 @@ static int dump_all(struct dump *dump)
 		if (r == 0) {
 			r = dump_sums(dump, view_set_at(views, i));
 		}
+	}
+	if (r == 0 && view_set_baskets(views).horizon_ms > 0) {
+		print_baskets(dump);
 	}
 	return r;
 }

@@ -1,12 +1,12 @@
 #include "aggregator/entry_forget.h"
+#include "aggregator/basket.h"
 
 enum entry_fate entry_forget(const struct forgotten *forgotten, struct slice key,
 	struct slice value, struct buffer *ret_value)
 {
-	(void)forgotten;
-	(void)value;
-	(void)ret_value;
 	switch (key.size == 0 ? 0 : key.bytes[0]) {
+	case ENTRY_BASKET:
+		return basket_forget(forgotten, key, value, ret_value);
 	default:
 		return ENTRY_STAYS;
 	}

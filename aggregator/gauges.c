@@ -36,6 +36,8 @@ struct gauges {
 	struct kind_series kinds[STREAM_KIND_COUNT];
 	struct metric *foreign, *unreadable, *conflicts, *uncompared;
 	uint64_t foreign_told, unreadable_told, conflicts_told, uncompared_told;
+	struct metric *basket_lines, *late_lines, *closed_baskets, *open_baskets;
+	struct basket_books baskets_told;
 	struct query_series queries[SERIES_MAX];
 	size_t query_count;
 	struct metric *commits, *commit_seconds, *query_seconds, *check_failures, *lost, *restarts;
@@ -86,6 +88,12 @@ static void add_counters(struct gauges *gauges)
 		"Records under whose certificate another event was counted.");
 	gauges->uncompared = counter(gauges, "till_aggregator_duplicates_uncompared_total", "",
 		"Duplicates whose first record is too old to be compared with.");
+	gauges->basket_lines = counter(gauges, "till_aggregator_basket_lines_total", "",
+		"Orders' lines that are in a basket.");
+	gauges->late_lines = counter(gauges, "till_aggregator_basket_lines_late_total", "",
+		"Orders' lines whose basket had closed.");
+	gauges->closed_baskets =
+		counter(gauges, "till_aggregator_baskets_closed_total", "", "Baskets that closed.");
 	gauges->commits = counter(
 		gauges, "till_aggregator_commits_total", "", "Transactions written to the store.");
 	gauges->commit_seconds = metrics_add_histogram(gauges->metrics,
@@ -116,6 +124,8 @@ static void add_gauges(struct gauges *gauges)
 		"How far a rebuild has come; 1 without one.");
 	gauges->store_bytes =
 		gauge(gauges, "till_aggregator_store_bytes", "Size of the store's files.");
+	gauges->open_baskets = gauge(gauges, "till_aggregator_baskets_open",
+		"Baskets that may still have lines to come.");
 	gauges->waiting = gauge(
 		gauges, "till_aggregator_queries_waiting", "Queries that wait for fresher totals.");
 	gauges->forgotten = gauge(gauges, "till_aggregator_users_forgotten",
@@ -179,6 +189,7 @@ static void begin_anew(struct gauges *gauges, const struct pipeline *pipeline)
 	gauges->conflicts_told = 0;
 	gauges->uncompared_told = 0;
 	gauges->restarts_told = 0;
+	gauges->baskets_told = (struct basket_books){0};
 	gauges->told_of = pipeline;
 }
 
@@ -238,6 +249,17 @@ static void collect_shards(struct gauges *gauges, const struct pipeline *pipelin
 	metric_set(gauges->quarantined, quarantined);
 }
 
+static void collect_baskets(struct gauges *gauges, const struct pipeline *pipeline)
+{
+	struct basket_books books, seen, *told = &gauges->baskets_told;
+
+	pipeline_baskets(pipeline, &books, &seen);
+	raise_counter(gauges->basket_lines, &told->lines, seen.lines);
+	raise_counter(gauges->late_lines, &told->late, seen.late);
+	raise_counter(gauges->closed_baskets, &told->closed, seen.closed);
+	metric_set(gauges->open_baskets, (double)(books.opened - books.closed));
+}
+
 static void collect(void *owner)
 {
 	struct gauges *gauges = owner;
@@ -250,6 +272,7 @@ static void collect(void *owner)
 	collect_partitions(gauges, pipeline);
 	collect_kinds(gauges, pipeline);
 	collect_shards(gauges, pipeline);
+	collect_baskets(gauges, pipeline);
 	raise_counter(gauges->restarts, &gauges->restarts_told, view.live->restarts);
 	metric_set(gauges->rebuild_progress, view.shadow == NULL ? 1 : view.rebuild_progress);
 	metric_set(gauges->store_bytes, (double)view.store_bytes);

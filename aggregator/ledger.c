@@ -34,6 +34,7 @@ void ledger_encode(const struct ledger *ledger, struct buffer *buffer)
 	pack_varint(buffer, ledger->fingerprint_chunks);
 	pack_u64(buffer, (uint64_t)ledger->append_ms);
 	pack_varint(buffer, (uint64_t)ledger->clock_ms);
+	basket_books_encode(&ledger->baskets, buffer);
 }
 
 static int decode_texts(struct unpack *unpack, struct text_set *set)
@@ -96,6 +97,9 @@ int ledger_decode(struct slice bytes, struct ledger *ledger)
 	}
 	if (r == 0 && unpack.rest.size > 0) { /* likewise */
 		decoded.clock_ms = (int64_t)unpack_varint(&unpack);
+	}
+	if (r == 0 && unpack.rest.size > 0) { /* likewise */
+		basket_books_decode(&unpack, &decoded.baskets);
 	}
 	if (r == 0 && !unpack_is_whole(&unpack)) {
 		r = -EBADMSG;

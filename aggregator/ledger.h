@@ -2,6 +2,7 @@
  * cluster that it read, what an operator accepted as missing, and per kind of stream what was accepted, rejected and
  * seen again. The self-check holds the counted sets against these sums. Pure. */
 #pragma once
+#include "aggregator/books.h"
 #include "aggregator/stream.h"
 #include "aggregator/text_set.h"
 
@@ -26,6 +27,7 @@ struct ledger {
 	uint64_t fingerprint_chunks; /* ever made */
 	int64_t append_ms; /* the broker's append time, the largest of a record that was taken */
 	int64_t clock_ms; /* the broker's time read so far, by all shards, in whole seconds; 0: none */
+	struct basket_books baskets; /* all zero where no view counts them */
 };
 
 void ledger_deinit(struct ledger *ledger);

@@ -3,7 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static int make_plans(struct overlay *overlay, enum kind kind)
+static bool is_of_list(const struct view *view, int list)
+{
+	return list == PLANS_OF_BASKETS ? view_counts_baskets(view)
+					: view_counts_kind(view, (enum kind)list);
+}
+
+static int make_plans(struct overlay *overlay, int list)
 {
 	size_t count = view_set_count(overlay->views);
 	struct plan *plans = calloc(count + 1, sizeof *plans);
@@ -11,11 +17,11 @@ static int make_plans(struct overlay *overlay, enum kind kind)
 	if (plans == NULL) {
 		return -ENOMEM;
 	}
-	overlay->plans[kind] = plans;
+	overlay->plans[list] = plans;
 	for (size_t i = 0; i < count; i++) {
 		const struct view *view = view_set_at(overlay->views, i);
-		if (view_counts_kind(view, kind)) {
-			plans[overlay->plan_counts[kind]++] =
+		if (is_of_list(view, list)) {
+			plans[overlay->plan_counts[list]++] =
 				(struct plan){.view = view, .table = &overlay->tables[i]};
 		}
 	}
@@ -53,8 +59,8 @@ int overlay_new(const struct view_set *views, const uint8_t hash_key[OVERLAY_HAS
 	overlay->views = views;
 	memcpy(overlay->hash_key, hash_key, sizeof overlay->hash_key);
 	int r = make_tables(overlay);
-	for (int kind = 0; r == 0 && kind < KIND_COUNT; kind++) {
-		r = make_plans(overlay, (enum kind)kind);
+	for (int list = 0; r == 0 && list < PLAN_LISTS; list++) {
+		r = make_plans(overlay, list);
 	}
 	if (r < 0) {
 		overlay_free(overlay);
@@ -72,8 +78,8 @@ struct overlay *overlay_free(struct overlay *overlay)
 	for (size_t i = 0; overlay->tables != NULL && i < view_set_count(overlay->views); i++) {
 		table_deinit(&overlay->tables[i]);
 	}
-	for (size_t kind = 0; kind < KIND_COUNT; kind++) {
-		free(overlay->plans[kind]);
+	for (size_t list = 0; list < PLAN_LISTS; list++) {
+		free(overlay->plans[list]);
 	}
 	free(overlay->tables);
 	arena_deinit(&overlay->arena);

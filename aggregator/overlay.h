@@ -27,6 +27,9 @@ int overlay_apply(struct overlay *overlay, const struct event *event, struct sli
  * is not, and all that is not about him counts as ever. */
 int overlay_apply_as(struct overlay *overlay, const struct event *event, struct slice letter_code,
 	struct standing standing);
+/* Likewise one event of a closed basket (baskets.h), in every view of kind basket. */
+int overlay_apply_basket(
+	struct overlay *overlay, const struct event *event, struct standing standing);
 
 size_t overlay_bytes(const struct overlay *overlay); /* memory in use: freeze when large */
 size_t overlay_event_count(const struct overlay *overlay);

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 /* No number of an event is above 10^9 x 10^18 micros < 2^90, so 2^32 events stay below 2^122: the sums of one overlay
- * can't overflow. Where overlays meet the store, row_merge checks. */
+ * can't overflow. A basket counts as its lines do, and of those 2^37 would be needed. Where overlays meet the store, row_merge checks. */
 #define OVERLAY_EVENTS_MAX (UINT64_C(1) << 32)
 
 static void copy_longs(const struct plan *plan, uint8_t *longs)
@@ -203,16 +203,11 @@ static void apply_plan(struct overlay *overlay, struct plan *plan, const struct 
 	}
 }
 
-int overlay_apply(struct overlay *overlay, const struct event *event, struct slice letter_code)
+static int apply(struct overlay *overlay, int list, const struct event *event,
+	struct slice letter_code, struct standing standing)
 {
-	return overlay_apply_as(overlay, event, letter_code, (struct standing){0});
-}
-
-int overlay_apply_as(struct overlay *overlay, const struct event *event, struct slice letter_code,
-	struct standing standing)
-{
-	struct plan *plans = overlay->plans[event->kind];
-	size_t count = overlay->plan_counts[event->kind];
+	struct plan *plans = overlay->plans[list];
+	size_t count = overlay->plan_counts[list];
 	size_t arena_size = 0;
 	int r = overlay->event_count >= OVERLAY_EVENTS_MAX ? -EOVERFLOW : 0;
 
@@ -234,4 +229,21 @@ int overlay_apply_as(struct overlay *overlay, const struct event *event, struct 
 	}
 	overlay->event_count++;
 	return 0;
+}
+
+int overlay_apply(struct overlay *overlay, const struct event *event, struct slice letter_code)
+{
+	return overlay_apply_as(overlay, event, letter_code, (struct standing){0});
+}
+
+int overlay_apply_as(struct overlay *overlay, const struct event *event, struct slice letter_code,
+	struct standing standing)
+{
+	return apply(overlay, (int)event->kind, event, letter_code, standing);
+}
+
+int overlay_apply_basket(
+	struct overlay *overlay, const struct event *event, struct standing standing)
+{
+	return apply(overlay, PLANS_OF_BASKETS, event, slice_of(NULL, 0), standing);
 }

@@ -27,6 +27,8 @@ struct plan {
 	size_t longs_size;
 };
 
+enum { PLANS_OF_BASKETS = KIND_COUNT, PLAN_LISTS };
+
 struct overlay {
 	const struct view_set *views; /* borrowed */
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
@@ -37,8 +39,8 @@ struct overlay {
 	size_t retained_count; /* views whose rows end */
 	size_t member_bytes; /* of the lists that outgrew the arena */
 	struct table *tables; /* one a view, by id */
-	struct plan *plans[KIND_COUNT]; /* of each kind's views */
-	size_t plan_counts[KIND_COUNT];
+	struct plan *plans[PLAN_LISTS]; /* of each kind's views, and of those that count baskets */
+	size_t plan_counts[PLAN_LISTS];
 };
 
 /* A stamp in the arena, with the bytes that it refers to. */

@@ -1,4 +1,5 @@
 #include "aggregator/pipeline_judge.h"
+#include "aggregator/shard_baskets.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -434,6 +435,30 @@ void pipeline_excuse(struct pipeline *pipeline, bool all)
 	}
 }
 
+/* Some baskets are closed, others of the same time not yet: no rebuild would know such a state, so that it is not written
+ * unless there is no room for more. */
+static bool is_amid_closing(const struct pipeline *pipeline, const struct shard *shard)
+{
+	return shard->is_closing && !is_large(pipeline, shard);
+}
+
+static int close_baskets(const struct pipeline *pipeline, struct shard *shard)
+{
+	bool has_room = !shard->is_frozen || !is_large(pipeline, shard);
+
+	return has_room ? shard_close_baskets(shard, pipeline->now_ms) : 0;
+}
+
+static int close_all_baskets(const struct pipeline *pipeline, struct shard *shard)
+{
+	int r = 0;
+
+	do {
+		r = close_baskets(pipeline, shard);
+	} while (r == 0 && !shard->is_broken && is_amid_closing(pipeline, shard));
+	return r;
+}
+
 int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	pipeline->now_ms = now_ms;
@@ -441,12 +466,20 @@ int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_m
 	for (size_t i = 0; i < pipeline->shard_count; i++) {
 		struct shard *shard = pipeline->shards[i];
 		shard_retry(shard, now_ms);
+		int r = close_baskets(pipeline, shard);
+		if (r < 0) {
+			return r;
+		}
 		bool has_work = shard->is_changed || shard->expiry.is_behind;
 		if (shard->is_frozen || !has_work || shard->is_broken) {
 			continue; /* a finished commit wakes the loop */
 		}
+		if (is_amid_closing(pipeline, shard)) {
+			*ret_wait_ms = 0;
+			continue;
+		}
 		int64_t wait_ms = due_in(pipeline, shard, now_ms);
-		int r = wait_ms == 0 ? freeze(pipeline, i) : 0;
+		r = wait_ms == 0 ? freeze(pipeline, i) : 0;
 		if (r < 0) {
 			return r;
 		}
@@ -462,13 +495,15 @@ int pipeline_flush(struct pipeline *pipeline, bool *ret_is_clean)
 	bool is_clean = true;
 	for (size_t i = 0; i < pipeline->shard_count; i++) {
 		struct shard *shard = pipeline->shards[i];
-		if (!shard->is_frozen && shard->is_changed && !shard->is_broken) {
-			int r = freeze(pipeline, i);
-			if (r < 0) {
-				return r;
-			}
+		int r = close_all_baskets(pipeline, shard);
+		if (r == 0 && !shard->is_frozen && shard->is_changed && !shard->is_broken) {
+			r = freeze(pipeline, i);
 		}
-		is_clean = is_clean && !shard->is_frozen && !shard->is_changed;
+		if (r < 0) {
+			return r;
+		}
+		is_clean =
+			is_clean && !shard->is_frozen && !shard->is_changed && !shard->is_closing;
 	}
 	*ret_is_clean = is_clean;
 	return 0;
@@ -478,7 +513,8 @@ bool pipeline_is_full(const struct pipeline *pipeline)
 {
 	for (size_t i = 0; i < pipeline->shard_count; i++) {
 		const struct shard *shard = pipeline->shards[i];
-		if (shard->is_broken || (shard->is_frozen && is_large(pipeline, shard))) {
+		if (shard->is_broken || shard->is_closing ||
+			(shard->is_frozen && is_large(pipeline, shard))) {
 			return true;
 		}
 	}
@@ -617,4 +653,23 @@ void pipeline_tallies(const struct pipeline *pipeline, struct tally ret_tallies[
 			ret_tallies[kind].duplicates += tally->duplicates;
 		}
 	}
+}
+
+void pipeline_baskets(const struct pipeline *pipeline, struct basket_books *ret_books,
+	struct basket_books *ret_seen)
+{
+	struct basket_books before = {0};
+
+	*ret_books = (struct basket_books){0};
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		basket_books_add(ret_books, &pipeline->shards[i]->ledger.baskets);
+		basket_books_add(&before, &pipeline->shards[i]->baskets_before);
+	}
+	*ret_seen = (struct basket_books){
+		.lines = ret_books->lines - before.lines,
+		.late = ret_books->late - before.late,
+		.opened = ret_books->opened - before.opened,
+		.closed = ret_books->closed - before.closed,
+		.given = ret_books->given - before.given,
+	};
 }

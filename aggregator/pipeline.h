@@ -83,7 +83,7 @@ int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_m
 /* Freezes whatever changed, where nothing frozen waits. *ret_is_clean: everything is on disk. */
 int pipeline_flush(struct pipeline *pipeline, bool *ret_is_clean);
 
-/* Should reading pause? Two commits' worth waits for the disk, or a shard is broken. */
+/* Should reading pause? Two commits' worth waits for the disk, baskets are being closed, or a shard is broken. */
 bool pipeline_is_full(const struct pipeline *pipeline);
 /* Does whatever is not on disk wait for room, or for a person? Then a stop need not wait for it. */
 bool pipeline_is_stuck(const struct pipeline *pipeline);
@@ -106,4 +106,7 @@ uint64_t pipeline_commit(const struct pipeline *pipeline); /* Σ over shards */
 int64_t pipeline_event_ts(const struct pipeline *pipeline);
 /* What every shard accepted as missing, each once: adds to the set. */
 int pipeline_gaps(const struct pipeline *pipeline, struct text_set *gaps);
+/* Since the generation began, or since the process did. */
+void pipeline_baskets(const struct pipeline *pipeline, struct basket_books *ret_books,
+	struct basket_books *ret_seen);
 void pipeline_tallies(const struct pipeline *pipeline, struct tally ret_tallies[STREAM_KIND_COUNT]);

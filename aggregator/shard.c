@@ -1,5 +1,6 @@
 #include "aggregator/shard.h"
 #include "aggregator/quarantine.h"
+#include "aggregator/shard_baskets.h"
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -126,6 +127,9 @@ int shard_new(const struct shard_options *options, struct shard **ret_shard)
 		expiry_init(&shard->expiry, shard->options.views);
 		r = new_active(shard);
 	}
+	if (r == 0) {
+		r = shard_open_baskets(shard);
+	}
 	if (r != 0) {
 		shard_free(shard);
 		return r;
@@ -144,6 +148,7 @@ struct shard *shard_free(struct shard *shard)
 	commit_deinit(&shard->frozen);
 	streams_free(shard->streams);
 	fingerprints_free(shard->fingerprints);
+	baskets_free(shard->baskets);
 	entries_free(shard->entries);
 	ledger_deinit(&shard->ledger);
 	free(shard);
@@ -262,8 +267,9 @@ static int count(struct shard *shard, struct stream *stream, const struct record
 	if (reading->event.ts_ms > shard->ledger.event_ts) {
 		shard->ledger.event_ts = reading->event.ts_ms;
 	}
-	return overlay_apply_as(shard->active.overlay, &reading->event, reading->letter_code,
+	int r = overlay_apply_as(shard->active.overlay, &reading->event, reading->letter_code,
 		standing_of(shard, record, &reading->event));
+	return r == 0 ? shard_take_line(shard, &reading->event) : r;
 }
 
 static struct fingerprint_place place_of(struct stream *stream, uint64_t seq)
@@ -375,7 +381,10 @@ int shard_take(struct shard *shard, const char *topic, const struct record *reco
 		r = put_aside(shard, topic, record, reading, "a change that nothing counts");
 		break;
 	default:
-		r = take_certified(shard, topic, record, reading, ret_fate);
+		r = shard_follow_baskets(shard, topic, record, reading);
+		if (r == 0) {
+			r = take_certified(shard, topic, record, reading, ret_fate);
+		}
 		break;
 	}
 	if (r == -EBADMSG) {
@@ -461,6 +470,9 @@ static int complete(struct shard *shard, struct partition *const *partitions, si
 
 	commit->number = ++shard->ledger.commit;
 	int r = streams_freeze(shard->streams, commit->number, put_stream, commit);
+	if (r == 0 && shard->baskets != NULL) {
+		r = baskets_keep_clocks(shard->baskets);
+	}
 	if (r == 0) {
 		r = fingerprints_freeze(
 			shard->fingerprints, commit->number, put_fingerprints, commit);

@@ -5,6 +5,7 @@
  * One commit is written at a time; the next fills meanwhile. The loop's thread. */
 #pragma once
 #include "aggregator/answer.h"
+#include "aggregator/baskets.h"
 #include "aggregator/commit.h"
 #include "aggregator/entries.h"
 #include "aggregator/expiry.h"
@@ -31,12 +32,23 @@ struct shard_options {
 	void *owner;
 };
 
+/* How far the walk over closed baskets has come. */
+struct basket_review {
+	uint8_t key[BASKET_KEY_SIZE_MAX];
+	size_t key_size; /* 0: at the beginning */
+	uint64_t closed; /* baskets that had closed when it last stopped: it keeps pace with them */
+};
+
 struct shard {
 	struct shard_options options;
 	struct ledger ledger; /* as of the last record taken */
 	struct streams *streams;
 	struct fingerprints *fingerprints;
 	struct entries *entries;
+	struct baskets *baskets; /* NULL: no view counts them */
+	bool has_followed; /* a basket's time may have come since the last look */
+	bool is_closing; /* baskets whose time has come are not all closed yet */
+	struct basket_review review; /* of those that closed long ago */
 	struct commit active;
 	struct commit frozen;
 	struct job job; /* writes `frozen` */
@@ -53,6 +65,7 @@ struct shard {
 	int64_t retry_ms; /* when a commit that found no room is tried again */
 	uint64_t committed; /* number of the last commit on disk */
 	struct tally seen[STREAM_KIND_COUNT]; /* since the process began: for metrics */
+	struct basket_books baskets_before; /* when the process began */
 	uint64_t conflicts, uncompared; /* likewise, of records whose certificate was there */
 };
 

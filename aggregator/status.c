@@ -97,6 +97,20 @@ static void write_forgotten(struct writer *writer, const struct status *status)
 	write_held(writer, status);
 }
 
+/* Only where a view counts them. */
+static void write_baskets(struct writer *writer, const struct pipeline *pipeline)
+{
+	struct basket_books books, seen;
+
+	pipeline_baskets(pipeline, &books, &seen);
+	write_key(writer, "baskets");
+	write_map(writer, 4);
+	write_count(writer, "open", books.opened - books.closed);
+	write_count(writer, "closed", books.closed);
+	write_count(writer, "lines", books.lines);
+	write_count(writer, "late", books.late);
+}
+
 static uint64_t uncommitted(const struct pipeline *pipeline)
 {
 	uint64_t count = 0;
@@ -113,7 +127,8 @@ int status_write(const struct status *status, enum encoding encoding, struct buf
 	struct writer writer;
 
 	writer_init(&writer, encoding, reply);
-	write_map(&writer, 13 + (health->shadow != NULL) + (status->publish != NULL));
+	bool has_baskets = view_set_baskets(pipeline->options.views).horizon_ms > 0;
+	write_map(&writer, 13 + has_baskets + (health->shadow != NULL) + (status->publish != NULL));
 	write_key(&writer, "ok");
 	write_bool(&writer, true);
 	write_key(&writer, "version");
@@ -128,6 +143,9 @@ int status_write(const struct status *status, enum encoding encoding, struct buf
 	write_count(&writer, "shards", pipeline->shard_count);
 	write_partitions(&writer, pipeline);
 	write_kinds(&writer, pipeline);
+	if (has_baskets) {
+		write_baskets(&writer, pipeline);
+	}
 	write_forgotten(&writer, status);
 	write_problems(&writer, health);
 	if (status->publish != NULL) {

@@ -18,6 +18,7 @@ void view_declaration_deinit(struct view_declaration *declaration)
 	free(declaration->where);
 	free(declaration->retain);
 	free(declaration->zone);
+	free(declaration->baskets);
 	*declaration = (struct view_declaration){0};
 }
 
@@ -150,8 +151,25 @@ bool view_counts_kind(const struct view *view, enum kind kind)
 		return kind == KIND_VIEW;
 	case VIEW_KIND_DEAD_LETTER:
 		return kind_is_dead_letter(kind);
+	case VIEW_KIND_BASKET:
+		break;
 	}
 	return false;
+}
+
+bool view_counts_baskets(const struct view *view)
+{
+	return view->kind == VIEW_KIND_BASKET;
+}
+
+struct basket_spans view_set_baskets(const struct view_set *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		if (view_counts_baskets(set->views[i])) {
+			return set->views[i]->baskets;
+		}
+	}
+	return (struct basket_spans){0};
 }
 
 static bool is_grouped_by_edge(const struct view *view)

@@ -10,12 +10,22 @@ struct view_set; /* views in the order of their names; a view's id is its place 
 
 enum { VIEWS_MAX = 64 };
 
-/* One `[view.NAME]` section, key by key: kind, group_by, measures, where, retain, zone. view_set_add takes it. */
+/* One `[view.NAME]` section, key by key: kind, group_by, measures, where, retain, zone. view_set_add takes it. `baskets` is not
+ * for sections: basket_spans_write says it of all views of kind basket. */
 struct view_declaration {
 	char name[VIEW_NAME_SIZE_MAX + 1];
-	char *kind, *group_by, *measures, *where, *retain, *zone; /* owned; NULL: not given */
+	char *kind, *group_by, *measures, *where, *retain, *zone,
+		*baskets; /* owned; NULL: not given */
 };
 void view_declaration_deinit(struct view_declaration *declaration);
+
+/* When a basket closes, and how long what comes for it later is known to be late. Another value is another view. */
+struct basket_spans {
+	int64_t horizon_ms, memory_ms; /* 0: there are no baskets */
+};
+enum { BASKET_HORIZON_MS_DEFAULT = 30 * 60 * 1000, BASKET_MEMORY_MS_DEFAULT = 24 * 60 * 60 * 1000 };
+enum { BASKET_SPANS_TEXT_SIZE = 64 };
+void basket_spans_write(struct basket_spans spans, char ret_text[BASKET_SPANS_TEXT_SIZE]);
 
 /* How a zone's name becomes a zone: the caller's, because files are not ours. NULL: only UTC. */
 typedef int (*view_zone_fn)(void *owner, const char *name, const struct zone **ret_zone);
@@ -38,6 +48,10 @@ bool view_is_conserved(
 	const struct view *view); /* no where: count + unmatched + expired = accepted */
 /* Does it count events of this kind? (dead_letter: all three *.dlq kinds) */
 bool view_counts_kind(const struct view *view, enum kind kind);
+/* Does it count closed baskets? */
+bool view_counts_baskets(const struct view *view);
+/* What the views of kind basket say; all zero: there are none. */
+struct basket_spans view_set_baskets(const struct view_set *set);
 /* Can rows of several shards be added up? Not where distinct() counts what several edges may have in common. */
 bool view_is_shardable(const struct view *view);
 /* The text of deploy/views.conf as it was built in: INI sections [view.NAME], read unless the operator declares his own. */

@@ -5,10 +5,12 @@ enum operand_type operand_type_of(struct operand operand)
 {
 	switch (operand.source) {
 	case OPERAND_QUANTITY:
+	case OPERAND_BASKET_LINES:
 		return TYPE_INTEGER;
 	case OPERAND_MONEY:
 	case OPERAND_REVENUE:
 	case OPERAND_LINE:
+	case OPERAND_BASKET_AMOUNT:
 		return TYPE_MONEY;
 	case OPERAND_TS:
 		return TYPE_TIME;
@@ -35,6 +37,10 @@ const char *operand_text_of(struct operand operand)
 		return "edge";
 	case OPERAND_BASKET:
 		return "basket";
+	case OPERAND_BASKET_AMOUNT:
+		return "amount";
+	case OPERAND_BASKET_LINES:
+		return "lines";
 	case OPERAND_MONEY:
 	case OPERAND_TEXT:
 		return field_name(operand.field);
@@ -79,6 +85,12 @@ bool operand_number(struct operand operand, const struct event *event, money *re
 	case OPERAND_TS:
 		*ret_number = event->ts_ms;
 		return event_has(event, FIELD_TS);
+	case OPERAND_BASKET_AMOUNT:
+		*ret_number = event->basket_amount;
+		return true;
+	case OPERAND_BASKET_LINES:
+		*ret_number = event->basket_lines;
+		return true;
 	case OPERAND_TEXT:
 	case OPERAND_EDGE:
 	case OPERAND_BASKET:

@@ -11,6 +11,8 @@ enum operand_source {
 	OPERAND_TEXT, /* a text field */
 	OPERAND_EDGE,
 	OPERAND_BASKET, /* (edge, order_id): one purchase; for distinct() */
+	OPERAND_BASKET_AMOUNT, /* of a closed basket: the revenue of its lines, */
+	OPERAND_BASKET_LINES, /* and their number */
 };
 
 enum operand_type { TYPE_INTEGER, TYPE_MONEY, TYPE_TIME, TYPE_TEXT };

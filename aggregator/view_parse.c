@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const kind_words[] = {"order", "cart", "view", "dead_letter"};
+static const char *const kind_words[] = {"order", "cart", "view", "dead_letter", "basket"};
 enum { KIND_WORD_COUNT = sizeof kind_words / sizeof kind_words[0] };
 
 const char *view_kind_name(enum view_kind kind)
@@ -186,6 +186,18 @@ static int check_operand_of(struct scanner *scanner, const struct measure *measu
 	return 0;
 }
 
+/* Whose a basket is, is no longer known once he was forgotten. */
+static int check_distinct(
+	struct scanner *scanner, const struct view *view, const struct measure *measure)
+{
+	bool is_user =
+		measure->operand.source == OPERAND_TEXT && measure->operand.field == FIELD_USER_ID;
+
+	return view->kind == VIEW_KIND_BASKET && measure->op == MEASURE_DISTINCT && is_user
+		       ? scanner_fail(scanner, "distinct(user_id) needs a view of kind order")
+		       : 0;
+}
+
 /* `count() where action = add`: what SQL calls FILTER. */
 static int parse_measure_where(struct scanner *scanner, struct view *view, struct measure *measure)
 {
@@ -285,6 +297,7 @@ static int parse_measure(struct scanner *scanner, struct view *view)
 	if (r == 0 && measure->op != MEASURE_COUNT) {
 		r = parse_operand(scanner, view->kind, &measure->operand);
 		r = r < 0 ? r : check_operand_of(scanner, measure);
+		r = r < 0 ? r : check_distinct(scanner, view, measure);
 	}
 	if (r == 0 && measure->op == MEASURE_QUANTILE) {
 		r = parse_quantile(scanner, measure);
@@ -332,6 +345,27 @@ static int parse_zone(struct scanner *scanner, const char *name, const struct zo
 	}
 	return scanner_fail(scanner,
 		"unknown time zone \"%s\"; names are like \"Europe/Berlin\" and \"UTC\"", name);
+}
+
+/* As basket_spans_write writes them; without, those that configurations begin with. */
+static int parse_baskets(struct scanner *scanner, const char *text, struct view *view)
+{
+	struct basket_spans spans = {BASKET_HORIZON_MS_DEFAULT, BASKET_MEMORY_MS_DEFAULT};
+	const char *space = text == NULL ? NULL : strchr(text, ' ');
+	char first[BASKET_SPANS_TEXT_SIZE] = "";
+
+	scanner->key = "baskets";
+	if (space != NULL && (size_t)(space - text) < sizeof first) {
+		memcpy(first, text, (size_t)(space - text));
+	}
+	bool is_read = space != NULL && config_parse_duration(first, &spans.horizon_ms) &&
+		       config_parse_duration(space + 1, &spans.memory_ms);
+	if ((text != NULL && !is_read) || spans.horizon_ms <= 0 ||
+		spans.memory_ms < spans.horizon_ms) {
+		return scanner_fail(scanner, "\"%s\" is no two time spans", text);
+	}
+	view->baskets = spans;
+	return 0;
 }
 
 /* The finest bucket is over first. */
@@ -466,6 +500,9 @@ static int parse_keys(struct scanner *scanner, const struct view_declaration *de
 	}
 	if (r == 0 && declaration->retain != NULL) {
 		r = parse_retain(scanner, declaration->retain, view);
+	}
+	if (r == 0 && view->kind == VIEW_KIND_BASKET) {
+		r = parse_baskets(scanner, declaration->baskets, view);
 	}
 	return r;
 }

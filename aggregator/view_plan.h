@@ -13,7 +13,13 @@ enum {
 	VIEW_GROUPS_MAX = VIEW_GROUP_FIELDS_MAX + 1,
 };
 
-enum view_kind { VIEW_KIND_ORDER, VIEW_KIND_CART, VIEW_KIND_VIEW, VIEW_KIND_DEAD_LETTER };
+enum view_kind {
+	VIEW_KIND_ORDER,
+	VIEW_KIND_CART,
+	VIEW_KIND_VIEW,
+	VIEW_KIND_DEAD_LETTER,
+	VIEW_KIND_BASKET, /* closed baskets (baskets.h) */
+};
 const char *view_kind_name(enum view_kind kind);
 
 enum group_source {
@@ -51,6 +57,7 @@ struct view {
 	enum view_kind kind;
 	const struct zone *zone; /* borrowed; NULL is UTC */
 	char *zone_name; /* owned; NULL: not given */
+	struct basket_spans baskets; /* of kind basket */
 	char *text; /* owned: the canonical text */
 	size_t group_count;
 	struct group_field groups[VIEW_GROUPS_MAX];

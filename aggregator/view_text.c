@@ -50,6 +50,12 @@ static void write_measures(const struct view *view, struct buffer *text)
 	buffer_append_byte(text, '\n');
 }
 
+void basket_spans_write(struct basket_spans spans, char ret_text[BASKET_SPANS_TEXT_SIZE])
+{
+	snprintf(ret_text, BASKET_SPANS_TEXT_SIZE, "%lldms %lldms", (long long)spans.horizon_ms,
+		(long long)spans.memory_ms);
+}
+
 char *view_write_text(const struct view *view)
 {
 	struct buffer text;
@@ -77,6 +83,13 @@ char *view_write_text(const struct view *view)
 		buffer_append_text(&text, view->zone_name);
 		buffer_append_byte(&text, '\n');
 	}
+	if (view_counts_baskets(view)) {
+		char spans[BASKET_SPANS_TEXT_SIZE];
+		basket_spans_write(view->baskets, spans);
+		buffer_append_text(&text, "baskets = ");
+		buffer_append_text(&text, spans);
+		buffer_append_byte(&text, '\n');
+	}
 	if (text.error == 0) {
 		result = strndup((const char *)text.bytes, text.size);
 	}
@@ -97,6 +110,7 @@ static char **value_of(struct view_declaration *declaration, struct slice key)
 		{"where", &declaration->where},
 		{"retain", &declaration->retain},
 		{"zone", &declaration->zone},
+		{"baskets", &declaration->baskets},
 	};
 
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {

@@ -7,46 +7,49 @@
 static const char *const comparison_signs[] = {"=", "!=", "<", "<=", ">", ">="};
 enum { COMPARISON_COUNT = sizeof comparison_signs / sizeof comparison_signs[0] };
 
+enum {
+	OF_ORDER = 1 << VIEW_KIND_ORDER,
+	OF_CART = 1 << VIEW_KIND_CART,
+	OF_VIEW = 1 << VIEW_KIND_VIEW,
+	OF_LETTER = 1 << VIEW_KIND_DEAD_LETTER,
+	OF_BASKET = 1 << VIEW_KIND_BASKET,
+	OF_EVENT = OF_ORDER | OF_CART | OF_VIEW,
+};
+
 /* The fields that a measure or condition may read, and which kinds have them. */
 static const struct {
 	struct operand operand;
-	bool of_cart_and_view; /* else of orders only */
-	bool of_dead_letter;
+	unsigned kinds;
 } operands[] = {
-	{{OPERAND_QUANTITY, FIELD_QUANTITY}, true, false},
-	{{OPERAND_REVENUE, FIELD_AMOUNT}, false, false},
-	{{OPERAND_MONEY, FIELD_UNIT_PRICE}, false, false},
-	{{OPERAND_MONEY, FIELD_AMOUNT}, false, false},
-	{{OPERAND_MONEY, FIELD_DISCOUNT}, false, false},
-	{{OPERAND_MONEY, FIELD_TAX}, false, false},
-	{{OPERAND_TS, FIELD_TS}, true, true},
-	{{OPERAND_EDGE, FIELD_COUNT}, true, true},
-	{{OPERAND_BASKET, FIELD_ORDER_ID}, false, false},
-	{{OPERAND_TEXT, FIELD_ORDER_ID}, false, false},
-	{{OPERAND_TEXT, FIELD_CURRENCY}, false, false},
-	{{OPERAND_TEXT, FIELD_PRODUCT_ID}, true, false},
-	{{OPERAND_TEXT, FIELD_USER_ID}, true, false},
-	{{OPERAND_TEXT, FIELD_CATEGORY}, true, false},
-	{{OPERAND_TEXT, FIELD_CHANNEL}, true, false},
-	{{OPERAND_TEXT, FIELD_PAYMENT}, true, false},
-	{{OPERAND_TEXT, FIELD_ACTION}, true, false},
-	{{OPERAND_TEXT, FIELD_PAGE}, true, false},
-	{{OPERAND_TEXT, FIELD_EVENT_ID}, true, false},
+	{{OPERAND_QUANTITY, FIELD_QUANTITY}, OF_ORDER | OF_CART | OF_BASKET},
+	{{OPERAND_REVENUE, FIELD_AMOUNT}, OF_ORDER | OF_BASKET},
+	{{OPERAND_MONEY, FIELD_UNIT_PRICE}, OF_ORDER},
+	{{OPERAND_MONEY, FIELD_AMOUNT}, OF_ORDER | OF_BASKET},
+	{{OPERAND_MONEY, FIELD_DISCOUNT}, OF_ORDER},
+	{{OPERAND_MONEY, FIELD_TAX}, OF_ORDER},
+	{{OPERAND_TS, FIELD_TS}, OF_EVENT | OF_LETTER | OF_BASKET},
+	{{OPERAND_EDGE, FIELD_COUNT}, OF_EVENT | OF_LETTER | OF_BASKET},
+	{{OPERAND_BASKET, FIELD_ORDER_ID}, OF_ORDER | OF_BASKET},
+	{{OPERAND_BASKET_LINES, FIELD_COUNT}, OF_BASKET},
+	{{OPERAND_TEXT, FIELD_ORDER_ID}, OF_ORDER | OF_BASKET},
+	{{OPERAND_TEXT, FIELD_CURRENCY}, OF_ORDER | OF_BASKET},
+	{{OPERAND_TEXT, FIELD_PRODUCT_ID}, OF_EVENT},
+	{{OPERAND_TEXT, FIELD_USER_ID}, OF_EVENT | OF_BASKET},
+	{{OPERAND_TEXT, FIELD_CATEGORY}, OF_EVENT},
+	{{OPERAND_TEXT, FIELD_CHANNEL}, OF_EVENT | OF_BASKET},
+	{{OPERAND_TEXT, FIELD_PAYMENT}, OF_EVENT | OF_BASKET},
+	{{OPERAND_TEXT, FIELD_ACTION}, OF_EVENT},
+	{{OPERAND_TEXT, FIELD_PAGE}, OF_EVENT},
+	{{OPERAND_TEXT, FIELD_EVENT_ID}, OF_EVENT},
 };
 enum { OPERAND_COUNT = sizeof operands / sizeof operands[0] };
 
 static int check_operand(struct scanner *scanner, enum view_kind kind, size_t index)
 {
-	bool has = kind == VIEW_KIND_ORDER         ? true
-		   : kind == VIEW_KIND_DEAD_LETTER ? operands[index].of_dead_letter
-						   : operands[index].of_cart_and_view;
-
-	if (kind == VIEW_KIND_VIEW && operands[index].operand.source == OPERAND_QUANTITY) {
-		has = false; /* looking at a page has no quantity */
-	}
-	return has ? 0
-		   : scanner_fail(scanner, "events of kind %s have no field \"%s\"",
-			     view_kind_name(kind), operand_text_of(operands[index].operand));
+	return (operands[index].kinds >> kind & 1) != 0
+		       ? 0
+		       : scanner_fail(scanner, "events of kind %s have no field \"%s\"",
+				 view_kind_name(kind), operand_text_of(operands[index].operand));
 }
 
 int check_field(struct scanner *scanner, enum view_kind kind, const char *name)
@@ -91,6 +94,9 @@ int parse_operand(struct scanner *scanner, enum view_kind kind, struct operand *
 	}
 	scanner_next(scanner);
 	struct operand operand = operands[index].operand;
+	if (kind == VIEW_KIND_BASKET && operand_type_of(operand) == TYPE_MONEY) {
+		operand.source = OPERAND_BASKET_AMOUNT;
+	}
 	r = parse_product(scanner, &operand);
 	if (r == 0) {
 		*ret_operand = operand;

@@ -93,6 +93,10 @@ struct event {
 	const struct node *map; /* the event's map: extras are its pairs that till does not know */
 	uint32_t extra_count;
 	enum reason rejected; /* of a marker: why the event was refused; else REASON_NONE */
+	/* Of a closed basket, which the aggregator counts as an event of its own: what its lines came to may be more than
+	 * `amount` holds, and how many they were. */
+	money basket_amount;
+	int64_t basket_lines;
 };
 
 static inline bool event_has(const struct event *event, enum field field)

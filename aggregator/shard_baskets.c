@@ -1,0 +1,154 @@
+#include "aggregator/shard_baskets.h"
+#include <errno.h>
+#include <stdio.h>
+
+enum {
+	CLOSED_AT_ONCE_MAX = 1000, /* some milliseconds */
+	/* Entries of closed baskets that one step of the walk looks at: so many, or four times as many as closed since. */
+	REVIEWED_LEAST = 500,
+	REVIEWED_MAX = 10000,
+	REVIEW_PAUSES = 1001,
+};
+
+/* What it is to views whose user was forgotten is as with any event: by his line's append time. */
+static int give(void *owner, const struct event *event, const struct basket *basket)
+{
+	struct shard *shard = owner;
+	struct standing standing = {.is_hidden = basket->is_hidden};
+
+	if (!basket->is_hidden) {
+		standing = forgotten_standing(
+			store_forgotten(shard->options.store), basket->user, basket->user_ms);
+	}
+	return overlay_apply_basket(shard->active.overlay, event, standing);
+}
+
+static int load(struct shard *shard)
+{
+	struct snapshot *snapshot = NULL;
+
+	int r = snapshot_begin(shard->options.store, shard->options.generation, &snapshot);
+	if (r == 0) {
+		r = snapshot_walk(
+			snapshot, TABLE_ENTRIES, BASKETS_FIRST, baskets_load, shard->baskets);
+	}
+	snapshot_end(snapshot);
+	return r == BASKETS_E_PASSED ? 0 : r == -EBADMSG ? STORE_E_CORRUPT : r;
+}
+
+int shard_open_baskets(struct shard *shard)
+{
+	struct basket_spans spans = view_set_baskets(shard->options.views);
+	const struct baskets_options options = {
+		.entries = shard->entries,
+		.books = &shard->ledger.baskets,
+		.horizon_ms = spans.horizon_ms,
+		.memory_ms = spans.memory_ms,
+		.give = give,
+		.owner = shard,
+	};
+
+	if (spans.horizon_ms == 0) {
+		return 0;
+	}
+	int r = baskets_new(&options, &shard->baskets);
+	shard->has_followed = true; /* a program that was killed may have left some to close */
+	shard->review.closed = shard->ledger.baskets.closed;
+	shard->baskets_before = shard->ledger.baskets;
+	return r == 0 ? load(shard) : r;
+}
+
+int shard_follow_baskets(struct shard *shard, const char *topic, const struct record *record,
+	const struct reading *reading)
+{
+	if (shard->baskets == NULL || reading->stream.kind != KIND_ORDER) {
+		return 0;
+	}
+	shard->has_followed = true;
+	return baskets_follow(shard->baskets, topic, record->partition, record->timestamp_ms);
+}
+
+int shard_take_line(struct shard *shard, const struct event *event)
+{
+	return shard->baskets == NULL || event->kind != KIND_ORDER
+		       ? 0
+		       : baskets_take(shard->baskets, event);
+}
+
+/* ---- long ago */
+
+struct reviewing {
+	struct shard *shard;
+	uint64_t left;
+};
+
+static int review(void *owner, struct slice key, struct slice value)
+{
+	struct reviewing *reviewing = owner;
+	struct basket_review *at = &reviewing->shard->review;
+	const struct slice prefix = BASKETS_CLOSED;
+
+	if (key.size < prefix.size || memcmp(key.bytes, prefix.bytes, prefix.size) != 0) {
+		return BASKETS_E_PASSED;
+	}
+	int r = baskets_review(reviewing->shard->baskets, key, value);
+	if (r == 0) {
+		memcpy(at->key, key.bytes, key.size);
+		at->key_size = key.size;
+	}
+	return r == 0 && --reviewing->left == 0 ? REVIEW_PAUSES : r;
+}
+
+/* One step of the walk that never ends, when as many baskets have closed as make it worth while. */
+static int review_some(struct shard *shard)
+{
+	struct basket_review *at = &shard->review;
+	uint64_t closed = shard->ledger.baskets.closed - at->closed;
+	uint64_t count = closed * 4 > REVIEWED_MAX ? REVIEWED_MAX : closed * 4;
+	struct reviewing reviewing = {.shard = shard, .left = count};
+	struct slice from = at->key_size == 0 ? BASKETS_CLOSED : slice_of(at->key, at->key_size);
+	struct snapshot *snapshot = NULL;
+
+	if (count < REVIEWED_LEAST) {
+		return 0;
+	}
+	at->closed = shard->ledger.baskets.closed;
+	int r = snapshot_begin(shard->options.store, shard->options.generation, &snapshot);
+	if (r == 0) {
+		r = snapshot_walk(snapshot, TABLE_ENTRIES, from, review, &reviewing);
+	}
+	snapshot_end(snapshot);
+	if (r == 0 || r == BASKETS_E_PASSED) {
+		at->key_size = 0;
+		return 0;
+	}
+	return r == REVIEW_PAUSES ? 0 : r == STORE_E_CORRUPT ? -EBADMSG : r;
+}
+
+/* ---- now */
+
+static int step(struct shard *shard)
+{
+	int r = baskets_close_due(shard->baskets, CLOSED_AT_ONCE_MAX, &shard->is_closing);
+	return r == 0 && !shard->is_closing ? review_some(shard) : r;
+}
+
+int shard_close_baskets(struct shard *shard, int64_t now_ms)
+{
+	size_t changed = entries_changed_count(shard->entries);
+
+	if (!(shard->has_followed || shard->is_closing) || shard->is_broken) {
+		return 0;
+	}
+	shard->has_followed = false;
+	int r = step(shard);
+	if (r == -EBADMSG) {
+		shard->is_broken = true;
+		snprintf(shard->broken_why, sizeof shard->broken_why, "a basket can't be read");
+		return 0;
+	}
+	if (entries_changed_count(shard->entries) != changed) {
+		shard_touch(shard, now_ms);
+	}
+	return r;
+}

@@ -1,0 +1,204 @@
+/* What views of kind basket say follows from the records of each partition alone: whatever is read beside it, however it is spread
+ * over shards, committed and killed. Held against counting by hand. */
+#include "many_logs.h"
+#include "proto/money.h"
+
+enum { ORDERS = 90, CHANNELS = 3, CURRENCIES = 2, LINE_SIZE = 512 };
+
+#define HORIZON_MS (30 * MINUTE_MS)
+#define MEMORY_MS DAY_MS
+
+static const char *const channels[CHANNELS] = {"phone", "shop", "web"};
+static const char *const currencies[CURRENCIES] = {"GBP", "USD"};
+
+static const char *views[][2] = {
+	{"baskets",
+		"kind = basket\ngroup_by = channel\nmeasures = n = count(), a = sum(amount), s = "
+		"min(amount), g = max(amount), q = sum(quantity), l = sum(lines), h = "
+		"quantile(amount, 0.5)\n"},
+	{"basket_users", "kind = basket\ngroup_by = user_id, day(ts)\nmeasures = n = count(), f = "
+			 "first(order_id), u = last(user_id)\nretain = 2d\n"},
+	{"returned",
+		"kind = basket\ngroup_by = edge\nmeasures = n = count()\nwhere = quantity < 0\n"},
+	{"lines", "kind = order\ngroup_by = channel\nmeasures = n = count()\n"},
+};
+
+struct sale {
+	int order, channel, currency, units, quantity;
+	int64_t append_ms;
+};
+
+static struct sale sales[EDGES][RECORDS];
+
+static void log_sale(struct world *world, int edge, const struct sale *sale)
+{
+	char order_id[16], user_id[16];
+	struct event event = sample_order(1, sale->append_ms - sale->order * 1000, "tea",
+		sale->quantity, (int64_t)sale->units * MONEY_MICROS_PER_UNIT);
+
+	snprintf(order_id, sizeof order_id, "o%d", sale->order);
+	snprintf(user_id, sizeof user_id, "u%d", sale->order % 7);
+	set_text(&event, FIELD_ORDER_ID, order_id);
+	set_text(&event, FIELD_USER_ID, user_id);
+	set_text(&event, FIELD_CURRENCY, currencies[sale->currency]);
+	set_text(&event, FIELD_CHANNEL, channels[sale->channel]);
+	log_event(world, edge, &event, sale->append_ms);
+}
+
+/* A week; orders come again after minutes, hours and days. */
+static struct world *new_sales(struct draw *draw)
+{
+	struct world *world = new_world(views, sizeof views / sizeof views[0]);
+
+	for (int edge = 0; edge < EDGES; edge++) {
+		int64_t time = START_MS + draw_below(draw, 100) * MINUTE_MS;
+		world->logs[edge] = calloc(RECORDS, sizeof *world->logs[edge]);
+		for (int i = 0; i < RECORDS; i++) {
+			struct sale *sale = &sales[edge][i];
+			int recent = i / 6 + (int)draw_below(draw, 3);
+			time += draw_below(draw, 15) * MINUTE_MS;
+			*sale = (struct sale){
+				.order = draw_below(draw, 8) == 0 ? (int)draw_below(draw, ORDERS)
+								  : recent % ORDERS,
+				.channel = (int)draw_below(draw, CHANNELS),
+				.currency = draw_below(draw, 9) == 0,
+				.units = 1 + (int)draw_below(draw, 500),
+				.quantity = draw_below(draw, 7) == 0 ? -2 : 1,
+				.append_ms = draw_below(draw, 50) == 0 ? time - MINUTE_MS : time,
+			};
+			log_sale(world, edge, sale);
+		}
+	}
+	return world;
+}
+
+/* ---- by hand */
+
+struct hand_sum {
+	int64_t units, quantity, lines;
+};
+
+struct hand_row {
+	int64_t count, units, least, greatest, quantity, lines;
+};
+
+struct hand {
+	struct basket_books books;
+	struct hand_row rows[CHANNELS][CURRENCIES];
+};
+
+static void close_by_hand(struct hand *hand, int channel, const struct hand_sum sums[CURRENCIES])
+{
+	hand->books.closed++;
+	for (int i = 0; i < CURRENCIES; i++) {
+		struct hand_row *row = &hand->rows[channel][i];
+		if (sums[i].lines == 0) {
+			continue;
+		}
+		hand->books.given++;
+		row->least =
+			row->count == 0 || sums[i].units < row->least ? sums[i].units : row->least;
+		row->greatest = row->count == 0 || sums[i].units > row->greatest ? sums[i].units
+										 : row->greatest;
+		row->count++;
+		row->units += sums[i].units;
+		row->quantity += sums[i].quantity;
+		row->lines += sums[i].lines;
+	}
+}
+
+/* One order of one edge, from its first record to the end of the log. */
+static void count_order(struct hand *hand, int edge, int order)
+{
+	struct hand_sum sums[CURRENCIES] = {0};
+	int64_t clock_ms = 0, last_ms = -1;
+	bool is_open = false;
+	int channel = 0;
+
+	for (int i = 0; i < RECORDS; i++) {
+		const struct sale *sale = &sales[edge][i];
+		clock_ms = sale->append_ms > clock_ms ? sale->append_ms : clock_ms;
+		if (is_open && clock_ms - last_ms > HORIZON_MS) {
+			close_by_hand(hand, channel, sums);
+			is_open = false;
+		}
+		if (sale->order != order) {
+			continue;
+		}
+		if (!is_open && last_ms >= 0 && clock_ms - last_ms <= MEMORY_MS) {
+			hand->books.late++;
+			continue;
+		}
+		if (!is_open) {
+			hand->books.opened++;
+			memset(sums, 0, sizeof sums);
+			channel = sale->channel;
+		}
+		is_open = true;
+		last_ms = clock_ms;
+		hand->books.lines++;
+		sums[sale->currency].units += (int64_t)sale->units * sale->quantity;
+		sums[sale->currency].quantity += sale->quantity;
+		sums[sale->currency].lines++;
+	}
+}
+
+static void assert_hand(const char *dump, const struct hand *hand)
+{
+	const struct basket_books *books = &hand->books;
+	char line[LINE_SIZE];
+
+	snprintf(line, sizeof line,
+		"{\"baskets\":{\"lines\":%" PRIu64 ",\"late\":%" PRIu64 ",\"opened\":%" PRIu64
+		",\"closed\":%" PRIu64 ",\"given\":%" PRIu64 "}}\n",
+		books->lines, books->late, books->opened, books->closed, books->given);
+	assert_non_null(strstr(dump, line));
+	for (int i = 0; i < CHANNELS * CURRENCIES; i++) {
+		const struct hand_row *row = &hand->rows[i / CURRENCIES][i % CURRENCIES];
+		snprintf(line, sizeof line,
+			"{\"view\":\"baskets\",\"row\":{\"channel\":\"%s\",\"currency\":\"%s\","
+			"\"n\":%" PRId64 ",\"a\":\"%" PRId64 ".00\",\"s\":\"%" PRId64
+			".00\",\"g\":\"%" PRId64 ".00\",\"q\":%" PRId64 ",\"l\":%" PRId64 ",",
+			channels[i / CURRENCIES], currencies[i % CURRENCIES], row->count,
+			row->units, row->least, row->greatest, row->quantity, row->lines);
+		assert_non_null(strstr(dump, line));
+	}
+}
+
+static void test_baskets_depend_on_the_records_of_their_partition_alone(void **state)
+{
+	struct draw draw = {7};
+	static char first[DUMP_SIZE];
+	(void)state;
+
+	for (int round = 0; round < 3; round++) {
+		struct world *world = new_sales(&draw);
+		struct hand hand = {0};
+		for (int i = 0; i < EDGES * ORDERS; i++) {
+			count_order(&hand, i / ORDERS, i % ORDERS);
+		}
+		assert_true(hand.books.late > 100 && hand.books.closed > 200);
+		assert_int_equal(hand.books.lines + hand.books.late, EDGES * RECORDS);
+		count_all(world, 1, &draw);
+		assert_hand(world->dump, &hand);
+		memcpy(first, world->dump, sizeof first);
+		for (int i = 0; i < 2; i++) {
+			count_all(world, 1, &draw);
+			assert_same(world->dump, first);
+		}
+		cut_shares(first);
+		count_all(world, 4, &draw);
+		cut_shares(world->dump);
+		assert_same(world->dump, first);
+		free_world(world);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_baskets_depend_on_the_records_of_their_partition_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
