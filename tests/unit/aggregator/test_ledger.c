@@ -10,7 +10,8 @@
 #include <cmocka.h>
 
 enum {
-	SINCE_CLOCK = 1,
+	SINCE_BASKETS = 5,
+	SINCE_CLOCK = 1 + SINCE_BASKETS,
 	SINCE_APPEND_MS = 8 + SINCE_CLOCK,
 	SINCE_FINGERPRINTS = 2 + SINCE_APPEND_MS,
 }; /* bytes of fields that a store made before them lacks, while they are empty */
@@ -26,6 +27,7 @@ static void fill(struct ledger *ledger)
 	assert_int_equal(text_set_add(&ledger->gaps, "cluster:a->b"), 0);
 	assert_int_equal(text_set_add(&ledger->streams_quarantined, "berlin/1/order"), 0);
 	ledger->clock_ms = 5;
+	ledger->baskets = (struct basket_books){9, 2, 4, 3, 5};
 }
 
 static void test_a_ledger_survives_its_row(void **state)
@@ -42,6 +44,7 @@ static void test_a_ledger_survives_its_row(void **state)
 	assert_int_equal(again.event_ts, INT64_C(1291193160000));
 	assert_int_equal(again.quarantined, 12);
 	assert_int_equal(again.clock_ms, 5);
+	assert_memory_equal(&again.baskets, &ledger.baskets, sizeof ledger.baskets);
 	assert_string_equal(again.cluster_id, "cluster-1");
 	assert_memory_equal(again.tallies, ledger.tallies, sizeof ledger.tallies);
 	assert_int_equal(again.gaps.count, 2);
@@ -64,7 +67,7 @@ static void test_a_ledger_cut_anywhere_is_refused(void **state)
 	for (size_t size = 0; size < buffer.size; size++) {
 		if (size != buffer.size - SINCE_FINGERPRINTS &&
 			size != buffer.size - SINCE_APPEND_MS &&
-			size != buffer.size - SINCE_CLOCK) {
+			size != buffer.size - SINCE_CLOCK && size != buffer.size - SINCE_BASKETS) {
 			assert_int_equal(
 				ledger_decode(slice_of(buffer.bytes, size), &again), -EBADMSG);
 			assert_int_equal(again.commit, 7);
