@@ -94,10 +94,11 @@ int parse_operand(struct scanner *scanner, enum view_kind kind, struct operand *
 	}
 	scanner_next(scanner);
 	struct operand operand = operands[index].operand;
-	if (kind == VIEW_KIND_BASKET && operand_type_of(operand) == TYPE_MONEY) {
+	if (kind != VIEW_KIND_BASKET) {
+		r = parse_product(scanner, &operand);
+	} else if (operand_type_of(operand) == TYPE_MONEY) {
 		operand.source = OPERAND_BASKET_AMOUNT;
 	}
-	r = parse_product(scanner, &operand);
 	if (r == 0) {
 		*ret_operand = operand;
 	}

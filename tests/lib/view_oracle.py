@@ -108,6 +108,53 @@ def quantile(numbers, millionths):
     return ordered[max(1, -(-len(ordered) * millionths // 1_000_000)) - 1]
 
 
+class Baskets:
+    """What a reader of one topic makes of its records: {(edge, order_id): lines} of each partition, by the clock of that partition."""
+
+    def __init__(self, horizon_ms, memory_ms):
+        self.horizon_ms, self.memory_ms = horizon_ms, memory_ms
+        self.clocks, self.open, self.last = defaultdict(int), {}, {}
+        self.closed, self.late = [], 0
+
+    def close_until(self, partition):
+        over = [key for key in self.open if key[0] == partition and self.clocks[partition] - self.last[key] > self.horizon_ms]
+        for key in over:
+            self.closed.append(self.open.pop(key))
+
+    def read(self, partition, append_ms, event):
+        self.clocks[partition] = now_ms = max(self.clocks[partition], append_ms)
+        self.close_until(partition)
+        key = partition, event["edge"], event["order_id"]
+        if key not in self.open and key in self.last and now_ms - self.last[key] <= self.memory_ms:
+            self.late += 1
+            return
+        self.open.setdefault(key, []).append(event)
+        self.last[key] = now_ms
+
+
+def first_of(lines, name):
+    return next((each[name] for each in lines if each.get(name)), None)
+
+
+def average(numbers):
+    return (sum(numbers) / Decimal(len(numbers))).quantize(Decimal("0.000001"))
+
+
+def of_baskets(closed):
+    """The shipped view of them, and how many are in no row."""
+    amounts, unmatched = defaultdict(list), 0
+    for lines in closed:
+        by_currency = defaultdict(Decimal)
+        for each in lines:
+            by_currency[each["currency"]] += revenue(each)
+        for currency, amount in by_currency.items():
+            key = first_of(lines, "channel"), first_of(lines, "payment"), currency
+            unmatched += None in key
+            if None not in key:
+                amounts[key].append(amount)
+    return amounts, unmatched
+
+
 def as_found(view, key_columns, rows):
     """Rows of an answer, in the oracle's form."""
     found = {}
