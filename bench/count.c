@@ -1,7 +1,8 @@
 /* till-count: what one order costs the aggregator's processor, without Kafka and disk: decoding it, counting it in four
- * views of orders, sorting the rows and merging them as a commit does; then the same in all shipped views. Prints one
- * JSON object; times are nanoseconds of processor time. */
+ * views of orders, sorting the rows and merging them as a commit does; then the same in all shipped views; then what baskets cost,
+ * which are kept beside. Prints one JSON object; times are nanoseconds of processor time. */
 #include "aggregator/aggregator_config.h"
+#include "aggregator/baskets.h"
 #include "aggregator/overlay.h"
 #include "bench/options.h"
 #include "bench/order.h"
@@ -184,6 +185,104 @@ static double count_in(struct bench *bench, bool all_shipped, double decoding)
 	return counting;
 }
 
+/* ---- baskets: an order a millisecond, closed after ten seconds, written every 20,000 changes */
+
+enum { BASKET_HORIZON_MS = 10000, BASKET_WRITTEN_CHANGES = 20000 };
+
+struct basket_bench {
+	struct bench *bench;
+	struct entries *entries;
+	struct baskets *baskets;
+	struct basket_books books;
+	uint64_t commits, written, written_bytes;
+	int64_t now_ms;
+};
+
+static int find_nothing(void *owner, struct slice key, struct buffer *ret_value)
+{
+	(void)owner, (void)key, (void)ret_value;
+	return 1;
+}
+
+static int give_basket(void *owner, const struct event *event, const struct basket *basket)
+{
+	struct basket_bench *run = owner;
+
+	(void)basket;
+	return overlay_apply_basket(run->bench->overlay, event, (struct standing){0});
+}
+
+static int note_written(void *owner, struct slice key, struct slice value)
+{
+	struct basket_bench *run = owner;
+
+	run->written++;
+	run->written_bytes += key.size + value.size;
+	return 0;
+}
+
+static void take_line(struct basket_bench *run, const struct event *event)
+{
+	bool is_behind = false;
+
+	require(baskets_follow(run->baskets, "orders", 0, ++run->now_ms) == 0, "the clock");
+	require(baskets_take(run->baskets, event) == 0, "taking a line");
+	if (run->now_ms % 100 == 0) {
+		require(baskets_close_due(run->baskets, SIZE_MAX, &is_behind) == 0, "closing");
+	}
+	if (entries_changed_count(run->entries) >= BASKET_WRITTEN_CHANGES) {
+		require(entries_freeze(run->entries, ++run->commits, note_written, run) == 0,
+			"freezing");
+		entries_committed(run->entries, run->commits);
+	}
+}
+
+static void read_baskets(struct basket_bench *run)
+{
+	struct slice rest = buffer_slice(&run->bench->orders);
+	struct complaint complaint;
+	struct slice bytes;
+	struct event event;
+
+	while (event_cut(&rest, &bytes)) {
+		require(event_decode(&run->bench->document, ENCODING_MSGPACK, bytes, &event,
+				&complaint) == 0,
+			"decoding");
+		take_line(run, &event);
+	}
+}
+
+static void count_baskets(struct bench *bench, double decoding)
+{
+	struct basket_bench run = {.bench = bench};
+	const struct entries_options entries = {
+		.clean_bytes_max = 16 << 20, .load = find_nothing, .owner = &run};
+
+	make_views(bench, true);
+	require(entries_new(&entries, &run.entries) == 0, "making entries");
+	const struct baskets_options baskets = {
+		.entries = run.entries,
+		.books = &run.books,
+		.horizon_ms = BASKET_HORIZON_MS,
+		.memory_ms = BASKET_HORIZON_MS * 100,
+		.give = give_basket,
+		.owner = &run,
+	};
+	require(baskets_new(&baskets, &run.baskets) == 0, "making baskets");
+	double begin = processor_ns();
+	read_baskets(&run);
+	double counting = processor_ns() - begin - decoding;
+	printf(",\"baskets\":{\"closed\":%llu,\"late\":%llu,\"count_ns\":%.0f,"
+	       "\"written_per_order\":%.2f,\"bytes_per_order\":%.1f}",
+		(unsigned long long)run.books.closed, (unsigned long long)run.books.late,
+		counting / (double)bench->count, (double)run.written / (double)bench->count,
+		(double)run.written_bytes / (double)bench->count);
+	baskets_free(run.baskets);
+	entries_free(run.entries);
+	bench->overlay = overlay_free(bench->overlay);
+	bench->views = view_set_free(bench->views);
+}
+
 static void run(struct bench *bench)
 {
 	make_orders(bench);
@@ -194,7 +293,9 @@ static void run(struct bench *bench)
 	double four = count_in(bench, false, decoding);
 	printf(",\"shipped\":");
 	double shipped = count_in(bench, true, decoding);
-	printf(",\"ratio\":%.2f}\n", shipped / four);
+	printf(",\"ratio\":%.2f", shipped / four);
+	count_baskets(bench, decoding);
+	printf("}\n");
 	document_deinit(&bench->document);
 	buffer_deinit(&bench->orders);
 }

@@ -43,6 +43,8 @@ static const char configuration[] =
 	"brokers = kafka\n"
 	"listen = tcp://127.0.0.1:1\n"
 	"commit_interval = 200ms\n"
+	"basket_horizon = 3s\n" /* so that links are down for longer now and then */
+	"basket_memory = 60s\n"
 	"[http]\n"
 	"listen = \n"
 	"[view.by_order]\n"
@@ -62,6 +64,12 @@ static const char configuration[] =
 	"half = quantile(revenue, 0.5), most_of = quantile(revenue, 0.95), cheap = count() where "
 	"unit_price < 500\n"
 	"where = quantity > 0\n"
+	"[view.by_basket]\n" /* what is in it depends on when each partition got each line */
+	"kind = basket\n"
+	"group_by = edge, currency\n"
+	"measures = order_count = count(), total_revenue = sum(amount), least = min(amount), half "
+	"= quantile(amount, 0.5), "
+	"first_order = first(order_id), lines = sum(lines)\n"
 	"[view.by_letter]\n"
 	"kind = dead_letter\n"
 	"group_by = code\n"
