@@ -7,7 +7,12 @@
 #include <string.h>
 #include <sys/queue.h>
 
-enum { BUCKETS = 1024, BURST_S = 2 };
+enum {
+	BUCKETS = 1024,
+	BURST_S = 2,
+	/* Peers looked at for each that is new: more go than come, wherever they may. */
+	LOOKS = 4,
+};
 
 struct peer {
 	struct peer_name name;
@@ -120,6 +125,40 @@ static struct peer *find(const struct peer_limits *limits, const struct peer_nam
 	return NULL;
 }
 
+static void forget(struct peer_limits *limits, struct peer *peer)
+{
+	TAILQ_REMOVE(&limits->queue, peer, by_use);
+	LIST_REMOVE(peer, by_name);
+	limits->count--;
+}
+
+static bool is_as_new(struct peer *peer, int64_t now_ms)
+{
+	for (size_t i = 0; i < PEER_RATES_MAX; i++) {
+		if (!token_bucket_is_full(&peer->rates[i], now_ms)) {
+			return false;
+		}
+	}
+	return peer->held == 0;
+}
+
+/* Else the table would grow with every connection that ever was, up to its bound. Who holds something is passed over, to the end. */
+static void forget_quiet(struct peer_limits *limits, int64_t now_ms)
+{
+	for (int i = 0; i < LOOKS && !TAILQ_EMPTY(&limits->queue); i++) {
+		struct peer *peer = TAILQ_FIRST(&limits->queue);
+		if (is_as_new(peer, now_ms)) {
+			forget(limits, peer);
+			free(peer);
+		} else if (peer->held > 0) {
+			TAILQ_REMOVE(&limits->queue, peer, by_use);
+			TAILQ_INSERT_TAIL(&limits->queue, peer, by_use);
+		} else {
+			return;
+		}
+	}
+}
+
 /* One that is quiet and holds nothing; NULL where all hold something. */
 static struct peer *take_oldest(struct peer_limits *limits)
 {
@@ -128,9 +167,7 @@ static struct peer *take_oldest(struct peer_limits *limits)
 	TAILQ_FOREACH(peer, &limits->queue, by_use)
 	{
 		if (peer->held == 0) {
-			TAILQ_REMOVE(&limits->queue, peer, by_use);
-			LIST_REMOVE(peer, by_name);
-			limits->count--;
+			forget(limits, peer);
 			return peer;
 		}
 	}
@@ -157,6 +194,7 @@ static struct peer *find_or_add(
 		TAILQ_INSERT_TAIL(&limits->queue, peer, by_use);
 		return peer;
 	}
+	forget_quiet(limits, now_ms);
 	peer = limits->count < limits->peers_max ? malloc(sizeof *peer) : take_oldest(limits);
 	if (peer == NULL) {
 		if (limits->spare.name.size == 0) {

@@ -1,6 +1,7 @@
 /* peer_limits.h - how much each peer may ask for: a token bucket for each thing that is limited, and a count of what it holds
- * at the moment (sessions, waiting queries). Knows a bounded number of peers: of those that hold nothing the one that was
- * quiet the longest is forgotten, and is a new one with full buckets when it comes again. Pure; one thread. */
+ * at the moment (sessions, waiting queries). Who holds nothing and has full buckets is forgotten: it is a new one when it comes
+ * again. Knows a bounded number of peers: past it, of those that hold nothing the one that was quiet the longest is forgotten.
+ * Pure; one thread. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

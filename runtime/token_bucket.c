@@ -44,6 +44,15 @@ int64_t token_bucket_wait_ms(struct token_bucket *bucket, int64_t now_ms)
 	return bucket->level_milli > 0 ? 0 : -bucket->level_milli / bucket->rate + 1;
 }
 
+bool token_bucket_is_full(struct token_bucket *bucket, int64_t now_ms)
+{
+	if (bucket->rate == 0) {
+		return true;
+	}
+	fill(bucket, now_ms);
+	return bucket->level_milli == bucket->burst * MILLI;
+}
+
 void token_bucket_spend(struct token_bucket *bucket, int64_t cost)
 {
 	int64_t least = -bucket->rate * DEBT_S_MAX * MILLI;

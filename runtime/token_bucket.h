@@ -15,5 +15,7 @@ struct token_bucket {
 void token_bucket_init(struct token_bucket *bucket, int64_t rate, int64_t burst, int64_t now_ms);
 /* 0 when something may be taken, else how long to wait until it may. Takes nothing. */
 int64_t token_bucket_wait_ms(struct token_bucket *bucket, int64_t now_ms);
+/* Is it as at its begin? */
+bool token_bucket_is_full(struct token_bucket *bucket, int64_t now_ms);
 /* Takes what something cost, also more than there is. */
 void token_bucket_spend(struct token_bucket *bucket, int64_t cost);

@@ -124,10 +124,43 @@ static void test_the_table_of_peers_does_not_grow_without_bound(void **state)
 		char text[16];
 		snprintf(text, sizeof text, "%d", i);
 		struct peer_name name = named(text);
-		assert_int_equal(peer_limits_take(limits, &name, one, i), 0);
+		assert_int_equal(peer_limits_take(limits, &name, one, i / 1000), 0);
 	}
 	assert_int_equal(peer_limits_count(limits), PEERS_MAX);
 	assert_int_equal(peer_limits_hold(limits, &holder, 0), PEER_LIMITS_E_TOO_MANY);
+	peer_limits_free(limits);
+}
+
+static struct peer_name numbered(int number)
+{
+	char text[16];
+
+	snprintf(text, sizeof text, "%d", number);
+	return named(text);
+}
+
+/* Each connection of this machine is a peer: what was known of those that ended must not add up. */
+static void test_who_is_as_good_as_new_is_not_remembered(void **state)
+{
+	struct peer_limits *limits = limits_of(1, 1);
+	struct peer_name holder = named("holder"), debtor = named("debtor");
+	(void)state;
+
+	assert_int_equal(peer_limits_hold(limits, &holder, 0), 0);
+	for (int i = 0; i < 10000; i++) {
+		struct peer_name name = numbered(i);
+		assert_int_equal(peer_limits_take(limits, &name, one, 500 * i), 0);
+		assert_in_range(
+			peer_limits_count(limits), 1, 4); /* a token comes back in a second */
+	}
+	int64_t now_ms = 500 * 10000;
+	assert_int_equal(peer_limits_hold(limits, &holder, now_ms), PEER_LIMITS_E_TOO_MANY);
+	peer_limits_spend(limits, &debtor, 0, 30, now_ms);
+	for (int i = 0; i < 20; i++) {
+		struct peer_name name = numbered(i);
+		assert_int_equal(peer_limits_take(limits, &name, one, now_ms + 1000 * i), 0);
+	}
+	assert_int_equal(count_taken(limits, &debtor, 1, now_ms + 20000), 0);
 	peer_limits_free(limits);
 }
 
@@ -201,6 +234,7 @@ int main(void)
 		cmocka_unit_test(test_one_that_floods_takes_nothing_from_another),
 		cmocka_unit_test(test_what_is_held_is_bounded_until_it_is_released),
 		cmocka_unit_test(test_the_table_of_peers_does_not_grow_without_bound),
+		cmocka_unit_test(test_who_is_as_good_as_new_is_not_remembered),
 		cmocka_unit_test(test_where_all_hold_something_newcomers_share_one_row),
 		cmocka_unit_test(test_a_peer_is_its_key_else_its_machine_else_its_connection),
 	};
