@@ -9,6 +9,8 @@ Left out of the slopes, and why:
   and librdkafka's queues are reserved at the start and touched by the first that needs so much. `warm_up` needs it at once.
 - The store's `fingerprints`: 7 bytes for each event by design, up to 1,048,576 rows (aggregator/fingerprints.h). Told apart, as bytes
   of them for each event.
+- What is on the heap for a moment (messages under way): of each piece of the last half its least is taken, and its growth is held
+  against the whole memory of the program. bench/long_leak.py judges the heap in bytes for each thing that comes and goes.
 - Free pages of LMDB's files, which are used again: files never shrink, so their size is the greatest backlog that ever was.
 """
 import os
@@ -33,6 +35,7 @@ PURCHASES = 5000  # order ids of one till, again and again: a store keeps each o
 SAMPLE_S = 5.0
 SETTLE_S = 60.0
 FAULT_MAX_S = 5.0
+PIECES = 12
 SLOPE_MAX_PERCENT = 1.0  # an hour
 JUDGED_FROM_S = 3600.0  # a shorter run is noise
 
@@ -45,6 +48,16 @@ def slope_percent(samples):
     if square == 0 or mean_v == 0:
         return 0.0
     return sum((t - mean_t) * (v - mean_v) for t, v in samples) / square * 3600 / mean_v * 100
+
+
+def mean(samples):
+    return sum(value for _, value in samples) / len(samples)
+
+
+def least(samples):
+    """Of each piece, its least."""
+    size = -(-len(samples) // PIECES)
+    return [min(samples[at:at + size], key=lambda sample: sample[1]) for at in range(0, len(samples), size)]
 
 
 class Soak:
@@ -151,8 +164,10 @@ class Soak:
             if slope:
                 print(f"{what}: {samples[0][1]:,} to {samples[-1][1]:,}, {slope:+.2f} % an hour over the last half", flush=True)
         for what, samples in self.summed().items():
+            sort, of = what.split(" of ")
             slope = slope_percent(samples[len(samples) // 2:])
-            sort = what.split()[0]
+            if sort == "heap":
+                slope = slope_percent(least(samples[len(samples) // 2:])) * mean(samples) / mean(self.samples[f"memory of {of}"])
             slopes[sort] = max(slope, slopes.get(sort, slope))
         judged = {sort: slope for sort, slope in slopes.items() if sort != "bounded"}
         if time.monotonic() - self.begun > JUDGED_FROM_S:

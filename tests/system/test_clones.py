@@ -4,7 +4,7 @@ import subprocess
 from decimal import Decimal
 
 import pytest
-from harness import Client, wait_until
+from harness import Client, sum_metric, wait_until
 from scripted_edge import ScriptedEdge
 from tills import Till, assert_told_is_counted
 
@@ -86,6 +86,7 @@ def test_an_aggregator_put_back_from_a_backup_ends_with_the_same_totals(pipeline
     store = pipe.folder / "store"
     till.sell(50)
     pipe.wait_settled()
+    wait_until(lambda: sum_metric(pipe.aggregator.metrics(), "till_aggregator_uncommitted_events") == 0, "a store to copy")
     shard = next(path.parent for path in store.rglob("data.mdb"))
     backup = tmp_path / "backup"
     backup.mkdir()
