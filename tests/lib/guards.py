@@ -214,14 +214,14 @@ def show(guard):
 
 
 def run(only="", minutes=None, units_only=False, again=False):
-    """[(guard, None or what is wrong)] of the open ones that there was time for, units first; `again`: of all."""
+    """[(guard, None or what is wrong)] of the open ones that there was time for, units first, what needs three brokers last; `again`: of all."""
     end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
     copy_tree()
     chosen = [guard for guard in (load() if again else open_guards()) if only in guard.test or only in guard.file]
     if units_only:
         chosen = [guard for guard in chosen if guard.is_unit()]
     results = []
-    for guard in sorted(chosen, key=lambda guard: not guard.is_unit()):
+    for guard in sorted(chosen, key=lambda guard: (not guard.is_unit(), "three_nodes" in f"{find_system(guard.test)}")):
         if time.monotonic() >= end:
             break
         results.append((guard, show(guard)))
