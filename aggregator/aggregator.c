@@ -65,6 +65,16 @@ static void freezing(void *owner, struct overlay *overlay)
 	live_take(aggregator->publisher, overlay);
 }
 
+/* The shadow of a rebuild has tables, too, under ids of its own; nobody listens to it. */
+static void row_changed(
+	void *owner, uint32_t generation, uint32_t table_id, struct slice key, struct slice longs)
+{
+	struct aggregator *aggregator = owner;
+	if (generation == stores_root(aggregator->opening.stores)->live) {
+		live_note(aggregator->publisher, table_id, key, longs);
+	}
+}
+
 static void notice(void *owner, const char *what, const char *topic, int32_t partition)
 {
 	(void)owner;
@@ -414,6 +424,7 @@ static int new_generations(struct aggregator *aggregator, struct config_error *e
 				.freezing = freezing,
 				.notice = notice,
 				.conflict = conflict,
+				.row_changed = row_changed,
 				.owner = aggregator,
 			},
 	};

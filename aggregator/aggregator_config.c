@@ -214,6 +214,22 @@ static void print_sources(const void *target, FILE *out)
 	}
 }
 
+static int set_table(void *target, const char *section, const char *key, const char *value,
+	struct config_error *error)
+{
+	struct aggregator_config *config = target;
+
+	return declared_tables_set(
+		&config->tables, section + strlen(TABLE_PREFIX), key, value, error);
+}
+
+static void print_tables(const void *target, FILE *out)
+{
+	const struct aggregator_config *config = target;
+
+	declared_tables_print(&config->tables, out);
+}
+
 static const struct config_section sections[] = {
 	{.prefix = "kafka",
 		.set = set_kafka,
@@ -234,6 +250,10 @@ static const struct config_section sections[] = {
 		.set = set_source,
 		.print = print_sources,
 		.help = "topics that others write: topic, format, kind, fields"},
+	{.prefix = TABLE_PREFIX,
+		.set = set_table,
+		.print = print_tables,
+		.help = "a table's declaration: key, columns; a source with table = NAME fills it"},
 	{0},
 };
 
@@ -340,6 +360,10 @@ static int check_sources(const struct aggregator_config *config, struct config_e
 		if (r == 0) {
 			r = check_source_topics(config, i, error);
 		}
+		if (r == 0 && config->sources[i].table != NULL) {
+			r = declared_tables_find(&config->tables, config->sources[i].table,
+				config->sources[i].name, error);
+		}
 	}
 	return r == 0 && topics > TOPICS_MAX
 		       ? config_fail(error, "[source.*] topic: more than %d topics in all",
@@ -383,6 +407,12 @@ static int check_declarations(const struct aggregator_config *config, struct con
 			const char *place = place_of_complaint(config, i, complaint);
 			config_fail(
 				error, "%s%s%s", place, place[0] == '\0' ? "" : ": ", complaint);
+		}
+	}
+	if (r == 0) {
+		r = declared_tables_add(&config->tables, views, complaint, sizeof complaint);
+		if (r == -EINVAL) {
+			config_fail(error, "%s", complaint);
 		}
 	}
 	view_set_free(views);
@@ -473,4 +503,5 @@ void aggregator_config_deinit(struct aggregator_config *config)
 	for (size_t i = 0; i < config->source_count; i++) {
 		source_declaration_deinit(&config->sources[i]);
 	}
+	declared_tables_deinit(&config->tables);
 }

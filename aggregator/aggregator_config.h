@@ -1,5 +1,6 @@
 /* aggregator_config.h - what an operator sets for till-aggregator, and the checks across keys. */
 #pragma once
+#include "aggregator/declared_tables.h"
 #include "aggregator/pipeline.h"
 #include "aggregator/view.h"
 #include "proto/topic.h"
@@ -40,6 +41,7 @@ struct aggregator_config {
 	size_t view_count;
 	struct source_declaration sources[DECLARED_SOURCES_MAX];
 	size_t source_count;
+	struct declared_tables tables;
 	/* Filled by aggregator_config_check. */
 	char topics[KIND_COUNT][TOPIC_NAME_SIZE];
 	bool owns_all;

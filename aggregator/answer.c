@@ -1,5 +1,6 @@
 #include "aggregator/answer_parts.h"
 #include "aggregator/gate.h"
+#include "aggregator/table.h"
 #include "aggregator/view_suggest.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -136,6 +137,11 @@ static int add_sums(struct answering *answering)
 	return 0;
 }
 
+static bool is_listed(const struct key_holder *asker, const struct view *view)
+{
+	return !view_is_table(view) && gate_shows_view(asker, view);
+}
+
 static void write_views(const struct answering *answering, struct writer *writer)
 {
 	const struct view_set *views = answering->context->views;
@@ -144,11 +150,11 @@ static void write_views(const struct answering *answering, struct writer *writer
 	uint32_t shown = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		shown += gate_shows_view(asker, view_set_at(views, i));
+		shown += is_listed(asker, view_set_at(views, i));
 	}
 	write_array(writer, shown);
 	for (size_t i = 0; i < count; i++) {
-		if (gate_shows_view(asker, view_set_at(views, i))) {
+		if (is_listed(asker, view_set_at(views, i))) {
 			write_view(writer, view_set_at(views, i), &answering->sums[i]);
 		}
 	}
@@ -172,7 +178,7 @@ static const struct live_place *live_of(const struct answering *answering)
 {
 	const struct live_place *live = answering->context->live;
 
-	return answering->query->type != QUERY_VIEWS && live != NULL &&
+	return query_has_rows(answering->query->type) && live != NULL &&
 			       (live->watched >> answering->view->id & 1) != 0
 		       ? live
 		       : NULL;
@@ -192,9 +198,29 @@ static void write_live(const struct answering *answering, struct writer *writer)
 	}
 }
 
-static void write_answer(const struct answering *answering, struct buffer *reply)
+/* What is asked for. */
+static int write_content(const struct answering *answering, struct writer *writer)
 {
-	bool has_rows = answering->query->type != QUERY_VIEWS;
+	const struct query *query = answering->query;
+	bool has_rows = query_has_rows(query->type);
+
+	write_key(writer, query->explain ? "explain"
+			  : has_rows     ? "rows"
+					 : query_type_name(query->type));
+	if (query->explain) {
+		write_raw(writer, buffer_slice(&answering->rows.bytes));
+	} else if (has_rows) {
+		row_list_write(&answering->rows, writer);
+	} else if (query->type == QUERY_TABLES) {
+		return answer_tables_write(answering->context, writer);
+	} else {
+		write_views(answering, writer);
+	}
+	return 0;
+}
+
+static int write_answer(const struct answering *answering, struct buffer *reply)
+{
 	uint32_t pairs =
 		3 + (answering->next != NULL) + answering->is_cut + (live_of(answering) != NULL);
 	struct writer writer;
@@ -203,14 +229,7 @@ static void write_answer(const struct answering *answering, struct buffer *reply
 	write_map(&writer, pairs);
 	write_key(&writer, "ok");
 	write_bool(&writer, true);
-	write_key(&writer, answering->query->explain ? "explain" : has_rows ? "rows" : "views");
-	if (answering->query->explain) {
-		write_raw(&writer, buffer_slice(&answering->rows.bytes));
-	} else if (has_rows) {
-		row_list_write(&answering->rows, &writer);
-	} else {
-		write_views(answering, &writer);
-	}
+	int r = write_content(answering, &writer);
 	if (answering->next != NULL) {
 		write_key(&writer, "next");
 		write_text(&writer, slice_of_text(answering->next));
@@ -222,20 +241,29 @@ static void write_answer(const struct answering *answering, struct buffer *reply
 	write_live(answering, &writer);
 	write_key(&writer, "as_of");
 	answer_write_as_of(&writer, &answering->context->freshness);
+	return r < 0 ? r : reply->error;
 }
 
 int answer_complain_of_view(
 	const struct view_set *views, struct slice name, struct complaint *complaint)
 {
 	const char *names[VIEWS_MAX];
-	size_t count = view_set_count(views);
+	size_t prefix = strlen(TABLE_PREFIX), count = 0;
+	bool is_table = name.size > prefix && memcmp(name.bytes, TABLE_PREFIX, prefix) == 0;
 
-	for (size_t i = 0; i < count; i++) {
-		names[i] = view_set_at(views, i)->name;
+	for (size_t i = 0; i < view_set_count(views); i++) {
+		const struct view *view = view_set_at(views, i);
+		if (view_is_table(view) == is_table) {
+			names[count++] = view_short_name(view);
+		}
+	}
+	if (is_table) {
+		name = slice_of(name.bytes + prefix, name.size - prefix);
 	}
 	const char *meant = suggest_word(name, names, count);
-	complaint_set(complaint, REASON_UNKNOWN_VIEW, "view", "no view \"%.*s\"%s%s%s",
-		(int)name.size, (const char *)name.bytes, meant == NULL ? "" : "; did you mean \"",
+	complaint_set(complaint, REASON_UNKNOWN_VIEW, is_table ? "table" : "view",
+		"no %s \"%.*s\"%s%s%s", is_table ? "table" : "view", (int)name.size,
+		(const char *)name.bytes, meant == NULL ? "" : "; did you mean \"",
 		meant == NULL ? "" : meant, meant == NULL ? "" : "\"?");
 	return REASON_UNKNOWN_VIEW;
 }
@@ -260,7 +288,10 @@ static int find_rows(struct answering *answering)
 	if (type == QUERY_VIEWS) {
 		return add_sums(answering);
 	}
-	if (type > QUERY_VIEWS) {
+	if (type == QUERY_TABLES) {
+		return 0;
+	}
+	if (!query_has_rows(type)) {
 		complaint_set(&answering->complaint, REASON_UNKNOWN_QUERY, "query",
 			"%s is not answered from views", query_type_name(type));
 		return REASON_UNKNOWN_QUERY;
@@ -303,8 +334,7 @@ int answer_query(
 	buffer_init(&answering.rows.ends, (size_t)SCAN_LIMIT_MAX * 2 * sizeof(size_t));
 	int r = find_rows(&answering);
 	if (r == 0) {
-		write_answer(&answering, ret_reply);
-		r = ret_reply->error;
+		r = write_answer(&answering, ret_reply);
 	}
 	if (r != 0) {
 		if (r < 0) {

@@ -1,6 +1,7 @@
 /* answer.h - answers a query from base + frozen + active of every shard of one generation. Logic only: layers and
  * freshness come in, bytes go out. Runs on the loop's thread. */
 #pragma once
+#include "aggregator/entries.h"
 #include "aggregator/overlay.h"
 #include "aggregator/store.h"
 #include "proto/query.h"
@@ -13,6 +14,7 @@ struct layers {
 	struct snapshot *snapshot;
 	struct overlay *frozen;
 	struct overlay *active;
+	struct entries *entries; /* rows of tables; NULL where nobody asks for them */
 };
 
 /* "as_of" of every answer. */

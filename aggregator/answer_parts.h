@@ -28,6 +28,8 @@ struct answering {
 };
 
 int answer_get(struct answering *answering);
+/* The value of "tables". 0, -EBADMSG, -errno. */
+int answer_tables_write(const struct answer_context *context, struct writer *writer);
 int answer_top(struct answering *answering);
 int answer_scan(struct answering *answering);
 /* get, top and scan of what the refinement leaves. */

@@ -108,6 +108,9 @@ int layers_find_row(struct answer_context *context, const struct view *view, str
 {
 	bool is_found = false;
 
+	if (view_is_table(view)) {
+		return table_find_row(context, view, key, ret_row);
+	}
 	if (!gate_shows_row(gate_stores_of(context->asker, view), key) ||
 		view_key_has_ended(view, key, cutoff_of(context, view))) {
 		return STORE_E_ABSENT;
@@ -149,6 +152,9 @@ static void close_cursors(struct walk *walk)
 void walk_close(struct walk *walk)
 {
 	close_cursors(walk);
+	if (view_is_table(walk->view)) {
+		table_walk_close(&walk->table);
+	}
 }
 
 static int seek_shard(struct walk *walk, size_t index, struct slice from)
@@ -206,6 +212,9 @@ int walk_open(struct walk *walk, struct answer_context *context, const struct vi
 	walk->to.size = to.size;
 	if (to.size > 0) {
 		memcpy(walk->to.bytes, to.bytes, to.size);
+	}
+	if (view_is_table(view)) {
+		return table_walk_open(&walk->table, context, view, from, to);
 	}
 	int r = sort_overlays(context, view->id);
 	return r < 0 ? r : seek(walk, from);
@@ -350,9 +359,22 @@ static bool shows_row(const struct walk *walk)
 	       !view_key_has_ended(walk->view, key, walk->cutoff);
 }
 
+static int to_next_table_row(struct walk *walk)
+{
+	int r = table_walk_next(&walk->table);
+	if (r == 0) {
+		walk->key = walk->table.key;
+	}
+	return r == TABLE_WALK_E_END ? WALK_E_END : r;
+}
+
 int walk_next(struct walk *walk)
 {
 	int r;
+
+	if (view_is_table(walk->view)) {
+		return to_next_table_row(walk);
+	}
 
 	do {
 		r = to_next_row(walk);
@@ -360,8 +382,26 @@ int walk_next(struct walk *walk)
 	return r;
 }
 
+/* A row's cells point to their stamps, which must be this row's. */
+static int table_row_copy(const struct view *table, struct row *from, struct row *ret_row)
+{
+	row_init(table, ret_row);
+	ret_row->event_count = from->event_count;
+	ret_row->longs = from->longs;
+	for (size_t i = 0; i < table->measure_count; i++) {
+		if (from->cells[i].count > 0) {
+			table_row_set(
+				ret_row, i, from->stamps[i].text, (int64_t)from->cells[i].number);
+		}
+	}
+	return 0;
+}
+
 int walk_row(struct walk *walk, struct row *ret_row)
 {
+	if (view_is_table(walk->view)) {
+		return table_row_copy(walk->view, &walk->table.row, ret_row);
+	}
 	row_init(walk->view, ret_row);
 	for (size_t i = 0; i < walk->context->shard_count; i++) {
 		const struct walk_shard *shard = &walk->shards[i];
@@ -380,6 +420,9 @@ struct slice walk_base_value(const struct walk *walk)
 	struct slice value = {0};
 	size_t holders = 0;
 
+	if (view_is_table(walk->view)) {
+		return value; /* kept in another form than a view's rows */
+	}
 	for (size_t i = 0; i < walk->context->shard_count; i++) {
 		const struct walk_shard *shard = &walk->shards[i];
 		holders += (size_t)(shard->frozen != NULL) + (size_t)(shard->active != NULL);

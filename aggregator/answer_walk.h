@@ -2,6 +2,7 @@
 #pragma once
 #include "aggregator/answer.h"
 #include "aggregator/measure_row.h"
+#include "aggregator/table_walk.h"
 
 enum { WALK_E_END = 1 };
 
@@ -28,6 +29,7 @@ struct walk {
 	bool is_at_row;
 	size_t opened_count; /* shards to close */
 	struct walk_shard shards[SHARDS_MAX];
+	struct table_walk table; /* in the place of the shards, where the view is a table */
 };
 
 /* Sorts the active overlays of this view and stands before the first key >= `from` (size 0: the first of all). 0, -EBADMSG when

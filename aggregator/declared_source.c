@@ -356,9 +356,12 @@ int source_declaration_check(
 			"plain records that are events have none: each is itself by its offset",
 			error);
 	}
-	if (r == 0 && is_plain && declaration->table != NULL && declaration->key == NULL) {
-		r = config_fail(error, "[source.%s] wants key: the columns that name a row",
-			declaration->name);
+	if (r == 0 && is_plain && declaration->table != NULL && declaration->key != NULL) {
+		r = refuse(declaration, "key", "[table.NAME] says what names a row", error);
+	}
+	if (r == 0 && is_plain && declaration->table != NULL && declaration->fields != NULL) {
+		r = refuse(declaration, "fields",
+			"[table.NAME] says which columns a row has, and their names", error);
 	}
 	return r == 0 && declaration->kind != NULL && declaration->field_list != NULL
 		       ? check_fields(declaration, error)

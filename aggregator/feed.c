@@ -42,6 +42,13 @@ static void conflict(
 	feed->options.conflict(feed->options.owner, topic, record, reading);
 }
 
+static void row_changed(
+	void *owner, uint32_t generation, uint32_t table_id, struct slice key, struct slice longs)
+{
+	struct feed *feed = owner;
+	feed->options.row_changed(feed->options.owner, generation, table_id, key, longs);
+}
+
 static void committed(void *owner, int result, int64_t took_us)
 {
 	struct feed *feed = owner;
@@ -170,6 +177,7 @@ int feed_new(const struct feed_options *options, struct feed **ret_feed, struct 
 	pipeline.ask = ask;
 	pipeline.notice = notice;
 	pipeline.conflict = conflict;
+	pipeline.row_changed = row_changed;
 	pipeline.committed = committed;
 	pipeline.freezing = freezing;
 	pipeline.owner = feed;

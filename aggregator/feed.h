@@ -22,6 +22,8 @@ struct feed_options {
 	void (*notice)(void *owner, const char *what, const char *topic, int32_t partition);
 	void (*conflict)(void *owner, const char *topic, const struct record *record,
 		const struct reading *reading);
+	void (*row_changed)(void *owner, uint32_t generation, uint32_t table_id, struct slice key,
+		struct slice longs);
 	void *owner;
 };
 

@@ -8,7 +8,7 @@ __extension__ typedef unsigned __int128 money_bits;
 const char *measure_op_name(enum measure_op op)
 {
 	static const char *const names[] = {"count", "sum", "min", "max", "first", "last",
-		"average", "distinct", "quantile", "count"};
+		"average", "distinct", "quantile", "count", "column"};
 
 	return names[op];
 }
@@ -20,6 +20,7 @@ size_t measure_fixed_size(const struct measure *measure)
 	case MEASURE_FIRST:
 	case MEASURE_LAST:
 	case MEASURE_QUANTILE:
+	case MEASURE_COLUMN:
 		return 0;
 	case MEASURE_SUM:
 		return MONEY_SIZE;
@@ -127,6 +128,7 @@ bool cell_merge(const struct measure *measure, struct cell *into, const struct c
 		break;
 	case MEASURE_FIRST:
 	case MEASURE_LAST:
+	case MEASURE_COLUMN:
 		merge_stamped(measure, into, from);
 		break;
 	}
@@ -186,6 +188,7 @@ void cell_write(const struct measure *measure, const struct cell *cell, uint8_t 
 	case MEASURE_FIRST:
 	case MEASURE_LAST:
 	case MEASURE_QUANTILE:
+	case MEASURE_COLUMN:
 		break;
 	}
 }
@@ -214,6 +217,7 @@ void cell_read(const struct measure *measure, const uint8_t *bytes, struct cell 
 	case MEASURE_FIRST:
 	case MEASURE_LAST:
 	case MEASURE_QUANTILE:
+	case MEASURE_COLUMN:
 		break;
 	}
 }

@@ -15,6 +15,7 @@ enum measure_op {
 	MEASURE_DISTINCT, /* exact, by members */
 	MEASURE_QUANTILE, /* of a histogram that those of the same field share */
 	MEASURE_COUNT_SOME, /* a count() with conditions of its own */
+	MEASURE_COLUMN, /* of a table: a value of the newest record, as a stamp that says nothing but its text */
 };
 
 /* Conditions that all must hold, by their place in the view's list. */
@@ -53,7 +54,8 @@ struct cell {
 const char *measure_op_name(enum measure_op op);
 static inline bool measure_is_stamped(const struct measure *measure)
 {
-	return measure->op == MEASURE_FIRST || measure->op == MEASURE_LAST;
+	return measure->op == MEASURE_FIRST || measure->op == MEASURE_LAST ||
+	       measure->op == MEASURE_COLUMN;
 }
 /* Does it show who the user of an event was? */
 static inline bool measure_tells_user(const struct measure *measure)

@@ -21,6 +21,9 @@ static int declare_views(const struct aggregator_config *config, struct zones *z
 	for (size_t i = 0; i < config->view_count && r == 0; i++) {
 		r = view_set_add(views, &config->views[i], error, error_size);
 	}
+	if (r == 0) {
+		r = declared_tables_add(&config->tables, views, error, error_size);
+	}
 	if (r != 0) {
 		view_set_free(views);
 		return r;

@@ -138,6 +138,7 @@ static int new_shard(struct pipeline *pipeline, size_t index)
 		.committed = options->committed,
 		.freezing = options->freezing,
 		.conflict = options->conflict,
+		.row_changed = options->row_changed,
 		.owner = options->owner,
 	};
 	memcpy(shard.hash_key, options->hash_key, sizeof shard.hash_key);

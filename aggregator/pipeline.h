@@ -36,6 +36,8 @@ struct pipeline_options {
 	/* As in shard_options. */
 	void (*conflict)(void *owner, const char *topic, const struct record *record,
 		const struct reading *reading);
+	void (*row_changed)(void *owner, uint32_t generation, uint32_t table_id, struct slice key,
+		struct slice longs); /* likewise */
 	void *owner;
 };
 

@@ -7,6 +7,8 @@ struct row_change {
 	/* Whose row it is, by `change.row`; empty: the row is an event, the reading's. */
 	struct slice table;
 	struct change change;
+	/* Of a plain record: it says nothing of its place, so its place in the log orders it. Its key and row are as they came. */
+	bool is_placed_by_log;
 	/* The row is no event, and the complaint says why: it counts no more than one that is deleted. */
 	bool is_unfit;
 };

@@ -114,7 +114,7 @@ static struct wish wish_of(const struct query *query)
 {
 	return (struct wish){
 		.is_exempt = query->type == QUERY_STATUS || query->type == QUERY_VIEWS ||
-			     query_needs_admin(query->type),
+			     query->type == QUERY_TABLES || query_needs_admin(query->type),
 		.max_lag = query->max_lag,
 		.after = query->after,
 		.after_count = query->after_count,

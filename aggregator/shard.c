@@ -1,6 +1,8 @@
 #include "aggregator/shard.h"
 #include "aggregator/quarantine.h"
+#include "aggregator/row_change.h"
 #include "aggregator/shard_baskets.h"
+#include "aggregator/table_rows.h"
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -81,6 +83,26 @@ static int new_active(struct shard *shard)
 	return r;
 }
 
+static void table_changed(void *owner, uint32_t table_id, struct slice key, struct slice longs)
+{
+	const struct shard *shard = owner;
+	if (shard->options.row_changed != NULL) {
+		shard->options.row_changed(
+			shard->options.owner, shard->options.generation, table_id, key, longs);
+	}
+}
+
+static int new_tables(struct shard *shard)
+{
+	const struct table_rows_options options = {
+		.entries = shard->entries,
+		.views = shard->options.views,
+		.changed = table_changed,
+		.owner = shard,
+	};
+	return table_rows_new(&options, &shard->tables);
+}
+
 static int new_sets(struct shard *shard)
 {
 	struct streams_options streams = {
@@ -107,7 +129,10 @@ static int new_sets(struct shard *shard)
 	if (r == 0) {
 		r = streams_new(&streams, &shard->streams);
 	}
-	return r == 0 ? entries_new(&entries, &shard->entries) : r;
+	if (r == 0) {
+		r = entries_new(&entries, &shard->entries);
+	}
+	return r == 0 ? new_tables(shard) : r;
 }
 
 int shard_new(const struct shard_options *options, struct shard **ret_shard)
@@ -149,6 +174,7 @@ struct shard *shard_free(struct shard *shard)
 	streams_free(shard->streams);
 	fingerprints_free(shard->fingerprints);
 	baskets_free(shard->baskets);
+	table_rows_free(shard->tables);
 	entries_free(shard->entries);
 	ledger_deinit(&shard->ledger);
 	free(shard);
@@ -361,6 +387,15 @@ static int take_certified(struct shard *shard, const char *topic, const struct r
 	}
 }
 
+static int take_row(struct shard *shard, const char *topic, const struct record *record,
+	const struct reading *reading, enum fate *ret_fate)
+{
+	int r = table_rows_take(shard->tables, topic, record, reading, ret_fate);
+	return r == 0 && *ret_fate == FATE_UNREADABLE
+		       ? put_aside(shard, topic, record, reading, table_rows_why(shard->tables))
+		       : r;
+}
+
 int shard_take(struct shard *shard, const char *topic, const struct record *record,
 	const struct reading *reading, enum fate *ret_fate)
 {
@@ -378,7 +413,10 @@ int shard_take(struct shard *shard, const char *topic, const struct record *reco
 		break;
 	case RECORD_CHANGE:
 		*ret_fate = FATE_UNREADABLE;
-		r = put_aside(shard, topic, record, reading, "a change that nothing counts");
+		r = reading->row_change->table.size > 0
+			    ? take_row(shard, topic, record, reading, ret_fate)
+			    : put_aside(shard, topic, record, reading,
+				      "a change that nothing counts");
 		break;
 	default:
 		r = shard_follow_baskets(shard, topic, record, reading);
@@ -593,6 +631,7 @@ int shard_layers(struct shard *shard, struct layers *ret_layers)
 		.snapshot = snapshot,
 		.frozen = is_beside ? shard->frozen.overlay : NULL,
 		.active = shard->active.overlay,
+		.entries = shard->entries,
 	};
 	return 0;
 }

@@ -29,6 +29,9 @@ struct shard_options {
 	/* Another event was counted under this certificate: the record is set aside. May be NULL. */
 	void (*conflict)(void *owner, const char *topic, const struct record *record,
 		const struct reading *reading);
+	/* A row of a table is another than before, or no more. May be NULL. */
+	void (*row_changed)(void *owner, uint32_t generation, uint32_t table_id, struct slice key,
+		struct slice longs);
 	void *owner;
 };
 
@@ -49,6 +52,7 @@ struct shard {
 	bool has_followed; /* a basket's time may have come since the last look */
 	bool is_closing; /* baskets whose time has come are not all closed yet */
 	struct basket_review review; /* of those that closed long ago */
+	struct table_rows *tables;
 	struct commit active;
 	struct commit frozen;
 	struct job job; /* writes `frozen` */

@@ -209,6 +209,25 @@ static int read_change(struct source_reader *reader, struct document *document,
 	return read_row(reader, document, record, reading);
 }
 
+/* A record of a table's own topic: its row, or none where it is empty. What its key and columns are the table knows. */
+static int read_table_row(
+	struct source_reader *reader, const struct record *record, struct reading *reading)
+{
+	const struct source_declaration *declaration = reader->declaration;
+
+	reader->row_change = (struct row_change){
+		.source = slice_of_text(declaration->name),
+		.table = slice_of_text(declaration->table),
+		.change = {.op = record->value.size > 0 ? CHANGE_READ : CHANGE_DELETE,
+			.key = record->key,
+			.row = record->value},
+		.is_placed_by_log = true,
+	};
+	reading->row_change = &reader->row_change;
+	reading->stream = (struct stream_id){reader->row_change.source, 1, 0};
+	return set_aside(reading, RECORD_CHANGE);
+}
+
 int source_read(struct source_reader *reader, struct document *document, const char *topic,
 	uint64_t number, const struct record *record, struct reading *ret_reading)
 {
@@ -218,6 +237,9 @@ int source_read(struct source_reader *reader, struct document *document, const c
 	ret_reading->letter_code = slice_of(NULL, 0);
 	if (reader->declaration->format_type == SOURCE_DEBEZIUM) {
 		return read_change(reader, document, record, ret_reading);
+	}
+	if (reader->declaration->table != NULL) {
+		return read_table_row(reader, record, ret_reading);
 	}
 	if (record->value.size == 0) { /* a tombstone: of compacted topics, and no event */
 		complaint_set(&ret_reading->complaint, REASON_BAD_FRAME, "", "an empty record");

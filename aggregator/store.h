@@ -130,6 +130,7 @@ enum store_table {
 
 int snapshot_get(struct snapshot *snapshot, enum store_table table, struct slice key,
 	struct slice *ret_value);
-/* Calls `each` for every pair from the first key >= `from`, until it returns other than 0, which is returned. */
+/* Calls `each` for every pair from the first key >= `from`, until it returns other than 0, which is returned; but STORE_E_ABSENT, as
+ * at the end, as 0. */
 int snapshot_walk(struct snapshot *snapshot, enum store_table table, struct slice from,
 	int (*each)(void *owner, struct slice key, struct slice value), void *owner);

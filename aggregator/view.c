@@ -1,4 +1,4 @@
-#include "aggregator/view_plan.h"
+#include "aggregator/table.h"
 #include "aggregator/view_where.h"
 #include <errno.h>
 #include <stdio.h>
@@ -38,6 +38,7 @@ void view_deinit(struct view *view)
 {
 	free(view->zone_name);
 	free(view->text);
+	free(view->table);
 }
 
 static struct view *view_free(struct view *view)
@@ -75,18 +76,28 @@ static void insert_view(struct view_set *set, struct view *view)
 	}
 }
 
+int view_set_take(struct view_set *set, struct view *view, char *error, size_t error_size)
+{
+	int r = 0;
+
+	if (set->count == VIEWS_MAX) {
+		snprintf(error, error_size, "view %s: at most %d views", view->name, VIEWS_MAX);
+		r = -EINVAL;
+	} else if (view_set_find(set, slice_of_text(view->name)) != NULL) {
+		snprintf(error, error_size, "view %s is declared twice", view->name);
+		r = -EINVAL;
+	}
+	if (r < 0) {
+		view_free(view);
+		return r;
+	}
+	insert_view(set, view);
+	return 0;
+}
+
 int view_set_add(struct view_set *set, const struct view_declaration *declaration, char *error,
 	size_t error_size)
 {
-	if (set->count == VIEWS_MAX) {
-		snprintf(error, error_size, "view %s: at most %d views", declaration->name,
-			VIEWS_MAX);
-		return -EINVAL;
-	}
-	if (view_set_find(set, slice_of_text(declaration->name)) != NULL) {
-		snprintf(error, error_size, "view %s is declared twice", declaration->name);
-		return -EINVAL;
-	}
 	struct view *view = calloc(1, sizeof *view);
 	if (view == NULL) {
 		return -ENOMEM;
@@ -96,8 +107,7 @@ int view_set_add(struct view_set *set, const struct view_declaration *declaratio
 		view_free(view);
 		return r;
 	}
-	insert_view(set, view);
-	return 0;
+	return view_set_take(set, view, error, error_size);
 }
 
 size_t view_set_count(const struct view_set *set)
@@ -135,9 +145,14 @@ const char *view_text(const struct view *view)
 	return view->text;
 }
 
+bool view_is_table(const struct view *view)
+{
+	return view->kind == VIEW_KIND_TABLE;
+}
+
 bool view_is_conserved(const struct view *view)
 {
-	return view->where.count == 0;
+	return view->where.count == 0 && view->kind != VIEW_KIND_TABLE;
 }
 
 bool view_counts_kind(const struct view *view, enum kind kind)
@@ -153,6 +168,8 @@ bool view_counts_kind(const struct view *view, enum kind kind)
 		return kind_is_dead_letter(kind);
 	case VIEW_KIND_BASKET:
 		break;
+	case VIEW_KIND_TABLE:
+		return false;
 	}
 	return false;
 }

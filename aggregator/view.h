@@ -41,6 +41,8 @@ int view_set_add_text(
 size_t view_set_count(const struct view_set *set);
 const struct view *view_set_at(const struct view_set *set, size_t id);
 const struct view *view_set_find(const struct view_set *set, struct slice name); /* NULL: unknown */
+/* A table is a view of its own kind, of the name "table.NAME" (table.h): its rows are records' newest, counted nowhere. */
+bool view_is_table(const struct view *view);
 const char *view_name(const struct view *view);
 uint32_t view_id(const struct view *view);
 const char *view_text(const struct view *view);

@@ -6,17 +6,21 @@ enum operand_type operand_type_of(struct operand operand)
 	switch (operand.source) {
 	case OPERAND_QUANTITY:
 	case OPERAND_BASKET_LINES:
+	case OPERAND_COLUMN_INTEGER:
 		return TYPE_INTEGER;
 	case OPERAND_MONEY:
 	case OPERAND_REVENUE:
 	case OPERAND_LINE:
 	case OPERAND_BASKET_AMOUNT:
+	case OPERAND_COLUMN_MONEY:
 		return TYPE_MONEY;
 	case OPERAND_TS:
+	case OPERAND_COLUMN_TIME:
 		return TYPE_TIME;
 	case OPERAND_TEXT:
 	case OPERAND_EDGE:
 	case OPERAND_BASKET:
+	case OPERAND_COLUMN_TEXT:
 		return TYPE_TEXT;
 	}
 	return TYPE_TEXT;
@@ -44,6 +48,11 @@ const char *operand_text_of(struct operand operand)
 	case OPERAND_MONEY:
 	case OPERAND_TEXT:
 		return field_name(operand.field);
+	case OPERAND_COLUMN_INTEGER:
+	case OPERAND_COLUMN_MONEY:
+	case OPERAND_COLUMN_TIME:
+	case OPERAND_COLUMN_TEXT:
+		break;
 	}
 	return "";
 }
@@ -94,6 +103,10 @@ bool operand_number(struct operand operand, const struct event *event, money *re
 	case OPERAND_TEXT:
 	case OPERAND_EDGE:
 	case OPERAND_BASKET:
+	case OPERAND_COLUMN_INTEGER:
+	case OPERAND_COLUMN_MONEY:
+	case OPERAND_COLUMN_TIME:
+	case OPERAND_COLUMN_TEXT:
 		break;
 	}
 	assert(false); /* a text is no number */

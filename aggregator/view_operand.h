@@ -13,6 +13,10 @@ enum operand_source {
 	OPERAND_BASKET, /* (edge, order_id): one purchase; for distinct() */
 	OPERAND_BASKET_AMOUNT, /* of a closed basket: the revenue of its lines, */
 	OPERAND_BASKET_LINES, /* and their number */
+	OPERAND_COLUMN_INTEGER, /* a column of a table, by its type: no event has it */
+	OPERAND_COLUMN_MONEY,
+	OPERAND_COLUMN_TIME,
+	OPERAND_COLUMN_TEXT,
 };
 
 enum operand_type { TYPE_INTEGER, TYPE_MONEY, TYPE_TIME, TYPE_TEXT };

@@ -11,7 +11,7 @@ enum { KIND_WORD_COUNT = sizeof kind_words / sizeof kind_words[0] };
 
 const char *view_kind_name(enum view_kind kind)
 {
-	return kind_words[kind];
+	return kind == VIEW_KIND_TABLE ? "table" : kind_words[kind];
 }
 
 /* What a view can be grouped by, and its column. */

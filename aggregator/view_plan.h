@@ -19,6 +19,7 @@ enum view_kind {
 	VIEW_KIND_VIEW,
 	VIEW_KIND_DEAD_LETTER,
 	VIEW_KIND_BASKET, /* closed baskets (baskets.h) */
+	VIEW_KIND_TABLE,
 };
 const char *view_kind_name(enum view_kind kind);
 
@@ -29,6 +30,7 @@ enum group_source {
 	GROUP_BY_EDGE,
 	GROUP_BY_KIND,
 	GROUP_BY_CODE,
+	GROUP_BY_COLUMN, /* of a table: no event has it */
 };
 
 struct group_field {
@@ -44,6 +46,8 @@ const struct group_field *group_field_find(struct slice name);
 
 enum comparison { IS_EQUAL, IS_UNEQUAL, IS_LESS, IS_AT_MOST, IS_GREATER, IS_AT_LEAST };
 
+struct table_plan;
+
 struct condition {
 	struct operand operand;
 	enum comparison comparison;
@@ -55,6 +59,8 @@ struct view {
 	char name[VIEW_NAME_SIZE_MAX + 1];
 	uint32_t id;
 	enum view_kind kind;
+	struct table_plan
+		*table; /* owned; of VIEW_KIND_TABLE: what its rows are read by (table.h) */
 	const struct zone *zone; /* borrowed; NULL is UTC */
 	char *zone_name; /* owned; NULL: not given */
 	struct basket_spans baskets; /* of kind basket */

@@ -114,7 +114,8 @@ int scanner_fail(struct scanner *scanner, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(sentence, sizeof sentence, format, arguments);
 	va_end(arguments);
-	snprintf(scanner->error, scanner->error_size, "view %s: %s%s%s", scanner->view_name,
+	snprintf(scanner->error, scanner->error_size, "%s %s: %s%s%s",
+		scanner->subject == NULL ? "view" : scanner->subject, scanner->view_name,
 		scanner->key == NULL ? "" : scanner->key, scanner->key == NULL ? "" : ": ",
 		sentence);
 	return -EINVAL;

@@ -12,6 +12,7 @@ enum token {
 
 /* One declaration on its way to a view. */
 struct scanner {
+	const char *subject; /* "table"; NULL: "view" */
 	const char *view_name;
 	const char *key; /* whose value is being read */
 	const char *at;

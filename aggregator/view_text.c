@@ -1,4 +1,5 @@
 /* A view's canonical text: one `key = value` a line, in fixed order and spelling. */
+#include "aggregator/table.h"
 #include "aggregator/view_retain.h"
 #include "aggregator/view_where.h"
 #include <errno.h>
@@ -162,6 +163,9 @@ int view_set_add_text(
 	struct view_declaration declaration = {0};
 	int r = -EINVAL;
 
+	if (memchr(name.bytes, '.', name.size) != NULL) {
+		return view_set_add_table_text(set, name, text, error, error_size);
+	}
 	if (name.size > 0 && name.size <= VIEW_NAME_SIZE_MAX) {
 		memcpy(declaration.name, name.bytes, name.size);
 		r = read_text(text, &declaration);

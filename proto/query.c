@@ -1,9 +1,11 @@
 #include "proto/query_parts.h"
 #include "proto/utf8.h"
+#include <stdio.h>
 
 const char *const query_key_names[KEY_COUNT] = {
 	[KEY_QUERY] = "query",
 	[KEY_VIEW] = "view",
+	[KEY_TABLE] = "table",
 	[KEY_KEY] = "key",
 	[KEY_KEYS] = "keys",
 	[KEY_FROM] = "from",
@@ -33,8 +35,8 @@ const char *const query_key_names[KEY_COUNT] = {
 #define KEYS_OF_ALL (BIT(KEY_QUERY) | BIT(KEY_TIMEOUT_MS) | BIT(KEY_MAX_LAG) | BIT(KEY_AFTER))
 #define KEYS_OF_STREAMS (KEYS_OF_ALL | BIT(KEY_EDGE) | BIT(KEY_RUN) | BIT(KEY_KIND))
 #define KEYS_OF_ROWS                                                                               \
-	(KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_WHERE) | BIT(KEY_GROUP_BY) | BIT(KEY_RANGE) |       \
-		BIT(KEY_COMPARE) | BIT(KEY_EXPLAIN))
+	(KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_TABLE) | BIT(KEY_WHERE) | BIT(KEY_GROUP_BY) |       \
+		BIT(KEY_RANGE) | BIT(KEY_COMPARE) | BIT(KEY_EXPLAIN))
 
 static const struct {
 	const char *name;
@@ -45,6 +47,7 @@ static const struct {
 	[QUERY_SCAN] = {"scan", KEYS_OF_ROWS | BIT(KEY_ORDER_BY) | BIT(KEY_FROM) | BIT(KEY_TO) |
 					BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
 	[QUERY_VIEWS] = {"views", KEYS_OF_ALL},
+	[QUERY_TABLES] = {"tables", KEYS_OF_ALL},
 	[QUERY_STATUS] = {"status", KEYS_OF_ALL},
 	[QUERY_EDGES] = {"edges", KEYS_OF_STREAMS},
 	[QUERY_LEDGER] = {"ledger", KEYS_OF_STREAMS},
@@ -446,16 +449,41 @@ static int read_freshness(struct request *request)
 	return r != 0 ? r : read_after(request);
 }
 
+/* A table is a view of its own kind, of this name. */
+static int read_table(struct request *request)
+{
+	struct query *query = request->query;
+	struct slice name = {NULL, 0};
+	int r = read_text(request, KEY_TABLE, &name);
+
+	if (r != 0 || name.size == 0) {
+		return r;
+	}
+	if (query->view.size > 0) {
+		return query_refuse(request, KEY_TABLE, "and \"view\" don't go together");
+	}
+	if (name.size > sizeof query->view_name - sizeof QUERY_TABLE_PREFIX) {
+		return query_refuse(request, KEY_TABLE, "is longer than any table's name");
+	}
+	int size = snprintf(query->view_name, sizeof query->view_name, QUERY_TABLE_PREFIX "%.*s",
+		(int)name.size, (const char *)name.bytes);
+	query->view = slice_of(query->view_name, (size_t)size);
+	return 0;
+}
+
 static int read_query(struct request *request)
 {
 	int r = read_text(request, KEY_VIEW, &request->query->view);
 
+	if (r == 0) {
+		r = read_table(request);
+	}
 	if (r != 0) {
 		return r;
 	}
 	if ((types[request->query->type].keys & BIT(KEY_VIEW)) != 0 &&
 		request->query->view.size == 0) {
-		return query_refuse(request, KEY_VIEW, "is missing");
+		return query_refuse(request, KEY_VIEW, "or \"table\" is missing");
 	}
 	r = query_read_refinement(request);
 	if (r != 0) {

@@ -5,6 +5,9 @@
 #include "proto/event.h"
 #include "proto/span.h"
 
+/* In front of a table's name, where it stands for a view's: in rights and live topics, too. */
+#define QUERY_TABLE_PREFIX "table."
+
 /* A view's group fields and its currency. */
 enum { QUERY_GROUP_VALUES_MAX = VIEW_GROUP_FIELDS_MAX + 1 };
 
@@ -13,6 +16,7 @@ enum query_type {
 	QUERY_TOP,
 	QUERY_SCAN,
 	QUERY_VIEWS,
+	QUERY_TABLES,
 	QUERY_STATUS,
 	QUERY_EDGES,
 	QUERY_LEDGER,
@@ -64,7 +68,8 @@ struct query_comparison {
 struct query {
 	enum query_type type;
 	enum encoding encoding;
-	struct slice view;
+	struct slice view; /* of a table "table.NAME", which then lies in `view_name` */
+	char view_name[VIEW_NAME_SIZE_MAX + 1];
 	const struct node *key; /* get: array of group values; NULL when `keys` */
 	const struct node *keys; /* get: array of arrays */
 	const struct node
@@ -109,6 +114,11 @@ static inline bool query_is_refined(const struct query *query)
 	return query->where_count > 0 || query->order_count > 0 || query->group_by != NULL ||
 	       query->range.is_given || query->compare.has_shift ||
 	       query->compare.earlier.is_given || query->explain;
+}
+/* Is it answered by rows of a view or a table? */
+static inline bool query_has_rows(enum query_type type)
+{
+	return type <= QUERY_SCAN;
 }
 /* Is it for administrators alone? */
 bool query_needs_admin(enum query_type type);

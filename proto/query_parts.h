@@ -7,6 +7,7 @@
 enum query_key {
 	KEY_QUERY,
 	KEY_VIEW,
+	KEY_TABLE,
 	KEY_KEY,
 	KEY_KEYS,
 	KEY_FROM,

@@ -187,7 +187,10 @@ static void what_does_not_go_together_is_refused_with_its_line(void **state)
 		"nothing gives product_id");
 	assert_not_whole(PAIRS("format", "plain", "kind", "view", "fields", "a:page", "key", "a"),
 		"each is itself by its offset");
-	assert_not_whole(PAIRS("format", "plain", "table", "x"), "wants key");
+	assert_not_whole(
+		PAIRS("format", "plain", "table", "x", "key", "id"), "says what names a row");
+	assert_not_whole(PAIRS("format", "plain", "table", "x", "fields", "n:name"),
+		"says which columns a row has");
 	assert_not_whole(PAIRS("format", "till", "kind", "order", "key", "a"), "has none");
 	assert_not_whole(PAIRS("format", "till"), "wants kind");
 }
@@ -198,7 +201,7 @@ static void rows_of_tables_and_till_need_no_fields(void **state)
 	const char *const *const all[] = {
 		PAIRS("format", "debezium", "table", "users", "key", "id", "types", "x:decimal(2)"),
 		PAIRS("format", "debezium", "kind", "order"),
-		PAIRS("format", "plain", "table", "users", "key", "id, shop", "fields", "n:name"),
+		PAIRS("format", "plain", "table", "users"),
 		PAIRS("format", "till", "kind", "cart", "uncertified", "count"),
 	};
 

@@ -1,0 +1,30 @@
+/* table_rows.h - the rows of all tables that one shard keeps: takes what records say of them, and counts them. What a record
+ * brings is put where the newest of its key was (table_row.h), in the transaction of its offset. The loop's thread. */
+#pragma once
+#include "aggregator/books.h"
+#include "aggregator/entries.h"
+#include "aggregator/record.h"
+#include "aggregator/table.h"
+
+struct table_rows_options {
+	struct entries *entries; /* both borrowed */
+	const struct view_set *views;
+	/* A row is another than before, or no more. May be NULL. */
+	void (*changed)(void *owner, uint32_t table_id, struct slice key, struct slice longs);
+	void *owner;
+};
+
+struct table_rows;
+
+/* -ENOMEM. */
+int table_rows_new(const struct table_rows_options *options, struct table_rows **ret_rows);
+struct table_rows *table_rows_free(struct table_rows *rows);
+
+/* What a record of this topic says of a row: 0 with its fate. -EBADMSG: what is kept can't be read; -errno. */
+int table_rows_take(struct table_rows *rows, const char *topic, const struct record *record,
+	const struct reading *reading, enum fate *ret_fate);
+/* Why the last record was FATE_UNREADABLE. */
+const char *table_rows_why(const struct table_rows *rows);
+
+/* How many rows a shard has of a table: what was put there, less what was deleted. 0, -EBADMSG, -errno. */
+int table_rows_count(struct entries *entries, uint32_t table_id, uint64_t *ret_count);
