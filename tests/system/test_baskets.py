@@ -196,7 +196,7 @@ def test_baskets_of_real_sales_are_right_to_the_cent_and_late_lines_are_counted(
 @pytest.mark.parametrize("line, words", [
     ("measures = n = sum(product_id)", 'events of kind basket have no field "product_id"'),
     ("measures = n = sum(line)", 'did you mean "lines"?'),
-    ("measures = n = sum(quantity * unit_price)", 'expected ")"'),
+    ("measures = n = sum(quantity * unit_price)", '")" was expected'),
     ("measures = n = distinct(user_id)", "distinct(user_id) needs a view of kind order"),
     ("measures = n = count() where category = tea", 'events of kind basket have no field "category"'),
 ])

@@ -269,23 +269,34 @@ static inline void read_logs(struct world *world, struct draw *draw)
 	check_store(world);
 }
 
-/* Reads all into a new store; what --dump shows of it is in world->dump. */
-static inline void count_all(struct world *world, uint32_t shards, struct draw *draw)
+static inline void start_counting(struct world *world, uint32_t shards)
 {
-	struct aggregator_config config = {
-		.data = world->dir, .shards = shards, .map_size = MAP_SIZE};
-	char error[256] = "";
-
 	scratch_make(world->dir);
 	world->shards = shards;
 	open_world(world);
-	read_logs(world, draw);
+}
+
+/* What --dump shows is in world->dump. */
+static inline void end_counting(struct world *world)
+{
+	struct aggregator_config config = {
+		.data = world->dir, .shards = world->shards, .map_size = MAP_SIZE};
+	char error[256] = "";
+
 	drop_world(world);
 	memset(world->dump, 0, sizeof world->dump);
 	FILE *out = fmemopen(world->dump, sizeof world->dump - 1, "w");
 	assert_int_equal(dump_write(&config, out, error, sizeof error), 0);
 	fclose(out);
 	scratch_remove(world->dir);
+}
+
+/* Reads all into a new store. */
+static inline void count_all(struct world *world, uint32_t shards, struct draw *draw)
+{
+	start_counting(world, shards);
+	read_logs(world, draw);
+	end_counting(world);
 }
 
 /* Without what depends on how rows are spread: how many there are of one key, and their bytes. */

@@ -1,5 +1,6 @@
 /* What views of kind basket say follows from the records of each partition alone: whatever is read beside it, however it is spread
  * over shards, committed and killed. Held against counting by hand. */
+#include "aggregator/forgetting.h"
 #include "many_logs.h"
 #include "proto/money.h"
 
@@ -45,7 +46,7 @@ static void log_sale(struct world *world, int edge, const struct sale *sale)
 	log_event(world, edge, &event, sale->append_ms);
 }
 
-/* A week; orders come again after minutes, hours and days. */
+/* Three days; orders come again after minutes, hours and days. */
 static struct world *new_sales(struct draw *draw)
 {
 	struct world *world = new_world(views, sizeof views / sizeof views[0]);
@@ -194,10 +195,166 @@ static void test_baskets_depend_on_the_records_of_their_partition_alone(void **s
 	}
 }
 
+/* ---- who is forgotten */
+
+static void read_until(struct world *world, int64_t time_ms)
+{
+	for (int edge = 0; edge < EDGES; edge++) {
+		const struct logged *log = world->logs[edge];
+		while (world->next[edge] < world->counts[edge] &&
+			log[world->next[edge]].timestamp_ms < time_ms) {
+			take(world, edge);
+		}
+	}
+	commit(world);
+}
+
+static void forget(struct world *world, const char *user, bool revoke, int64_t now_ms)
+{
+	const struct query query = {.user = slice_of_text(user), .revoke = revoke};
+	const struct forgetting forgetting = {.stores = world->stores,
+		.live = world->pipeline,
+		.views = world->views,
+		.now_ms = now_ms,
+		.by = "boss"};
+	struct complaint complaint = {0};
+	struct forget_plan plan;
+
+	assert_int_equal(forgetting_plan(&forgetting, &query, &plan, &complaint), 0);
+	assert_int_equal(forgetting_carry_out(&forgetting, &plan, &complaint), 0);
+	forget_plan_deinit(&plan);
+}
+
+/* Forgotten after a day, let back in after another; or both before the first record was read: it is the same. */
+static void count_without(struct world *world, const char *user, bool amid, bool lets_back)
+{
+	const int64_t gone_ms = START_MS + DAY_MS, back_ms = START_MS + 2 * DAY_MS;
+	struct draw draw = {9};
+
+	start_counting(world, 1);
+	if (amid) {
+		read_until(world, gone_ms);
+	}
+	forget(world, user, false, gone_ms);
+	if (amid) {
+		read_until(world, back_ms);
+	}
+	if (lets_back) {
+		forget(world, user, true, back_ms);
+	}
+	read_logs(world, &draw);
+	end_counting(world);
+}
+
+static void test_baskets_of_who_is_forgotten_are_held_whenever_he_is(void **state)
+{
+	struct draw draw = {8};
+	static char amid[DUMP_SIZE];
+	(void)state;
+
+	for (int lets_back = 0; lets_back < 2; lets_back++) {
+		struct world *world = new_sales(&draw);
+		count_without(world, "u3", true, lets_back);
+		memcpy(amid, world->dump, sizeof amid);
+		assert_true((strstr(amid, "\"user_id\":\"u3\"") != NULL) == lets_back);
+		count_without(world, "u3", false, lets_back);
+		assert_same(amid, world->dump);
+		free_world(world);
+	}
+}
+
+/* ---- many at once */
+
+enum { MANY = 2500 };
+
+static struct world *new_crowd(void)
+{
+	static const char *one[][2] = {
+		{"baskets", "kind = basket\ngroup_by = edge\nmeasures = n = count()\n"}};
+	struct world *world = new_world(one, 1);
+
+	world->logs[0] = calloc(MANY + 1, sizeof *world->logs[0]);
+	for (int i = 0; i < MANY; i++) {
+		log_order(world, 0, START_MS, START_MS, i, i);
+	}
+	log_order(world, 0, START_MS, START_MS + DAY_MS, MANY, MANY);
+	return world;
+}
+
+static void take_all(struct world *world)
+{
+	while (!is_read(world)) {
+		take(world, 0);
+	}
+}
+
+static int64_t tick(struct world *world)
+{
+	int64_t wait_ms = INT64_MAX;
+
+	world->now_ms += 2000;
+	assert_int_equal(pipeline_tick(world->pipeline, world->now_ms, &wait_ms), 0);
+	drain(world);
+	return wait_ms;
+}
+
+static void test_many_that_close_at_once_do_so_in_steps_and_are_written_together(void **state)
+{
+	struct world *world = new_crowd();
+	(void)state;
+
+	start_counting(world, 1);
+	take_all(world);
+	for (uint64_t closed = 1000; closed < MANY; closed += 1000) {
+		assert_int_equal(tick(world), 0);
+		const struct shard *shard = world->pipeline->shards[0];
+		assert_int_equal(shard->ledger.baskets.closed, closed);
+		assert_int_equal(shard->committed, 0);
+		assert_true(pipeline_is_full(world->pipeline));
+	}
+	tick(world);
+	assert_int_equal(world->pipeline->shards[0]->ledger.baskets.closed, MANY);
+	assert_int_equal(world->pipeline->shards[0]->committed, 1);
+	assert_false(pipeline_is_full(world->pipeline));
+	check_store(world);
+	end_counting(world);
+	free_world(world);
+}
+
+static void test_without_room_for_all_that_close_some_are_written_and_a_kill_loses_none(
+	void **state)
+{
+	struct world *world = new_crowd();
+	bool is_clean = false;
+	(void)state;
+
+	start_counting(world, 1);
+	take_all(world);
+	world->pipeline->options.overlay_bytes_max = 1;
+	tick(world);
+	assert_int_equal(world->pipeline->shards[0]->committed, 1);
+	assert_int_equal(world->pipeline->shards[0]->ledger.baskets.closed, 1000);
+	drop_world(world);
+	open_world(world);
+	while (!is_clean) {
+		assert_int_equal(pipeline_flush(world->pipeline, &is_clean), 0);
+		drain(world);
+	}
+	assert_int_equal(world->pipeline->shards[0]->ledger.baskets.closed, MANY);
+	check_store(world);
+	end_counting(world);
+	free_world(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_baskets_depend_on_the_records_of_their_partition_alone),
+		cmocka_unit_test(test_baskets_of_who_is_forgotten_are_held_whenever_he_is),
+		cmocka_unit_test(
+			test_many_that_close_at_once_do_so_in_steps_and_are_written_together),
+		cmocka_unit_test(
+			test_without_room_for_all_that_close_some_are_written_and_a_kill_loses_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
