@@ -162,6 +162,18 @@ static const struct example bad[] = {
 		.complaint = "view v: where: basket can only be counted, by distinct(basket)"},
 	{NULL, "edge", COUNT, "quantity < 0 or tax > 1",
 		.complaint = "view v: where: \"and\" was expected, not \"or\""},
+	{"baskets", "edge", COUNT,
+		.complaint = "view v: kind: unknown kind \"baskets\"; did you mean \"basket\"?"},
+	{"basket", "product_id", COUNT,
+		.complaint = "view v: group_by: events of kind basket have no field "
+			     "\"product_id\""},
+	{"basket", "edge", "n = sum(unit_price)",
+		.complaint = "view v: measures: events of kind basket have no field "
+			     "\"unit_price\""},
+	{NULL, "edge", "n = sum(lines)",
+		.complaint = "view v: measures: events of kind order have no field \"lines\""},
+	{"basket", "edge", "n = distinct(user_id)",
+		.complaint = "view v: measures: distinct(user_id) needs a view of kind order"},
 	{"cart", "edge", "n = count() where",
 		.complaint = "view v: measures: field is missing at the end"},
 	{"cart", "edge", "n = count() where acton = add",
@@ -327,10 +339,38 @@ static void test_the_canonical_text_reads_back_as_itself(void **state)
 	view_set_free(again);
 }
 
+/* When baskets close is part of what a view of them says. */
+static void test_a_view_of_baskets_says_when_they_close(void **state)
+{
+	static const char *const texts[] = {
+		"kind = basket\ngroup_by = channel\nmeasures = n = count(), a = sum(amount), l = "
+		"sum(lines)\nbaskets = 1800000ms 86400000ms\n",
+		"kind = basket\ngroup_by = channel\nmeasures = n = count(), a = sum(amount), l = "
+		"sum(lines)\nbaskets = 1000ms 1000ms\n",
+	};
+	struct view_set *set = new_view_set();
+	(void)state;
+
+	assert_int_equal(view_set_baskets(set).horizon_ms, 0);
+	add_view(set, "a",
+		"kind = basket\ngroup_by = channel\nmeasures = n = count(), a = sum(revenue), l = "
+		"sum(lines)\n");
+	add_view(set, "b", texts[1]);
+	assert_string_equal(view_text(view_set_at(set, 0)), texts[0]);
+	assert_string_equal(view_text(view_set_at(set, 1)), texts[1]);
+	assert_int_equal(view_set_baskets(set).horizon_ms, BASKET_HORIZON_MS_DEFAULT);
+	assert_int_equal(view_set_baskets(set).memory_ms, BASKET_MEMORY_MS_DEFAULT);
+	view_set_free(set);
+}
+
 static void test_a_damaged_canonical_text_is_refused(void **state)
 {
 	static const char *const texts[] = {"kind = order", "kind order\n", "colour = red\n",
-		"kind = order\nkind = order\n", "\n", "kind = order\n"};
+		"kind = order\nkind = order\n", "\n", "kind = order\n",
+		"kind = basket\ngroup_by = edge\nmeasures = n = count()\nbaskets = 1000ms\n",
+		"kind = basket\ngroup_by = edge\nmeasures = n = count()\nbaskets = 1s soon\n",
+		"kind = basket\ngroup_by = edge\nmeasures = n = count()\nbaskets = 0ms 5ms\n",
+		"kind = basket\ngroup_by = edge\nmeasures = n = count()\nbaskets = 6ms 5ms\n"};
 	struct view_set *set = new_view_set();
 	(void)state;
 
@@ -523,6 +563,7 @@ int main(void)
 		cmocka_unit_test(test_names_are_checked_and_declared_once),
 		cmocka_unit_test(test_no_more_views_than_the_limit),
 		cmocka_unit_test(test_the_canonical_text_reads_back_as_itself),
+		cmocka_unit_test(test_a_view_of_baskets_says_when_they_close),
 		cmocka_unit_test(test_a_damaged_canonical_text_is_refused),
 		cmocka_unit_test(test_views_are_numbered_in_the_order_of_their_names),
 		cmocka_unit_test(test_money_brings_the_currency),
