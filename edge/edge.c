@@ -598,6 +598,12 @@ static void log_start(const struct edge *edge)
 			(unsigned long long)corrupt.blocks, (unsigned long long)corrupt.events,
 			(unsigned long long)corrupt.unreadable_headers, edge->config->data);
 	}
+	if (corrupt.marks > 0) {
+		log_line(LOG_ERROR,
+			"positions of sources are damaged in the spool: what they are of is read "
+			"again from its beginning, and what came from there before counts twice",
+			"marks=%llu", (unsigned long long)corrupt.marks);
+	}
 }
 
 int edge_run(struct edge *edge, struct program *program)

@@ -11,7 +11,8 @@ struct edge_metrics {
 	struct metric *accepted[KIND_EVENT_COUNT];
 	struct metric *invalid[REASON_COUNT];
 	struct metric *refused[REASON_COUNT];
-	struct metric *spool_bytes, *spool_quota, *corrupt_blocks, *corrupt_events, *oldest;
+	struct metric *spool_bytes, *spool_quota, *corrupt_blocks, *corrupt_events, *corrupt_marks,
+		*oldest;
 	struct metric *spool_events[KIND_COUNT], *unacked_events[KIND_COUNT];
 	struct metric *backlog_events[KIND_COUNT], *lane_oldest[KIND_COUNT], *lane_full[KIND_COUNT];
 	struct metric *spool_full, *spool_file, *compactions, *compactions_failed;
@@ -132,6 +133,8 @@ static void add_spool(struct edge_metrics *set)
 		set, "till_edge_spool_corrupt_blocks_total", "damaged blocks that lie set aside");
 	set->corrupt_events = counter(set, "till_edge_spool_corrupt_events_total",
 		"events in them, where that can be read");
+	set->corrupt_marks = gauge(set, "till_edge_spool_corrupt_marks",
+		"positions of sources that were damaged when the spool was opened");
 	set->oldest =
 		gauge(set, "till_edge_oldest_spooled_seconds", "age of the oldest event on disk");
 	set->spool_full = gauge(set, "till_edge_spool_full_seconds",
@@ -242,6 +245,7 @@ static void collect_spool(struct edge_metrics *set, struct spool *spool, int64_t
 	metric_set(set->spool_quota, (double)index->quota_bytes);
 	metric_set(set->corrupt_blocks, (double)corrupt.blocks);
 	metric_set(set->corrupt_events, (double)corrupt.events);
+	metric_set(set->corrupt_marks, (double)corrupt.marks);
 	for (int i = 0; i < KIND_COUNT; i++) {
 		int64_t oldest_ms = spool_oldest_ms(spool, (enum kind)i);
 		int64_t age_ms = oldest_ms == 0 || oldest_ms > wall_ms ? 0 : wall_ms - oldest_ms;

@@ -73,6 +73,8 @@ struct spool_corrupt {
 	uint64_t blocks;
 	uint64_t events; /* where the header was readable */
 	uint64_t unreadable_headers;
+	/* Marks that were damaged when the spool was opened. Where it was the name, the source does not find it: only this tells. */
+	uint64_t marks;
 };
 /* Moves a damaged block out of the way, in a commit of its own. ret_header is what the log shall name: count 0 when
  * nothing is known. */

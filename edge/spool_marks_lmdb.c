@@ -65,21 +65,47 @@ int spool_marks_write(unsigned dbi, MDB_txn *txn, const struct idmap *marks)
 	return r;
 }
 
+/* {NULL, 0}: key or value is damaged. */
+static struct slice value_of(struct slice key, MDB_val row)
+{
+	const uint8_t *bytes = row.mv_data;
+	uint8_t crc[CRC_SIZE];
+
+	if (row.mv_size < CRC_SIZE) {
+		return slice_of(NULL, 0);
+	}
+	struct slice value = slice_of(bytes + CRC_SIZE, row.mv_size - CRC_SIZE);
+	put_crc(key, value, crc);
+	return memcmp(crc, bytes, CRC_SIZE) == 0 ? value : slice_of(NULL, 0);
+}
+
+int spool_marks_count_damaged(unsigned dbi, MDB_txn *txn, uint64_t *ret_count)
+{
+	MDB_cursor *cursor = NULL;
+	MDB_val key, row;
+	uint64_t count = 0;
+
+	int rc = mdb_cursor_open(txn, dbi, &cursor);
+	if (rc != 0) {
+		return spool_from_mdb(rc);
+	}
+	while ((rc = mdb_cursor_get(cursor, &key, &row, MDB_NEXT)) == 0) {
+		count += value_of(slice_of(key.mv_data, key.mv_size), row).bytes == NULL;
+	}
+	mdb_cursor_close(cursor);
+	if (rc != MDB_NOTFOUND) {
+		return spool_from_mdb(rc);
+	}
+	*ret_count = count;
+	return 0;
+}
+
 static int take_row(
 	const struct spool_mark_walk *walk, size_t prefix_size, MDB_val key, MDB_val row)
 {
-	const uint8_t *bytes = row.mv_data;
 	struct slice name = slice_of(key.mv_data, key.mv_size);
-	struct slice value = {NULL, 0};
-	uint8_t crc[CRC_SIZE];
+	struct slice value = value_of(name, row);
 
-	if (row.mv_size >= CRC_SIZE) {
-		value = slice_of(bytes + CRC_SIZE, row.mv_size - CRC_SIZE);
-		put_crc(name, value, crc);
-		if (memcmp(crc, bytes, CRC_SIZE) != 0) {
-			value = slice_of(NULL, 0);
-		}
-	}
 	name = slice_of(name.bytes + prefix_size, name.size - prefix_size);
 	return walk->take(walk->owner, name, value);
 }

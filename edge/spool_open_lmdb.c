@@ -269,7 +269,7 @@ static int count_set_aside(struct spool *spool, MDB_txn *txn)
 	if (rc != 0) {
 		return spool_from_mdb(rc);
 	}
-	spool->corrupt = (struct spool_corrupt){0};
+	spool->corrupt = (struct spool_corrupt){.marks = spool->corrupt.marks};
 	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
 		struct spool_block_header header = {0};
 		bool known = spool_block_decode_header(slice_of_val(value), &header) == 0;
@@ -313,6 +313,9 @@ static int load(struct spool *spool, MDB_txn *txn, const char *edge)
 	}
 	if (r == 0) {
 		r = spool_load_blocks(spool, txn);
+	}
+	if (r == 0) {
+		r = spool_marks_count_damaged(spool->marks, txn, &spool->corrupt.marks);
 	}
 	if (r == 0) {
 		r = spool_memory_look(&spool->memory, txn);

@@ -90,6 +90,7 @@ static int add_memory(struct spool *spool, const struct names *names, struct buf
 struct marks {
 	struct buffer *picture;
 	struct defects *defects;
+	uint64_t damaged;
 };
 
 static int add_mark(void *owner, struct slice key, struct slice value)
@@ -97,6 +98,7 @@ static int add_mark(void *owner, struct slice key, struct slice value)
 	struct marks *marks = owner;
 	if (value.bytes == NULL) {
 		marks->defects->rows++;
+		marks->damaged++;
 		return 0;
 	}
 	line(marks->picture, "mark %.*s=%.*s\n", (int)key.size, (const char *)key.bytes,
@@ -108,7 +110,7 @@ int picture_take(struct spool *spool, const struct names *names,
 	const struct block_listener *listener, struct buffer *ret_picture,
 	struct defects *ret_defects)
 {
-	struct marks marks = {ret_picture, ret_defects};
+	struct marks marks = {ret_picture, ret_defects, 0};
 	const struct spool_mark_walk walk = {.label = "tail:a", .owner = &marks, .take = add_mark};
 	int r = 0;
 
@@ -125,6 +127,9 @@ int picture_take(struct spool *spool, const struct names *names,
 		r = spool_each_mark(spool, &walk);
 	}
 	struct spool_corrupt corrupt = spool_corrupt(spool);
+	if (corrupt.marks > marks.damaged) {
+		ret_defects->rows += corrupt.marks - marks.damaged; /* their names are */
+	}
 	if (r == 0 && corrupt.blocks != aside + ret_defects->blocks) {
 		r = -EPROTO; /* a block that was set aside is not among them */
 	}

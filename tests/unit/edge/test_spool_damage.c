@@ -53,6 +53,25 @@ static void test_a_block_without_a_readable_header_is_set_aside_at_opening(void 
 	assert_int_equal(lane_of(bench, KIND_ORDER)->blocks, 2);
 }
 
+/* Of "tail:kkkk…": the bit makes it another source's, so no source misses it. */
+static void test_a_mark_whose_name_is_damaged_is_counted(void **state)
+{
+	struct bench *bench = *state;
+	static const char mark[] = "tail:kkkkkkkkkkkkkkkkkkkk\0position";
+
+	assert_int_equal(
+		draft_add_mark(&bench->draft, slice_of((const uint8_t *)mark, sizeof mark - 1),
+			slice_of_text("17")),
+		0);
+	add_block(bench, KIND_ORDER, 100, 'x');
+	reopen(bench);
+	assert_int_equal(spool_corrupt(bench->spool).marks, 0);
+	bench->spool = spool_free(bench->spool);
+	flip_run(bench->dir, 'k', 20, 3);
+	open_spool(bench);
+	assert_int_equal(spool_corrupt(bench->spool).marks, 1);
+}
+
 static void write_file(const char *dir, const char *name, const void *bytes, size_t size)
 {
 	char path[FIXTURE_PATH_SIZE * 2];
@@ -352,6 +371,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BENCH_TEST(test_a_damaged_block_is_set_aside_and_the_rest_is_read),
 		BENCH_TEST(test_a_block_without_a_readable_header_is_set_aside_at_opening),
+		BENCH_TEST(test_a_mark_whose_name_is_damaged_is_counted),
 		BENCH_TEST(test_a_file_that_is_no_lmdb_is_refused_and_left_alone),
 		BENCH_TEST(test_a_damaged_tree_is_refused),
 		BENCH_TEST(test_a_file_that_was_cut_off_is_refused),
