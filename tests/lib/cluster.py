@@ -17,6 +17,7 @@ from harness import Broker, wait_until
 ADMIN = Path(__file__).with_name("kafka_admin.py")
 HEAP = "-Xms128m -Xmx384m"
 USER, PASSWORD = "till", "till-in-trials"
+IN_SYNC_S = 600  # as for a start: on a busy machine
 OPTIONS = (
     # Rules are kept, and as long as there are none for a topic anybody may do anything. Who says no name is the administrator.
     "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -130,7 +131,7 @@ class Cluster(Broker):
         if len(alive) < self.nodes:
             self.up()
         unknown = () if prefix else (None,)  # topics with a prefix are there, though a node that just started may not know them
-        wait_until(lambda: self.admin.behind(prefix=prefix) in (0, *unknown), "all copies in sync", 180, every=0.1)
+        wait_until(lambda: self.admin.behind(prefix=prefix) in (0, *unknown), "all copies in sync", IN_SYNC_S, every=0.1)
 
     def down(self):
         for node in self.all_nodes():

@@ -36,5 +36,5 @@ def run(subject, **options):
     command = [str(program), *(str(part) for name, value in options.items() for part in (f"--{name}", value))]
     figures, words, code = run_whole(command)
     if code != 0 or not figures:
-        raise Lie(f"{' '.join(command)} ended with {code}:\n{words[-3000:]}")
+        raise Lie(f"{' '.join([program.name, *command[1:]])} ended with {code}:\n{words[-3000:]}")
     return json.loads(figures)
