@@ -136,7 +136,7 @@ int layers_find_row(struct answer_context *context, const struct view *view, str
 		is_found |= value.size > 0 || found.frozen != NULL || found.active != NULL;
 	}
 	row_settle(view, ret_row);
-	return is_found ? 0 : STORE_E_ABSENT;
+	return is_found && ret_row->event_count > 0 ? 0 : STORE_E_ABSENT;
 }
 
 static void close_cursors(struct walk *walk)
@@ -351,12 +351,34 @@ static int to_next_row(struct walk *walk)
 	return 0;
 }
 
+static uint64_t events_of(const struct delta *delta)
+{
+	return delta == NULL ? 0 : delta_event_count(delta);
+}
+
+/* Was all that was counted in the current row taken back? The base has no such row, but may have what goes. */
+static bool is_emptied(const struct walk *walk)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < walk->context->shard_count; i++) {
+		const struct walk_shard *shard = &walk->shards[i];
+		uint64_t stored = 0;
+		if (shard->has_base &&
+			row_event_count(walk->view, shard->base.value, &stored) != 0) {
+			return false; /* whoever reads it is told */
+		}
+		count += stored + events_of(shard->frozen) + events_of(shard->active);
+	}
+	return count == 0;
+}
+
 static bool shows_row(const struct walk *walk)
 {
 	struct slice key = row_key_slice(&walk->key);
 
 	return gate_shows_row(walk->stores, key) &&
-	       !view_key_has_ended(walk->view, key, walk->cutoff);
+	       !view_key_has_ended(walk->view, key, walk->cutoff) && !is_emptied(walk);
 }
 
 static int to_next_table_row(struct walk *walk)

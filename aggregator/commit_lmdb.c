@@ -101,17 +101,31 @@ static int merge(
 	return r == -EBADMSG ? STORE_E_CORRUPT : r;
 }
 
+/* What a row's coming, changing or going changes of its view. */
+struct row_change_sums {
+	uint64_t rows, events, hash; /* less than before: they wrap around */
+};
+
 /* The sums that the checks hold the rows against change with the row. */
-static void keep_sums(struct writing *writing, const struct delta *delta, struct slice key,
-	bool is_new, uint64_t hash_change)
+static void keep_sums(
+	struct writing *writing, struct slice key, const struct row_change_sums *change)
 {
-	writing->summary.row_count += is_new;
-	writing->summary.hash_sum += hash_change;
+	writing->summary.row_count += change->rows;
+	writing->summary.hash_sum += change->hash;
 	if (scrub_has_passed(&writing->scrub, writing->commit->generation, key)) {
-		writing->scrub.row_count += is_new;
-		writing->scrub.hash_sum += hash_change;
-		writing->scrub.matched += delta_event_count(delta);
+		writing->scrub.row_count += change->rows;
+		writing->scrub.hash_sum += change->hash;
+		writing->scrub.matched += change->events;
 	}
+}
+
+/* Of the merged row; it can be read, for it was just written. */
+static bool is_emptied(const struct writing *writing)
+{
+	uint64_t event_count = 0;
+
+	return row_event_count(writing->view, buffer_slice(&writing->value), &event_count) == 0 &&
+	       event_count == 0;
 }
 
 static int write_row(struct writing *writing, size_t index)
@@ -129,15 +143,23 @@ static int write_row(struct writing *writing, size_t index)
 		r = STORE_E_CORRUPT;
 	}
 	uint64_t old_hash = r == 0 && sealed.size > 0 ? hash_of_sealed(sealed) : 0;
-	bool is_new = sealed.size == 0;
+	bool was_there = sealed.size > 0;
 	if (r == 0) {
 		r = merge(writing, base, delta, index);
 	}
 	if (r != 0) {
 		return r;
 	}
+	struct row_change_sums change = {.events = delta_event_count(delta), .hash = -old_hash};
+	if (is_emptied(writing)) { /* all that was in it was taken back */
+		change.rows = was_there ? UINT64_MAX : 0;
+		keep_sums(writing, key, &change);
+		return was_there ? store_from_lmdb(mdb_cursor_del(writing->rows, 0)) : 0;
+	}
 	uint32_t checksum = seal_of(key, buffer_slice(&writing->value));
-	keep_sums(writing, delta, key, is_new, row_hash(checksum, writing->value.size) - old_hash);
+	change.rows = !was_there;
+	change.hash += row_hash(checksum, writing->value.size);
+	keep_sums(writing, key, &change);
 	return put_row(writing, key, checksum);
 }
 
@@ -178,7 +200,7 @@ static int write_view(struct writing *writing, const struct view *view)
 	uint8_t key_bytes[5];
 	struct slice key = summary_key(id, key_bytes);
 
-	if (overlay_matched(overlay, id) == 0 && overlay_unmatched(overlay, id) == 0 &&
+	if (overlay_row_count(overlay, id) == 0 && overlay_unmatched(overlay, id) == 0 &&
 		overlay_held(overlay, id) == 0 && overlay_expired(overlay, id) == 0) {
 		return 0;
 	}

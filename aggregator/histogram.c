@@ -60,20 +60,20 @@ static uint32_t find_bin(const struct bins *bins, int32_t bucket)
 	return low;
 }
 
-bool bins_add(struct bins *bins, int32_t bucket)
+bool bins_add(struct bins *bins, int32_t bucket, uint64_t step)
 {
 	uint32_t place = find_bin(bins, bucket);
 	struct bin *bin = &bins->items[place];
 
 	if (place < bins->count && bin->bucket == bucket) {
-		bin->count++;
+		bin->count += step;
 		return true;
 	}
 	if (bins->count == bins->capacity) {
 		return false;
 	}
 	memmove(bin + 1, bin, (bins->count - place) * sizeof *bin);
-	*bin = (struct bin){.count = 1, .bucket = bucket};
+	*bin = (struct bin){.count = step, .bucket = bucket};
 	bins->count++;
 	return true;
 }
@@ -169,7 +169,8 @@ static void adding_start(struct adding *adding, const struct histogram *histogra
 	}
 }
 
-static bool adding_next(struct adding *adding, struct bin *ret_bin)
+/* The next bucket of which any part says something. */
+static bool next_of_parts(struct adding *adding, struct bin *ret_bin)
 {
 	struct bin sum = {.bucket = HISTOGRAM_INDEX_MAX + 1};
 
@@ -188,6 +189,17 @@ static bool adding_next(struct adding *adding, struct bin *ret_bin)
 	}
 	*ret_bin = sum;
 	return sum.bucket <= HISTOGRAM_INDEX_MAX;
+}
+
+/* The next one that is not empty: what one part counts another may take back. */
+static bool adding_next(struct adding *adding, struct bin *ret_bin)
+{
+	bool is_there;
+
+	do {
+		is_there = next_of_parts(adding, ret_bin);
+	} while (is_there && ret_bin->count == 0);
+	return is_there;
 }
 
 void histogram_write(const struct histogram *histogram, struct buffer *ret_bytes)

@@ -30,15 +30,16 @@ struct bin {
 	int32_t bucket;
 };
 
-/* The buckets of an overlay's row that are not empty, ascending. */
+/* The buckets of an overlay's row in which something changed, ascending; counts wrap around below 0. */
 struct bins {
 	uint32_t count;
 	uint32_t capacity;
 	struct bin items[];
 };
 size_t bins_size(size_t capacity);
-/* false when it would take a new bin and there is no room. */
-bool bins_add(struct bins *bins, int32_t bucket);
+/* Adds `step` to the bucket's count: 1, or UINT64_MAX to take one away. false when it would take a new bin and there is no
+ * room. */
+bool bins_add(struct bins *bins, int32_t bucket, uint64_t step);
 
 /* As the store has it: for each bucket that is not empty, ascending, its distance from the one before and its count
  * (varints). One of the two is there. Borrowed. */

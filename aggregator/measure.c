@@ -58,6 +58,13 @@ void cell_add(const struct measure *measure, struct cell *cell, money number)
 	}
 }
 
+void cell_take(const struct measure *measure, struct cell *cell, money number)
+{
+	assert(measure->op == MEASURE_SUM || measure->op == MEASURE_AVERAGE);
+	cell->number -= number;
+	cell->count -= measure->op == MEASURE_AVERAGE;
+}
+
 static int certificate_compare(const struct certificate *a, const struct certificate *b)
 {
 	size_t size = a->edge.size < b->edge.size ? a->edge.size : b->edge.size;

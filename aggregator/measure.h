@@ -73,6 +73,15 @@ size_t measure_fixed_size(const struct measure *measure);
 
 /* One event's number: sum, min, max, average. Sums must be known not to overflow (overlay.c says why). */
 void cell_add(const struct measure *measure, struct cell *cell, money number);
+/* Can it be told what its state was before an event? Not of what remembers extremes, ends or members alone. */
+static inline bool measure_takes_back(const struct measure *measure)
+{
+	return measure->op == MEASURE_COUNT || measure->op == MEASURE_COUNT_SOME ||
+	       measure->op == MEASURE_SUM || measure->op == MEASURE_AVERAGE ||
+	       measure->op == MEASURE_QUANTILE;
+}
+/* Of sum and average: undoes cell_add. */
+void cell_take(const struct measure *measure, struct cell *cell, money number);
 /* Would this event replace what the cell of a first() or last() holds? */
 bool cell_yields_to(const struct measure *measure, const struct cell *cell, int64_t ts_ms,
 	const struct certificate *certificate);

@@ -31,6 +31,10 @@ int overlay_apply_as(struct overlay *overlay, const struct event *event, struct 
 int overlay_apply_basket(
 	struct overlay *overlay, const struct event *event, struct standing standing);
 
+/* Takes back what was counted of an event, to the last cent: `standing` as it is now. What a view could not take back it
+ * keeps (view_takes_back). Errors as above. */
+int overlay_take_back(struct overlay *overlay, const struct event *event, struct standing standing);
+
 size_t overlay_bytes(const struct overlay *overlay); /* memory in use: freeze when large */
 size_t overlay_event_count(const struct overlay *overlay);
 /* Rows and members that changed, over all views: each may cost the commit a page. */
@@ -40,7 +44,8 @@ size_t overlay_change_count(const struct overlay *overlay);
 bool overlay_set_clock(struct overlay *overlay, int64_t clock_ms);
 /* Rows of this view whose bucket begins before this have ended (view_retain.h). */
 int64_t overlay_cutoff(const struct overlay *overlay, uint32_t view_id);
-/* Per view since the overlay was made: Σcount (events in a row), unmatched, and expired on arrival. */
+/* Per view since the overlay was made: Σcount (events in a row), unmatched, and expired on arrival; less what was taken back,
+ * so they wrap around below 0. */
 uint64_t overlay_matched(const struct overlay *overlay, uint32_t view_id);
 uint64_t overlay_unmatched(const struct overlay *overlay, uint32_t view_id);
 /* Events that would be in rows of somebody who was forgotten. */
@@ -70,7 +75,7 @@ bool overlay_has_member(
 	const struct overlay *overlay, uint32_t view_id, const uint8_t key[MEMBER_KEY_SIZE]);
 
 struct slice delta_key(const struct delta *delta);
-uint64_t delta_event_count(const struct delta *delta);
+uint64_t delta_event_count(const struct delta *delta); /* likewise */
 /* Exact distinct members that this delta saw (member.h): each already knows row and measure, so that the store keeps
  * one flat set (view id, member). */
 size_t delta_member_count(const struct delta *delta);

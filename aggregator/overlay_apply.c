@@ -102,15 +102,22 @@ static void grow_bins(struct overlay *overlay, struct cell *cell)
 	cell->bins = bins;
 }
 
+/* What an event adds to a count; as unsigned numbers wrap around, that it goes away is to be added, too. */
+static uint64_t step_of(const struct overlay *overlay)
+{
+	return overlay->takes_back ? UINT64_MAX : 1;
+}
+
 static void count_quantile(struct overlay *overlay, struct cell *cell, money number)
 {
 	int32_t bucket = histogram_bucket(number);
+	uint64_t step = step_of(overlay);
 
-	if (cell->bins == NULL || !bins_add(cell->bins, bucket)) {
+	if (cell->bins == NULL || !bins_add(cell->bins, bucket, step)) {
 		grow_bins(overlay, cell);
-		bins_add(cell->bins, bucket);
+		bins_add(cell->bins, bucket, step);
 	}
-	cell->count++;
+	cell->count += step;
 }
 
 /* `epoch`: the row was another one before he was forgotten, and what it counted is no member of this one. */
@@ -152,11 +159,12 @@ static void count_measure(
 	money number;
 
 	if (measure->op == MEASURE_COUNT || shares_histogram(plan->view, index) ||
-		!view_measure_admits(plan->view, measure, event)) {
+		!view_measure_admits(plan->view, measure, event) ||
+		(overlay->takes_back && !measure_takes_back(measure))) {
 		return;
 	}
 	if (measure->op == MEASURE_COUNT_SOME) {
-		delta->cells[index].count++;
+		delta->cells[index].count += step_of(overlay);
 	} else if (measure->op == MEASURE_DISTINCT) {
 		count_distinct(plan, delta, index, event, overlay->standing.epoch);
 	} else if (measure_is_stamped(measure)) {
@@ -165,6 +173,8 @@ static void count_measure(
 		return; /* the event has no such field */
 	} else if (measure->op == MEASURE_QUANTILE) {
 		count_quantile(overlay, &delta->cells[index], number);
+	} else if (overlay->takes_back) {
+		cell_take(measure, &delta->cells[index], number);
 	} else {
 		cell_add(measure, &delta->cells[index], number);
 	}
@@ -175,8 +185,8 @@ static void count_event(struct overlay *overlay, struct plan *plan, const struct
 	if (plan->delta == NULL) {
 		plan->delta = insert_row(overlay, plan);
 	}
-	plan->delta->event_count++;
-	plan->table->matched++;
+	plan->delta->event_count += step_of(overlay);
+	plan->table->matched += step_of(overlay);
 	table_note(plan->table, plan->delta);
 	for (size_t i = 0; i < plan->view->measure_count; i++) {
 		count_measure(overlay, plan, i, event);
@@ -190,28 +200,27 @@ static void apply_plan(struct overlay *overlay, struct plan *plan, const struct 
 		count_event(overlay, plan, event);
 		break;
 	case PLAN_UNMATCHED:
-		plan->table->unmatched++;
+		plan->table->unmatched += step_of(overlay);
 		break;
 	case PLAN_HELD:
-		plan->table->held++;
+		plan->table->held += step_of(overlay);
 		break;
 	case PLAN_EXPIRED:
-		plan->table->expired++;
+		plan->table->expired += step_of(overlay);
 		break;
 	case PLAN_LEFT_OUT:
 		break;
 	}
 }
 
-static int apply(struct overlay *overlay, int list, const struct event *event,
-	struct slice letter_code, struct standing standing)
+static int apply(
+	struct overlay *overlay, int list, const struct event *event, struct slice letter_code)
 {
 	struct plan *plans = overlay->plans[list];
 	size_t count = overlay->plan_counts[list];
 	size_t arena_size = 0;
 	int r = overlay->event_count >= OVERLAY_EVENTS_MAX ? -EOVERFLOW : 0;
 
-	overlay->standing = standing;
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		plan_row(overlay, &plans[i], event, letter_code);
 		if (plans[i].fate == PLAN_COUNTED) {
@@ -239,11 +248,22 @@ int overlay_apply(struct overlay *overlay, const struct event *event, struct sli
 int overlay_apply_as(struct overlay *overlay, const struct event *event, struct slice letter_code,
 	struct standing standing)
 {
-	return apply(overlay, (int)event->kind, event, letter_code, standing);
+	overlay->standing = standing;
+	overlay->takes_back = false;
+	return apply(overlay, (int)event->kind, event, letter_code);
+}
+
+int overlay_take_back(struct overlay *overlay, const struct event *event, struct standing standing)
+{
+	overlay->standing = standing;
+	overlay->takes_back = true;
+	return apply(overlay, (int)event->kind, event, slice_of(NULL, 0));
 }
 
 int overlay_apply_basket(
 	struct overlay *overlay, const struct event *event, struct standing standing)
 {
-	return apply(overlay, PLANS_OF_BASKETS, event, slice_of(NULL, 0), standing);
+	overlay->standing = standing;
+	overlay->takes_back = false;
+	return apply(overlay, PLANS_OF_BASKETS, event, slice_of(NULL, 0));
 }

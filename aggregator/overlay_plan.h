@@ -35,6 +35,7 @@ struct overlay {
 	struct arena arena;
 	size_t event_count;
 	struct standing standing; /* of the event that is applied */
+	bool takes_back; /* it goes, rather than comes */
 	int64_t clock_ms;
 	size_t retained_count; /* views whose rows end */
 	size_t member_bytes; /* of the lists that outgrew the arena */

@@ -15,7 +15,8 @@ struct member {
 };
 
 struct delta {
-	uint64_t event_count;
+	uint64_t
+		event_count; /* less than what the row had: wraps around, as do the cells' counts */
 	const uint8_t *key; /* in the arena, as are longs and members while they are few */
 	const uint8_t *longs;
 	struct member *members;

@@ -155,6 +155,21 @@ bool view_is_conserved(const struct view *view)
 	return view->where.count == 0 && view->kind != VIEW_KIND_TABLE;
 }
 
+bool view_takes_back(const struct view *view, const char **ret_what)
+{
+	if (view->retain_ms > 0) {
+		*ret_what = "retain";
+		return false;
+	}
+	for (size_t i = 0; i < view->measure_count; i++) {
+		if (!measure_takes_back(&view->measures[i])) {
+			*ret_what = view->measures[i].name;
+			return false;
+		}
+	}
+	return true;
+}
+
 bool view_counts_kind(const struct view *view, enum kind kind)
 {
 	switch (view->kind) {

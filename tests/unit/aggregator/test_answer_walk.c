@@ -209,6 +209,7 @@ static void test_sums_past_64_bits_are_shown_exactly(void **state)
 
 	clear_world(world);
 	row_init(view, &row);
+	row.event_count = 1;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct row_key key = sample_key((const char *const[]){rows[i].product, "GBP"}, 2);
 		struct buffer value;

@@ -37,7 +37,7 @@ static struct bins *bins_of(const money *numbers, size_t count)
 
 	bins->capacity = (uint32_t)count + 1;
 	for (size_t i = 0; i < count; i++) {
-		assert_true(bins_add(bins, histogram_bucket(numbers[i])));
+		assert_true(bins_add(bins, histogram_bucket(numbers[i]), 1));
 	}
 	return bins;
 }
@@ -196,9 +196,9 @@ static void test_no_histogram_is_longer_than_it_may_be(void **state)
 
 	bins->capacity = HISTOGRAM_BUCKETS_MAX;
 	for (int32_t bucket = HISTOGRAM_INDEX_MAX; bucket >= -HISTOGRAM_INDEX_MAX; bucket--) {
-		assert_true(bins_add(bins, bucket));
+		assert_true(bins_add(bins, bucket, 1));
 	}
-	assert_false(bins_add(bins, HISTOGRAM_INDEX_MAX + 1)); /* full */
+	assert_false(bins_add(bins, HISTOGRAM_INDEX_MAX + 1, 1)); /* full */
 	for (uint32_t i = 0; i < bins->count; i++) {
 		bins->items[i].count = UINT64_MAX / HISTOGRAM_BUCKETS_MAX / 2;
 	}
