@@ -390,6 +390,30 @@ static const char *place_of_complaint(
 	return place;
 }
 
+/* Rows of a database change and go; a view of their kind must be able to follow. */
+static int check_takes_back(const struct aggregator_config *config, const struct view *view,
+	char *complaint, size_t complaint_size)
+{
+	const char *what = NULL;
+
+	for (size_t i = 0; i < config->source_count; i++) {
+		const struct source_declaration *source = &config->sources[i];
+		if (!source_takes_back(source) || !view_counts_kind(view, source->event_kind) ||
+			view_takes_back(view, &what)) {
+			continue;
+		}
+		snprintf(complaint, complaint_size,
+			"view %s: %s: what %s counts can't be taken back when a row changes, as "
+			"those of [source.%s] do; without it, with count, sum, average and "
+			"quantile alone, the view can stay; else let the source feed another kind, "
+			"or a table",
+			view_name(view), strcmp(what, "retain") == 0 ? what : "measures", what,
+			source->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* What they declare, not only that they can be read: a mistake is told by --check, with its line. */
 static int check_declarations(const struct aggregator_config *config, struct config_error *error)
 {
@@ -403,6 +427,11 @@ static int check_declarations(const struct aggregator_config *config, struct con
 	}
 	for (size_t i = 0; i < config->view_count && r == 0; i++) {
 		r = view_set_add(views, &config->views[i], complaint, sizeof complaint);
+		if (r == 0) {
+			r = check_takes_back(config,
+				view_set_find(views, slice_of_text(config->views[i].name)),
+				complaint, sizeof complaint);
+		}
 		if (r == -EINVAL) {
 			const char *place = place_of_complaint(config, i, complaint);
 			config_fail(

@@ -244,6 +244,12 @@ static int compare_kinds(const struct stream_walk *walk, const struct ledger *le
 static uint64_t accepted_of_view(const struct view *view, const struct ledger *ledger)
 {
 	uint64_t accepted = view_counts_baskets(view) ? ledger->baskets.given : 0;
+	for (uint32_t kind = 0; kind < KIND_EVENT_COUNT; kind++) {
+		const struct change_tally *changes = &ledger->changes[kind];
+		if (view_counts_kind(view, (enum kind)kind)) {
+			accepted += changes->counted - changes->taken_back;
+		}
+	}
 	for (uint32_t kind = 0; kind < STREAM_KIND_COUNT; kind++) {
 		if (view_counts_kind(view, stream_kind_counts_as(kind))) {
 			accepted += ledger->tallies[kind].accepted;

@@ -38,7 +38,7 @@ int store_commit(struct store *store, const struct commit *commit);
 int store_scrub(struct store *store, const struct view_set *views, size_t rows_max, char *ret_error,
 	size_t error_size);
 /* Σ sizes of counted sets = accepted + rejected per kind of stream, and for each view that can be held against it
- * Σcount + unmatched + expired = accepted. 0, or STORE_E_CORRUPT with a sentence, or -errno. */
+ * Σcount + unmatched + expired = accepted + rows that change. 0, or STORE_E_CORRUPT with a sentence, or -errno. */
 int store_check_sums(struct store *store, uint32_t generation, const struct view_set *views,
 	char *ret_error, size_t error_size);
 /* Deletes at most `rows_max` rows of the generation that is dropped. *ret_is_empty when none is left. */

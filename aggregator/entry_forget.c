@@ -1,5 +1,6 @@
 #include "aggregator/entry_forget.h"
 #include "aggregator/basket.h"
+#include "aggregator/changed_rows.h"
 
 enum entry_fate entry_forget(const struct forgotten *forgotten, struct slice key,
 	struct slice value, struct buffer *ret_value)
@@ -7,6 +8,8 @@ enum entry_fate entry_forget(const struct forgotten *forgotten, struct slice key
 	switch (key.size == 0 ? 0 : key.bytes[0]) {
 	case ENTRY_BASKET:
 		return basket_forget(forgotten, key, value, ret_value);
+	case ENTRY_CHANGED_ROW:
+		return changed_row_forget(forgotten, key, value, ret_value);
 	default:
 		return ENTRY_STAYS;
 	}

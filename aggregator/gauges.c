@@ -26,6 +26,11 @@ struct kind_series {
 	struct tally told;
 };
 
+struct change_series {
+	struct metric *counted, *corrected, *taken_back;
+	struct change_tally told;
+};
+
 struct gauges {
 	struct metrics *metrics;
 	void (*look)(void *owner, struct gauges_view *ret_view);
@@ -34,6 +39,7 @@ struct gauges {
 	struct partition_series *partitions;
 	size_t partition_count;
 	struct kind_series kinds[STREAM_KIND_COUNT];
+	struct change_series changes[KIND_EVENT_COUNT];
 	struct metric *foreign, *unreadable, *conflicts, *uncompared;
 	uint64_t foreign_told, unreadable_told, conflicts_told, uncompared_told;
 	struct metric *basket_lines, *late_lines, *closed_baskets, *open_baskets;
@@ -77,9 +83,31 @@ static void add_kinds(struct gauges *gauges)
 	}
 }
 
+static struct metric *change_counter(struct gauges *gauges, int kind, const char *effect)
+{
+	char labels[LABELS_SIZE];
+
+	snprintf(labels, sizeof labels, "kind=\"%s\",effect=\"%s\"", kind_name((enum kind)kind),
+		effect);
+	return counter(gauges, "till_aggregator_row_changes_total", labels,
+		"Changes of rows of a database: counted, corrected, taken back.");
+}
+
+static void add_changes(struct gauges *gauges)
+{
+	for (int kind = 0; kind < KIND_EVENT_COUNT; kind++) {
+		gauges->changes[kind] = (struct change_series){
+			.counted = change_counter(gauges, kind, "counted"),
+			.corrected = change_counter(gauges, kind, "corrected"),
+			.taken_back = change_counter(gauges, kind, "taken_back"),
+		};
+	}
+}
+
 static void add_counters(struct gauges *gauges)
 {
 	add_kinds(gauges);
+	add_changes(gauges);
 	gauges->foreign = counter(gauges, "till_aggregator_foreign_total", "",
 		"Records without a certificate of ours.");
 	gauges->unreadable = counter(
@@ -184,6 +212,9 @@ static void begin_anew(struct gauges *gauges, const struct pipeline *pipeline)
 	for (int kind = 0; kind < STREAM_KIND_COUNT; kind++) {
 		gauges->kinds[kind].told = (struct tally){0};
 	}
+	for (int kind = 0; kind < KIND_EVENT_COUNT; kind++) {
+		gauges->changes[kind].told = (struct change_tally){0};
+	}
 	gauges->foreign_told = 0;
 	gauges->unreadable_told = 0;
 	gauges->conflicts_told = 0;
@@ -225,6 +256,23 @@ static void collect_kinds(struct gauges *gauges, const struct pipeline *pipeline
 		raise_counter(series->counted, &series->told.accepted, seen.accepted);
 		raise_counter(series->rejected, &series->told.rejected, seen.rejected);
 		raise_counter(series->duplicates, &series->told.duplicates, seen.duplicates);
+	}
+}
+
+static void collect_changes(struct gauges *gauges, const struct pipeline *pipeline)
+{
+	for (int kind = 0; kind < KIND_EVENT_COUNT; kind++) {
+		struct change_series *series = &gauges->changes[kind];
+		struct change_tally seen = {0};
+		for (size_t i = 0; i < pipeline->shard_count; i++) {
+			const struct change_tally *tally = &pipeline->shards[i]->changes_seen[kind];
+			seen.counted += tally->counted;
+			seen.corrected += tally->corrected;
+			seen.taken_back += tally->taken_back;
+		}
+		raise_counter(series->counted, &series->told.counted, seen.counted);
+		raise_counter(series->corrected, &series->told.corrected, seen.corrected);
+		raise_counter(series->taken_back, &series->told.taken_back, seen.taken_back);
 	}
 }
 
@@ -271,6 +319,7 @@ static void collect(void *owner)
 	}
 	collect_partitions(gauges, pipeline);
 	collect_kinds(gauges, pipeline);
+	collect_changes(gauges, pipeline);
 	collect_shards(gauges, pipeline);
 	collect_baskets(gauges, pipeline);
 	raise_counter(gauges->restarts, &gauges->restarts_told, view.live->restarts);

@@ -7,7 +7,8 @@ static bool is_broken(const struct health *health)
 	const struct pipeline *pipeline = health->live->pipeline;
 	for (size_t i = 0; i < pipeline->shard_count; i++) {
 		if (pipeline->shards[i]->is_broken || pipeline->shards[i]->is_full ||
-			pipeline->shards[i]->ledger.streams_quarantined.count > 0) {
+			pipeline->shards[i]->ledger.streams_quarantined.count > 0 ||
+			pipeline->shards[i]->ledger.sources_truncated.count > 0) {
 			return true;
 		}
 	}
@@ -54,6 +55,14 @@ static void say_of_shard(
 		say(problems,
 			"%squarantine: stream %s has more than %d gaps; its records are set aside",
 			who, *name, COUNTED_INTERVALS_MAX);
+	}
+	for (name = text_set_list(&shard->ledger.sources_truncated); *name != NULL; name++) {
+		say(problems,
+			"%struncated: the table behind source %s was truncated, and what was "
+			"counted of it is counted still; have the connector take a snapshot into a "
+			"new topic, name that in [source.%s] alone, and run with --rebuild; DELETE "
+			"in place of TRUNCATE is taken back row by row",
+			who, *name, *name);
 	}
 	for (name = text_set_list(&shard->ledger.streams_in_conflict); *name != NULL; name++) {
 		say(problems,

@@ -6,6 +6,7 @@ void ledger_deinit(struct ledger *ledger)
 	text_set_deinit(&ledger->gaps);
 	text_set_deinit(&ledger->streams_quarantined);
 	text_set_deinit(&ledger->streams_in_conflict);
+	text_set_deinit(&ledger->sources_truncated);
 }
 
 static void encode_texts(const struct text_set *set, struct buffer *buffer)
@@ -14,6 +15,24 @@ static void encode_texts(const struct text_set *set, struct buffer *buffer)
 	for (size_t i = 0; i < set->count; i++) {
 		pack_bytes(buffer, slice_of_text(set->texts[i]));
 	}
+}
+
+static bool has_any_change(const struct ledger *ledger)
+{
+	static const struct change_tally none[KIND_EVENT_COUNT];
+
+	return memcmp(ledger->changes, none, sizeof none) != 0 ||
+	       ledger->sources_truncated.count > 0;
+}
+
+static void encode_changes(const struct ledger *ledger, struct buffer *buffer)
+{
+	for (int kind = 0; kind < KIND_EVENT_COUNT; kind++) {
+		pack_varint(buffer, ledger->changes[kind].counted);
+		pack_varint(buffer, ledger->changes[kind].corrected);
+		pack_varint(buffer, ledger->changes[kind].taken_back);
+	}
+	encode_texts(&ledger->sources_truncated, buffer);
 }
 
 void ledger_encode(const struct ledger *ledger, struct buffer *buffer)
@@ -34,8 +53,13 @@ void ledger_encode(const struct ledger *ledger, struct buffer *buffer)
 	pack_varint(buffer, ledger->fingerprint_chunks);
 	pack_u64(buffer, (uint64_t)ledger->append_ms);
 	pack_varint(buffer, (uint64_t)ledger->clock_ms);
-	if (ledger->baskets.opened > 0) { /* a program that knows of none reads the rest */
+	/* What is not there needs no place, and a program that knows of none reads the rest. */
+	bool has_changes = has_any_change(ledger);
+	if (ledger->baskets.opened > 0 || has_changes) {
 		basket_books_encode(&ledger->baskets, buffer);
+	}
+	if (has_changes) {
+		encode_changes(ledger, buffer);
 	}
 }
 
@@ -75,6 +99,16 @@ static int decode_tallies(struct unpack *unpack, struct ledger *ledger)
 	return 0;
 }
 
+static int decode_changes(struct unpack *unpack, struct ledger *ledger)
+{
+	for (int kind = 0; kind < KIND_EVENT_COUNT; kind++) {
+		ledger->changes[kind].counted = unpack_varint(unpack);
+		ledger->changes[kind].corrected = unpack_varint(unpack);
+		ledger->changes[kind].taken_back = unpack_varint(unpack);
+	}
+	return decode_texts(unpack, &ledger->sources_truncated);
+}
+
 int ledger_decode(struct slice bytes, struct ledger *ledger)
 {
 	struct unpack unpack = unpack_of(bytes);
@@ -102,6 +136,9 @@ int ledger_decode(struct slice bytes, struct ledger *ledger)
 	}
 	if (r == 0 && unpack.rest.size > 0) { /* likewise */
 		basket_books_decode(&unpack, &decoded.baskets);
+	}
+	if (r == 0 && unpack.rest.size > 0) { /* likewise */
+		r = decode_changes(&unpack, &decoded);
 	}
 	if (r == 0 && !unpack_is_whole(&unpack)) {
 		r = -EBADMSG;

@@ -14,6 +14,13 @@ struct tally {
 	uint64_t duplicates;
 };
 
+/* Rows of sources whose rows change: counted - taken_back of them are there. */
+struct change_tally {
+	uint64_t counted; /* rows that were not there, or no more */
+	uint64_t corrected; /* rows that became others */
+	uint64_t taken_back;
+};
+
 /* Zero-initialised: of a generation that read nothing. */
 struct ledger {
 	uint64_t commit; /* number of the last one */
@@ -28,6 +35,9 @@ struct ledger {
 	int64_t append_ms; /* the broker's append time, the largest of a record that was taken */
 	int64_t clock_ms; /* the broker's time read so far, by all shards, in whole seconds; 0: none */
 	struct basket_books baskets; /* all zero where no view counts them */
+	struct change_tally changes[KIND_EVENT_COUNT];
+	struct text_set
+		sources_truncated; /* by name, for /readyz: what was counted of them is there still */
 };
 
 void ledger_deinit(struct ledger *ledger);

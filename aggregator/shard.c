@@ -2,6 +2,7 @@
 #include "aggregator/quarantine.h"
 #include "aggregator/row_change.h"
 #include "aggregator/shard_baskets.h"
+#include "aggregator/shard_changes.h"
 #include "aggregator/table_rows.h"
 #include <assert.h>
 #include <errno.h>
@@ -215,7 +216,7 @@ static bool must_hide(
 	if (reading->class == RECORD_EVENT) {
 		return standing_of(shard, record, &reading->event).is_hidden;
 	}
-	return reading->class == RECORD_UNREADABLE &&
+	return (reading->class == RECORD_UNREADABLE || reading->class == RECORD_CHANGE) &&
 	       store_forgotten(shard->options.store)->in_force > 0;
 }
 
@@ -387,12 +388,21 @@ static int take_certified(struct shard *shard, const char *topic, const struct r
 	}
 }
 
-static int take_row(struct shard *shard, const char *topic, const struct record *record,
+/* Of a table's row, or of one that is counted. */
+static int take_change(struct shard *shard, const char *topic, const struct record *record,
 	const struct reading *reading, enum fate *ret_fate)
 {
-	int r = table_rows_take(shard->tables, topic, record, reading, ret_fate);
+	const char *why = NULL;
+	int r;
+
+	if (reading->row_change->table.size > 0) {
+		r = table_rows_take(shard->tables, topic, record, reading, ret_fate);
+		why = table_rows_why(shard->tables);
+	} else {
+		r = shard_take_change(shard, record, reading, ret_fate, &why);
+	}
 	return r == 0 && *ret_fate == FATE_UNREADABLE
-		       ? put_aside(shard, topic, record, reading, table_rows_why(shard->tables))
+		       ? put_aside(shard, topic, record, reading, why)
 		       : r;
 }
 
@@ -412,11 +422,7 @@ int shard_take(struct shard *shard, const char *topic, const struct record *reco
 		r = put_aside(shard, topic, record, reading, reading->complaint.message);
 		break;
 	case RECORD_CHANGE:
-		*ret_fate = FATE_UNREADABLE;
-		r = reading->row_change->table.size > 0
-			    ? take_row(shard, topic, record, reading, ret_fate)
-			    : put_aside(shard, topic, record, reading,
-				      "a change that nothing counts");
+		r = take_change(shard, topic, record, reading, ret_fate);
 		break;
 	default:
 		r = shard_follow_baskets(shard, topic, record, reading);

@@ -70,6 +70,7 @@ struct shard {
 	uint64_t committed; /* number of the last commit on disk */
 	struct tally seen[STREAM_KIND_COUNT]; /* since the process began: for metrics */
 	struct basket_books baskets_before; /* when the process began */
+	struct change_tally changes_seen[KIND_EVENT_COUNT]; /* since it began */
 	uint64_t conflicts, uncompared; /* likewise, of records whose certificate was there */
 };
 

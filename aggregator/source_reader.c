@@ -194,6 +194,9 @@ static int read_change(struct source_reader *reader, struct document *document,
 	int r = debezium_decode(reader->debezium, record->key, record->value, &row_change->change,
 		&reading->complaint);
 
+	if (r > 0 && record->value.size == 0) {
+		return set_aside(reading, RECORD_FOREIGN); /* `key` names what no tombstone has */
+	}
 	if (r != 0) {
 		return r < 0 ? r : set_aside(reading, RECORD_UNREADABLE);
 	}

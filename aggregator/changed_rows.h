@@ -1,0 +1,35 @@
+/* changed_rows.h - counts rows that change (Debezium): of each primary key what was counted last is kept (changed_row.h), and a
+ * newer change takes it back and counts what the row is now. So redelivery changes nothing, and what order the changes of different rows
+ * come in does not matter. Everything lies in the shard's entries and the overlay, and goes into one transaction with the
+ * record's offset. The loop's thread. */
+#pragma once
+#include "aggregator/changed_row.h"
+#include "aggregator/entries.h"
+#include "aggregator/entry_forget.h"
+#include "aggregator/forgotten.h"
+#include "aggregator/overlay.h"
+#include "aggregator/record.h"
+
+/* What became of a change. */
+enum change_effect {
+	CHANGE_REPEATED, /* it was taken before, or a later one was: nothing changed */
+	CHANGE_KEPT, /* newer, and nothing that is counted changed by it */
+	CHANGE_COUNTED, /* a row that was not there */
+	CHANGE_CORRECTED, /* a row is another one now */
+	CHANGE_TAKEN_BACK, /* a row is there no more */
+};
+
+/* All borrowed. */
+struct changed_rows {
+	struct entries *entries;
+	struct overlay *overlay; /* the active one */
+	const struct forgotten *forgotten;
+};
+
+/* A reading of class RECORD_CHANGE whose row is an event, and no truncation. 0; -EBADMSG: what is kept of the row can't be read;
+ * -ENOMEM, -EOVERFLOW: the overlay and the entries are of no more use. */
+int changed_rows_take(const struct changed_rows *rows, const struct record *record,
+	const struct reading *reading, enum change_effect *ret_effect);
+/* entry_forget of ENTRY_CHANGED_ROW. */
+enum entry_fate changed_row_forget(const struct forgotten *forgotten, struct slice key,
+	struct slice value, struct buffer *ret_value);

@@ -1,0 +1,68 @@
+#include "aggregator/shard_changes.h"
+
+#include "aggregator/changed_rows.h"
+#include "aggregator/row_change.h"
+#include <errno.h>
+#include <stdio.h>
+
+static struct changed_rows rows_of(const struct shard *shard)
+{
+	return (struct changed_rows){
+		.entries = shard->entries,
+		.overlay = shard->active.overlay,
+		.forgotten = store_forgotten(shard->options.store),
+	};
+}
+
+static void raise(struct change_tally *tally, enum change_effect effect)
+{
+	tally->counted += effect == CHANGE_COUNTED;
+	tally->corrected += effect == CHANGE_CORRECTED;
+	tally->taken_back += effect == CHANGE_TAKEN_BACK;
+}
+
+static void keep_books(
+	struct shard *shard, const struct reading *reading, enum change_effect effect)
+{
+	bool is_counted = effect == CHANGE_COUNTED || effect == CHANGE_CORRECTED;
+
+	raise(&shard->ledger.changes[reading->stream.kind], effect);
+	raise(&shard->changes_seen[reading->stream.kind], effect);
+	if (is_counted && reading->event.ts_ms > shard->ledger.event_ts) {
+		shard->ledger.event_ts = reading->event.ts_ms;
+	}
+}
+
+/* Which rows the table had is known of this partition alone, and other partitions were read further, or not so far. */
+static int refuse_truncate(struct shard *shard, struct slice source)
+{
+	char name[EDGE_ID_SIZE_MAX + 1];
+
+	snprintf(name, sizeof name, "%.*s", (int)source.size, (const char *)source.bytes);
+	int r = text_set_add(&shard->ledger.sources_truncated, name);
+	return r == -ENOSPC ? 0 : r;
+}
+
+int shard_take_change(struct shard *shard, const struct record *record,
+	const struct reading *reading, enum fate *ret_fate, const char **ret_why)
+{
+	const struct row_change *change = reading->row_change;
+	const struct changed_rows rows = rows_of(shard);
+	enum change_effect effect = CHANGE_REPEATED;
+
+	if (change->change.op == CHANGE_TRUNCATE) {
+		*ret_fate = FATE_UNREADABLE;
+		*ret_why = "the table was truncated, which is not taken back row by row";
+		return refuse_truncate(shard, change->source);
+	}
+	int r = changed_rows_take(&rows, record, reading, &effect);
+	if (r < 0) {
+		return r;
+	}
+	keep_books(shard, reading, effect);
+	*ret_fate = effect == CHANGE_REPEATED ? FATE_DUPLICATE
+		    : change->is_unfit        ? FATE_UNREADABLE
+					      : FATE_COUNTED;
+	*ret_why = reading->complaint.message;
+	return 0;
+}
