@@ -390,6 +390,12 @@ static const char *place_of_complaint(
 	return place;
 }
 
+static bool counts_of(const struct view *view, const struct source_declaration *source)
+{
+	return view_counts_kind(view, source->event_kind) ||
+	       (view_counts_baskets(view) && source->event_kind == KIND_ORDER);
+}
+
 /* Rows of a database change and go; a view of their kind must be able to follow. */
 static int check_takes_back(const struct aggregator_config *config, const struct view *view,
 	char *complaint, size_t complaint_size)
@@ -398,16 +404,19 @@ static int check_takes_back(const struct aggregator_config *config, const struct
 
 	for (size_t i = 0; i < config->source_count; i++) {
 		const struct source_declaration *source = &config->sources[i];
-		if (!source_takes_back(source) || !view_counts_kind(view, source->event_kind) ||
+		if (!source_takes_back(source) || !counts_of(view, source) ||
 			view_takes_back(view, &what)) {
 			continue;
 		}
+		bool is_key = strcmp(what, "retain") == 0 || strcmp(what, "kind") == 0;
 		snprintf(complaint, complaint_size,
-			"view %s: %s: what %s counts can't be taken back when a row changes, as "
-			"those of [source.%s] do; without it, with count, sum, average and "
-			"quantile alone, the view can stay; else let the source feed another kind, "
-			"or a table",
-			view_name(view), strcmp(what, "retain") == 0 ? what : "measures", what,
+			"view %s: %s: %s can't be taken back when a row changes, as those of "
+			"[source.%s] do; without it, with count, sum, average and quantile alone, "
+			"the view can stay; else let the source feed another kind, or a table",
+			view_name(view), is_key ? what : "measures",
+			!is_key                     ? what
+			: strcmp(what, "kind") == 0 ? "a closed basket"
+						    : "a row that has ended",
 			source->name);
 		return -EINVAL;
 	}

@@ -157,6 +157,10 @@ bool view_is_conserved(const struct view *view)
 
 bool view_takes_back(const struct view *view, const char **ret_what)
 {
+	if (view_counts_baskets(view)) {
+		*ret_what = "kind";
+		return false;
+	}
 	if (view->retain_ms > 0) {
 		*ret_what = "retain";
 		return false;

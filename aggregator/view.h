@@ -48,7 +48,7 @@ uint32_t view_id(const struct view *view);
 const char *view_text(const struct view *view);
 bool view_is_conserved(
 	const struct view *view); /* no where: count + unmatched + expired = accepted */
-/* Can it take back what it counted? If not, *ret_what is the measure's name, or "retain". */
+/* Can it take back what it counted? If not, *ret_what is the measure's name, or "retain", or "kind" of closed baskets. */
 bool view_takes_back(const struct view *view, const char **ret_what);
 /* Does it count events of this kind? (dead_letter: all three *.dlq kinds) */
 bool view_counts_kind(const struct view *view, enum kind kind);

@@ -212,6 +212,8 @@ def test_a_view_that_can_not_follow_changes_is_refused_by_name(tmp_path):
     assert "bad.conf:26" in said and "last_order" in said and "[source.shop]" in said, said
     said = words(VIEWS + "\n[view.week]\nkind = order\ngroup_by = day(ts)\nmeasures = n = count()\nretain = 7d\n")
     assert "retain" in said and "[source.shop]" in said, said
+    said = words(VIEWS + "\n[view.purchases]\nkind = basket\ngroup_by = channel\nmeasures = n = count()\n")
+    assert "a closed basket" in said and "[source.shop]" in said, said
     said = words("")  # the shipped views
     assert "can't be taken back" in said, said
     assert check(tmp_path, declaration("shop", views="", kind="view", fields="sku:product_id"))[0] == 0
