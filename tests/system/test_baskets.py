@@ -113,6 +113,7 @@ def count_by_hand(pipe):
 
 def assert_same(pipe, hand, count):
     """Rows, the lines that were late, and the books."""
+    wait_until(lambda: pipe.client.ask("status")["uncommitted"] == 0, "sums of views, which are those of the last commit", every=0.05)
     amounts, unmatched = view_oracle.of_baskets(hand.closed)
     status = baskets(pipe)
     assert (status["late"], status["lines"]) == (hand.late, count - hand.late)

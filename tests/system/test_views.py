@@ -156,6 +156,7 @@ def key_columns(views, name):
 
 
 def assert_shipped(client, source):
+    wait_until(lambda: client.ask("status")["uncommitted"] == 0, "sums of views, which are those of the last commit", every=0.05)
     views = client.ask("views")["views"]
     expected = view_oracle.shipped(source.events, source.letters)
     for name, rows in expected.items():
