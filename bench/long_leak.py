@@ -15,8 +15,8 @@ from harness import DEADLINE, Broker, Client, Pipeline, Sender, sum_metric, wait
 from relay import Relay
 from tills import Till
 
-ROUNDS = 8  # of each sort
-WARM = 3  # of them are not judged
+ROUNDS = 12  # of each sort
+WARM = 4  # of them are not judged: buffers double until they hold the largest batch
 SETTLED_S = 1.0  # libzmq frees what is closed a little later
 BYTES_EACH_MAX = 4  # a leak is a block of 16 bytes at least
 
