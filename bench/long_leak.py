@@ -18,6 +18,7 @@ from tills import Till
 ROUNDS = 12  # of each sort
 WARM = 4  # of them are not judged: buffers double until they hold the largest batch
 SETTLED_S = 1.0  # libzmq frees what is closed a little later
+ORDERS = 50  # the same again and again: an open basket is kept, some 250 bytes each
 BYTES_EACH_MAX = 4  # a leak is a block of 16 bytes at least
 
 
@@ -69,7 +70,7 @@ class Rig:
 
     def sell(self, count=1000):
         for _ in range(count):
-            self.till.next %= 50
+            self.till.next %= ORDERS
             self.till.sell(5)
         return count
 
@@ -79,7 +80,7 @@ class Rig:
             self.link.break_off()
             wait_until(lambda before=before: sum_metric(self.edge.metrics(), "till_edge_sessions_total") > before
                        and self.edge.http("/readyz")[1].startswith("ready"), "the next session", every=0.01)
-            self.till.sell(5)
+            self.sell(1)
         return count
 
     def ask_and_go(self, count=400):
