@@ -114,7 +114,9 @@ static int prepare(struct simulation_run *run)
 	shop_write_stock(&shop, &run->sql);
 	int r = run_sql(run);
 	if (r == 0) {
-		r = database_ask_number(run->database, "SELECT max(order_id) FROM orders",
+		r = database_ask_number(run->database,
+			"SELECT greatest((SELECT max(order_id) FROM orders), (SELECT max(order_id) "
+			"FROM order_details))",
 			&shop.order_id, &run->error);
 	}
 	if (r == 0) {
