@@ -125,8 +125,8 @@ def test_every_example_configuration_passes_its_check(path):
 
 
 def config_blocks():
-    """The INI texts of OPERATIONS.md, each with the program whose section comes first."""
-    for text in re.findall(r"```ini\n(.*?)```", OPERATIONS, re.S):
+    """The INI texts of OPERATIONS.md and CDC.md, each with the program whose section comes first."""
+    for text in re.findall(r"```ini\n(.*?)```", OPERATIONS + (ROOT / "docs" / "CDC.md").read_text(), re.S):
         first = re.search(r"^\[(\w+)", text, re.M)[1]
         yield f"till-{first if first in ('edge', 'bridge', 'aggregator') else 'bridge'}", text
 
