@@ -9,7 +9,21 @@ static const char program[] = "till-aggregator";
 
 static const char *action_of(const struct query *query)
 {
-	return query->revoke ? "forget-revoke" : "forget";
+	switch (query->type) {
+	case QUERY_ACCEPT_STAGED:
+		return "accept-staged";
+	case QUERY_DROP_STAGED:
+		return "drop-staged";
+	default:
+		return query->revoke ? "forget-revoke" : "forget";
+	}
+}
+
+/* Does it change anything, so that a refusal of it is written down? */
+static bool is_action(const struct query *query)
+{
+	return query->type == QUERY_FORGET || query->type == QUERY_ACCEPT_STAGED ||
+	       query->type == QUERY_DROP_STAGED;
 }
 
 int administration_check(const struct administration *administration, const struct query *query,
@@ -31,7 +45,7 @@ void administration_refused(struct administration *administration, const struct 
 		.program = program, .who = who, .action = action_of(query), .arguments = ""};
 	char result[RESULT_SIZE];
 
-	if (query->type != QUERY_FORGET || now_ms - administration->refused_ms < REFUSED_EVERY_MS) {
+	if (!is_action(query) || now_ms - administration->refused_ms < REFUSED_EVERY_MS) {
 		return;
 	}
 	administration->refused_ms = now_ms;
@@ -67,6 +81,13 @@ static int refuse(const struct administration *administration, const struct audi
 	return complaint->reason;
 }
 
+static int complain_of_audit_log(struct complaint *complaint)
+{
+	complaint_set(complaint, REASON_INTERNAL, "",
+		"the audit log can't be written, so it is not done: see the aggregator's log");
+	return REASON_INTERNAL;
+}
+
 int administration_forget(const struct administration *administration,
 	const struct forgetting *forgetting, const struct query *query,
 	struct forget_plan *ret_plan, struct complaint *complaint)
@@ -83,13 +104,76 @@ int administration_forget(const struct administration *administration,
 		return r < 0 ? r : refuse(administration, &entry, complaint);
 	}
 	if (audit_begin(administration->audit_file, &entry) < 0) {
-		complaint_set(complaint, REASON_INTERNAL, "",
-			"the audit log can't be written, so it is not done: see the aggregator's "
-			"log");
-		return REASON_INTERNAL;
+		return complain_of_audit_log(complaint);
 	}
 	r = forgetting_carry_out(forgetting, ret_plan, complaint);
 	describe(r, ret_plan, complaint, result);
 	audit_end(administration->audit_file, &entry, result);
 	return r;
+}
+
+/* ---- what is staged */
+
+static int check_stage(const struct generations *generations, const struct query *query,
+	struct complaint *complaint)
+{
+	if (!generations_are_staged(generations)) {
+		complaint_set(complaint, REASON_BAD_REQUEST, "query", "nothing is staged");
+		return REASON_BAD_REQUEST;
+	}
+	if (query->type == QUERY_ACCEPT_STAGED &&
+		!pipeline_is_caught_up(generations->shadow->pipeline)) {
+		complaint_set(complaint, REASON_REBUILDING, "",
+			"the staged views have read %d %% of what the live ones have; accept them "
+			"when they have read it",
+			(int)(100 * generations_progress(generations)));
+		return REASON_REBUILDING;
+	}
+	return 0;
+}
+
+static void write_decision(const struct query *query, const char *store_id, struct buffer *reply)
+{
+	bool is_accepted = query->type == QUERY_ACCEPT_STAGED;
+	struct writer writer;
+
+	writer_init(&writer, query->encoding, reply);
+	write_map(&writer, 2);
+	write_key(&writer, "ok");
+	write_bool(&writer, true);
+	write_key(&writer, is_accepted ? "accepted" : "dropped");
+	write_map(&writer, 1);
+	write_key(&writer, "store");
+	write_text(&writer, slice_of_text(store_id));
+}
+
+int administration_stage(const struct administration *administration,
+	struct generations *generations, const struct question *question, struct buffer *reply)
+{
+	const struct query *query = question->query;
+	const char *store_id = stores_root(generations->options.opening->stores)->shadow_id;
+	const struct audit_entry entry = {.program = program,
+		.who = question->asker->name,
+		.action = action_of(query),
+		.arguments = store_id};
+	struct complaint complaint;
+
+	int r = check_stage(generations, query, &complaint);
+	if (r != 0) {
+		refuse(administration, &entry, &complaint);
+	} else if (audit_begin(administration->audit_file, &entry) < 0) {
+		r = complain_of_audit_log(&complaint);
+	}
+	if (r != 0) {
+		query_encode_error(&complaint, query->encoding, reply);
+		return reply->error;
+	}
+	if (query->type == QUERY_ACCEPT_STAGED) {
+		generations_accept_staged(generations);
+	} else {
+		generations_drop_shadow(generations);
+	}
+	audit_end(administration->audit_file, &entry, "done");
+	write_decision(query, store_id, reply);
+	return reply->error;
 }

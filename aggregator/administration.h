@@ -2,6 +2,8 @@
  * (runtime/audit_log.h). It logs. The loop's thread. */
 #pragma once
 #include "aggregator/forgetting.h"
+#include "aggregator/gate.h"
+#include "aggregator/generations.h"
 #include "runtime/key_holder.h"
 
 struct administration {
@@ -20,3 +22,6 @@ void administration_refused(struct administration *administration, const struct 
 int administration_forget(const struct administration *administration,
 	const struct forgetting *forgetting, const struct query *query,
 	struct forget_plan *ret_plan, struct complaint *complaint);
+/* Accepts what is staged, or drops it: the next ticks do it. Writes the reply, a refusal too. 0 or -errno. */
+int administration_stage(const struct administration *administration,
+	struct generations *generations, const struct question *question, struct buffer *reply);

@@ -149,12 +149,23 @@ static void refresh(struct aggregator *aggregator)
 	desk->shadow = aggregator->generations.shadow;
 	desk->views = aggregator->opening.live_views;
 	desk->shadow_views = aggregator->opening.shadow_views;
+	desk->is_staged = generations_are_staged(&aggregator->generations);
+	desk->stage_note = aggregator->opening.stage_note;
 	desk->now_ms = clock_monotonic_ms();
 	desk->health.live = aggregator->generations.live;
 	desk->health.shadow = aggregator->generations.shadow;
+	desk->health.is_staged = aggregator->opening.is_staged;
 	desk->health.check_error = upkeep_check_error(aggregator->upkeep);
 	desk->health.scrub_error = upkeep_scrub_error(aggregator->upkeep);
 	desk->health.rebuild_progress = generations_progress(&aggregator->generations);
+}
+
+static const struct view_set *views_asked(
+	const struct aggregator *aggregator, const struct query *query)
+{
+	return query->is_staged && aggregator->opening.shadow_views != NULL
+		       ? aggregator->opening.shadow_views
+		       : aggregator->opening.live_views;
 }
 
 static int permit(
@@ -165,7 +176,7 @@ static int permit(
 	const struct key_holder *asker = keyring_holder(keyring, user_id);
 	int r = REASON_FORBIDDEN;
 	if (asker != NULL) {
-		r = gate_check(asker, query, aggregator->opening.live_views, complaint);
+		r = gate_check(asker, query, views_asked(aggregator, query), complaint);
 	} else {
 		complaint_set(complaint, REASON_FORBIDDEN, "", "this key is not known any more");
 	}
@@ -227,6 +238,10 @@ static int answer(void *owner, const char *user_id, const struct query *query, s
 	refresh(aggregator);
 	if (query->type == QUERY_FORGET) {
 		return forget(aggregator, &question, reply);
+	}
+	if (query->type == QUERY_ACCEPT_STAGED || query->type == QUERY_DROP_STAGED) {
+		return administration_stage(
+			&aggregator->administration, &aggregator->generations, &question, reply);
 	}
 	return desk_answer(&aggregator->desk, &question, reply);
 }
@@ -306,6 +321,20 @@ static int terminate(void *owner)
 	return server_stop(aggregator->server);
 }
 
+/* The live views do without them; the next start tries again. */
+static int give_up_staged(struct aggregator *aggregator, const char *const *missing)
+{
+	for (; *missing != NULL; missing++) {
+		char quoted[1024];
+		log_line(LOG_ERROR, "the log no longer has what the staged views need: they go",
+			"missing=%s", log_quote(*missing, strlen(*missing), quoted, sizeof quoted));
+	}
+	aggregator->opening.stage_note =
+		"the log no longer has what the staged views need; the aggregator's log names it";
+	generations_drop_shadow(&aggregator->generations);
+	return 0;
+}
+
 /* What was read until now is written first: the log may not have it any more, and the next start must name the same gap. */
 static int decide(void *owner, const struct pipeline *pipeline)
 {
@@ -313,8 +342,11 @@ static int decide(void *owner, const struct pipeline *pipeline)
 	bool is_shadow = aggregator->generations.shadow != NULL &&
 			 pipeline == aggregator->generations.shadow->pipeline;
 	const char *const *text = text_set_list(&pipeline->missing);
-	if (aggregator->needs_decision) {
+	if (aggregator->needs_decision || (is_shadow && aggregator->generations.drops_shadow)) {
 		return 0; /* said already */
+	}
+	if (generations_are_staged(&aggregator->generations) && is_shadow) {
+		return give_up_staged(aggregator, text);
 	}
 	for (; *text != NULL; text++) {
 		char quoted[1024];
@@ -329,16 +361,32 @@ static int decide(void *owner, const struct pipeline *pipeline)
 	return terminate(aggregator);
 }
 
+/* What was staged and is not wanted, or can't be filled, goes. */
+static int drop_tick(struct aggregator *aggregator)
+{
+	bool is_gone = false;
+	int r = generations_drop_tick(&aggregator->generations, &is_gone);
+	if (is_gone) {
+		refresh(aggregator);
+		log_line(LOG_INFO, "the staged views are dropped", "%s", "");
+	}
+	return r;
+}
+
 static int rebuild_tick(struct aggregator *aggregator)
 {
 	bool is_clean = false;
-	if (aggregator->generations.shadow == NULL || aggregator->stop_by_ms != 0) {
-		return 0; /* a start goes on with what a stop left */
+	int r = drop_tick(aggregator);
+	if (r < 0 || aggregator->generations.shadow == NULL || aggregator->stop_by_ms != 0) {
+		return r; /* a start goes on with what a stop left */
 	}
-	int r = pipeline_ask_former(
+	r = pipeline_ask_former(
 		aggregator->generations.shadow->pipeline, aggregator->generations.live->pipeline);
 	if (r != 0) {
 		return r < 0 ? r : decide(aggregator, aggregator->generations.shadow->pipeline);
+	}
+	if (aggregator->opening.is_staged) {
+		return 0;
 	}
 	hold(aggregator, generations_may_switch(&aggregator->generations));
 	if (!aggregator->generations.live->is_held) {
@@ -432,6 +480,10 @@ static int new_generations(struct aggregator *aggregator, struct config_error *e
 	if (aggregator->opening.shadow_views != NULL) {
 		log_line(LOG_INFO, "rebuilding beside the live store", "why=\"%s\"",
 			aggregator->opening.rebuild_why);
+	}
+	if (aggregator->opening.stage_note != NULL) {
+		log_line(LOG_WARNING, "no views are staged", "why=\"%s\"",
+			aggregator->opening.stage_note);
 	}
 	int r = generations_init(&aggregator->generations, &options, error);
 	if (r > 0) {

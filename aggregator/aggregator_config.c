@@ -1,6 +1,5 @@
 #include "aggregator/aggregator_config.h"
 #include "aggregator/server.h"
-#include "aggregator/zones.h"
 #include "proto/utf8.h"
 #include "runtime/kafka_options.h"
 #include "runtime/program.h"
@@ -53,6 +52,9 @@ static const struct config_option options[] = {
 		BASKET_SPAN_MS_MAX,
 		"how long after its last line a closed basket is known, so that lines for it are "
 		"late"},
+	{"aggregator", "stage", CONFIG_TEXT, AT(stage), "", 0, 0,
+		"file of [view.NAME] sections, counted beside the live views until accepted; "
+		"empty: none"},
 	{"aggregator", "topic.order", CONFIG_TEXT, AT(topic_names[KIND_ORDER]), "orders", 0, 0,
 		"topic of orders; its dead letters come from the same name with .dlq"},
 	{"aggregator", "topic.cart", CONFIG_TEXT, AT(topic_names[KIND_CART]), "cart_events", 0, 0,
@@ -94,84 +96,17 @@ static void print_kafka(const void *target, FILE *out)
 	kafka_properties_print(&config->kafka, out);
 }
 
-/* The declaration of this name, a new one where there is none. */
-static struct view_declaration *declare(
-	struct aggregator_config *config, const char *name, struct config_error *error)
-{
-	for (size_t i = 0; i < config->view_count; i++) {
-		if (strcmp(config->views[i].name, name) == 0) {
-			return &config->views[i];
-		}
-	}
-	if (name[0] == '\0' || strlen(name) > VIEW_NAME_SIZE_MAX) {
-		config_fail(error, "a view's name has 1 to %d characters", VIEW_NAME_SIZE_MAX);
-		return NULL;
-	}
-	if (config->view_count == VIEWS_MAX) {
-		config_fail(error, "more than %d views", VIEWS_MAX);
-		return NULL;
-	}
-	struct view_declaration *declaration = &config->views[config->view_count++];
-	snprintf(declaration->name, sizeof declaration->name, "%s", name);
-	return declaration;
-}
-
-struct view_key {
-	const char *key;
-	size_t offset;
-};
-
-static const struct view_key view_keys[] = {
-	{"kind", offsetof(struct view_declaration, kind)},
-	{"group_by", offsetof(struct view_declaration, group_by)},
-	{"measures", offsetof(struct view_declaration, measures)},
-	{"where", offsetof(struct view_declaration, where)},
-	{"retain", offsetof(struct view_declaration, retain)},
-	{"zone", offsetof(struct view_declaration, zone)},
-	{0},
-};
-_Static_assert(sizeof view_keys / sizeof view_keys[0] == VIEW_KEYS + 1, "a place for each key");
-
 static int set_view(void *target, const char *section, const char *key, const char *value,
 	struct config_error *error)
 {
 	struct aggregator_config *config = target;
-	struct view_declaration *declaration = declare(config, section + strlen("view."), error);
-	if (declaration == NULL) {
-		return -EINVAL;
-	}
-	for (const struct view_key *known = view_keys; known->key != NULL; known++) {
-		if (strcmp(known->key, key) == 0) {
-			char **place = (char **)((char *)declaration + known->offset);
-			char *copy = strdup(value);
-			if (copy == NULL) {
-				return -ENOMEM;
-			}
-			free(*place);
-			*place = copy;
-			memcpy(config->view_places[declaration - config->views][known - view_keys],
-				error->place, sizeof error->place);
-			return 0;
-		}
-	}
-	return config_fail(
-		error, "%s: a view has kind, group_by, measures, where, retain and zone", key);
+	return view_config_set(&config->views, section, key, value, error);
 }
 
 static void print_views(const void *target, FILE *out)
 {
 	const struct aggregator_config *config = target;
-	for (size_t i = 0; i < config->view_count; i++) {
-		const struct view_declaration *declaration = &config->views[i];
-		fprintf(out, "\n[view.%s]\n", declaration->name);
-		for (const struct view_key *known = view_keys; known->key != NULL; known++) {
-			const char *value =
-				*(char *const *)((const char *)declaration + known->offset);
-			if (value != NULL) {
-				fprintf(out, "%s = %s\n", known->key, value);
-			}
-		}
-	}
+	view_config_print(&config->views, out);
 }
 
 /* The declaration of this name, a new one where there is none. */
@@ -371,25 +306,6 @@ static int check_sources(const struct aggregator_config *config, struct config_e
 		       : r;
 }
 
-/* The line of the key that the complaint begins with, else of any that was given. */
-static const char *place_of_complaint(
-	const struct aggregator_config *config, size_t view, const char *complaint)
-{
-	const char *place = "";
-	char prefix[VIEW_NAME_SIZE_MAX + 32];
-
-	for (size_t i = 0; i < VIEW_KEYS; i++) {
-		const char *known = config->view_places[view][i];
-		snprintf(prefix, sizeof prefix, "view %s: %s: ", config->views[view].name,
-			view_keys[i].key);
-		if (strncmp(complaint, prefix, strlen(prefix)) == 0 && known[0] != '\0') {
-			return known;
-		}
-		place = place[0] == '\0' ? known : place;
-	}
-	return place;
-}
-
 static bool counts_of(const struct view *view, const struct source_declaration *source)
 {
 	return view_counts_kind(view, source->event_kind) ||
@@ -397,9 +313,10 @@ static bool counts_of(const struct view *view, const struct source_declaration *
 }
 
 /* Rows of a database change and go; a view of their kind must be able to follow. */
-static int check_takes_back(const struct aggregator_config *config, const struct view *view,
-	char *complaint, size_t complaint_size)
+static int check_takes_back(
+	const void *owner, const struct view *view, char *complaint, size_t complaint_size)
 {
+	const struct aggregator_config *config = owner;
 	const char *what = NULL;
 
 	for (size_t i = 0; i < config->source_count; i++) {
@@ -423,73 +340,49 @@ static int check_takes_back(const struct aggregator_config *config, const struct
 	return 0;
 }
 
-/* What they declare, not only that they can be read: a mistake is told by --check, with its line. */
-static int check_declarations(const struct aggregator_config *config, struct config_error *error)
+/* Each view of kind basket says them, so that other ones make it another view. */
+static int check_baskets(const struct aggregator_config *config, struct config_error *error)
 {
-	char complaint[COMPLAINT_SIZE_MAX + VIEW_NAME_SIZE_MAX] = "";
-	struct view_set *views = NULL;
-	struct zones *zones = NULL;
-
-	int r = zones_new(&zones);
-	if (r == 0) {
-		r = view_set_new(zones_find, zones, &views);
-	}
-	for (size_t i = 0; i < config->view_count && r == 0; i++) {
-		r = view_set_add(views, &config->views[i], complaint, sizeof complaint);
-		if (r == 0) {
-			r = check_takes_back(config,
-				view_set_find(views, slice_of_text(config->views[i].name)),
-				complaint, sizeof complaint);
-		}
-		if (r == -EINVAL) {
-			const char *place = place_of_complaint(config, i, complaint);
-			config_fail(
-				error, "%s%s%s", place, place[0] == '\0' ? "" : ": ", complaint);
-		}
-	}
-	if (r == 0) {
-		r = declared_tables_add(&config->tables, views, complaint, sizeof complaint);
-		if (r == -EINVAL) {
-			config_fail(error, "%s", complaint);
-		}
-	}
-	view_set_free(views);
-	zones_free(zones);
-	return r;
+	return config->baskets.memory_ms >= config->baskets.horizon_ms
+		       ? 0
+		       : config_fail(error, "[aggregator] basket_memory is shorter than "
+					    "basket_horizon: lines that come after a basket "
+					    "closed would open another one");
 }
 
-/* Each view of kind basket says them, so that other ones make it another view. */
-static int spread_baskets(struct aggregator_config *config, struct config_error *error)
+/* What they declare, not only that they can be read. */
+static int finish_views(const struct aggregator_config *config, struct view_config *views,
+	struct config_error *error)
 {
 	char text[BASKET_SPANS_TEXT_SIZE];
 
-	if (config->baskets.memory_ms < config->baskets.horizon_ms) {
-		return config_fail(error, "[aggregator] basket_memory is shorter than "
-					  "basket_horizon: lines that come after a basket "
-					  "closed would open another one");
-	}
 	basket_spans_write(config->baskets, text);
-	for (size_t i = 0; i < config->view_count; i++) {
-		free(config->views[i].baskets);
-		config->views[i].baskets = strdup(text);
-		if (config->views[i].baskets == NULL) {
-			return -ENOMEM;
-		}
-	}
-	return 0;
+	int r = view_config_set_baskets(views, text);
+	return r == 0 ? view_config_check(views, &config->tables, check_takes_back, config, error)
+		      : r;
+}
+
+static int check_stage(struct aggregator_config *config, struct config_error *error)
+{
+	int r = view_config_stage(&config->views, config->stage, &config->staged, error);
+
+	return r == 0 ? finish_views(config, &config->staged, error) : r;
 }
 
 static int check_views(struct aggregator_config *config, struct config_error *error)
 {
 	const char *text = view_shipped_text();
-	int r = config->view_count > 0 ? 0
-				       : config_read_text(&aggregator_config_schema, config,
-						 "the shipped views", text, strlen(text), error);
+	int r = config->views.count > 0 ? 0
+					: config_read_text(&aggregator_config_schema, config,
+						  "the shipped views", text, strlen(text), error);
 
 	if (r == 0) {
-		r = spread_baskets(config, error);
+		r = check_baskets(config, error);
 	}
-	return r == 0 ? check_declarations(config, error) : r;
+	if (r == 0) {
+		r = finish_views(config, &config->views, error);
+	}
+	return r == 0 && config->stage != NULL ? check_stage(config, error) : r;
 }
 
 static int check_keys(const struct aggregator_config *config, struct config_error *error)
@@ -535,9 +428,8 @@ void aggregator_config_deinit(struct aggregator_config *config)
 {
 	config_deinit(&aggregator_config_schema, config);
 	kafka_properties_deinit(&config->kafka);
-	for (size_t i = 0; i < config->view_count; i++) {
-		view_declaration_deinit(&config->views[i]);
-	}
+	view_config_deinit(&config->views);
+	view_config_deinit(&config->staged);
 	for (size_t i = 0; i < config->source_count; i++) {
 		source_declaration_deinit(&config->sources[i]);
 	}

@@ -2,13 +2,11 @@
 #pragma once
 #include "aggregator/declared_tables.h"
 #include "aggregator/pipeline.h"
-#include "aggregator/view.h"
+#include "aggregator/view_config.h"
 #include "proto/topic.h"
 #include "runtime/config.h"
 #include "runtime/kafka_properties.h"
 #include "runtime/peer_limits.h"
-
-enum { VIEW_KEYS = 6 };
 
 struct aggregator_config {
 	/* [aggregator] */
@@ -24,6 +22,7 @@ struct aggregator_config {
 	int64_t map_size;
 	int64_t check_interval_ms;
 	struct basket_spans baskets;
+	char *stage; /* NULL: nothing is staged */
 	char *topic_names[KIND_EVENT_COUNT];
 	/* [http] */
 	char *audit_file;
@@ -35,10 +34,9 @@ struct aggregator_config {
 	bool insecure;
 
 	struct kafka_properties kafka;
-	struct view_declaration views[VIEWS_MAX]; /* as declared, or the shipped ones */
-	/* Where each key of a view was set, in the order of view_declaration; "": nowhere. */
-	char view_places[VIEWS_MAX][VIEW_KEYS][sizeof((struct config_error *)0)->place];
-	size_t view_count;
+	struct view_config views; /* as declared, or the shipped ones */
+	struct view_config
+		staged; /* filled by aggregator_config_check from `stage`: all views, as they would be */
 	struct source_declaration sources[DECLARED_SOURCES_MAX];
 	size_t source_count;
 	struct declared_tables tables;

@@ -51,8 +51,11 @@ static int order_row(void *owner, struct slice key, const struct row *row)
 	for (size_t i = 0; i < ordering->best.order_count; i++) {
 		rank_column(&ordering->columns[i], view, values, row, &ranks[i]);
 	}
-	if (!best_wants(&ordering->best, ranks)) {
-		return 0;
+	if (ordering->answering->shares != NULL) {
+		r = shares_add(ordering->answering, values, row);
+	}
+	if (r != 0 || !best_wants(&ordering->best, ranks)) {
+		return r;
 	}
 	buffer_clear(&ordering->value);
 	row_write(view, row, &ordering->value);
@@ -106,25 +109,80 @@ static int make_ordering(struct answering *answering, struct ordering *ordering)
 	return r;
 }
 
+/* Is what was written so far the part of the whole that was asked for? By the share as it is shown. */
+static bool has_reached_share(const struct answering *answering)
+{
+	const struct shares *shares = answering->shares;
+	money share = 0;
+
+	return answering->query->until_share > 0 && answering->rows.count > 0 &&
+	       money_share(shares->so_far, shares->whole, &share) &&
+	       share >= answering->query->until_share;
+}
+
+/* The best rows, up to the one that reaches the share that was asked for. */
+static int write_shares(struct answering *answering, struct best *best)
+{
+	int r = 0;
+
+	best_sort(best);
+	for (size_t i = 0; r == 0 && i < best->count && !has_reached_share(answering); i++) {
+		struct row row;
+		r = kept_row_read(answering->view, best_value(best->rows[i]), &row);
+		if (r == 0) {
+			r = row_list_add(answering, best_key(best->rows[i]), &row);
+		}
+	}
+	answering->is_cut = answering->query->until_share > 0 && !has_reached_share(answering) &&
+			    best->seen > best->count;
+	return r;
+}
+
+static int answer_shares(struct answering *answering, struct ordering *ordering)
+{
+	struct shares shares = {.measure = ordering->columns[0].index};
+	int r = shares_check_measure(answering, shares.measure);
+
+	buffer_init(&shares.currency, ROW_TEXT_LONG_MAX);
+	answering->shares = &shares;
+	if (r == 0) {
+		r = refined_each(answering, NULL, NULL, order_row, ordering);
+	}
+	if (r == 0) {
+		r = write_shares(answering, &ordering->best);
+	}
+	answering->shares = NULL;
+	buffer_deinit(&shares.currency);
+	return r;
+}
+
+static int answer_best(struct answering *answering, struct ordering *ordering)
+{
+	struct scan_position position = {0};
+	struct row_key from = {0};
+	int r = scan_range(answering, &from, &position);
+
+	ordering->to = position.to;
+	if (r == 0) {
+		r = refined_each(answering, &from, &position.to, order_row, ordering);
+	}
+	if (r == 0) {
+		answering->is_cut = answering->query->type == QUERY_SCAN &&
+				    ordering->best.seen > ordering->best.count;
+		r = best_write(answering, &ordering->best);
+	}
+	return r;
+}
+
 int answer_ordered(struct answering *answering)
 {
 	struct ordering ordering = {.answering = answering};
-	struct scan_position position = {0};
-	struct row_key from = {0};
 
 	buffer_init(&ordering.value, ANSWER_SIZE_MAX);
 	int r = make_ordering(answering, &ordering);
 	if (r == 0) {
-		r = scan_range(answering, &from, &position);
-		ordering.to = position.to;
-	}
-	if (r == 0) {
-		r = refined_each(answering, &from, &position.to, order_row, &ordering);
-	}
-	if (r == 0) {
-		answering->is_cut = answering->query->type == QUERY_SCAN &&
-				    ordering.best.seen > ordering.best.count;
-		r = best_write(answering, &ordering.best);
+		r = answering->query->is_cumulative ? answer_shares(answering, &ordering)
+						    : answer_best(answering, &ordering);
 	}
 	best_deinit(&ordering.best);
 	buffer_deinit(&ordering.value);

@@ -13,6 +13,14 @@ struct row_list {
 	size_t count;
 };
 
+/* What rows that come in their order make up of the whole. */
+struct shares {
+	size_t measure;
+	money whole; /* over all rows of the answer's question, shown or not */
+	money so_far; /* of those that were written */
+	struct buffer currency; /* of all of them, where they have one */
+};
+
 struct answering {
 	struct answer_context *context;
 	const struct query *query;
@@ -20,6 +28,7 @@ struct answering {
 		view; /* of the rows answered: with other groups than the store's where they are rolled up */
 	const struct refinement *refinement; /* NULL: rows as they are */
 	struct rollup *earlier; /* what rolled up rows are compared with; else NULL */
+	struct shares *shares; /* what each row shows beside its columns; else NULL */
 	struct complaint complaint;
 	struct row_list rows;
 	char *next; /* scan: the cursor; owned; NULL: at the end */
@@ -32,7 +41,7 @@ int answer_get(struct answering *answering);
 int answer_tables_write(const struct answer_context *context, struct writer *writer);
 int answer_top(struct answering *answering);
 int answer_scan(struct answering *answering);
-/* get, top and scan of what the refinement leaves. */
+/* get, top, scan and bands of what the refinement leaves. */
 int answer_refined(struct answering *answering);
 /* What would be done: the value of "explain", in place of rows. */
 int answer_explain(struct answering *answering);
@@ -50,6 +59,21 @@ int answer_complain_of_view(
 	const struct view_set *views, struct slice name, struct complaint *complaint);
 /* Adds a row to the list. 0, -EMSGSIZE when the answer would be too large, -ENOMEM, -EBADMSG. */
 int row_list_add(struct answering *answering, struct slice key, const struct row *row);
+/* Ends a row that was written into rows.bytes from there on: 0 with a row more, or as row_list_add. */
+int row_list_end(struct answering *answering, size_t begin);
+/* Takes a row into the whole. 0; REASON_BAD_REQUEST: of another currency than those before; -errno. */
+int shares_add(
+	struct answering *answering, const struct group_value *values, const struct row *row);
+/* REASON_BAD_REQUEST: the measure is no sum or count, of which there are shares. */
+int shares_check_measure(struct answering *answering, size_t measure);
+/* The columns that shares add to a row: two pairs. */
+void shares_write(struct answering *answering, struct writer *writer, const struct row *row);
+/* part / whole as text, or null. */
+void share_write(struct writer *writer, money part, money whole);
+/* The group column that is the currency; -1: none. */
+int view_currency_group(const struct view *view);
+/* Is the measure a sum or a count, so that of two rows it adds up? */
+bool measure_adds_up(const struct measure *measure);
 /* A row whose value was kept, ready to be shown. 0 or -EBADMSG. */
 int kept_row_read(const struct view *view, struct slice value, struct row *ret_row);
 /* The columns that a comparison adds to a row with these group values: two pairs. 0, -errno. */

@@ -1,4 +1,4 @@
-/* get, top and scan of refined rows: a walk of the view, or of a part of it, whose rows are filtered, rolled up where
+/* get, top, scan and bands of refined rows: a walk of the view, or of a part of it, whose rows are filtered, rolled up where
  * that is asked (answer_groups.c), and then listed, ordered (answer_ordered.c) or looked up. A get of rows as they are
  * stays a look-up. */
 #include "aggregator/answer_refined.h"
@@ -152,6 +152,9 @@ static int find_rows(struct answering *answering)
 	if (query->type == QUERY_GET) {
 		return refinement_is_grouped(answering->refinement) ? answer_get_groups(answering)
 								    : answer_get(answering);
+	}
+	if (query->type == QUERY_BANDS) {
+		return answer_bands(answering);
 	}
 	return query->type == QUERY_TOP || query->order_count > 0 ? answer_ordered(answering)
 								  : scan_in_order(answering);

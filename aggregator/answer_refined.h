@@ -23,6 +23,7 @@ int rollup_make(struct answering *answering, const struct period *period,
 	const struct wanted *wanted, struct rollup **ret_rollup);
 int answer_get_groups(struct answering *answering);
 int answer_ordered(struct answering *answering);
+int answer_bands(struct answering *answering);
 
 /* A walk over those rows of the view that may be of this period, and within these keys where they are not NULL. */
 int refined_open_walk(struct answering *answering, const struct period *period,

@@ -200,9 +200,10 @@ static int write_row(struct answering *answering, struct writer *writer,
 {
 	const struct view *view = answering->view;
 	bool is_compared = answering->refinement != NULL && answering->refinement->compares;
+	bool is_shared = answering->shares != NULL;
 
-	write_map(writer,
-		(uint32_t)(view->group_count + view->measure_count + (is_compared ? 2 : 0)));
+	write_map(writer, (uint32_t)(view->group_count + view->measure_count +
+				     (is_compared ? 2 : 0) + (is_shared ? 2 : 0)));
 	for (size_t i = 0; i < view->group_count; i++) {
 		write_key(writer, view->groups[i].name);
 		group_value_write(writer, view, &view->groups[i], &values[i]);
@@ -211,6 +212,9 @@ static int write_row(struct answering *answering, struct writer *writer,
 		const struct measure *measure = &view->measures[i];
 		write_key(writer, measure->name);
 		measure_write(writer, measure, row->event_count, &row->cells[i]);
+	}
+	if (is_shared) {
+		shares_write(answering, writer, row);
 	}
 	return is_compared ? comparison_write(answering, writer, values, row) : 0;
 }
@@ -223,6 +227,26 @@ int kept_row_read(const struct view *view, struct slice value, struct row *ret_r
 		row_settle(view, ret_row);
 	}
 	return r;
+}
+
+int row_list_end(struct answering *answering, size_t begin)
+{
+	struct row_list *rows = &answering->rows;
+
+	if (rows->bytes.error == 0 &&
+		rows->bytes.size + rows->count > ROWS_SIZE_MAX) { /* with its commas */
+		rows->bytes.error = -EMSGSIZE;
+	}
+	if (rows->bytes.error == 0) {
+		buffer_append(&rows->ends, &rows->bytes.size, sizeof rows->bytes.size);
+	}
+	if (rows->bytes.error != 0) {
+		int r = rows->bytes.error;
+		buffer_truncate(&rows->bytes, begin);
+		return r;
+	}
+	rows->count++;
+	return rows->ends.error;
 }
 
 int row_list_add(struct answering *answering, struct slice key, const struct row *row)
@@ -242,18 +266,5 @@ int row_list_add(struct answering *answering, struct slice key, const struct row
 		buffer_truncate(&rows->bytes, size_before);
 		return r;
 	}
-	if (rows->bytes.error == 0 &&
-		rows->bytes.size + rows->count > ROWS_SIZE_MAX) { /* with its commas */
-		rows->bytes.error = -EMSGSIZE;
-	}
-	if (rows->bytes.error == 0) {
-		buffer_append(&rows->ends, &rows->bytes.size, sizeof rows->bytes.size);
-	}
-	if (rows->bytes.error != 0) {
-		r = rows->bytes.error;
-		buffer_truncate(&rows->bytes, size_before);
-		return r;
-	}
-	rows->count++;
-	return rows->ends.error;
+	return row_list_end(answering, size_before);
 }

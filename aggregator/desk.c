@@ -1,5 +1,6 @@
 #include "aggregator/desk.h"
 #include "aggregator/admin_answers.h"
+#include "aggregator/staged_answer.h"
 #include "aggregator/status.h"
 #include "aggregator/stream_answers.h"
 #include "runtime/program.h"
@@ -15,21 +16,27 @@ bool desk_is_ready(struct desk *desk)
 	return desk->health.is_ready;
 }
 
+static struct pipeline *pipeline_asked(const struct desk *desk, bool is_staged)
+{
+	return is_staged && desk->is_staged ? desk->shadow->pipeline : desk->live->pipeline;
+}
+
 enum verdict desk_judge(void *owner, struct wish *wish)
 {
 	struct desk *desk = owner;
+	struct pipeline *pipeline = pipeline_asked(desk, wish->is_staged);
 	if (!wish->is_exempt && !desk_is_ready(desk)) {
 		return VERDICT_NOT_READY;
 	}
 	if (wish->max_lag >= 0) {
-		int64_t lag = pipeline_lag(desk->live->pipeline);
+		int64_t lag = pipeline_lag(pipeline);
 		if (lag < 0 || lag > wish->max_lag) {
 			return VERDICT_WAIT;
 		}
 	}
 	for (; wish->after_count > 0; wish->after++, wish->after_count--) {
 		bool has = false;
-		if (pipeline_has(desk->live->pipeline, wish->after, &has) < 0 || !has) {
+		if (pipeline_has(pipeline, wish->after, &has) < 0 || !has) {
 			return VERDICT_WAIT;
 		}
 	}
@@ -57,17 +64,16 @@ static int begin_snapshots(const struct pipeline *pipeline, struct layers *shard
 /* Of an answer that walks for long: the same layers, newer snapshots. */
 static int renew(void *owner, struct layers *shards, size_t count)
 {
-	struct desk *desk = owner;
 	end_snapshots(shards, count);
-	return begin_snapshots(desk->live->pipeline, shards);
+	return begin_snapshots(owner, shards);
 }
 
-static void fill_freshness(
-	const struct desk *desk, const struct text_set *gaps, struct freshness *ret_freshness)
+static void fill_freshness(const struct desk *desk, const struct pipeline *pipeline,
+	const struct text_set *gaps, struct freshness *ret_freshness)
 {
-	const struct pipeline *pipeline = desk->live->pipeline;
+	const struct store_root *root = stores_root(desk->stores);
 	*ret_freshness = (struct freshness){
-		.store_id = stores_root(desk->stores)->live_id,
+		.store_id = pipeline == desk->live->pipeline ? root->live_id : root->shadow_id,
 		.commit = pipeline_commit(pipeline),
 		.event_ts = pipeline_event_ts(pipeline),
 		.lag = pipeline_lag(pipeline),
@@ -78,15 +84,16 @@ static void fill_freshness(
 static int answer_from_views(struct desk *desk, const struct question *question,
 	const struct freshness *freshness, struct buffer *reply)
 {
-	const struct pipeline *pipeline = desk->live->pipeline;
+	bool is_staged = question->query->is_staged;
+	struct pipeline *pipeline = pipeline_asked(desk, is_staged);
 	struct answer_context context = {
-		.views = desk->views,
+		.views = is_staged ? desk->shadow_views : desk->views,
 		.shard_count = pipeline->shard_count,
 		.freshness = *freshness,
-		.live = desk->live_place,
+		.live = is_staged ? NULL : desk->live_place,
 		.asker = question->asker,
 		.renew = renew,
-		.renew_owner = desk,
+		.renew_owner = pipeline,
 	};
 	int r = begin_snapshots(pipeline, context.shards);
 	if (r == 0) {
@@ -108,6 +115,13 @@ static int answer_rebuilding(
 	const struct desk *desk, const struct query *query, struct buffer *reply)
 {
 	struct complaint complaint;
+	if (desk->is_staged) {
+		complaint_set(&complaint, REASON_UNKNOWN_VIEW, "view",
+			"view \"%.*s\" is staged and not live: ask with \"staged\":true",
+			(int)query->view.size, (const char *)query->view.bytes);
+		query_encode_error(&complaint, query->encoding, reply);
+		return reply->error;
+	}
 	complaint_set(&complaint, REASON_REBUILDING, "",
 		"view \"%.*s\" is being filled from the log: %d %% done; try again later",
 		(int)query->view.size, (const char *)query->view.bytes,
@@ -157,6 +171,29 @@ static int answer_status(struct desk *desk, const struct query *query,
 	return status_write(&status, query->encoding, reply);
 }
 
+static int answer_nothing_staged(
+	const struct desk *desk, const struct query *query, struct buffer *reply)
+{
+	struct complaint complaint;
+	complaint_set(&complaint, REASON_BAD_REQUEST, "staged", "nothing is staged%s%s",
+		desk->stage_note == NULL ? "" : ": ",
+		desk->stage_note == NULL ? "" : desk->stage_note);
+	query_encode_error(&complaint, query->encoding, reply);
+	return reply->error;
+}
+
+static int answer_rows(struct desk *desk, const struct question *question,
+	const struct freshness *freshness, struct buffer *reply)
+{
+	const struct query *query = question->query;
+	if (query->is_staged && !desk->is_staged) {
+		return answer_nothing_staged(desk, query, reply);
+	}
+	return !query->is_staged && is_rebuilding(desk, query)
+		       ? answer_rebuilding(desk, query, reply)
+		       : answer_from_views(desk, question, freshness, reply);
+}
+
 static int answer_by_type(struct desk *desk, const struct question *question,
 	const struct freshness *freshness, struct buffer *reply)
 {
@@ -178,10 +215,11 @@ static int answer_by_type(struct desk *desk, const struct question *question,
 	case QUERY_TRACE:
 		return trace_answer_write(
 			desk->live->pipeline, desk->reports, question, freshness, reply);
+	case QUERY_STAGED:
+		return desk->is_staged ? staged_answer_write(desk, query, freshness, reply)
+				       : answer_nothing_staged(desk, query, reply);
 	default:
-		return is_rebuilding(desk, query)
-			       ? answer_rebuilding(desk, query, reply)
-			       : answer_from_views(desk, question, freshness, reply);
+		return answer_rows(desk, question, freshness, reply);
 	}
 }
 
@@ -190,26 +228,37 @@ int desk_answer(void *owner, const struct question *question, struct buffer *rep
 	struct desk *desk = owner;
 	struct freshness freshness;
 	struct text_set gaps = {0};
-	int r = pipeline_gaps(desk->live->pipeline, &gaps);
+	const struct pipeline *pipeline = pipeline_asked(desk, question->query->is_staged);
+	int r = pipeline_gaps(pipeline, &gaps);
 	if (r == 0) {
-		fill_freshness(desk, &gaps, &freshness);
+		fill_freshness(desk, pipeline, &gaps, &freshness);
 		r = answer_by_type(desk, question, &freshness, reply);
 	}
 	text_set_deinit(&gaps);
 	return r;
 }
 
-int desk_moment_begin(struct desk *desk, struct desk_moment *ret_moment)
+static int begin_moment(const struct desk *desk, const struct pipeline *pipeline,
+	const struct view_set *views, struct desk_moment *ret_moment)
 {
-	const struct pipeline *pipeline = desk->live->pipeline;
 	*ret_moment = (struct desk_moment){
-		.context = {.views = desk->views, .shard_count = pipeline->shard_count}};
+		.context = {.views = views, .shard_count = pipeline->shard_count}};
 	int r = pipeline_gaps(pipeline, &ret_moment->gaps);
 	if (r == 0) {
-		fill_freshness(desk, &ret_moment->gaps, &ret_moment->context.freshness);
+		fill_freshness(desk, pipeline, &ret_moment->gaps, &ret_moment->context.freshness);
 		r = begin_snapshots(pipeline, ret_moment->context.shards);
 	}
 	return r;
+}
+
+int desk_moment_begin(struct desk *desk, struct desk_moment *ret_moment)
+{
+	return begin_moment(desk, desk->live->pipeline, desk->views, ret_moment);
+}
+
+int desk_staged_moment_begin(struct desk *desk, struct desk_moment *ret_moment)
+{
+	return begin_moment(desk, desk->shadow->pipeline, desk->shadow_views, ret_moment);
 }
 
 void desk_moment_end(struct desk_moment *moment)

@@ -12,6 +12,9 @@ struct desk {
 	struct feed *shadow; /* NULL: no rebuild */
 	const struct view_set *views; /* of the live generation */
 	const struct view_set *shadow_views;
+	bool is_staged; /* the shadow may be asked, and is no rebuild */
+	const char *
+		stage_note; /* why nothing is staged although it was wanted; NULL: nothing to say */
 	struct health health;
 	const struct reports *reports; /* NULL: none are read */
 	const struct live_place *live_place; /* NULL: nothing is published */
@@ -34,4 +37,6 @@ struct desk_moment {
 };
 /* 0, -EBADMSG, -errno. End it in any case. */
 int desk_moment_begin(struct desk *desk, struct desk_moment *ret_moment);
+/* The same of the views that are staged, which must be so. */
+int desk_staged_moment_begin(struct desk *desk, struct desk_moment *ret_moment);
 void desk_moment_end(struct desk_moment *moment);

@@ -144,6 +144,11 @@ int gate_check(const struct key_holder *asker, const struct query *query,
 		return gate_shows_all(asker) || asker->views != NULL || asker->stores != NULL
 			       ? 0
 			       : forbid(complaint, "this key has no right to ask anything");
+	case QUERY_STAGED:
+		return gate_shows_all(asker)
+			       ? 0
+			       : forbid(complaint, "this key may not ask about what is staged: it "
+						   "has not views = *");
 	case QUERY_EDGES:
 	case QUERY_LEDGER:
 	case QUERY_TRACE:

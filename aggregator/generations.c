@@ -150,6 +150,46 @@ static bool has_place(const struct stores *stores)
 	return true;
 }
 
+/* ---- staging */
+
+bool generations_are_staged(const struct generations *generations)
+{
+	return generations->shadow != NULL && generations->options.opening->is_staged &&
+	       !generations->drops_shadow;
+}
+
+void generations_accept_staged(struct generations *generations)
+{
+	generations->options.opening->is_staged = false;
+	generations->options.opening->stage_note = OPENING_ACCEPTED;
+}
+
+void generations_drop_shadow(struct generations *generations)
+{
+	generations->drops_shadow = true;
+	generations->shadow->is_held = true;
+}
+
+int generations_drop_tick(struct generations *generations, bool *ret_is_gone)
+{
+	struct opening *opening = generations->options.opening;
+	if (!generations->drops_shadow || !has_place(opening->stores)) {
+		return 0;
+	}
+	for (size_t i = 0; i < opening->stores->count; i++) {
+		worker_drain(opening->stores->workers[i]);
+	}
+	generations->shadow = feed_leave(generations->shadow);
+	generations->drops_shadow = false;
+	opening->shadow_views = view_set_free(opening->shadow_views);
+	opening->is_staged = false;
+	int r = stores_discard_shadow(opening->stores);
+	*ret_is_gone = r == 0;
+	return r > 0 ? -EIO : r;
+}
+
+/* ---- the switch itself */
+
 bool generations_may_switch(const struct generations *generations)
 {
 	const struct pipeline *live = generations->live->pipeline;

@@ -21,6 +21,7 @@ struct generations {
 	struct feed *live;
 	struct feed *shadow; /* NULL: no rebuild runs */
 	struct text_set accepted_by_shadow;
+	bool drops_shadow; /* it goes at the next tick: nobody who is called by it may take it away */
 };
 
 /* 0, STORE_E_CORRUPT, -errno with the error set where it is about the configuration; to be deinitialised in any case. */
@@ -36,6 +37,14 @@ int generations_flush(struct generations *generations, bool *ret_is_clean);
 /* Does whatever is not on disk wait for room, or for a person? */
 bool generations_are_stuck(const struct generations *generations);
 
+/* Is there a shadow that takes no place before it is accepted, and not about to go? */
+bool generations_are_staged(const struct generations *generations);
+/* What is staged takes the live one's place as soon as it may, like any rebuild. */
+void generations_accept_staged(struct generations *generations);
+/* The shadow reads nothing more, and goes. */
+void generations_drop_shadow(struct generations *generations);
+/* Once the store has place for what goes. *ret_is_gone: there was one, and it is gone. 0 or -errno. */
+int generations_drop_tick(struct generations *generations, bool *ret_is_gone);
 /* How much of what the live one has read the shadow has read, 0 to 1; without a shadow 1. */
 double generations_progress(const struct generations *generations);
 /* Has the shadow read all that the live one has, and is nothing left of an earlier rebuild? */

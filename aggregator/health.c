@@ -23,7 +23,7 @@ const char *health_state(const struct health *health)
 	if (!health->is_ready) {
 		return "starting";
 	}
-	return health->shadow != NULL ? "rebuilding" : "serving";
+	return health->shadow != NULL && !health->is_staged ? "rebuilding" : "serving";
 }
 
 __attribute__((format(printf, 2, 3))) static void say(
@@ -131,12 +131,13 @@ static void say_of_kafka(const struct health *health, const struct feed *feed, c
 void health_problems(const struct health *health, struct text_set *problems)
 {
 	const struct pipeline *pipeline = health->live->pipeline;
+	const char *who = health->is_staged ? "staged: " : "rebuild: ";
 	for (size_t i = 0; i < pipeline->shard_count; i++) {
 		say_of_shard(pipeline->shards[i], i, "", problems);
 	}
 	for (size_t i = 0; health->shadow != NULL && i < health->shadow->pipeline->shard_count;
 		i++) {
-		say_of_shard(health->shadow->pipeline->shards[i], i, "rebuild: ", problems);
+		say_of_shard(health->shadow->pipeline->shards[i], i, who, problems);
 	}
 	if (health->check_error[0] != '\0') {
 		say(problems, "self-check failed: %s", health->check_error);
@@ -146,7 +147,7 @@ void health_problems(const struct health *health, struct text_set *problems)
 	}
 	say_of_kafka(health, health->live, "", problems);
 	if (health->shadow != NULL) {
-		say_of_kafka(health, health->shadow, "rebuild: ", problems);
+		say_of_kafka(health, health->shadow, who, problems);
 	}
 }
 
@@ -164,7 +165,8 @@ bool health_write(const struct health *health, FILE *out)
 			pipeline_lag(health->live->pipeline));
 	}
 	if (health->shadow != NULL) {
-		fprintf(out, "rebuilding: %.1f %%\n", 100 * health->rebuild_progress);
+		fprintf(out, "%s: %.1f %%\n", health->is_staged ? "staging" : "rebuilding",
+			100 * health->rebuild_progress);
 	}
 	if (problems.count == 0 && health->is_ready) {
 		fprintf(out, "ok\n");

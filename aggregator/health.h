@@ -9,6 +9,7 @@ struct health {
 	const struct feed *shadow; /* NULL: no rebuild */
 	const char *check_error; /* "" while the store's sums fit */
 	const char *scrub_error; /* "" while its rows are whole */
+	bool is_staged; /* the shadow is no rebuild: it is there to be looked at */
 	bool is_ready; /* the start is over */
 	double rebuild_progress; /* 0 … 1 */
 };

@@ -13,16 +13,22 @@ static int make_id(char ret_id[STORE_ID_SIZE])
 	return r;
 }
 
-static int declare_views(const struct aggregator_config *config, struct zones *zones,
+/* Views that are declared, and the tables beside them. */
+struct declared {
+	const struct view_config *views;
+	const struct declared_tables *tables;
+};
+
+static int declare_views(const struct declared *declared, struct zones *zones,
 	struct view_set **ret_views, char *error, size_t error_size)
 {
 	struct view_set *views = NULL;
 	int r = view_set_new(zones_find, zones, &views);
-	for (size_t i = 0; i < config->view_count && r == 0; i++) {
-		r = view_set_add(views, &config->views[i], error, error_size);
+	for (size_t i = 0; i < declared->views->count && r == 0; i++) {
+		r = view_set_add(views, &declared->views->items[i], error, error_size);
 	}
 	if (r == 0) {
-		r = declared_tables_add(&config->tables, views, error, error_size);
+		r = declared_tables_add(declared->tables, views, error, error_size);
 	}
 	if (r != 0) {
 		view_set_free(views);
@@ -64,20 +70,37 @@ static bool views_equal(const struct view_set *a, const struct view_set *b)
 	return true;
 }
 
-/* A shadow that was begun before goes on if its declarations are still wanted. *ret_goes_on says so. */
-static int judge_shadow(struct opening *opening, const struct view_set *wanted, bool *ret_goes_on,
-	char *error, size_t error_size)
+/* What a start wants. Owned; what becomes the shadow's is taken out. */
+struct wanted {
+	struct view_set *views; /* as declared */
+	struct view_set *
+		staged; /* as they would be with those of [aggregator] stage; NULL: nothing is staged */
+};
+
+static void wanted_deinit(struct wanted *wanted)
+{
+	wanted->views = view_set_free(wanted->views);
+	wanted->staged = view_set_free(wanted->staged);
+}
+
+/* A shadow that was begun before goes on if its declarations are still wanted. *ret_goes_on: where they are in `wanted`. */
+static int judge_shadow(struct opening *opening, struct wanted *wanted,
+	struct view_set ***ret_goes_on, char *error, size_t error_size)
 {
 	struct view_set *views = NULL;
-	*ret_goes_on = false;
+	*ret_goes_on = NULL;
 	if (stores_root(opening->stores)->shadow == 0) {
 		return 0;
 	}
 	int r = load_views(
 		opening, stores_root(opening->stores)->shadow, &views, error, error_size);
-	if (r == 0) {
-		*ret_goes_on = views_equal(views, wanted);
-		r = *ret_goes_on ? 0 : stores_discard_shadow(opening->stores);
+	if (r == 0 && views_equal(views, wanted->views)) {
+		*ret_goes_on = &wanted->views;
+	} else if (r == 0 && wanted->staged != NULL && views_equal(views, wanted->staged)) {
+		*ret_goes_on = &wanted->staged;
+	}
+	if (r == 0 && *ret_goes_on == NULL) {
+		r = stores_discard_shadow(opening->stores);
 	}
 	view_set_free(views);
 	return r;
@@ -93,27 +116,65 @@ static int begin_shadow(struct opening *opening, const struct view_set *wanted)
 	return r > 0 ? -ENOSPC : r;
 }
 
-/* Takes `wanted`: it becomes the shadow's, or goes. */
-static int choose_take(struct opening *opening, const struct opening_options *options,
-	struct view_set *wanted, char *error, size_t error_size)
+/* What was accepted is live and stays so until the configuration says so itself. A rebuild comes before what is staged: a
+ * store has one shadow. */
+static void settle_stage(
+	struct opening *opening, const struct opening_options *options, struct wanted *wanted)
 {
-	bool goes_on = false;
-	int r = judge_shadow(opening, wanted, &goes_on, error, error_size);
-	if (r == 0 && goes_on) {
-		opening->rebuild_why = "a rebuild goes on";
-	} else if (r == 0 && !views_equal(opening->live_views, wanted)) {
+	if (wanted->staged != NULL && views_equal(opening->live_views, wanted->staged)) {
+		view_set_free(wanted->views);
+		wanted->views = wanted->staged;
+		wanted->staged = NULL;
+		opening->stage_note = OPENING_ACCEPTED;
+	}
+	if (wanted->staged != NULL &&
+		(options->wants_rebuild || !views_equal(opening->live_views, wanted->views))) {
+		wanted->staged = view_set_free(wanted->staged);
+		opening->stage_note =
+			"a rebuild comes first; views are staged at the start after it";
+	}
+}
+
+static void take_shadow(
+	struct opening *opening, const struct wanted *wanted, struct view_set **views)
+{
+	opening->is_staged = views == &wanted->staged;
+	opening->shadow_views = *views;
+	*views = NULL;
+}
+
+/* Fills a shadow with what is wanted and not live. */
+static int choose(struct opening *opening, const struct opening_options *options,
+	struct wanted *wanted, char *error, size_t error_size)
+{
+	struct view_set **views = NULL;
+	settle_stage(opening, options, wanted);
+	int r = judge_shadow(opening, wanted, &views, error, error_size);
+	if (r != 0) {
+		return r;
+	}
+	if (views != NULL) {
+		opening->rebuild_why =
+			views == &wanted->staged ? "staging goes on" : "a rebuild goes on";
+		take_shadow(opening, wanted, views);
+		return 0;
+	}
+	if (!views_equal(opening->live_views, wanted->views)) {
 		opening->rebuild_why = "the declarations of views changed";
-	} else if (r == 0 && options->wants_rebuild) {
+		views = &wanted->views;
+	} else if (options->wants_rebuild) {
 		opening->rebuild_why = "asked for";
+		views = &wanted->views;
+	} else if (wanted->staged != NULL) {
+		opening->rebuild_why = "views are staged";
+		views = &wanted->staged;
 	}
-	if (r == 0 && opening->rebuild_why != NULL && !goes_on) {
-		r = begin_shadow(opening, wanted);
+	if (views != NULL) {
+		r = begin_shadow(opening, *views);
 	}
-	if (r == 0 && opening->rebuild_why != NULL) {
-		opening->shadow_views = wanted;
-		wanted = NULL;
+	if (r == 0 && views != NULL) {
+		take_shadow(opening, wanted, views);
 	}
-	view_set_free(wanted);
 	return r;
 }
 
@@ -132,41 +193,61 @@ static int check_shards(const struct opening_options *options, const struct view
 	return 0;
 }
 
-static int open_all(const struct opening_options *options, struct opening *opening, char *error,
-	size_t error_size)
+static int declare(const struct opening_options *options, struct opening *opening,
+	struct wanted *ret_wanted, char *error, size_t error_size)
 {
-	char id[STORE_ID_SIZE];
-	struct view_set *wanted = NULL;
-
+	const struct aggregator_config *config = options->config;
+	const struct declared live = {&config->views, &config->tables};
+	const struct declared staged = {&config->staged, &config->tables};
 	int r = zones_new(&opening->zones);
 	if (r == 0) {
-		r = declare_views(options->config, opening->zones, &wanted, error, error_size);
+		r = declare_views(&live, opening->zones, &ret_wanted->views, error, error_size);
 	}
 	if (r == 0) {
-		r = check_shards(options, wanted, error, error_size);
+		r = check_shards(options, ret_wanted->views, error, error_size);
 	}
-	if (r == 0) {
-		r = make_id(id);
+	if (r == 0 && config->staged.count > 0) {
+		r = declare_views(&staged, opening->zones, &ret_wanted->staged, error, error_size);
+		if (r == 0) {
+			r = check_shards(options, ret_wanted->staged, error, error_size);
+		}
 	}
+	return r;
+}
+
+static int open_stores(const struct opening_options *options, struct opening *opening,
+	const struct view_set *views, char *error, size_t error_size)
+{
+	char id[STORE_ID_SIZE];
 	const struct stores_options stores = {
 		.dir = options->config->data,
 		.shard_count = (uint32_t)options->config->shards,
 		.map_size = options->config->map_size,
 		.may_create = options->may_create,
-		.views = wanted,
+		.views = views,
 		.new_id = id,
 	};
+	int r = make_id(id);
 	if (r == 0) {
 		r = stores_new(&stores, &opening->stores, error, error_size);
 	}
+	return r == 0 ? load_views(opening, stores_root(opening->stores)->live,
+				&opening->live_views, error, error_size)
+		      : r;
+}
+
+static int open_all(const struct opening_options *options, struct opening *opening, char *error,
+	size_t error_size)
+{
+	struct wanted wanted = {.views = NULL};
+	int r = declare(options, opening, &wanted, error, error_size);
 	if (r == 0) {
-		r = load_views(opening, stores_root(opening->stores)->live, &opening->live_views,
-			error, error_size);
+		r = open_stores(options, opening, wanted.views, error, error_size);
 	}
 	if (r == 0 && options->may_rebuild) {
-		return choose_take(opening, options, wanted, error, error_size);
+		r = choose(opening, options, &wanted, error, error_size);
 	}
-	view_set_free(wanted);
+	wanted_deinit(&wanted);
 	return r;
 }
 

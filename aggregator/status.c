@@ -153,7 +153,7 @@ int status_write(const struct status *status, enum encoding encoding, struct buf
 		write_text(&writer, slice_of_text(status->publish));
 	}
 	if (health->shadow != NULL) {
-		write_key(&writer, "rebuild_progress");
+		write_key(&writer, health->is_staged ? "staging_progress" : "rebuild_progress");
 		write_double(&writer, health->rebuild_progress);
 	}
 	write_key(&writer, "as_of");

@@ -70,9 +70,9 @@ static void declare_shipped(struct bench *bench)
 	require(config_read_text(&aggregator_config_schema, &config, "the shipped views", text,
 			strlen(text), &error) == 0,
 		error.text);
-	for (size_t i = 0; i < config.view_count; i++) {
-		require(view_set_add(bench->views, &config.views[i], complaint, sizeof complaint) ==
-				0,
+	for (size_t i = 0; i < config.views.count; i++) {
+		require(view_set_add(bench->views, &config.views.items[i], complaint,
+				sizeof complaint) == 0,
 			complaint);
 	}
 	aggregator_config_deinit(&config);

@@ -2,6 +2,7 @@
  * messages on stderr, and returns the exit code: 0 done, 1 refused or failed, 2 usage, 3 peer not reached. */
 #pragma once
 
+int command_bands(int argc, char **argv);
 int command_demo(int argc, char **argv);
 int command_dlq(int argc, char **argv);
 int command_forget(int argc, char **argv);
@@ -15,6 +16,7 @@ int command_scan(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_spool(int argc, char **argv);
+int command_staged(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_tail(int argc, char **argv);
 int command_top(int argc, char **argv);

@@ -78,6 +78,18 @@ void ranking_view_deinit(struct ranking_view *view)
 	buffer_deinit(&view->bytes);
 }
 
+static void write_shares(const struct ranking *ranking, struct writer *writer)
+{
+	if (ranking->cumulative) {
+		write_key(writer, "cumulative");
+		write_bool(writer, true);
+	}
+	if (ranking->until_share != NULL) {
+		write_key(writer, "until_share");
+		write_key(writer, ranking->until_share);
+	}
+}
+
 int ranking_ask(struct ask *ask, const struct ranking *ranking, const struct ranking_view *view,
 	struct answer_view *ret_answer)
 {
@@ -86,15 +98,20 @@ int ranking_ask(struct ask *ask, const struct ranking *ranking, const struct ran
 
 	buffer_init(&buffer, QUERY_SIZE_MAX);
 	writer_init(&writer, ENCODING_JSON, &buffer);
-	write_map(&writer, 5 + (ranking->refining == NULL ? 0 : refining_count(ranking->refining)));
+	write_map(&writer,
+		4 + (ranking->limit > 0) + ranking->cumulative + (ranking->until_share != NULL) +
+			(ranking->refining == NULL ? 0 : refining_count(ranking->refining)));
 	write_key(&writer, "query");
 	write_key(&writer, "top");
 	write_key(&writer, "view");
 	write_key(&writer, ranking->view);
 	write_key(&writer, "by");
 	write_key(&writer, view->by);
-	write_key(&writer, "limit");
-	write_integer(&writer, ranking->limit);
+	if (ranking->limit > 0) {
+		write_key(&writer, "limit");
+		write_integer(&writer, ranking->limit);
+	}
+	write_shares(ranking, &writer);
 	write_key(&writer, "order");
 	write_key(&writer, ranking->ascending ? "asc" : "desc");
 	if (ranking->refining != NULL) {

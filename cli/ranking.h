@@ -9,8 +9,10 @@
 struct ranking {
 	const char *view;
 	const char *by; /* NULL: total_revenue where the view has it, else its first measure */
-	int64_t limit;
+	int64_t limit; /* 0: the server's */
 	bool ascending;
+	bool cumulative; /* with shares of the whole */
+	const char *until_share; /* NULL: to the limit */
 	const struct refining *refining; /* NULL: rows as they are */
 };
 

@@ -116,7 +116,7 @@ uint32_t refining_count(const struct refining *refining)
 {
 	return (uint32_t)((refining->where.count > 0) + (refining->group_by != NULL) +
 			  has_range(refining) + (refining->compare != NULL) +
-			  (refining->order_by != NULL) + refining->explain);
+			  (refining->order_by != NULL) + refining->explain + refining->staged);
 }
 
 static void write_member(struct writer *writer, const char *key, struct slice text)
@@ -202,6 +202,11 @@ static void write_order(struct writer *writer, struct slice list)
 	}
 }
 
+void refining_write_list(struct writer *writer, const char *list)
+{
+	write_list(writer, slice_of_text(list));
+}
+
 void refining_write(const struct refining *refining, struct writer *writer)
 {
 	if (refining->where.count > 0) {
@@ -219,6 +224,10 @@ void refining_write(const struct refining *refining, struct writer *writer)
 	}
 	if (refining->order_by != NULL) {
 		write_order(writer, slice_of_text(refining->order_by));
+	}
+	if (refining->staged) {
+		write_key(writer, "staged");
+		write_bool(writer, true);
 	}
 	if (refining->explain) {
 		write_key(writer, "explain");

@@ -1,4 +1,4 @@
-/* refining.h - what `till top` and `till scan` let a user ask beyond rows as they are: the options, and what they add to a
+/* refining.h - what `till top`, `till scan` and `till bands` let a user ask beyond rows as they are: the options, and what they add to a
  * request. Texts are borrowed from argv. Pure. */
 #pragma once
 #include "cli/options.h"
@@ -12,6 +12,7 @@ struct refining {
 	const char *compare; /* a span, or FROM..TO */
 	const char *order_by; /* "COLUMN[:desc],…"; scan only */
 	bool explain;
+	bool staged; /* of the views that are staged */
 };
 
 #define REFINING_OPTIONS(refining)                                                                 \
@@ -27,6 +28,8 @@ struct refining {
 		{"--to", 0, OPTION_TEXT, &(refining)->to, "TIME", "rows before then", 0, 0},       \
 		{"--last", 0, OPTION_TEXT, &(refining)->last, "SPAN",                              \
 			"the last 30min, 24h, 7d, 2w, 1mo, 1y, up to the newest event", 0, 0},     \
+		{"--staged", 0, OPTION_FLAG, &(refining)->staged, NULL,                            \
+			"of the views that are staged, not of the live ones", 0, 0},               \
 		{"--compare", 0, OPTION_TEXT, &(refining)->compare, "SPAN|FROM..TO",               \
 			"beside each row what it was so much earlier, or in that period", 0, 0},   \
 	{                                                                                          \
@@ -39,3 +42,5 @@ int refining_check(const struct refining *refining, const char *command);
 /* How many pairs refining_write adds to a request's map. */
 uint32_t refining_count(const struct refining *refining);
 void refining_write(const struct refining *refining, struct writer *writer);
+/* "a,b" as an array of texts. */
+void refining_write_list(struct writer *writer, const char *list);

@@ -19,8 +19,12 @@ static int parse(int argc, char **argv, struct top_options *top)
 		{"--view", 'v', OPTION_TEXT, &top->ranking.view, "VIEW", "default products", 0, 0},
 		{"--by", 'b', OPTION_TEXT, &top->ranking.by, "MEASURE",
 			"default total_revenue, or the view's first measure", 0, 0},
-		{"--limit", 'n', OPTION_INTEGER, &top->ranking.limit, "N", "rows, default 10", 1,
-			TOP_LIMIT_MAX},
+		{"--limit", 'n', OPTION_INTEGER, &top->ranking.limit, "N",
+			"rows, default 10, or until the share", 1, TOP_LIMIT_MAX},
+		{"--cumulative", 0, OPTION_FLAG, &top->ranking.cumulative, NULL,
+			"beside each row its share of all rows, and that of all up to it", 0, 0},
+		{"--until-share", 0, OPTION_TEXT, &top->ranking.until_share, "SHARE",
+			"rows until they make up so much of the whole, such as 0.80", 0, 0},
 		{"--ascending", 0, OPTION_FLAG, &top->ranking.ascending, NULL, "smallest first", 0,
 			0},
 		REFINING_OPTIONS(&top->refining),
@@ -54,6 +58,9 @@ static void print(const struct top_options *top, const struct answer_view *answe
 		return;
 	}
 	ranking_print(answer, view, stdout);
+	if (node_find(answer->root, "cut") != NULL) {
+		say("till top", "that is not the share yet: -n shows more rows");
+	}
 	if (freshness_text(answer, text) != NULL) {
 		say("till top", "%s", text);
 	}
@@ -61,8 +68,7 @@ static void print(const struct top_options *top, const struct answer_view *answe
 
 int command_top(int argc, char **argv)
 {
-	struct top_options top = {
-		.ranking = {.view = "products", .limit = TOP_LIMIT_DEFAULT}, .timeout_ms = 10000};
+	struct top_options top = {.ranking = {.view = "products"}, .timeout_ms = 10000};
 	struct ranking_view view = {.measures = NULL};
 	struct answer_view answer;
 	struct ask ask;

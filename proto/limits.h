@@ -68,6 +68,8 @@ enum {
 	/* Conditions of `where`, and columns of `order_by`: each is looked at for every row of a walk. */
 	QUERY_CONDITIONS_MAX = 16,
 	QUERY_ORDERS_MAX = 4,
+	QUERY_EDGES_MAX = 100, /* between bands: more than a person looks at */
+	QUERY_BANDS_MAX = QUERY_EDGES_MAX + 1,
 	QUERY_IN_MAX = 1000, /* values of one `in`: as many as keys */
 	/* Minutes to months of one span: shifted by so many, every time stays far inside what a calendar can say. */
 	QUERY_SPAN_MAX = 10000,

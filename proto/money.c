@@ -268,3 +268,28 @@ bool money_add(money *sum, money amount)
 	*sum = total;
 	return true;
 }
+
+/* Digit by digit: no product of amounts that may leave 128 bits. */
+bool money_share(money part, money whole, money *ret_micros)
+{
+	money units = whole > 0 ? part / whole : 0, rest = whole > 0 ? part % whole : 0;
+	money fraction = 0, micros = 0;
+	bool is_negative = rest < 0;
+
+	rest = is_negative ? -rest : rest;
+	for (int i = 0; i < FRACTION_DIGITS; i++) {
+		if (whole <= 0 || __builtin_mul_overflow(rest, (money)10, &rest)) {
+			return false;
+		}
+		fraction = 10 * fraction + rest / whole;
+		rest %= whole;
+	}
+	bool is_half = rest == whole - rest, is_more = rest > whole - rest;
+	fraction += is_more || (is_half && fraction % 2 != 0);
+	if (__builtin_mul_overflow(units, (money)MONEY_MICROS_PER_UNIT, &micros) ||
+		__builtin_add_overflow(micros, is_negative ? -fraction : fraction, &micros)) {
+		return false;
+	}
+	*ret_micros = micros;
+	return true;
+}

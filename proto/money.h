@@ -30,6 +30,9 @@ enum { MONEY_TEXT_SIZE = 48 }; /* the longest 128-bit amount, its sign, its poin
 size_t money_format(money amount, char text[MONEY_TEXT_SIZE]);
 /* sum / count to six places, half to even, in the form of money_format. count > 0. */
 size_t money_format_average(money sum, uint64_t count, char text[MONEY_TEXT_SIZE]);
+/* part / whole in millionths, rounded half to even. false, and *ret_micros untouched, when `whole` is not above 0 or it leaves
+ * 128 bits. */
+bool money_share(money part, money whole, money *ret_micros);
 /* Reads money_format's form back at full 128-bit range (answers, stores, marts). */
 int money_parse_sum(struct slice text, money *ret_amount);
 /* false, and *sum untouched, when the sum leaves 128 bits. */

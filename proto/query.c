@@ -29,32 +29,44 @@ const char *const query_key_names[KEY_COUNT] = {
 	[KEY_RUN] = "run",
 	[KEY_KIND] = "kind",
 	[KEY_SEQ] = "seq",
+	[KEY_STAGED] = "staged",
+	[KEY_CUMULATIVE] = "cumulative",
+	[KEY_UNTIL_SHARE] = "until_share",
+	[KEY_BAND_EDGES] = "edges",
+	[KEY_BAND_COUNT] = "count",
 };
 
-#define BIT(key) (1u << (key))
+#define BIT(key) (UINT64_C(1) << (key))
 #define KEYS_OF_ALL (BIT(KEY_QUERY) | BIT(KEY_TIMEOUT_MS) | BIT(KEY_MAX_LAG) | BIT(KEY_AFTER))
 #define KEYS_OF_STREAMS (KEYS_OF_ALL | BIT(KEY_EDGE) | BIT(KEY_RUN) | BIT(KEY_KIND))
 #define KEYS_OF_ROWS                                                                               \
 	(KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_TABLE) | BIT(KEY_WHERE) | BIT(KEY_GROUP_BY) |       \
-		BIT(KEY_RANGE) | BIT(KEY_COMPARE) | BIT(KEY_EXPLAIN))
+		BIT(KEY_RANGE) | BIT(KEY_EXPLAIN) | BIT(KEY_STAGED))
 
 static const struct {
 	const char *name;
-	unsigned keys;
+	uint64_t keys;
 } types[] = {
-	[QUERY_GET] = {"get", KEYS_OF_ROWS | BIT(KEY_KEY) | BIT(KEY_KEYS)},
-	[QUERY_TOP] = {"top", KEYS_OF_ROWS | BIT(KEY_BY) | BIT(KEY_ORDER) | BIT(KEY_LIMIT)},
-	[QUERY_SCAN] = {"scan", KEYS_OF_ROWS | BIT(KEY_ORDER_BY) | BIT(KEY_FROM) | BIT(KEY_TO) |
-					BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
+	[QUERY_GET] = {"get", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_KEY) | BIT(KEY_KEYS)},
+	[QUERY_TOP] = {"top", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_BY) | BIT(KEY_ORDER) |
+				      BIT(KEY_LIMIT) | BIT(KEY_CUMULATIVE) | BIT(KEY_UNTIL_SHARE)},
+	[QUERY_SCAN] = {"scan", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_ORDER_BY) |
+					BIT(KEY_FROM) | BIT(KEY_TO) | BIT(KEY_CURSOR) |
+					BIT(KEY_LIMIT)},
+	[QUERY_BANDS] = {"bands",
+		KEYS_OF_ROWS | BIT(KEY_BY) | BIT(KEY_BAND_EDGES) | BIT(KEY_BAND_COUNT)},
 	[QUERY_VIEWS] = {"views", KEYS_OF_ALL},
 	[QUERY_TABLES] = {"tables", KEYS_OF_ALL},
 	[QUERY_STATUS] = {"status", KEYS_OF_ALL},
 	[QUERY_EDGES] = {"edges", KEYS_OF_STREAMS},
 	[QUERY_LEDGER] = {"ledger", KEYS_OF_STREAMS},
 	[QUERY_TRACE] = {"trace", KEYS_OF_STREAMS | BIT(KEY_SEQ)},
+	[QUERY_STAGED] = {"staged", KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
 	[QUERY_QUARANTINE] = {"quarantine", KEYS_OF_ALL | BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
 	[QUERY_FORGET] = {"forget", BIT(KEY_QUERY) | BIT(KEY_USER) | BIT(KEY_REVOKE)},
 	[QUERY_FORGOTTEN] = {"forgotten", KEYS_OF_ALL | BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
+	[QUERY_ACCEPT_STAGED] = {"accept_staged", BIT(KEY_QUERY)},
+	[QUERY_DROP_STAGED] = {"drop_staged", BIT(KEY_QUERY)},
 };
 enum { TYPE_COUNT = sizeof types / sizeof *types };
 
@@ -147,6 +159,17 @@ static int refuse_misplaced(const struct request *request)
 			return REASON_BAD_REQUEST;
 		}
 	}
+	return 0;
+}
+
+int query_read_flag(const struct request *request, enum query_key key, bool *flag)
+{
+	const struct node *node = request->values[key];
+
+	if (node != NULL && node->type != NODE_BOOL) {
+		return query_refuse(request, key, "must be true or false");
+	}
+	*flag = node != NULL && node->boolean;
 	return 0;
 }
 
@@ -285,7 +308,26 @@ static int read_top(struct request *request)
 	if (r == 0) {
 		r = read_order(request);
 	}
-	return r != 0 ? r : read_limit(request, TOP_LIMIT_DEFAULT, TOP_LIMIT_MAX);
+	if (r == 0) {
+		r = query_read_shares(request);
+	}
+	int64_t limit = request->query->until_share > 0 ? TOP_LIMIT_MAX : TOP_LIMIT_DEFAULT;
+	return r != 0 ? r : read_limit(request, limit, TOP_LIMIT_MAX);
+}
+
+static int read_bands(struct request *request)
+{
+	int r = read_text(request, KEY_BY, &request->query->by);
+	int64_t count = 0;
+
+	if (r == 0 && request->query->by.size == 0) {
+		return query_refuse(request, KEY_BY, "is missing: name a measure");
+	}
+	if (r == 0) {
+		r = read_number(request, KEY_BAND_COUNT, 1, QUERY_BANDS_MAX, &count);
+		request->query->band_count = (uint32_t)count;
+	}
+	return r != 0 ? r : query_read_bands(request);
 }
 
 static int read_scan(struct request *request)
@@ -314,7 +356,6 @@ static int read_list(struct request *request)
 
 static int read_forget(struct request *request)
 {
-	const struct node *revoke = request->values[KEY_REVOKE];
 	int r = read_text(request, KEY_USER, &request->query->user);
 
 	if (r != 0) {
@@ -327,11 +368,7 @@ static int read_forget(struct request *request)
 	if (request->query->user.size > ID_SIZE_MAX) {
 		return refuse_large(request, KEY_USER, ID_SIZE_MAX);
 	}
-	if (revoke != NULL && revoke->type != NODE_BOOL) {
-		return query_refuse(request, KEY_REVOKE, "must be true or false");
-	}
-	request->query->revoke = revoke != NULL && revoke->boolean;
-	return 0;
+	return query_read_flag(request, KEY_REVOKE, &request->query->revoke);
 }
 
 static int read_kind(struct request *request)
@@ -482,10 +519,13 @@ static int read_query(struct request *request)
 		return r;
 	}
 	if ((types[request->query->type].keys & BIT(KEY_VIEW)) != 0 &&
-		request->query->view.size == 0) {
+		request->query->view.size == 0 && request->query->type != QUERY_STAGED) {
 		return query_refuse(request, KEY_VIEW, "or \"table\" is missing");
 	}
 	r = query_read_refinement(request);
+	if (r == 0) {
+		r = query_read_flag(request, KEY_STAGED, &request->query->is_staged);
+	}
 	if (r != 0) {
 		return r;
 	}
@@ -496,6 +536,9 @@ static int read_query(struct request *request)
 		return read_top(request);
 	case QUERY_SCAN:
 		return read_scan(request);
+	case QUERY_BANDS:
+		return read_bands(request);
+	case QUERY_STAGED:
 	case QUERY_QUARANTINE:
 	case QUERY_FORGOTTEN:
 		return read_list(request);
@@ -543,7 +586,9 @@ static void query_clear(struct query *query, enum encoding encoding)
 {
 	query->encoding = encoding;
 	query->view = query->cursor = query->by = query->user = slice_of(NULL, 0);
-	query->revoke = false;
+	query->revoke = query->is_staged = query->is_cumulative = false;
+	query->until_share = 0;
+	query->band_count = query->edge_count = 0;
 	query->about = (struct certificate){0};
 	query->has_kind = false;
 	query->key = query->keys = query->from = query->to = NULL;

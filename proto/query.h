@@ -15,15 +15,19 @@ enum query_type {
 	QUERY_GET,
 	QUERY_TOP,
 	QUERY_SCAN,
+	QUERY_BANDS,
 	QUERY_VIEWS,
 	QUERY_TABLES,
 	QUERY_STATUS,
 	QUERY_EDGES,
 	QUERY_LEDGER,
 	QUERY_TRACE,
+	QUERY_STAGED,
 	QUERY_QUARANTINE,
 	QUERY_FORGET,
 	QUERY_FORGOTTEN,
+	QUERY_ACCEPT_STAGED,
+	QUERY_DROP_STAGED,
 };
 
 /* `where`: a column and what it must be. */
@@ -81,10 +85,16 @@ struct query {
 	/* trace: this event. edges, ledger: only streams with this edge (size 0: any), run (0: any) and kind. */
 	struct certificate about;
 	bool has_kind;
-	struct slice by; /* top */
+	struct slice by; /* top, bands */
 	bool ascending; /* top */
+	bool is_cumulative; /* top: with shares of the whole */
+	int64_t until_share; /* top: in millionths; 0: to the limit */
 	uint32_t limit;
-	/* get, top, scan */
+	uint32_t band_count; /* bands: so many of equal width; 0: between the edges */
+	uint32_t edge_count;
+	money edges[QUERY_EDGES_MAX]; /* of amounts, in millionths; ascending */
+	bool is_staged; /* of the views that are staged, not of those that are live */
+	/* get, top, scan, bands */
 	const struct node *group_by; /* array of texts; NULL: rows as the view has them */
 	struct query_period range;
 	struct query_comparison compare;
@@ -113,12 +123,13 @@ static inline bool query_is_refined(const struct query *query)
 {
 	return query->where_count > 0 || query->order_count > 0 || query->group_by != NULL ||
 	       query->range.is_given || query->compare.has_shift ||
-	       query->compare.earlier.is_given || query->explain;
+	       query->compare.earlier.is_given || query->explain || query->is_cumulative ||
+	       query->type == QUERY_BANDS;
 }
 /* Is it answered by rows of a view or a table? */
 static inline bool query_has_rows(enum query_type type)
 {
-	return type <= QUERY_SCAN;
+	return type <= QUERY_BANDS;
 }
 /* Is it for administrators alone? */
 bool query_needs_admin(enum query_type type);

@@ -31,6 +31,11 @@ enum query_key {
 	KEY_RUN,
 	KEY_KIND,
 	KEY_SEQ,
+	KEY_STAGED,
+	KEY_CUMULATIVE,
+	KEY_UNTIL_SHARE,
+	KEY_BAND_EDGES,
+	KEY_BAND_COUNT,
 	KEY_COUNT,
 };
 extern const char *const query_key_names[KEY_COUNT];
@@ -47,3 +52,9 @@ int query_refuse(const struct request *request, enum query_key key, const char *
 bool query_node_is_value(const struct node *node);
 /* where, order_by, group_by, range, compare, explain. */
 int query_read_refinement(struct request *request);
+/* cumulative and until_share of a top. */
+int query_read_shares(struct request *request);
+/* edges or count of bands. */
+int query_read_bands(struct request *request);
+/* An optional true or false. */
+int query_read_flag(const struct request *request, enum query_key key, bool *flag);

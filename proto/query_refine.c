@@ -250,13 +250,7 @@ static int read_compare(struct request *request)
 
 static int read_explain(struct request *request)
 {
-	const struct node *node = request->values[KEY_EXPLAIN];
-
-	if (node->type != NODE_BOOL) {
-		return query_refuse(request, KEY_EXPLAIN, "must be true or false");
-	}
-	request->query->explain = node->boolean;
-	return 0;
+	return query_read_flag(request, KEY_EXPLAIN, &request->query->explain);
 }
 
 /* Nothing is left out where a part is absent: a name stands before each, so that no two questions look alike. */

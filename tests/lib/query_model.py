@@ -165,6 +165,15 @@ def average(total, count):
         return money((total / count).quantize(Decimal("0.000001"), ROUND_HALF_EVEN))
 
 
+def share(part, whole):
+    """As text; None where there is no whole."""
+    if whole <= 0:
+        return None
+    with localcontext() as context:
+        context.prec = 80
+        return money((Decimal(part) / Decimal(whole)).quantize(Decimal("0.000001"), ROUND_HALF_EVEN))
+
+
 def span_of(text):
     digits = text.rstrip("abcdefghijklmnopqrstuvwxyz")
     return int(digits), text[len(digits):]
@@ -241,13 +250,71 @@ class Question:
         found = self.rows_of(rows, self.period)
         found = [row for row in found if all(view.holds(row, each) for each in request.get("where", ()) if each["field"] in view.measures)]
         found.sort(key=lambda row: view.key(row, self.groups))
+        if request["query"] == "bands":
+            return self.bands(found)
+        if request.get("cumulative") or "until_share" in request:
+            limit = request.get("limit", 10000)
+            return self.shares(self.chosen(found, len(found) + 1))[:limit]
         found = self.chosen(found)
         if "compare" in request:
             earlier = {tuple(row[name] for name in self.groups): row for row in self.rows_of(rows, self.earlier)}
             found = [self.compared(row, earlier) for row in found]
         return found
 
-    def chosen(self, found):
+    # --- shares and bands ---
+
+    def shares(self, found):
+        """Of all rows, in the order of the answer."""
+        view, by = self.view, self.request["by"]
+        op, kind = view.measures[by]
+        if op not in ("count", "sum") or (kind == "money" and len({row["currency"] for row in found}) > 1):
+            raise Refused("bad_request")
+        numbers = [view.order_value(by, row[by]) for row in found]
+        whole, so_far, out = sum(numbers), 0, []
+        for row, number in zip(found, numbers):
+            so_far += number
+            out.append({**row, "share": share(number, whole), "cumulative_share": share(so_far, whole)})
+            reached = out[-1]["cumulative_share"]
+            if "until_share" in self.request and reached and Decimal(reached) >= Decimal(self.request["until_share"]):
+                break
+        return out
+
+    def bands(self, found):
+        """Between the edges, or of equal widths; of each currency where the measure is money."""
+        view, by = self.view, self.request["by"]
+        op, kind = view.measures[by]
+        if op not in ("count", "sum", "distinct_basket"):
+            raise Refused("bad_request")
+        is_money = kind == "money"
+        parts = {}
+        for row in found:
+            parts.setdefault(row["currency"] if is_money else None, []).append(view.order_value(by, row[by]))
+        out = []
+        for currency in sorted(parts, key=lambda each: (each or "").encode()):
+            numbers = parts[currency]
+            out += [{**({"currency": currency} if is_money else {}), **band} for band in self.bands_of(numbers, is_money, op != "distinct_basket")]
+        return out
+
+    def edges(self, numbers, is_money):
+        if "edges" in self.request:
+            return [(Decimal if is_money else int)(edge) for edge in self.request["edges"]]
+        least, unit, count = min(numbers), 10 ** 6 if is_money else 1, self.request["count"]
+        width = int((max(numbers) - least) * unit)
+        edges = [least + (Decimal(width * i // count) / unit if is_money else width * i // count) for i in range(1, count)]
+        return [edge for at, edge in enumerate(edges) if edge > (edges[at - 1] if at else least)]
+
+    def bands_of(self, numbers, is_money, adds_up):
+        edges, whole = self.edges(numbers, is_money), sum(numbers)
+        shown = (lambda number: money(number)) if is_money else (lambda number: number)
+        bounds = [None, *edges, None] if "edges" in self.request else [min(numbers), *edges, max(numbers)]
+        for at in range(len(edges) + 1):
+            members = [each for each in numbers if sum(edge <= each for edge in edges) == at]
+            yield {"from": bounds[at] if bounds[at] is None else shown(bounds[at]), "to": bounds[at + 1] if bounds[at + 1] is None else shown(bounds[at + 1]),
+                   "rows": len(members), "row_share": share(len(members), len(numbers)),
+                   "sum": shown(sum(members, Decimal(0) if is_money else 0)) if adds_up else None,
+                   "share": share(sum(members), whole) if adds_up else None}
+
+    def chosen(self, found, limit=None):
         view, request = self.view, self.request
         if request["query"] == "get":
             return [row for key in request["keys"] for row in found if [row[name] for name in self.groups][:len(key)] == key]
@@ -265,7 +332,7 @@ class Question:
             if order.get("order", "asc") == "desc":  # stable the other way round
                 there = sorted(there[::-1], key=lambda row: view.order_value(order["by"], row[order["by"]]))[::-1]
             found = there + [row for row in found if row[order["by"]] is None]
-        return found[:request["limit"]] if "limit" in request else found
+        return found[:limit or request["limit"]] if "limit" in request else found
 
 
 def fits(unit, bucket):
@@ -301,7 +368,7 @@ def draw_range(random, view, rows):
 
 def draw_question(random, view, rows):
     """Any request; some are refused, and the model says so."""
-    request = {"query": random.choice(["scan", "scan", "top", "get"]), "view": view.name}
+    request = {"query": random.choice(["scan", "scan", "top", "top", "get", "bands"]), "view": view.name}
     names = list(dict.fromkeys([*view.groups, *(COARSER[view.time] if view.time else ())]))
     if random.random() < 0.6:
         request["group_by"] = random.sample(names, random.randrange(min(4, len(names)) + 1))
@@ -309,7 +376,7 @@ def draw_question(random, view, rows):
         request["where"] = [draw_condition(random, view, rows) for _ in range(random.choice([1, 1, 2, 3]))]
     if view.time and random.random() < 0.5:
         request["range"] = draw_range(random, view, rows)
-    if view.time and random.random() < 0.4:
+    if view.time and random.random() < 0.4 and request["query"] != "bands":
         request["compare"] = {"shift": f"{random.choice([1, 1, 2, 7])}{random.choice(['min', 'h', 'd', 'w', 'mo', 'y'])}"}
         if random.random() < 0.3:
             bounds = sorted({view.instant(random.choice(rows)[view.time]) for _ in range(2)})
@@ -321,6 +388,25 @@ def draw_question(random, view, rows):
     return finish(random, view, rows, request)
 
 
+def draw_shares(random, view, request):
+    request["cumulative"] = True
+    request.pop("compare", None)
+    if random.random() < 0.5:
+        request["until_share"] = random.choice(["0.5", "0.80", "1", "0.000001", "0.333333"])
+    if "currency" in view.groups and random.random() < 0.7:  # a share of money is of one currency
+        request.setdefault("where", []).append({"field": "currency", "op": "=", "value": random.choice(["EUR", "NOK"])})
+
+
+def draw_bands(random, view, rows, request):
+    request["by"] = random.choice([name for name, (op, kind) in view.measures.items() if kind != "text"])
+    if random.random() < 0.5:
+        request["count"] = random.choice([1, 2, 5, 10, 101])
+        return
+    kind = view.measures[request["by"]][1]
+    edges = {view.order_value(request["by"], random.choice(rows)[request["by"]]) for _ in range(4)} - {None} if kind in ("money", "integer") else {1}
+    request["edges"] = [money(edge) if kind == "money" else edge for edge in sorted(edges)] or ["0"]
+
+
 def finish(random, view, rows, request):
     groups = request.get("group_by", view.groups)
     groups = groups + ["currency"] if "currency" in view.groups and "currency" not in groups else groups
@@ -328,6 +414,10 @@ def finish(random, view, rows, request):
     if request["query"] == "top":
         numbers = [name for name, (_, kind) in view.measures.items() if kind != "text"]
         request |= {"by": random.choice(numbers), "limit": random.choice([1, 3, 100]), "order": random.choice(["asc", "desc"])}
+        if random.random() < 0.5:
+            draw_shares(random, view, request)
+    elif request["query"] == "bands":
+        draw_bands(random, view, rows, request)
     elif request["query"] == "get":
         keys = [[view.column(each, name) for name in groups] for each in random.choices(rows, k=random.choice([1, 2, 5]))]
         keys = [key[:-1] if groups[-1:] == ["currency"] and len(key) > 1 and random.random() < 0.3 else key for key in keys]

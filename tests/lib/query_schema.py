@@ -10,7 +10,8 @@ ROWS_MAX = 4
 # query -> definitions of its request and its answer; of the others both are named by what is asked
 _NAMES = {"get": ("get", "rows"), "top": ("top", "rows"), "scan": ("scan", "rows"), "forget": ("forget", "forgot"),
           "forgotten": ("listing", "forgotten"), "quarantine": ("listing", "quarantine"),
-          "edges": ("streams", "edges"), "ledger": ("streams", "ledger"), "trace": ("trace", "traced")}
+          "edges": ("streams", "edges"), "ledger": ("streams", "ledger"), "trace": ("trace", "traced"),
+          "bands": ("bands", "rows"), "accept_staged": ("decision", "decided"), "drop_staged": ("decision", "decided")}
 _made = {}
 
 
@@ -37,5 +38,7 @@ def check(request, answer):
         assert not (why := fault("error", answer)), f"{request}: {why}"
         return
     asked, answered = _NAMES.get(request["query"], ("about", request["query"]))
+    if request["query"] == "staged":
+        asked, answered = "staged", "difference" if "view" in request else "stage"
     assert not (why := fault(asked, request)), f"answered, though no request by the schema: {request}: {why}"
     assert not (why := fault("explained" if request.get("explain") else answered, _fewer(answer))), f"{request}: {why}"

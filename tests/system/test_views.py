@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import view_oracle
-from harness import ROOT, Client, Pipeline, Program, Sender, program, wait_until
+from harness import ROOT, Client, Pipeline, Program, Sender, program, till, wait_until
 
 EVENTS = int(os.environ.get("TILL_EVENTS", "24000"))
 FRAME = 5000
@@ -282,3 +282,105 @@ def test_a_bad_declaration_is_refused_with_file_line_and_what_was_meant(tmp_path
     assert done.returncode == 2
     assert str(conf) in done.stderr and words in done.stderr, done.stderr
     assert any(f"{conf}:{number}" in done.stderr for number in (5, 6, 7, 8)), done.stderr
+
+
+# --- views that are staged ---
+
+STAGED = """
+[view.products]
+group_by = product_id
+measures = order_count = count(), total_quantity = sum(quantity), total_revenue = sum(revenue), dearest = max(unit_price)
+where = channel != phone
+
+[view.by_channel]
+group_by = channel
+measures = order_count = count(), total_revenue = sum(revenue)
+"""
+
+
+def staged_rig(rig, tmp_path, source):
+    """Sales are counted; then views are staged and killed on the way, and read what the live ones have read."""
+    pipe = rig(SHIPPED, EDGES)
+    send(pipe, source.frames)
+    pipe.wait_settled()
+    pipe.aggregator.stop()
+    (tmp_path / "staged.conf").write_text(STAGED)
+    pipe.aggregator.args += ["-o", f"aggregator.stage={tmp_path / 'staged.conf'}"]
+    pipe.aggregator.start()
+    pipe.aggregator.restart()  # kill -9
+    pipe.client = Client(pipe.aggregator.ready["listen"][0])
+    wait_until(lambda: (place := pipe.client.ask("staged").get("staged")) and place["caught_up"] and not place["live_ahead"], "what is staged", every=0.1)
+    return pipe
+
+
+def differences(client, view):
+    """What a staged view says otherwise, over all pages."""
+    pages, cursor = [], {}
+    while True:
+        answer = client.ask("staged", view=view, limit=10000, **cursor)
+        assert answer["ok"], answer
+        pages.append(answer["difference"])
+        if "next" not in answer:
+            return pages
+        cursor = {"cursor": answer["next"]}
+
+
+def assert_difference(client, live, staged):
+    """Against the rows that both sides show."""
+    [page] = differences(client, "products")
+    columns = ("order_count", "total_quantity", "total_revenue")
+    rows = [{(row["product_id"], row["currency"]): {name: row[name] for name in columns} for row in side} for side in (live, staged)]
+    assert page["compared"] == list(columns) and page["group_by"] == ["product_id", "currency"]
+    assert page["equal"] == sum(rows[1].get(key) == row for key, row in rows[0].items())
+    assert page["differing"] == sum(rows[1].get(key, row) != row for key, row in rows[0].items())
+    assert page["only_live"] == len(rows[0].keys() - rows[1].keys()) and page["only_staged"] == 0
+    told = {tuple(each["key"]): each for each in page["rows"]}
+    assert set(told) == {key for key, row in rows[0].items() if rows[1].get(key) != row}
+    assert all({name: each["live"][name] for name in columns} == rows[0][key] for key, each in told.items())
+    for each in page["sums"]:
+        for side, found in (("live", rows[0]), ("staged", rows[1])):
+            assert Decimal(each[side]) == sum(Decimal(row[each["measure"]]) for key, row in found.items() if key[1] == each["currency"]), each
+
+
+def test_staged_views_are_counted_beside_the_live_ones_and_compared(rig, tmp_path):
+    """Over a kill; they are no answer of any question that does not ask for them, follow new sales, and take the live ones' place when
+    they are accepted."""
+    source = Simulated(9, 3 * FRAME)
+    pipe = staged_rig(rig, tmp_path, source)
+    client, old = pipe.client, pipe.client.ask("status")["as_of"]["store"]
+    changes = {each["view"]: each["change"] for each in client.ask("staged")["staged"]["views"]}
+    assert {name for name, change in changes.items() if change != "same"} == {"products", "by_channel"} and changes["by_channel"] == "new"
+    assert_shipped(client, source)  # the live ones are as they were
+    assert client.ask("scan", view="by_channel")["error"]["code"] == "unknown_view"
+    live, staged = client.scan("products"), client.scan("products", staged=True)
+    assert all("dearest" in row for row in staged) and not any("dearest" in row for row in live)
+    assert_difference(client, live, staged)
+    assert sum(each["order_count"] for each in client.scan("by_channel", staged=True)) == sum(each["order_count"] for each in live)
+    refused = client.ask("staged", view="by_channel")
+    assert refused["error"]["code"] == "bad_request" and "it is new" in refused["error"]["message"]
+    send(pipe, [source.frames[0]])  # again: other certificates, other sales
+    pipe.wait_settled()
+    wait_until(lambda: client.ask("staged")["staged"]["live_ahead"] == 0, "the staged ones to follow", every=0.1)
+    assert_difference(client, client.scan("products"), staged := client.scan("products", staged=True))
+    done = till("staged", pipe.aggregator.ready["listen"][0], "--accept")
+    assert done.returncode == 0, done.stderr
+    assert client.ask("status")["as_of"]["store"] != old and client.scan("products") == staged
+    assert client.ask("staged")["error"]["code"] == "bad_request"
+    before = dump_of(pipe)
+    pipe.aggregator.start()  # the file is still named: nothing is counted anew
+    assert dump_of(pipe) == before
+
+
+def test_staged_views_that_are_dropped_leave_nothing(rig, tmp_path):
+    source = Simulated(10, FRAME)
+    pipe = staged_rig(rig, tmp_path, source)
+    endpoint, store = pipe.aggregator.ready["listen"][0], pipe.client.ask("status")["as_of"]["store"]
+    shown = till("staged", endpoint, "--view", "products")
+    assert shown.returncode == 0 and "differing" in shown.stdout, shown
+    assert till("staged", endpoint, "--drop").returncode == 0
+    wait_until(lambda: pipe.client.ask("staged")["ok"] is False, "nothing staged")
+    assert pipe.client.ask("scan", view="products", staged=True)["error"]["code"] == "bad_request"
+    assert till("staged", endpoint, "--accept").returncode == 1
+    status = pipe.client.ask("status")
+    assert status["as_of"]["store"] == store and status["state"] == "serving" and "staging_progress" not in status
+    assert_shipped(pipe.client, source)

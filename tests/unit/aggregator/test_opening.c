@@ -24,6 +24,14 @@ static const char other_view[] = "[view.products]\n"
 				 "kind = order\n"
 				 "group_by = product_id\n"
 				 "measures = order_count = count(), pieces = sum(quantity)\n";
+static const char two_views[] = "[view.products]\n"
+				"kind = order\n"
+				"group_by = product_id\n"
+				"measures = order_count = count()\n"
+				"[view.edges]\n"
+				"kind = order\n"
+				"group_by = edge\n"
+				"measures = order_count = count()\n";
 static const char distinct_view[] = "[view.users]\n"
 				    "kind = order\n"
 				    "group_by = user_id\n"
@@ -90,6 +98,28 @@ static int open_with(struct fixture *fixture, const char *text, bool wants_rebui
 	};
 	opening_deinit(&fixture->opening);
 	assert_int_equal(configure(fixture, text, NULL), 0);
+	return opening_init(&options, &fixture->opening, fixture->error, sizeof fixture->error);
+}
+
+/* Opens with views of a file beside those of `text`. */
+static int open_staged(
+	struct fixture *fixture, const char *text, const char *staged, bool wants_rebuild)
+{
+	struct opening_options options = {
+		.config = &fixture->config,
+		.wants_rebuild = wants_rebuild,
+		.may_create = true,
+		.may_rebuild = true,
+	};
+	char path[SCRATCH_PATH_SIZE + 16], assignment[SCRATCH_PATH_SIZE + 64];
+
+	snprintf(path, sizeof path, "%s/staged.conf", fixture->dir);
+	snprintf(assignment, sizeof assignment, "aggregator.stage=%s", path);
+	FILE *out = fopen(path, "w");
+	fputs(staged, out);
+	fclose(out);
+	opening_deinit(&fixture->opening);
+	assert_int_equal(configure(fixture, text, assignment), 0);
 	return opening_init(&options, &fixture->opening, fixture->error, sizeof fixture->error);
 }
 
@@ -165,6 +195,96 @@ static void test_a_rebuild_that_is_asked_for_keeps_the_declarations(void **state
 	assert_string_equal(fixture->opening.rebuild_why, "asked for");
 	assert_string_equal(stores_root(fixture->opening.stores)->live_id, live_id);
 	assert_string_not_equal(stores_root(fixture->opening.stores)->shadow_id, live_id);
+}
+
+static void test_staged_views_fill_a_shadow_beside_all_that_is_declared(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(open_staged(fixture, two_views, other_view, false), 0);
+	assert_true(fixture->opening.is_staged);
+	assert_int_equal(view_set_count(fixture->opening.shadow_views), 2);
+	const struct view *staged =
+		view_set_find(fixture->opening.shadow_views, slice_of_text("products"));
+	assert_non_null(strstr(view_text(staged), "pieces"));
+	const struct view *live =
+		view_set_find(fixture->opening.live_views, slice_of_text("products"));
+	assert_null(strstr(view_text(live), "pieces"));
+
+	assert_int_equal(open_staged(fixture, two_views, other_view, false), 0); /* killed */
+	assert_true(fixture->opening.is_staged);
+	assert_string_equal(fixture->opening.rebuild_why, "staging goes on");
+	assert_int_equal(stores_root(fixture->opening.stores)->shadow, 2);
+}
+
+static void test_nothing_is_staged_any_more_when_the_file_is_no_longer_named(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(open_staged(fixture, one_view, other_view, false), 0);
+	assert_int_equal(open_with(fixture, one_view, false), 0);
+	assert_null(fixture->opening.shadow_views);
+	assert_int_equal(stores_root(fixture->opening.stores)->shadow, 0);
+}
+
+/* What was read into the shadow is not thrown away when the operator declares for good what was staged. */
+static void test_what_is_declared_for_good_goes_on_as_a_rebuild(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(open_staged(fixture, one_view, other_view, false), 0);
+	assert_int_equal(open_with(fixture, other_view, false), 0);
+	assert_false(fixture->opening.is_staged);
+	assert_string_equal(fixture->opening.rebuild_why, "a rebuild goes on");
+	assert_int_equal(stores_root(fixture->opening.stores)->shadow, 2);
+}
+
+static void test_accepted_views_stay_live_while_only_the_file_has_them(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(open_staged(fixture, one_view, other_view, false), 0);
+	assert_int_equal(stores_switch(fixture->opening.stores), 0);
+	assert_int_equal(open_staged(fixture, one_view, other_view, false), 0);
+	assert_null(fixture->opening.shadow_views);
+	assert_non_null(strstr(fixture->opening.stage_note, "are live"));
+	/* The configuration rules: without the file it is what it says. */
+	assert_int_equal(open_with(fixture, one_view, false), 0);
+	assert_string_equal(fixture->opening.rebuild_why, "the declarations of views changed");
+}
+
+static void test_a_rebuild_comes_before_what_is_staged(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(open_with(fixture, one_view, false), 0);
+	assert_int_equal(open_staged(fixture, two_views, other_view, false), 0);
+	assert_false(fixture->opening.is_staged);
+	assert_string_equal(fixture->opening.rebuild_why, "the declarations of views changed");
+	assert_non_null(strstr(fixture->opening.stage_note, "a rebuild comes first"));
+	assert_int_equal(open_staged(fixture, one_view, other_view, true), 0);
+	assert_string_equal(fixture->opening.rebuild_why, "asked for");
+}
+
+static void test_a_wrong_staged_declaration_is_told_with_its_file_and_line(void **state)
+{
+	struct fixture *fixture = *state;
+	char path[SCRATCH_PATH_SIZE + 16], assignment[SCRATCH_PATH_SIZE + 64];
+	static const struct {
+		const char *text, *problem;
+	} wrong[] = {
+		{"[view.products]\nkind = order\ngroup_by = products\nmeasures = n = count()\n",
+			"staged.conf:3: view products: group_by: "},
+		{"[aggregator]\ndata = elsewhere\n", "staged.conf:"},
+		{"", "declares no [view.NAME]"},
+	};
+
+	snprintf(path, sizeof path, "%s/staged.conf", fixture->dir);
+	snprintf(assignment, sizeof assignment, "aggregator.stage=%s", path);
+	assert_int_equal(configure(fixture, one_view, assignment), -EINVAL);
+	assert_non_null(strstr(fixture->problem.text, "staged.conf: No such file"));
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		FILE *out = fopen(path, "w");
+		fputs(wrong[i].text, out);
+		fclose(out);
+		assert_int_equal(configure(fixture, one_view, assignment), -EINVAL);
+		assert_non_null(strstr(fixture->problem.text, wrong[i].problem));
+	}
 }
 
 static void test_a_wrong_declaration_is_told_with_its_line(void **state)
@@ -305,6 +425,12 @@ int main(void)
 		TEST(test_changed_declarations_fill_a_shadow_and_a_restart_goes_on),
 		TEST(test_declarations_changed_back_give_the_shadow_up),
 		TEST(test_a_rebuild_that_is_asked_for_keeps_the_declarations),
+		TEST(test_staged_views_fill_a_shadow_beside_all_that_is_declared),
+		TEST(test_nothing_is_staged_any_more_when_the_file_is_no_longer_named),
+		TEST(test_what_is_declared_for_good_goes_on_as_a_rebuild),
+		TEST(test_accepted_views_stay_live_while_only_the_file_has_them),
+		TEST(test_a_rebuild_comes_before_what_is_staged),
+		TEST(test_a_wrong_staged_declaration_is_told_with_its_file_and_line),
 		TEST(test_a_wrong_declaration_is_told_with_its_line),
 		TEST(test_a_zone_is_read_from_the_system),
 		TEST(test_what_shards_can_not_add_up_is_refused_with_shards),

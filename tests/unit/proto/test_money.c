@@ -225,6 +225,43 @@ static void test_averages_round_half_to_even(void **state)
 	}
 }
 
+static void test_shares_round_half_to_even(void **state)
+{
+	static const struct {
+		int64_t part, whole;
+		const char *text; /* NULL: there is none */
+	} cases[] = {
+		{1, 4, "0.25"},
+		{1, 3, "0.333333"},
+		{2, 3, "0.666667"},
+		{-2, 3, "-0.666667"},
+		{7, 2, "3.50"},
+		{1, 2000000, "0.00"},
+		{3, 2000000, "0.000002"},
+		{5, 2000000, "0.000002"},
+		{0, 5, "0.00"},
+		{INT64_MAX, INT64_MAX, "1.00"},
+		{1, 0, NULL},
+		{1, -5, NULL},
+	};
+	char text[MONEY_TEXT_SIZE];
+	money share = 42;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		bool has = money_share(cases[i].part, cases[i].whole, &share);
+		assert_int_equal(has, cases[i].text != NULL);
+		if (has) {
+			money_format(share, text);
+			assert_string_equal(text, cases[i].text);
+		}
+	}
+	/* Ten times what is left of it would leave 128 bits: never a wrong share. */
+	share = 42;
+	assert_false(money_share(MONEY_MAX - 1, MONEY_MAX, &share));
+	assert_true(share == 42);
+}
+
 static void test_sums_read_back_what_was_written(void **state)
 {
 	static const int64_t factors[] = {0, 1, -1, 99, 10000, -2550000, INT64_MAX, INT64_MIN};
@@ -297,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_cents_survive_a_double),
 		cmocka_unit_test(test_amounts_are_written_with_two_to_six_places),
 		cmocka_unit_test(test_averages_round_half_to_even),
+		cmocka_unit_test(test_shares_round_half_to_even),
 		cmocka_unit_test(test_sums_read_back_what_was_written),
 		cmocka_unit_test(test_other_forms_are_no_sums),
 		cmocka_unit_test(test_a_sum_never_wraps),

@@ -212,6 +212,70 @@ static void test_what_is_wrong_is_named(void **state)
 	}
 }
 
+static void test_shares_and_bands_are_read(void **state)
+{
+	(void)state;
+	decode("{\"query\":\"top\",\"view\":\"v\",\"by\":\"m\",\"until_share\":\"0.80\"}");
+	assert_true(query.is_cumulative);
+	assert_int_equal(query.until_share, 800000);
+	assert_int_equal(query.limit, TOP_LIMIT_MAX);
+	decode("{\"query\":\"top\",\"view\":\"v\",\"by\":\"m\"}");
+	assert_false(query.is_cumulative);
+	assert_int_equal(query.limit, TOP_LIMIT_DEFAULT);
+	decode("{\"query\":\"bands\",\"view\":\"v\",\"by\":\"m\",\"edges\":[-1,\"0.5\",50]}");
+	assert_int_equal(query.edge_count, 3);
+	assert_int_equal((int64_t)query.edges[0], -1000000);
+	assert_int_equal((int64_t)query.edges[1], 500000);
+	assert_int_equal(query.band_count, 0);
+	decode("{\"query\":\"bands\",\"view\":\"v\",\"by\":\"m\",\"count\":10,\"staged\":true}");
+	assert_int_equal(query.band_count, 10);
+	assert_int_equal(query.edge_count, 0);
+	assert_true(query.is_staged);
+	decode("{\"query\":\"staged\"}");
+	assert_false(query.is_staged);
+	assert_int_equal(query.view.size, 0);
+	assert_true(query_needs_admin(QUERY_ACCEPT_STAGED));
+	assert_true(query_needs_admin(QUERY_DROP_STAGED));
+	assert_false(query_needs_admin(QUERY_STAGED));
+}
+
+static void test_what_is_wrong_in_shares_and_bands_is_named(void **state)
+{
+	static const struct {
+		const char *rest, *message;
+	} rows[] = {
+		{"\"top\",\"cumulative\":1", "\"cumulative\" must be true or false"},
+		{"\"top\",\"until_share\":\"0\"", "above 0 and at most 1"},
+		{"\"top\",\"until_share\":\"1.01\"", "above 0 and at most 1"},
+		{"\"top\",\"until_share\":\"80%\"", "above 0 and at most 1"},
+		{"\"scan\",\"cumulative\":true", "has no"},
+		{"\"bands\"", "\"edges\" or \"count\" is needed"},
+		{"\"bands\",\"edges\":[1],\"count\":2", "\"edges\" or \"count\" is needed"},
+		{"\"bands\",\"edges\":[]", "an array of 1 to 100"},
+		{"\"bands\",\"edges\":[2,1]", "each above the one before"},
+		{"\"bands\",\"edges\":[1,1]", "each above the one before"},
+		{"\"bands\",\"edges\":[true]", "must hold decimal texts"},
+		{"\"bands\",\"count\":102", "\"count\" may be at most 101"},
+		{"\"bands\",\"count\":2,\"compare\":{\"shift\":\"7d\"}", "has no \"compare\""},
+		{"\"get\",\"key\":[\"a\"],\"staged\":\"yes\"", "must be true or false"},
+	};
+	struct complaint complaint;
+	char request[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		bool has_by = strncmp(rows[i].rest, "\"top\"", 5) == 0 ||
+			      strncmp(rows[i].rest, "\"bands\"", 7) == 0;
+		snprintf(request, sizeof request, "{\"view\":\"v\",%s\"query\":%s}",
+			has_by ? "\"by\":\"m\"," : "", rows[i].rest);
+		assert_true(
+			query_decode(&document, slice_of_text(request), &query, &complaint) > 0);
+		if (strstr(complaint.message, rows[i].message) == NULL) {
+			fail_msg("%s: %s", request, complaint.message);
+		}
+	}
+}
+
 static void test_what_is_wrong_in_what_administrators_ask_is_named(void **state)
 {
 	static const struct {
@@ -301,6 +365,8 @@ int main(void)
 		cmocka_unit_test(test_requests_come_as_msgpack_too),
 		cmocka_unit_test(test_what_administrators_ask),
 		cmocka_unit_test(test_what_is_wrong_is_named),
+		cmocka_unit_test(test_shares_and_bands_are_read),
+		cmocka_unit_test(test_what_is_wrong_in_shares_and_bands_is_named),
 		cmocka_unit_test(test_what_is_wrong_in_what_administrators_ask_is_named),
 		cmocka_unit_test(test_the_limits_of_a_request),
 		cmocka_unit_test(test_an_error_has_code_and_words),
