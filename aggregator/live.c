@@ -1,4 +1,5 @@
 #include "aggregator/live.h"
+#include "aggregator/live_ended.h"
 #include "aggregator/live_message.h"
 #include "runtime/clock.h"
 #include "runtime/guard.h"
@@ -42,6 +43,7 @@ struct live {
 	uint64_t watched; /* what the pipeline was told last */
 	uint32_t first_view; /* of the next round, so that no view starves */
 	uint64_t conflated_told;
+	int64_t cutoffs[VIEWS_MAX]; /* rows before them have ended, and it was told */
 	int64_t subscribers;
 	struct stranger strangers[STRANGERS];
 	struct metric *subscriber_gauge, *view_gauge, *messages[TYPE_COUNT], *rows, *conflated,
@@ -129,7 +131,7 @@ struct noting {
 
 static void note(void *owner, struct slice key, struct slice longs)
 {
-	struct noting *noting = owner;
+	const struct noting *noting = owner;
 	live_note(noting->live, noting->view_id, key, longs);
 }
 
@@ -169,17 +171,6 @@ static bool is_live(const struct live *live, const struct overlay *overlay)
 	return is_live;
 }
 
-void live_take(struct live *live, struct overlay *overlay)
-{
-	uint64_t watched = live == NULL || !is_live(live, overlay) ? 0 : live->watched;
-	for (uint32_t id = 0; id < VIEWS_MAX && watched >> id != 0; id++) {
-		struct noting noting = {live, id};
-		if ((watched >> id & 1) != 0 && overlay_changed_count(overlay, id) > 0) {
-			overlay_take_changed(overlay, id, note, &noting);
-		}
-	}
-}
-
 void live_note(struct live *live, uint32_t view_id, struct slice key, struct slice longs)
 {
 	const struct changed_key changed = {key, longs};
@@ -188,10 +179,77 @@ void live_note(struct live *live, uint32_t view_id, struct slice key, struct sli
 	}
 }
 
+/* All shards have one clock. */
+static int64_t cutoff_of(const struct live *live, uint32_t view_id)
+{
+	return overlay_cutoff(pipeline_of(live)->shards[0]->active.overlay, view_id);
+}
+
+/* What can't be read is not told row by row: who reads the view anew hears why. */
+static void note_ended_of(struct live *live, struct desk_moment *moment, uint32_t view_id)
+{
+	struct noting noting = {live, view_id};
+	const struct view *view = view_set_at(live->options.desk->views, view_id);
+	if (live_ended_each(&moment->context, view, live->cutoffs[view_id],
+		    cutoff_of(live, view_id), note, &noting) != 0) {
+		live_streams_reset_view(live->streams, view_id);
+	}
+}
+
+static uint64_t views_with_ended(const struct live *live)
+{
+	uint64_t views = 0;
+	for (uint32_t id = 0; id < view_set_count(live->options.desk->views); id++) {
+		views |= (uint64_t)(cutoff_of(live, id) > live->cutoffs[id]) << id;
+	}
+	return views;
+}
+
+/* The clock moved: rows have ended, and the next commit deletes them. It must be before that. */
+static void note_ended(struct live *live)
+{
+	uint64_t views = views_with_ended(live);
+	struct desk_moment moment;
+	if ((views & live->watched) != 0) {
+		int r = desk_moment_begin(live->options.desk, &moment);
+		for (uint32_t id = 0; id < VIEWS_MAX; id++) {
+			if ((views & live->watched) >> id & 1 && r == 0) {
+				note_ended_of(live, &moment, id);
+			} else if ((views & live->watched) >> id & 1) {
+				live_streams_reset_view(live->streams, id);
+			}
+		}
+		desk_moment_end(&moment);
+	}
+	for (uint32_t id = 0; views >> id != 0 && id < VIEWS_MAX; id++) {
+		live->cutoffs[id] = cutoff_of(live, id);
+	}
+}
+
+void live_take(struct live *live, struct overlay *overlay)
+{
+	uint64_t watched = live == NULL || !is_live(live, overlay) ? 0 : live->watched;
+	if (live != NULL && is_live(live, overlay)) {
+		note_ended(live);
+	}
+	for (uint32_t id = 0; id < VIEWS_MAX && watched >> id != 0; id++) {
+		struct noting noting = {live, id};
+		if ((watched >> id & 1) != 0 && overlay_changed_count(overlay, id) > 0) {
+			overlay_take_changed(overlay, id, note, &noting);
+		}
+	}
+}
+
 /* The pipeline notes what somebody listens to. */
 static void follow(struct live *live)
 {
 	uint64_t watched = live_streams_place(live->streams)->watched;
+	for (uint32_t id = 0; (watched & ~live->watched) >> id != 0 && id < VIEWS_MAX; id++) {
+		if ((watched & ~live->watched) >> id &
+			1) { /* what ended before, nobody was shown */
+			live->cutoffs[id] = cutoff_of(live, id);
+		}
+	}
 	if (watched != live->watched) {
 		pipeline_watch(pipeline_of(live), watched);
 		live->watched = watched;
@@ -516,6 +574,7 @@ int live_tick(struct live *live, int64_t now_ms, int64_t *ret_wait_ms)
 	if (r < 0 || live == NULL || live->watched == 0) {
 		return r;
 	}
+	note_ended(live);
 	if (!is_due(live, now_ms, &wait_ms)) {
 		*ret_wait_ms = wait_ms < 0 ? 0 : wait_ms;
 		return 0;

@@ -28,7 +28,7 @@ struct live *live_free(struct live *live);
 /* All of the following take NULL: nothing is published. */
 
 const char *live_endpoint(const struct live *live);
-/* For shard_options.freezing: notes what changed in this overlay. */
+/* For shard_options.freezing: notes what changed in this overlay, and which rows have ended. */
 void live_take(struct live *live, struct overlay *overlay);
 /* A row changed, or is no more, without an event. */
 void live_note(struct live *live, uint32_t view_id, struct slice key, struct slice longs);

@@ -194,10 +194,15 @@ void live_streams_switch(struct live_streams *streams, const struct view_set *vi
 	}
 }
 
+void live_streams_reset_view(struct live_streams *streams, uint32_t view_id)
+{
+	streams->items[view_id].owes_reset = streams->items[view_id].keys != NULL;
+}
+
 void live_streams_reset(struct live_streams *streams)
 {
-	for (size_t id = 0; id < VIEWS_MAX; id++) {
-		streams->items[id].owes_reset = streams->items[id].keys != NULL;
+	for (uint32_t id = 0; id < VIEWS_MAX; id++) {
+		live_streams_reset_view(streams, id);
 	}
 }
 

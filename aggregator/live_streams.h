@@ -38,6 +38,8 @@ void live_streams_switch(struct live_streams *streams, const struct view_set *vi
 
 /* Rows changed without an event: all who listen must read anew. */
 void live_streams_reset(struct live_streams *streams);
+/* The same of one view. */
+void live_streams_reset_view(struct live_streams *streams, uint32_t view_id);
 
 /* What is to be said next of a view. */
 enum live_task {

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import ROOT, Client, program, wait_until
+from clocks import give, needs_faketime
+from harness import ROOT, Client, Program, Sender, program, wait_until
 from harness import till as run_till
 from keys import Keys
 from live import Replica, Subscription, topic
@@ -376,3 +377,38 @@ def test_watch_redraws_a_picture_and_says_when_it_is_stale(pipeline):
     watch.wait_for(lambda text: "live" in text.rpartition("\x1b[3J")[2], "a picture that is live")
     assert watch.stop() == 0
     till.close()
+
+
+@pytest.mark.plain_only
+@needs_faketime
+def test_who_follows_a_view_sees_its_rows_end(pipeline, prefix, tmp_path):
+    """By the append times of the log, which are the bridge's here: in a view whose key begins with the time, and in one where it does not."""
+    topics = ",".join(f"{prefix}{name}" for name in ("orders", "cart_events", "page_views"))
+    kafka = Program("till-devbroker", ["-o", f"devbroker.topics={topics}"], tmp_path / "devbroker.log")
+    conf = tmp_path / "views.conf"
+    conf.write_text("".join(f"""
+[view.{name}]
+group_by = {groups}
+measures = order_count = count()
+retain = 5m
+""" for name, groups in (("minutes", "minute(ts), product_id"), ("of_products", "product_id, minute(ts)"))))
+    pipe = pipeline(bootstrap=kafka.ready["bootstrap"], edges=("uk",), options={"till-bridge": ["bridge.create_topics=no"]})
+    clock = give(pipe.bridges[0], tmp_path / "clock")
+    pipe.start_aggregator("-c", conf)
+    sender = Sender(pipe.endpoint("uk"))
+    assert sender.ask([{**sale(each), "product_id": "tea", "ts": int(time.time() * 1000)} for each in range(3)])["ok"]
+    pipe.wait_settled()
+    followers = [join(Replica(pipe, "minutes", lambda row: (row["minute"], row["product_id"]))),
+                 join(Replica(pipe, "of_products", lambda row: (row["product_id"], row["minute"])))]
+    assert all(any("tea" in key for key in each.rows) for each in followers)
+    clock.leap(10 * 60)
+    assert sender.ask([{**sale(0), "product_id": "salt", "ts": int(time.time() * 1000) + 600_000}])["ok"]
+
+    def have_ended():
+        for each in followers:
+            each.step()
+        return all({"salt"} == {part for key in each.rows for part in key if part in ("tea", "salt")} for each in followers)
+    wait_until(have_ended, "the rows to end", every=0)
+    assert all(each.joins == 1 and each.gaps == 0 for each in followers)  # told, not read anew
+    sender.close()
+    kafka.kill()
