@@ -11,6 +11,7 @@ WANTED = {
     "broker": {"broker_faults": 500},
     "power": {"images": 100_000},
     "flips": {"flips": 100_000},
+    "views": {"events": 2_000_000},
     "kill": {"rounds": 10_000, "broker_faults": 500, "failovers": 2_000},
     "net": {"partitions": 1_000, "cuts": 10_000, "failovers": 2_000},
     "nth": {"injections": 5_000},
