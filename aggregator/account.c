@@ -22,32 +22,47 @@ static uint64_t last_seq(const struct account_sight *sight)
 	return last;
 }
 
+/* The range of the report that holds the seq; NULL: none, and none does up to *last. */
+static const struct telemetry_range *find_range(const struct account_sight *sight,
+	const struct telemetry *report, uint64_t seq, uint64_t *last)
+{
+	for (uint32_t i = 0; i < report->range_count; i++) {
+		const struct telemetry_range *range = &report->ranges[i];
+		if (!is_of_stream(sight, range) || range->last < seq) {
+			continue;
+		}
+		uint64_t end = range->first <= seq ? range->last : range->first - 1;
+		*last = end < *last ? end : *last;
+		if (range->first <= seq) {
+			return range;
+		}
+	}
+	return NULL;
+}
+
+/* It left the disk, or was never there. */
+static enum place judge(const struct account_sight *sight, uint64_t seq, uint64_t *last)
+{
+	if (sight->judged == NULL || sight->judged->is_cut || seq > sight->judged_up_to) {
+		return PLACE_UNREAD;
+	}
+	*last = sight->judged_up_to < *last ? sight->judged_up_to : *last;
+	return find_range(sight, sight->judged, seq, last) != NULL ? PLACE_UNREAD : PLACE_MISSING;
+}
+
 /* Where a seq is that was not counted; the same holds for all up to *ret_last. */
 static enum place place_of_uncounted(
 	const struct account_sight *sight, uint64_t seq, uint64_t *ret_last)
 {
-	const struct telemetry *disk = sight->of_edge;
-	uint64_t last = UINT64_MAX;
-
-	for (uint32_t i = 0; disk != NULL && i < disk->range_count; i++) {
-		const struct telemetry_range *range = &disk->ranges[i];
-		if (!is_of_stream(sight, range) || range->last < seq) {
-			continue;
-		}
-		if (range->first <= seq) {
-			*ret_last = range->last;
-			return range->is_aside ? PLACE_SET_ASIDE : PLACE_ON_DISK;
-		}
-		last = range->first - 1 < last ? range->first - 1 : last;
-	}
-	*ret_last = last;
-	if (disk == NULL) { /* nobody but the set knows: what is passed over is missed */
+	*ret_last = UINT64_MAX;
+	if (sight->of_edge == NULL) { /* nobody but the set knows: what is passed over is missed */
 		return PLACE_MISSING;
 	}
-	if (disk->is_cut) {
-		return PLACE_ON_DISK;
+	const struct telemetry_range *range = find_range(sight, sight->of_edge, seq, ret_last);
+	if (range != NULL) {
+		return range->is_aside ? PLACE_SET_ASIDE : PLACE_ON_DISK;
 	}
-	return sight->is_settled ? PLACE_MISSING : PLACE_UNREAD;
+	return sight->of_edge->is_cut ? PLACE_ON_DISK : judge(sight, seq, ret_last);
 }
 
 static void enter(struct account *account, enum place place, uint64_t first, uint64_t last)

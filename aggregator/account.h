@@ -28,8 +28,10 @@ struct account_sight {
 	const struct counted *counted;
 	const struct telemetry *of_run; /* the run's newest report; NULL: there is none */
 	const struct telemetry *of_edge; /* the edge's newest: what its disk holds; NULL likewise */
-	/* All that Kafka had when of_edge came is read: what is neither counted nor on disk is not on its way. */
-	bool is_settled;
+	/* An earlier one, if need be: all that Kafka had when it came is read. What it says is neither on disk nor set aside,
+	 * up to judged_up_to, is not on its way. NULL: there is none. */
+	const struct telemetry *judged;
+	uint64_t judged_up_to;
 };
 
 struct account {

@@ -5,6 +5,7 @@
 #include "aggregator/generations.h"
 #include "aggregator/herald.h"
 #include "aggregator/live.h"
+#include "aggregator/reporting.h"
 #include "aggregator/server.h"
 #include "aggregator/upkeep.h"
 #include "runtime/clock.h"
@@ -40,6 +41,7 @@ struct aggregator {
 	struct generations generations;
 	struct upkeep *upkeep;
 	struct gauges *gauges;
+	struct reporting *reporting;
 	struct server *server;
 	struct live *publisher; /* NULL: nothing is published */
 	struct desk desk;
@@ -147,6 +149,7 @@ static void refresh(struct aggregator *aggregator)
 	desk->stores = aggregator->opening.stores;
 	desk->live = aggregator->generations.live;
 	desk->shadow = aggregator->generations.shadow;
+	desk->reports = reporting_reports(aggregator->reporting);
 	desk->views = aggregator->opening.live_views;
 	desk->shadow_views = aggregator->opening.shadow_views;
 	desk->is_staged = generations_are_staged(&aggregator->generations);
@@ -426,6 +429,10 @@ static int tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 		r = generations_tick(&aggregator->generations, now_ms, &wait_ms);
 	}
 	if (r == 0) {
+		r = reporting_tick(aggregator->reporting, aggregator->generations.live->pipeline,
+			now_ms, &wait_ms);
+	}
+	if (r == 0) {
 		r = rebuild_tick(aggregator);
 	}
 	if (r == 0) {
@@ -492,6 +499,19 @@ static int new_generations(struct aggregator *aggregator, struct config_error *e
 			"aggregator counts the log anew");
 	}
 	return r > 0 ? AGGREGATOR_E_DECISION : r;
+}
+
+static int new_reporting(struct aggregator *aggregator, struct config_error *error)
+{
+	const struct aggregator_config *config = aggregator->options.config;
+	const struct reporting_options options = {
+		.loop = aggregator->loop,
+		.metrics = aggregator->metrics,
+		.brokers = config->brokers,
+		.kafka = &config->kafka,
+		.topic = config->topic_telemetry,
+	};
+	return reporting_new(&options, &aggregator->reporting, error);
 }
 
 /* Without keys whoever reaches the socket is an administrator: that may be this machine's users, and nobody else. */
@@ -627,6 +647,9 @@ static int new_parts(struct aggregator *aggregator, struct config_error *error)
 		r = new_generations(aggregator, error);
 	}
 	if (r == 0) {
+		r = new_reporting(aggregator, error);
+	}
+	if (r == 0) {
 		refresh(aggregator);
 		aggregator->desk.started_ms = aggregator->desk.now_ms;
 		r = new_server(aggregator);
@@ -690,6 +713,7 @@ struct aggregator *aggregator_free(struct aggregator *aggregator)
 	server_free(aggregator->server);
 	live_free(aggregator->publisher);
 	security_free(aggregator->security);
+	reporting_free(aggregator->reporting);
 	generations_deinit(&aggregator->generations);
 	upkeep_free(aggregator->upkeep);
 	gauges_free(aggregator->gauges);

@@ -61,6 +61,9 @@ static const struct config_option options[] = {
 		"topic of cart events"},
 	{"aggregator", "topic.view", CONFIG_TEXT, AT(topic_names[KIND_VIEW]), "page_views", 0, 0,
 		"topic of page views"},
+	{"aggregator", "topic.telemetry", CONFIG_TEXT, AT(topic_telemetry), "telemetry", 0, 0,
+		"topic of what edges report of themselves; empty: none, and the ledger knows only "
+		"what it counted"},
 	{"limits", "queries", CONFIG_INTEGER, AT(reader.rates[QUERY_COUNT]), "100000", 0, LIMIT_MAX,
 		"queries a second that one key, address or connection may ask; 0: any"},
 	{"limits", "answer_bytes", CONFIG_SIZE, AT(reader.rates[QUERY_ANSWER_BYTES]), "512MiB", 0,
@@ -238,8 +241,13 @@ static int check_own(struct aggregator_config *config, struct config_error *erro
 static int check_topics(struct aggregator_config *config, struct config_error *error)
 {
 	const char *const *given = (const char *const *)config->topic_names;
+	const char *telemetry = config->topic_telemetry;
 	struct complaint complaint;
 
+	if (telemetry != NULL && telemetry[0] != '\0' && !topic_name_is_valid(telemetry)) {
+		return config_fail(error,
+			"[aggregator] topic.telemetry: \"%s\" is no name of a topic", telemetry);
+	}
 	return topic_names_fill(given, config->topics, &complaint) == 0
 		       ? 0
 		       : config_fail(error, "[aggregator] %s", complaint.message);

@@ -24,6 +24,7 @@ struct aggregator_config {
 	struct basket_spans baskets;
 	char *stage; /* NULL: nothing is staged */
 	char *topic_names[KIND_EVENT_COUNT];
+	char *topic_telemetry; /* NULL or "": none is read */
 	/* [http] */
 	char *audit_file;
 	struct peer_allowance reader; /* by QUERY_COUNT and so on; held: queries that wait */

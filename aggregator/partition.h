@@ -19,6 +19,7 @@ struct partition {
 	struct proof proof;
 	int64_t high; /* the end, as far as it was told; -1: not known */
 	int64_t reported; /* the end as the last report had it; -1: not known */
+	int64_t horizon; /* horizon.h's: an end that it waits for */
 	int64_t target; /* the end at start: caught up there; -1: not known */
 	int64_t moved_ms; /* when it last moved or had nothing to read */
 	int64_t held_at; /* where it stood with the last report */

@@ -53,6 +53,7 @@ struct pipeline {
 	struct reading reading;
 	struct text_set missing; /* of the last verdict: gaps that nobody accepted */
 	bool is_reachable; /* the last report said so */
+	uint64_t observed; /* reports of a log that was reached */
 	bool has_report; /* there was one, reachable or not */
 	bool is_targeted; /* a first reachable report set the ends at start */
 	/* How many reports on end knew no such topic, or fewer of its partitions than were read. One or two may come from a

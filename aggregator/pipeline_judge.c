@@ -339,6 +339,7 @@ int pipeline_observe(struct pipeline *pipeline, const struct log_report *report)
 	r = start_or_note(pipeline, report);
 	if (r == 0) {
 		pipeline->is_targeted = true;
+		pipeline->observed++;
 	}
 	return r;
 }

@@ -2,12 +2,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Sorted by edge and run. */
+struct table {
+	struct report **items; /* owned */
+	size_t count, capacity;
+};
+
 struct reports {
-	struct report **items; /* owned, by edge and run */
-	size_t count, capacity, count_max;
+	struct table by_run; /* the newest of each */
+	/* One of each edge. Where reports come faster than the log is read, the newest would never be judged: one is held. */
+	struct table held, judged;
+	size_t count_max; /* of each table */
 	uint64_t taken;
 	uint64_t forgotten;
-	int64_t settled_ms;
 };
 
 int reports_new(size_t count_max, struct reports **ret_reports)
@@ -17,9 +24,16 @@ int reports_new(size_t count_max, struct reports **ret_reports)
 		return -ENOMEM;
 	}
 	reports->count_max = count_max;
-	reports->settled_ms = INT64_MIN;
 	*ret_reports = reports;
 	return 0;
+}
+
+static void table_free(struct table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		free(table->items[i]);
+	}
+	free(table->items);
 }
 
 struct reports *reports_free(struct reports *reports)
@@ -27,10 +41,9 @@ struct reports *reports_free(struct reports *reports)
 	if (reports == NULL) {
 		return NULL;
 	}
-	for (size_t i = 0; i < reports->count; i++) {
-		free(reports->items[i]);
-	}
-	free(reports->items);
+	table_free(&reports->by_run);
+	table_free(&reports->held);
+	table_free(&reports->judged);
 	free(reports);
 	return NULL;
 }
@@ -48,19 +61,24 @@ static int compare(const struct report *report, struct slice edge, uint64_t run)
 }
 
 /* The first that is not before (edge, run). */
-static size_t lower_bound(const struct reports *reports, struct slice edge, uint64_t run)
+static size_t lower_bound(const struct table *table, struct slice edge, uint64_t run)
 {
-	size_t low = 0, high = reports == NULL ? 0 : reports->count;
+	size_t low = 0, high = table->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (compare(reports->items[middle], edge, run) < 0) {
+		if (compare(table->items[middle], edge, run) < 0) {
 			low = middle + 1;
 		} else {
 			high = middle;
 		}
 	}
 	return low;
+}
+
+static bool is_of_edge(const struct table *table, size_t place, struct slice edge)
+{
+	return place < table->count && slice_equal(table->items[place]->telemetry.edge, edge);
 }
 
 static struct slice copy_into(uint8_t **place, struct slice bytes)
@@ -94,91 +112,121 @@ static struct report *copy(const struct telemetry *telemetry)
 	return report;
 }
 
-static void remove_at(struct reports *reports, size_t place)
+static struct report *take_out(struct table *table, size_t place)
 {
-	free(reports->items[place]);
-	reports->count--;
-	memmove(reports->items + place, reports->items + place + 1,
-		(reports->count - place) * sizeof *reports->items);
+	struct report *report = table->items[place];
+
+	table->count--;
+	memmove(table->items + place, table->items + place + 1,
+		(table->count - place) * sizeof *table->items);
+	return report;
 }
 
-static void forget_oldest(struct reports *reports)
+static void forget_oldest(struct reports *reports, struct table *table)
 {
 	size_t oldest = 0;
 
-	for (size_t i = 1; i < reports->count; i++) {
-		if (reports->items[i]->order < reports->items[oldest]->order) {
+	for (size_t i = 1; i < table->count; i++) {
+		if (table->items[i]->order < table->items[oldest]->order) {
 			oldest = i;
 		}
 	}
-	remove_at(reports, oldest);
+	free(take_out(table, oldest));
 	reports->forgotten++;
 }
 
-static int make_room(struct reports *reports)
+static int make_room(struct reports *reports, struct table *table)
 {
-	if (reports->count == reports->count_max) {
-		forget_oldest(reports);
+	if (table->count == reports->count_max) {
+		forget_oldest(reports, table);
 	}
-	if (reports->count < reports->capacity) {
+	if (table->count < table->capacity) {
 		return 0;
 	}
-	size_t capacity = reports->capacity == 0 ? 16 : reports->capacity * 2;
-	struct report **items = realloc(reports->items, capacity * sizeof *items);
+	size_t capacity = table->capacity == 0 ? 16 : table->capacity * 2;
+	struct report **items = realloc(table->items, capacity * sizeof *items);
 	if (items == NULL) {
 		return -ENOMEM;
 	}
-	reports->items = items;
-	reports->capacity = capacity;
+	table->items = items;
+	table->capacity = capacity;
 	return 0;
+}
+
+/* In place of the one at `place`, where `is_there`. Takes the report over, in any case. 0 or -ENOMEM. */
+static int put(struct reports *reports, struct table *table, struct report *report, bool of_run)
+{
+	struct slice edge = report->telemetry.edge;
+	uint64_t run = of_run ? report->telemetry.run : 0;
+	size_t place = lower_bound(table, edge, run);
+	bool is_there = is_of_edge(table, place, edge) &&
+			(!of_run || table->items[place]->telemetry.run == run);
+
+	if (is_there) {
+		free(table->items[place]);
+		table->items[place] = report;
+		return 0;
+	}
+	int r = make_room(reports, table);
+	if (r < 0) {
+		free(report);
+		return r;
+	}
+	place = lower_bound(table, edge, run); /* one may have gone */
+	memmove(table->items + place + 1, table->items + place,
+		(table->count - place) * sizeof *table->items);
+	table->items[place] = report;
+	table->count++;
+	return 0;
+}
+
+static int keep(
+	struct reports *reports, struct table *table, const struct report *like, bool of_run)
+{
+	struct report *report = copy(&like->telemetry);
+
+	if (report == NULL) {
+		return -ENOMEM;
+	}
+	report->appended_ms = like->appended_ms;
+	report->arrived_ms = like->arrived_ms;
+	report->order = like->order;
+	return put(reports, table, report, of_run);
 }
 
 int reports_take(struct reports *reports, const struct telemetry *telemetry, int64_t appended_ms,
 	int64_t arrived_ms)
 {
-	size_t place = lower_bound(reports, telemetry->edge, telemetry->run);
-	bool is_there = place < reports->count &&
-			compare(reports->items[place], telemetry->edge, telemetry->run) == 0;
-	int r = is_there ? 0 : make_room(reports);
-	struct report *report = r == 0 ? copy(telemetry) : NULL;
+	const struct report like = {.telemetry = *telemetry,
+		.appended_ms = appended_ms,
+		.arrived_ms = arrived_ms,
+		.order = ++reports->taken};
+	struct slice edge = telemetry->edge;
+	bool is_held = is_of_edge(&reports->held, lower_bound(&reports->held, edge, 0), edge);
 
-	if (report == NULL) {
-		return -ENOMEM;
-	}
-	report->appended_ms = appended_ms;
-	report->arrived_ms = arrived_ms;
-	report->order = ++reports->taken;
-	if (is_there) {
-		free(reports->items[place]);
-		reports->items[place] = report;
-		return 0;
-	}
-	place = lower_bound(reports, telemetry->edge, telemetry->run); /* one may have gone */
-	memmove(reports->items + place + 1, reports->items + place,
-		(reports->count - place) * sizeof *reports->items);
-	reports->items[place] = report;
-	reports->count++;
-	return 0;
+	int r = keep(reports, &reports->by_run, &like, true);
+	return r == 0 && !is_held ? keep(reports, &reports->held, &like, false) : r;
 }
 
 const struct report *reports_of_run(const struct reports *reports, struct slice edge, uint64_t run)
 {
-	size_t place = lower_bound(reports, edge, run);
-	bool is_there = reports != NULL && place < reports->count &&
-			compare(reports->items[place], edge, run) == 0;
+	size_t place = reports == NULL ? 0 : lower_bound(&reports->by_run, edge, run);
+	bool is_there = reports != NULL && place < reports->by_run.count &&
+			compare(reports->by_run.items[place], edge, run) == 0;
 
-	return is_there ? reports->items[place] : NULL;
+	return is_there ? reports->by_run.items[place] : NULL;
 }
 
 const struct report *reports_of_edge(const struct reports *reports, struct slice edge)
 {
 	const struct report *newest = NULL;
 
-	for (size_t i = lower_bound(reports, edge, 0); reports != NULL && i < reports->count; i++) {
-		const struct report *report = reports->items[i];
-		if (!slice_equal(report->telemetry.edge, edge)) {
-			break;
-		}
+	if (reports == NULL) {
+		return NULL;
+	}
+	for (size_t i = lower_bound(&reports->by_run, edge, 0);
+		is_of_edge(&reports->by_run, i, edge); i++) {
+		const struct report *report = reports->by_run.items[i];
 		if (newest == NULL || report->order > newest->order) {
 			newest = report;
 		}
@@ -188,12 +236,12 @@ const struct report *reports_of_edge(const struct reports *reports, struct slice
 
 size_t reports_count(const struct reports *reports)
 {
-	return reports == NULL ? 0 : reports->count;
+	return reports == NULL ? 0 : reports->by_run.count;
 }
 
 const struct report *reports_at(const struct reports *reports, size_t place)
 {
-	return reports->items[place];
+	return reports->by_run.items[place];
 }
 
 uint64_t reports_forgotten(const struct reports *reports)
@@ -201,12 +249,45 @@ uint64_t reports_forgotten(const struct reports *reports)
 	return reports->forgotten;
 }
 
-void reports_settle(struct reports *reports, int64_t until_ms)
+int reports_settle(struct reports *reports, int64_t until_ms)
 {
-	reports->settled_ms = until_ms;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < reports->held.count;) {
+		if (reports->held.items[i]->arrived_ms > until_ms) {
+			i++;
+		} else {
+			r = put(reports, &reports->judged, take_out(&reports->held, i), false);
+		}
+	}
+	return r;
 }
 
-bool reports_are_settled(const struct reports *reports, const struct report *report)
+const struct report *reports_judged(const struct reports *reports, struct slice edge)
 {
-	return report->arrived_ms <= reports->settled_ms;
+	size_t place = reports == NULL ? 0 : lower_bound(&reports->judged, edge, 0);
+
+	return reports != NULL && is_of_edge(&reports->judged, place, edge)
+		       ? reports->judged.items[place]
+		       : NULL;
+}
+
+/* Of its own run as far as it was then; of a former run to its end. */
+uint64_t reports_judged_up_to(
+	const struct reports *reports, struct slice edge, uint64_t run, enum kind kind)
+{
+	const struct report *judged = reports_judged(reports, edge);
+	const struct report *of_run = reports_of_run(reports, edge, run);
+
+	if (judged == NULL) {
+		return 0;
+	}
+	if (judged->telemetry.run == run) {
+		return judged->telemetry.numbered[kind];
+	}
+	const struct report *newest = reports_of_edge(reports, edge);
+	bool is_former = of_run != NULL
+				 ? of_run->order < judged->order
+				 : newest != NULL && newest->telemetry.run == judged->telemetry.run;
+	return is_former ? UINT64_MAX : 0;
 }

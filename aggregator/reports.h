@@ -32,6 +32,10 @@ size_t reports_count(const struct reports *reports);
 const struct report *reports_at(const struct reports *reports, size_t place);
 uint64_t reports_forgotten(const struct reports *reports); /* for want of places */
 
-/* All that Kafka held at this moment is read. */
-void reports_settle(struct reports *reports, int64_t until_ms);
-bool reports_are_settled(const struct reports *reports, const struct report *report);
+/* All that Kafka held at this moment is read. 0 or -ENOMEM. */
+int reports_settle(struct reports *reports, int64_t until_ms);
+/* The edge's newest report of which all is read that Kafka held when it came; NULL: there is none. */
+const struct report *reports_judged(const struct reports *reports, struct slice edge);
+/* Of which seqs of a run that report speaks: up to this one; 0: of none. */
+uint64_t reports_judged_up_to(
+	const struct reports *reports, struct slice edge, uint64_t run, enum kind kind);

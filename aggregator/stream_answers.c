@@ -95,13 +95,16 @@ static void make_account(struct listing *listing, const struct stream_id *id,
 	}
 	const struct report *of_run = reports_of_run(listing->reports, id->edge, id->run);
 	const struct report *of_edge = newest_of(listing, id->edge);
+	const struct report *judged = reports_judged(listing->reports, id->edge);
 	const struct account_sight sight = {
 		.run = id->run,
 		.kind = (enum kind)id->kind,
 		.counted = counted,
 		.of_run = of_run == NULL ? NULL : &of_run->telemetry,
 		.of_edge = of_edge == NULL ? NULL : &of_edge->telemetry,
-		.is_settled = of_edge != NULL && reports_are_settled(listing->reports, of_edge),
+		.judged = judged == NULL ? NULL : &judged->telemetry,
+		.judged_up_to = reports_judged_up_to(
+			listing->reports, id->edge, id->run, (enum kind)id->kind),
 	};
 	account_make(&sight, ret_account);
 }

@@ -134,12 +134,14 @@ int trace_answer_write(struct pipeline *pipeline, const struct reports *reports,
 	const struct certificate *about = &query->about;
 	const struct report *of_run = reports_of_run(reports, about->edge, about->run);
 	const struct report *of_edge = reports_of_edge(reports, about->edge);
+	const struct report *judged = reports_judged(reports, about->edge);
 	const struct account_sight sight = {
 		.run = about->run,
 		.kind = about->kind,
 		.of_run = of_run == NULL ? NULL : &of_run->telemetry,
 		.of_edge = of_edge == NULL ? NULL : &of_edge->telemetry,
-		.is_settled = of_edge != NULL && reports_are_settled(reports, of_edge),
+		.judged = judged == NULL ? NULL : &judged->telemetry,
+		.judged_up_to = reports_judged_up_to(reports, about->edge, about->run, about->kind),
 	};
 	struct finding finding = {.place = PLACE_UNKNOWN};
 	struct writer writer;

@@ -59,6 +59,8 @@ struct bridge {
 	struct bridge_metrics numbers;
 	struct pipeline pipeline;
 	struct post post;
+	struct telemetry_sink *telemetry; /* NULL: there is no topic for it */
+	struct reports reports;
 	struct reception reception;
 	struct rounds rounds;
 	struct upkeep upkeep;
@@ -188,6 +190,9 @@ static int on_tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 	struct bridge *bridge = owner;
 	set_time(bridge);
 	bridge->has_more_reports = sink_serve(bridge->sink);
+	if (bridge->telemetry != NULL) {
+		telemetry_sink_serve(bridge->telemetry);
+	}
 	upkeep_work(&bridge->upkeep);
 	int r = rounds_post_news(&bridge->rounds, now_ms);
 	if (r == 0 && now_ms - bridge->beat_ms >= BEAT_INTERVAL_MS) {
@@ -219,6 +224,13 @@ static void collect(void *owner)
 	metric_set(bridge->numbers.unacked_records, (double)tracker->record_count);
 	metric_set(bridge->numbers.queue_bytes, (double)bytes);
 	metric_set(bridge->numbers.kafka_connected, bridge->upkeep.is_connected);
+	if (bridge->telemetry != NULL) {
+		const struct telemetry_sink_counts counts =
+			telemetry_sink_counts(bridge->telemetry);
+		metric_set(bridge->numbers.telemetry_delivered, (double)counts.delivered);
+		metric_set(bridge->numbers.telemetry_dropped,
+			(double)(counts.failed + bridge->reports.dropped));
+	}
 	metric_add(bridge->numbers.reports_dropped,
 		(double)tracker->dropped_count - metric_value(bridge->numbers.reports_dropped));
 }
@@ -319,6 +331,22 @@ static int open_kafka(struct bridge *bridge, struct config_error *error)
 	return r < 0 ? r : watch_new(&watch, &bridge->watch, error);
 }
 
+static int open_reports(struct bridge *bridge, struct config_error *error)
+{
+	const struct bridge_config *config = bridge->config;
+	const struct telemetry_sink_options options = {
+		.brokers = config->brokers,
+		.properties = &config->kafka,
+		.topic = config->topics.telemetry,
+		.log = log_kafka,
+	};
+	int r = 0;
+	if (config->topics.telemetry[0] != '\0') {
+		r = telemetry_sink_new(&options, &bridge->telemetry, error);
+	}
+	return r < 0 ? r : reports_init(&bridge->reports, bridge->telemetry);
+}
+
 static int open_pipeline(struct bridge *bridge)
 {
 	const struct bridge_config *config = bridge->config;
@@ -348,6 +376,7 @@ static void open_counter(struct bridge *bridge)
 	bridge->reception.post = &bridge->post;
 	bridge->reception.metrics = &bridge->numbers;
 	bridge->reception.limits = bridge->limits;
+	bridge->reception.reports = &bridge->reports;
 	bridge->reception.topics_hash = topics_hash(&bridge->config->topics);
 	bridge->reception.keyring = security_keyring(bridge->security);
 	bridge->reception.may_compress = bridge->config->compress;
@@ -453,6 +482,9 @@ static int open_all(struct bridge *bridge, struct config_error *error)
 		r = open_kafka(bridge, error);
 	}
 	if (r == 0) {
+		r = open_reports(bridge, error);
+	}
+	if (r == 0) {
 		r = open_pipeline(bridge);
 	}
 	if (r == 0) {
@@ -489,6 +521,8 @@ struct bridge *bridge_free(struct bridge *bridge)
 	http_free(bridge->http);
 	watch_free(bridge->watch);
 	sink_free(bridge->sink);
+	telemetry_sink_free(bridge->telemetry);
+	reports_deinit(&bridge->reports);
 	pipeline_deinit(&bridge->pipeline);
 	post_deinit(&bridge->post);
 	sessions_free(bridge->sessions);

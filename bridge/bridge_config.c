@@ -30,6 +30,8 @@ static const struct config_option options[] = {
 		"topic of cart events"},
 	{"bridge", "topic.view", CONFIG_TEXT, AT(topic_names[KIND_VIEW]), "page_views", 0, 0,
 		"topic of page views"},
+	{"bridge", "topic.telemetry", CONFIG_TEXT, AT(topic_telemetry), "telemetry", 0, 0,
+		"topic of what edges report of themselves; empty: none, and no reports"},
 	{"bridge", "drain", CONFIG_DURATION, AT(drain_ms), "5s", 0, DRAIN_MS_MAX,
 		"how long a stop waits for Kafka to confirm what is in flight"},
 	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9171", 0, 0,
@@ -104,6 +106,14 @@ static int check_topics(struct bridge_config *config, struct config_error *error
 
 	config->topics.partitions = (int32_t)config->partitions;
 	config->topics.may_create = config->create_topics;
+	if (config->topic_telemetry != NULL && config->topic_telemetry[0] != '\0') {
+		if (!topic_name_is_valid(config->topic_telemetry)) {
+			return config_fail(error,
+				"[bridge] topic.telemetry: \"%s\" is no name of a topic",
+				config->topic_telemetry);
+		}
+		snprintf(config->topics.telemetry, TOPIC_NAME_SIZE, "%s", config->topic_telemetry);
+	}
 	return topic_names_fill(given, config->topics.names, &complaint) == 0
 		       ? 0
 		       : config_fail(error, "[bridge] %s", complaint.message);

@@ -15,6 +15,7 @@ struct bridge_config {
 	bool create_topics;
 	bool compress;
 	char *topic_names[KIND_EVENT_COUNT];
+	char *topic_telemetry; /* NULL or "": none */
 	int64_t drain_ms;
 	/* [http] */
 	char *http_listen;

@@ -85,6 +85,11 @@ static void add_traffic(struct bridge_metrics *set)
 		"sessions refused because one peer holds as many as [limits] lets it");
 	set->acks_deferred = counter(set, "till_bridge_acks_deferred_total", "",
 		"acknowledgements that could not be sent at once and were merged into a later one");
+	set->telemetry_delivered = counter(set, "till_bridge_telemetry_delivered_total", "",
+		"what edges reported of themselves, as far as Kafka has it");
+	set->telemetry_dropped = counter(set, "till_bridge_telemetry_dropped_total", "",
+		"reports of edges that came too often, or that Kafka did not take: the next says "
+		"more");
 	set->reports_dropped = counter(set, "till_bridge_reports_dropped_total", "",
 		"delivery reports that nobody waited for any more");
 }

@@ -31,6 +31,7 @@ struct bridge_metrics {
 	struct metric *frames_limited, *sessions_limited;
 	struct metric *delivery_seconds;
 	struct metric *kafka_connected;
+	struct metric *telemetry_delivered, *telemetry_dropped;
 	struct failure_series failures[FAILURE_SERIES_MAX];
 	size_t failure_count;
 };

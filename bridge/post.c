@@ -1,5 +1,6 @@
 #include "bridge/post.h"
 #include "bridge/credit.h"
+#include "bridge/reports.h"
 #include "runtime/metrics.h"
 #include "runtime/socket.h"
 
@@ -56,7 +57,8 @@ int post_welcome(
 			.cluster_id = slice_of_text(cluster_id),
 			.topics_hash = topics_hash,
 			.batch_size_max = BATCH_SIZE_MAX,
-			.codec = session->codec},
+			.codec = session->codec,
+			.report_ms = session->may_report ? REPORTS_MS : 0},
 	};
 	fill_credit(post, message.welcome.credit);
 	return send_frame(post, session_peer(session), &message);

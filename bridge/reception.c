@@ -139,17 +139,24 @@ static enum wire_codec choose_codec(const struct reception *reception, uint32_t 
 	return reception->may_compress && has_zstd ? CODEC_ZSTD : CODEC_NONE;
 }
 
+static bool may_report(const struct reception *reception, uint32_t codecs)
+{
+	return (codecs & WIRE_REPORTS) != 0 && reception->reports != NULL &&
+	       reception->reports->sink != NULL;
+}
+
 static int on_hello(struct reception *reception, const struct message *message,
 	const struct wire_message *hello)
 {
 	struct slice peer = slice_of(message->frames[0].iov_base, message->frames[0].iov_len);
-	const struct session_start start = {
+	struct session_start start = {
 		.peer = peer,
 		.edge = hello->hello.edge,
 		.run = hello->hello.run,
 		.id = hello->session,
 		.key = message->user_id,
 		.codec = choose_codec(reception, hello->hello.codecs),
+		.may_report = may_report(reception, hello->hello.codecs),
 		.holder = peer_name_of(message),
 		.now_ms = reception->pipeline->now_ms,
 	};
@@ -178,6 +185,7 @@ static int on_hello(struct reception *reception, const struct message *message,
 			"Kafka can not be reached");
 		return 0;
 	}
+	token_bucket_init(&start.reports, 1000 / REPORTS_MS, REPORTS_BURST, start.now_ms);
 	return welcome(reception, &start);
 }
 
@@ -240,6 +248,24 @@ static int on_batch(
 	return r;
 }
 
+static int on_report(
+	struct reception *reception, struct session *session, const struct wire_message *message)
+{
+	int r = REPORTS_E_BAD;
+
+	if (reception->reports == NULL) {
+		on_bad_frame(reception, session_peer(session), "no reports are taken here");
+		return 0;
+	}
+	r = reports_take(
+		reception->reports, session, message->report.bytes, reception->pipeline->now_ms);
+	if (r == REPORTS_E_BAD) {
+		on_bad_frame(
+			reception, session_peer(session), reception->reports->complaint.message);
+	}
+	return r < 0 ? r : 0;
+}
+
 static int dispatch(struct reception *reception, const struct message *message,
 	const struct wire_message *decoded)
 {
@@ -263,11 +289,13 @@ static int dispatch(struct reception *reception, const struct message *message,
 	switch (decoded->type) {
 	case WIRE_BATCH:
 		return on_batch(reception, session, decoded);
+	case WIRE_REPORT:
+		return on_report(reception, session, decoded);
 	case WIRE_BYE:
 		reception_forget(reception, session);
 		return 0;
 	default:
-		on_bad_frame(reception, peer, "an edge sends HELLO, BATCH and BYE only");
+		on_bad_frame(reception, peer, "an edge sends HELLO, BATCH, REPORT and BYE only");
 		return 0;
 	}
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "bridge/pipeline.h"
 #include "bridge/post.h"
+#include "bridge/reports.h"
 
 struct keyring;
 struct message;
@@ -20,6 +21,7 @@ struct reception {
 	uint64_t topics_hash;
 	char cluster_id[CLUSTER_ID_SIZE]; /* "": not known yet, nobody is let in */
 	bool is_kafka_away; /* since the last look: who comes now may find another bridge that has it */
+	struct reports *reports; /* NULL: none are taken */
 	bool may_compress; /* edges may send compressed batches */
 	const struct keyring *keyring; /* borrowed; NULL: nobody is asked for a key */
 	bool is_stopping;

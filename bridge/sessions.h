@@ -3,6 +3,7 @@
 #pragma once
 #include "bridge/tracker.h"
 #include "runtime/peer_limits.h"
+#include "runtime/token_bucket.h"
 
 enum {
 	ROUTING_ID_SIZE_MAX = 32, /* ours are 5 bytes; edges set none */
@@ -23,6 +24,8 @@ struct session {
 	size_t peer_size;
 	char key[SESSION_KEY_SIZE]; /* that its connection showed; "" without keys */
 	enum wire_codec codec; /* its batches may be compressed so */
+	bool may_report;
+	struct token_bucket reports; /* how many may come */
 	uint64_t last_number; /* of the last sending */
 	int64_t heard_ms; /* last frame from it */
 	int64_t told_ms; /* last frame to it that was sent */
@@ -43,6 +46,8 @@ struct session_start {
 	uint64_t id;
 	const char *key; /* "" without keys */
 	enum wire_codec codec;
+	bool may_report;
+	struct token_bucket reports; /* full, where it may */
 	struct peer_name holder;
 	int64_t now_ms;
 };

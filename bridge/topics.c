@@ -58,6 +58,11 @@ enum topic_state topic_judge(const struct topics *topics, const struct topics_si
 	return TOPIC_OK;
 }
 
+bool topics_lack_telemetry(const struct topics *topics, const struct topics_sight *sight)
+{
+	return topics->telemetry[0] != '\0' && is_missing(&sight->telemetry);
+}
+
 bool topics_should_create(const struct topics *topics, const struct topics_sight *sight)
 {
 	static const char mock[] = "mockCluster";
@@ -70,7 +75,7 @@ bool topics_should_create(const struct topics *topics, const struct topics_sight
 			return true;
 		}
 	}
-	return false;
+	return topics_lack_telemetry(topics, sight);
 }
 
 int topics_replication(int broker_count)

@@ -12,6 +12,7 @@ enum {
 /* What is configured. Lane order: three kinds, then their dead letters. */
 struct topics {
 	char names[LANE_COUNT][TOPIC_NAME_SIZE];
+	char telemetry[TOPIC_NAME_SIZE]; /* ""; none */
 	int32_t partitions;
 	bool may_create;
 };
@@ -32,6 +33,7 @@ struct topics_sight {
 	char cluster_id[CLUSTER_ID_SIZE];
 	int broker_count;
 	struct topic_sight topics[LANE_COUNT];
+	struct topic_sight telemetry;
 };
 
 enum topic_state {
@@ -49,6 +51,8 @@ static inline bool topic_state_is_usable(enum topic_state state)
 	return state == TOPIC_OK || state == TOPIC_SURPLUS;
 }
 
+/* Is the topic of telemetry wanted, and not there? */
+bool topics_lack_telemetry(const struct topics *topics, const struct topics_sight *sight);
 /* Missing topics are created unless the operator, or librdkafka's mock cluster (which can not), says otherwise. */
 bool topics_should_create(const struct topics *topics, const struct topics_sight *sight);
 int topics_replication(int broker_count);

@@ -20,6 +20,7 @@ struct watch {
 	rd_kafka_t *client;
 	struct kafka_trouble trouble; /* of the client's connections */
 	rd_kafka_topic_t *topics[LANE_COUNT]; /* what the client asks metadata for */
+	rd_kafka_topic_t *telemetry; /* likewise; NULL: there is none */
 	int fd;
 	pthread_t thread;
 	bool is_running;
@@ -45,10 +46,8 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
 	}
 }
 
-static void see_topic(
-	struct topics_sight *sight, size_t lane, const struct rd_kafka_metadata_topic *topic)
+static void see_topic(struct topic_sight *seen, const struct rd_kafka_metadata_topic *topic)
 {
-	struct topic_sight *seen = &sight->topics[lane];
 	seen->partitions = topic->partition_cnt;
 	snprintf(seen->error, sizeof seen->error, "%s",
 		topic->err == RD_KAFKA_RESP_ERR_NO_ERROR ? "" : rd_kafka_err2name(topic->err));
@@ -61,8 +60,11 @@ static void see_topics(const struct watch *watch, const struct rd_kafka_metadata
 		for (size_t lane = 0; lane < LANE_COUNT; lane++) {
 			if (strcmp(metadata->topics[i].topic, watch->options.topics->names[lane]) ==
 				0) {
-				see_topic(sight, lane, &metadata->topics[i]);
+				see_topic(&sight->topics[lane], &metadata->topics[i]);
 			}
+		}
+		if (strcmp(metadata->topics[i].topic, watch->options.topics->telemetry) == 0) {
+			see_topic(&sight->telemetry, &metadata->topics[i]);
 		}
 	}
 }
@@ -124,8 +126,26 @@ static rd_kafka_NewTopic_t *new_topic(
 	return topic;
 }
 
+/* Of each run of an edge the newest report is kept, and nothing else; whoever reads them wants all: one partition. */
+static rd_kafka_NewTopic_t *new_telemetry_topic(
+	const struct watch *watch, const struct topics_sight *sight)
+{
+	static const struct kafka_setting settings[] = {
+		{"cleanup.policy", "compact"},
+		{"segment.bytes", "67108864"},
+		{"message.timestamp.type", "LogAppendTime"},
+	};
+	char reason[128];
+	rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(watch->options.topics->telemetry, 1,
+		topics_replication(sight->broker_count), reason, sizeof reason);
+	for (size_t i = 0; topic != NULL && i < sizeof settings / sizeof settings[0]; i++) {
+		rd_kafka_NewTopic_set_config(topic, settings[i].name, settings[i].value);
+	}
+	return topic;
+}
+
 static size_t missing_topics(const struct watch *watch, const struct topics_sight *sight,
-	rd_kafka_NewTopic_t *topics[LANE_COUNT])
+	rd_kafka_NewTopic_t *topics[LANE_COUNT + 1])
 {
 	size_t count = 0;
 	char words[LANE_COUNT];
@@ -135,6 +155,10 @@ static size_t missing_topics(const struct watch *watch, const struct topics_sigh
 			topics[count] = new_topic(watch, sight, lane);
 			count += topics[count] != NULL;
 		}
+	}
+	if (topics_lack_telemetry(watch->options.topics, sight)) {
+		topics[count] = new_telemetry_topic(watch, sight);
+		count += topics[count] != NULL;
 	}
 	return count;
 }
@@ -163,7 +187,7 @@ static void tell_refusals(struct watch *watch, rd_kafka_event_t *event)
 static void create_missing(struct watch *watch, const struct topics_sight *sight)
 {
 	char reason[128];
-	rd_kafka_NewTopic_t *topics[LANE_COUNT];
+	rd_kafka_NewTopic_t *topics[LANE_COUNT + 1];
 	size_t count = missing_topics(watch, sight, topics);
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(watch->client);
 	rd_kafka_AdminOptions_t *options =
@@ -277,6 +301,10 @@ static int open_client(struct watch *watch, struct config_error *error)
 			return -EINVAL;
 		}
 	}
+	if (watch->options.topics->telemetry[0] != '\0') {
+		watch->telemetry =
+			rd_kafka_topic_new(watch->client, watch->options.topics->telemetry, NULL);
+	}
 	return 0;
 }
 
@@ -338,6 +366,9 @@ struct watch *watch_free(struct watch *watch)
 		if (watch->topics[lane] != NULL) {
 			rd_kafka_topic_destroy(watch->topics[lane]);
 		}
+	}
+	if (watch->telemetry != NULL) {
+		rd_kafka_topic_destroy(watch->telemetry);
 	}
 	if (watch->client != NULL) {
 		rd_kafka_destroy(watch->client);

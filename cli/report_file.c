@@ -1,112 +1,91 @@
 #include "cli/report_file.h"
+#include "cli/csv_file.h"
 #include "cli/session.h"
-#include "proto/csv.h"
 #include "proto/limits.h"
 #include "runtime/program.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { PIECE_SIZE = 64 * 1024 };
-
-struct report_file {
-	const char *command, *path;
-	struct receipts *receipts;
-	bool has_names;
-	uint32_t cell_count, id_at, amount_at;
+/* Which cells of a record matter. */
+struct columns {
+	uint32_t id, amount;
 };
 
-static int refuse(const struct report_file *file, uint64_t line, const char *why)
+static int refuse(const char *path, uint64_t line, const char *why, struct csv_file_error *error)
 {
-	say(file->command, "%s:%" PRIu64 ": %s", file->path, line, why);
-	return -EINVAL;
+	snprintf(error->text, sizeof error->text, "%.300s:%" PRIu64 ": %s", path, line, why);
+	return CSV_FILE_E_BROKEN;
 }
 
-static int take_names(struct report_file *file, const struct csv_record *record)
+static int find_columns(const struct csv_file *file, const char *path, struct columns *ret_columns,
+	struct csv_file_error *error)
 {
-	file->cell_count = file->id_at = file->amount_at = record->count;
-	for (uint32_t i = 0; i < record->count; i++) {
-		if (slice_equals_text(record->cells[i], "order_id")) {
-			file->id_at = i;
-		} else if (slice_equals_text(record->cells[i], "amount")) {
-			file->amount_at = i;
+	uint32_t count = csv_file_column_count(file);
+	struct columns columns = {count, count};
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (strcmp(csv_file_column(file, i), "order_id") == 0) {
+			columns.id = i;
+		} else if (strcmp(csv_file_column(file, i), "amount") == 0) {
+			columns.amount = i;
 		}
 	}
-	file->has_names = true;
-	return file->id_at < record->count && file->amount_at < record->count
-		       ? 0
-		       : refuse(file, record->line, "the first line must name order_id and amount");
+	if (columns.id == count || columns.amount == count) {
+		return refuse(path, 1, "the first line must name order_id and amount", error);
+	}
+	*ret_columns = columns;
+	return 0;
 }
 
-static int take_record(struct report_file *file, const struct csv_record *record)
+static int take(const struct csv_record *record, const struct columns *columns, const char *path,
+	struct receipts *receipts, struct csv_file_error *error)
 {
+	struct slice id = record->cells[columns->id];
 	int64_t micros = 0;
 
-	if (!file->has_names) {
-		return take_names(file, record);
-	}
-	if (record->count != file->cell_count) {
-		return refuse(file, record->line, "another number of cells than the first line");
-	}
-	struct slice id = record->cells[file->id_at];
 	if (id.size == 0 || id.size > ID_SIZE_MAX) {
-		return refuse(file, record->line, "order_id has 1 to 128 bytes");
+		return refuse(path, record->line, "order_id has 1 to 128 bytes", error);
 	}
-	if (money_parse_text(record->cells[file->amount_at], &micros) != 0) {
-		return refuse(file, record->line, "amount is no amount, such as 12.50");
+	if (money_parse_text(record->cells[columns->amount], &micros) != 0) {
+		return refuse(path, record->line, "amount is no amount, such as 12.50", error);
 	}
-	int r = receipts_add(file->receipts, id, micros);
-	return r == -ENOSPC ? refuse(file, record->line, "more than a million lines") : r;
+	int r = receipts_add(receipts, id, micros);
+	return r == -ENOSPC ? refuse(path, record->line, "more than a million lines", error) : r;
 }
 
-static int take_piece(struct report_file *file, struct csv *csv, struct slice piece, bool last)
+static int read_all(struct csv_file *file, const char *path, struct receipts *receipts,
+	struct csv_file_error *error)
 {
 	struct csv_record record;
-	int r = 0;
+	struct columns columns;
 
+	int r = find_columns(file, path, &columns, error);
 	while (r == 0) {
-		enum csv_result result = csv_read(csv, &piece, last, &record);
-		if (result == CSV_MORE) {
-			return 0;
+		r = csv_file_next(file, &record, error);
+		if (r == 0) {
+			r = take(&record, &columns, path, receipts, error);
 		}
-		r = result == CSV_RECORD ? take_record(file, &record)
-					 : refuse(file, record.line, record.why);
 	}
-	return r;
-}
-
-static int read_all(struct report_file *file, FILE *in)
-{
-	static uint8_t piece[PIECE_SIZE];
-	struct csv *csv = NULL;
-	bool last = false;
-
-	int r = csv_new(',', &csv);
-	while (r == 0 && !last) {
-		size_t size = fread(piece, 1, sizeof piece, in);
-		last = size < sizeof piece;
-		r = ferror(in) ? -EIO : take_piece(file, csv, slice_of(piece, size), last);
-	}
-	csv_free(csv);
-	return r == 0 && !file->has_names ? refuse(file, 1, "is empty") : r;
+	return r == CSV_FILE_E_END ? 0 : r;
 }
 
 int report_file_read(const char *command, const char *path, struct receipts *receipts)
 {
-	struct report_file file = {.command = command, .path = path, .receipts = receipts};
-	FILE *in = fopen(path, "rbe");
+	struct csv_file_error error = {.text = ""};
+	struct csv_file *file = NULL;
 
-	if (in == NULL) {
-		say(command, "%s: %s", path, strerror(errno));
-		return EXIT_USAGE;
+	int r = csv_file_open(path, ',', &file, &error);
+	if (r == 0) {
+		r = read_all(file, path, receipts, &error);
 	}
-	int r = read_all(&file, in);
-	fclose(in);
+	csv_file_free(file);
 	if (r == 0) {
 		r = receipts_settle(receipts);
 	}
-	if (r < 0 && r != -EINVAL) {
-		say(command, "%s: %s", path, strerror(-r));
+	if (r != 0) {
+		say(command, "%s", error.text[0] != '\0' ? error.text : strerror(-r));
 	}
-	return r == 0 ? -1 : r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+	return r == 0 ? -1 : r == CSV_FILE_E_BROKEN || r == -ENOENT ? EXIT_USAGE : EXIT_FAILED;
 }

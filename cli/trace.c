@@ -1,6 +1,7 @@
 /* till trace: where is one event? Asks the aggregator, and looks into Kafka where that is named. */
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/disk_look.h"
 #include "cli/options.h"
 #include "cli/sighting.h"
 #include "proto/timestamp.h"
@@ -28,6 +29,7 @@ struct trace_options {
 	struct certificate event;
 	struct sighting_options kafka; /* brokers NULL: don't look there */
 	const char *since;
+	const char *spool; /* NULL: don't look there */
 	bool json;
 	int64_t timeout_ms;
 };
@@ -91,6 +93,8 @@ static int parse(int argc, char **argv, struct trace_options *trace)
 	const struct option options[] = {
 		{"--at", 0, OPTION_TEXT, &trace->endpoint, "ENDPOINT",
 			"the aggregator, default " ASK_ENDPOINT_DEFAULT, 0, 0},
+		{"--spool", 0, OPTION_TEXT, &trace->spool, "DIR",
+			"look into the edge's data directory, too, on its own host", 0, 0},
 		{"--brokers", 0, OPTION_TEXT, &trace->kafka.brokers, "HOST:PORT,...",
 			"look into Kafka, too: partition and offset", 0, 0},
 		{"--topic", 0, OPTION_TEXT, &trace->kafka.topic, "TOPIC",
@@ -326,14 +330,35 @@ static int conclude(const struct verdict *verdict, const struct sighting *sighti
 	return EXIT_STOPPED;
 }
 
-/* An aggregator that is down is no reason not to look into Kafka. */
+/* What was counted may lie there still, until the next commit. */
+static int look_on_disk(const struct trace_options *trace, struct verdict *verdict)
+{
+	enum disk_place place = DISK_PLACE_NONE;
+	bool is_counted =
+		strcmp(verdict->place, "counted") == 0 || strcmp(verdict->place, "rejected") == 0;
+
+	if (trace->spool == NULL || is_counted) {
+		return -1;
+	}
+	int code = disk_look(name, trace->spool, &trace->event, &place);
+	if (place != DISK_PLACE_NONE) {
+		snprintf(verdict->place, sizeof verdict->place, "%s",
+			place == DISK_PLACE_DAMAGED ? "damaged" : "on_disk");
+	}
+	return code;
+}
+
+/* An aggregator that is down is no reason not to look elsewhere. */
 static int look(struct trace_options *trace, struct verdict *verdict, struct sighting *sighting)
 {
 	int code = ask_verdict(trace, verdict);
 
-	if (code == EXIT_NOT_REACHED && trace->kafka.brokers != NULL) {
+	if (code == EXIT_NOT_REACHED && (trace->kafka.brokers != NULL || trace->spool != NULL)) {
 		snprintf(verdict->place, sizeof verdict->place, "unknown");
 		code = -1;
+	}
+	if (code < 0) {
+		code = look_on_disk(trace, verdict);
 	}
 	if (code < 0 && trace->kafka.brokers != NULL) {
 		if (trace->since == NULL && verdict->started_ms > SKEW_MS) {

@@ -529,6 +529,28 @@ int courier_tick(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms)
 	return r;
 }
 
+bool courier_report(struct courier *courier, struct slice report, int64_t now_ms)
+{
+	const struct wire_message message = {
+		.type = WIRE_REPORT,
+		.session = courier->sender.session,
+		.report = {.bytes = report},
+	};
+
+	if (courier->sender.state != SENDER_IN_SESSION || courier->sender.report_ms == 0) {
+		return false;
+	}
+	buffer_clear(&courier->frame);
+	wire_encode(&message, &courier->frame);
+	struct iovec frame = {courier->frame.bytes, courier->frame.size};
+	int r = courier->frame.error == 0 ? link_send(courier->session_line->link, &frame)
+					  : LINK_E_AGAIN;
+	if (r < 0) {
+		sender_disconnected(&courier->sender, now_ms);
+	}
+	return r == 0;
+}
+
 void courier_hurry(struct courier *courier)
 {
 	sender_set_gather(&courier->sender, 0);
@@ -556,12 +578,10 @@ static uint32_t read_bridges(struct courier *courier, const char *list)
 static int make_compressor(struct courier *courier)
 {
 	int level = courier->options.compression_level;
+	uint32_t reports = courier->options.reports ? WIRE_REPORTS : 0;
 
-	if (level == 0) {
-		return 0;
-	}
-	sender_set_codecs(&courier->sender, 1u << CODEC_ZSTD);
-	return compressor_new(level, &courier->compressor);
+	sender_set_codecs(&courier->sender, reports | (level == 0 ? 0 : 1u << CODEC_ZSTD));
+	return level == 0 ? 0 : compressor_new(level, &courier->compressor);
 }
 
 static int make_line(struct courier *courier, struct line *line)

@@ -23,6 +23,7 @@ struct courier_options {
 	bool live_first;
 	int64_t drain_rate; /* bytes of events a second; 0: no bound */
 	int64_t gather_ms;
+	bool reports; /* bridges are asked whether they take reports */
 	int compression_level; /* of what is sent to bridges that take it; 0: nothing is compressed */
 };
 
@@ -37,6 +38,8 @@ int courier_new(const struct courier_options *options, struct courier **ret_cour
 struct courier *courier_free(struct courier *courier);
 /* 0 or a negative errno that ends the program. */
 int courier_tick(struct courier *courier, int64_t now_ms, int64_t *ret_wait_ms);
+/* A report on the edge, in the present session. false: the link takes nothing now, or there is no session. */
+bool courier_report(struct courier *courier, struct slice report, int64_t now_ms);
 /* What waits for company waits no longer. */
 void courier_hurry(struct courier *courier);
 /* BYE, then no more. */

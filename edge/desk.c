@@ -680,6 +680,7 @@ struct desk_view desk_view(const struct desk *desk)
 
 	for (int i = 0; i < KIND_COUNT; i++) {
 		view.next_seq[i] = desk->draft.lanes[i].next_seq;
+		view.committed_seq[i] = desk->empty.lanes[i].next_seq - 1;
 	}
 	return view;
 }

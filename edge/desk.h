@@ -92,6 +92,7 @@ bool desk_set_run(struct desk *desk, uint64_t run);
 struct desk_view {
 	uint64_t run;
 	uint64_t next_seq[KIND_COUNT];
+	uint64_t committed_seq[KIND_COUNT]; /* the last one on disk, or acknowledged since */
 	uint64_t commits;
 	bool full; /* the last commit found no room */
 };

@@ -2,6 +2,7 @@
 #include "edge/courier.h"
 #include "edge/edge_metrics.h"
 #include "edge/pseudonym_ssl.h"
+#include "edge/reporter.h"
 #include "edge/source_push.h"
 #include "edge/source_router.h"
 #include "edge/sources.h"
@@ -27,6 +28,7 @@ enum {
 	/* Of our own; some 100 MiB are normal under load. MemoryMax of the unit is twice this. */
 	MEMORY_MAX = 512 * 1024 * 1024,
 	STOPPING_MS_MAX = 1000, /* for sources that say good-bye to a peer */
+	REPORT_AGAIN_MS = 1000, /* the link took none */
 	QUOTED_ID_SIZE = 4 * EDGE_ID_SIZE_MAX + 3,
 };
 
@@ -54,6 +56,9 @@ struct edge {
 	enum edge_phase phase;
 	int64_t phase_until_ms;
 	struct upkeep upkeep;
+	struct reporter reporter;
+	struct buffer report;
+	char program[WIRE_PROGRAM_SIZE_MAX + 1];
 	int64_t new_run_at_ms;
 	uint64_t conflicts; /* of the run: seen so far */
 };
@@ -207,6 +212,29 @@ static void renew_run(struct edge *edge, int64_t now_ms)
 	edge->conflicts = conflicts;
 }
 
+/* Where one is due and somebody takes it; `is_last` before the session ends. 0 or -errno. */
+static int report(struct edge *edge, bool is_last, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	const struct sender *sender = courier_sender(edge->courier);
+	const struct reporter_sight sight = {
+		.session = sender->counts.sessions,
+		.pace_ms = sender->state == SENDER_IN_SESSION ? sender->report_ms : 0,
+		.is_stuck = sender_stuck_since_ms(sender) >= 0,
+		.is_stopping = is_last,
+	};
+
+	if (!reporter_is_due(&edge->reporter, &sight, now_ms, ret_wait_ms)) {
+		return 0;
+	}
+	int r = reporter_write(&edge->reporter, &sight, clock_wall_ms(), &edge->report);
+	if (r == 0 && courier_report(edge->courier, buffer_slice(&edge->report), now_ms)) {
+		reporter_told(&edge->reporter, &sight, now_ms);
+	} else {
+		*ret_wait_ms = REPORT_AGAIN_MS;
+	}
+	return r;
+}
+
 static void log_rest(const struct edge *edge)
 {
 	const struct spool_index *index = spool_index(edge->spool);
@@ -254,7 +282,11 @@ static int advance_end(struct edge *edge, int64_t now_ms, int64_t *wait_ms)
 		return 0;
 	}
 	if (edge->phase == EDGE_DRAINING && drain_is_over(edge, now_ms)) {
+		int64_t ignored_ms = 0;
 		int r = desk_flush(edge->desk, now_ms, clock_wall_ms());
+		if (r == 0) {
+			r = report(edge, true, now_ms, &ignored_ms);
+		}
 		if (r < 0) {
 			return r;
 		}
@@ -306,6 +338,10 @@ static int on_tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 	}
 	if (r == 0) {
 		r = courier_tick(edge->courier, now_ms, &other_ms);
+		shorten(&wait_ms, other_ms);
+	}
+	if (r == 0) {
+		r = report(edge, false, now_ms, &other_ms);
 		shorten(&wait_ms, other_ms);
 	}
 	*ret_wait_ms = wait_ms;
@@ -473,9 +509,22 @@ static int make_courier(struct edge *edge, const char *accept_cluster, struct sp
 		.live_first = edge->config->live_first,
 		.drain_rate = edge->config->drain_rate,
 		.gather_ms = edge->config->gather_ms,
+		.reports = edge->config->telemetry_ms > 0,
 		.compression_level = edge->config->compression_level,
 	};
 
+	const struct reporter_options reporter = {
+		.spool = edge->spool,
+		.desk = edge->desk,
+		.edge = edge->config->id,
+		.program = edge->program,
+		.interval_ms = edge->config->telemetry_ms,
+		.started_ms = clock_wall_ms(),
+	};
+
+	snprintf(edge->program, sizeof edge->program, "till-edge %s", program_version());
+	reporter_init(&edge->reporter, &reporter);
+	buffer_init(&edge->report, TELEMETRY_SIZE_MAX);
 	int r = courier_new(&options, &edge->courier);
 	return r < 0 ? fail(error, r, "can't set up the sender", "") : 0;
 }
@@ -552,6 +601,7 @@ struct edge *edge_free(struct edge *edge)
 		return NULL;
 	}
 	http_free(edge->http);
+	buffer_deinit(&edge->report);
 	courier_free(edge->courier);
 	sources_free(edge->sources);
 	security_free(edge->security);

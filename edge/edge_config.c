@@ -25,6 +25,7 @@ enum {
 	/* Below what makes a block old (BACKLOG_LIVE_MS). */
 	GATHER_MS_MAX = 5000,
 	DRAIN_MS_MAX = 10 * 60 * 1000,
+	TELEMETRY_MS_MAX = 24 * 60 * 60 * 1000,
 };
 
 static const struct config_option options[] = {
@@ -71,6 +72,9 @@ static const struct config_option options[] = {
 		"how long new events wait for others after a small batch; for thin links"},
 	{"edge", "compress", CONFIG_TEXT, AT(compress), "no", 0, 0,
 		"for thin links: batches to bridges that take it so: no, zstd, zstd:LEVEL (1-9)"},
+	{"edge", "telemetry_interval", CONFIG_DURATION, AT(telemetry_ms), "30s", 0,
+		TELEMETRY_MS_MAX,
+		"how often the edge reports on itself, for till ledger and till trace; 0: never"},
 	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9170", 0, 0,
 		"where /metrics, /livez and /readyz are served; empty: nowhere"},
 	{"security", "key_file", CONFIG_TEXT, AT(key_file), "", 0, 0,

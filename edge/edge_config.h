@@ -20,6 +20,7 @@ struct edge_config {
 	char *currency;
 	int64_t producer_ttl_ms;
 	int64_t event_id_window;
+	int64_t telemetry_ms; /* 0: no reports */
 	int64_t drain_ms;
 	bool live_first;
 	int64_t drain_rate; /* bytes a second; 0: no bound */

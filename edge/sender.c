@@ -257,6 +257,7 @@ static void begin_session(struct sender *sender, const struct wire_message *mess
 					 ? message->welcome.batch_size_max
 					 : BATCH_SIZE_MAX;
 	sender->codec = message->welcome.codec;
+	sender->report_ms = message->welcome.report_ms;
 	take_credit(sender, message->welcome.credit);
 	if (sender->counts.sessions > 0 && sender->bridge != sender->last_bridge) {
 		sender->counts.failovers++;

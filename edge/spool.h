@@ -9,6 +9,7 @@
 #include "edge/removals.h"
 #include "edge/spool_error.h"
 #include "edge/spool_identity.h"
+#include "proto/telemetry.h"
 
 enum {
 	/* Each costs a row of some hundred bytes; a stranger must not fill the map with names. */
@@ -105,5 +106,8 @@ struct spool_space spool_space(const struct spool *spool);
  * 0; SPOOL_E_IN_USE: a tool reads the spool; SPOOL_E_FULL: no room for the copy; SPOOL_E_CORRUPT: it could not be
  * written, or does not hold what was copied: in these cases nothing has changed. Or -errno: end the process. */
 int spool_compact(struct spool *spool);
+/* The seqs that lie in it, waiting or set aside. *ret_is_cut: there are more, or what lies there can't be read. 0 or -errno. */
+int spool_list_ranges(struct spool *spool, struct telemetry_range ranges[TELEMETRY_RANGES_MAX],
+	uint32_t *ret_count, bool *ret_is_cut);
 /* When the lane's oldest event on disk was received (wall clock); 0 when there is none. */
 int64_t spool_oldest_ms(struct spool *spool, enum kind lane);

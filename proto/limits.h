@@ -53,6 +53,12 @@ enum {
 	/* Ranges in one ACK or NACK; more go into the next one. */
 	WIRE_RANGES_MAX = 1024,
 
+	/* What an edge reports of itself: fields of some 30 bytes each, and ranges of seqs of at most 40. A disk with more
+	 * pieces says so, and nobody misses what may be on it. */
+	TELEMETRY_SIZE_MAX = 8 * 1024,
+	TELEMETRY_RANGES_MAX = 64,
+	TELEMETRY_NODES_MAX = 1024,
+
 	/* Queries. */
 	QUERY_SIZE_MAX = 64 * 1024,
 	QUERY_KEYS_MAX = 1000,

@@ -4,11 +4,6 @@
 #include "proto/event.h"
 
 enum {
-	/* Of one report. A disk with more pieces says so (is_cut), and nobody misses what may be on it. */
-	TELEMETRY_RANGES_MAX = 64,
-	/* Encoded: fields of some 30 bytes each, and ranges of at most 40. */
-	TELEMETRY_SIZE_MAX = 8 * 1024,
-	TELEMETRY_NODES_MAX = 1024,
 	TELEMETRY_PROGRAM_SIZE_MAX = 64,
 	/* A report's key: EDGE/RUN, so that a compacted topic keeps the newest of each run. */
 	TELEMETRY_KEY_SIZE_MAX = EDGE_ID_SIZE_MAX + 1 + 20,

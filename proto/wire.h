@@ -13,6 +13,7 @@ enum {
 	WIRE_BATCH_SIZE_LEAST = 128 * 1024,
 	/* A peer may not silence an edge for longer. */
 	WIRE_RETRY_AFTER_MS_MAX = 60 * 60 * 1000,
+	WIRE_REPORT_MS_MAX = 60 * 60 * 1000,
 };
 
 enum wire_type {
@@ -23,6 +24,7 @@ enum wire_type {
 	WIRE_NACK = 5,
 	WIRE_STATE = 6,
 	WIRE_BYE = 7,
+	WIRE_REPORT = 8,
 };
 
 /* Lanes are kinds. */
@@ -32,6 +34,9 @@ enum { LANE_COUNT = KIND_COUNT };
 struct wire_range {
 	uint64_t first, last;
 };
+
+/* Among a HELLO's codecs: the edge would send REPORTs. */
+#define WIRE_REPORTS (UINT32_C(1) << 31)
 
 /* How the events of a BATCH may be compressed. Sets of them are bits: 1 << codec. */
 enum wire_codec {
@@ -74,7 +79,7 @@ struct wire_message {
 			uint64_t run;
 			struct slice program; /* "till-edge 0.1.0": for logs */
 			uint32_t
-				codecs; /* the set that the edge can send; decode: those known here */
+				codecs; /* the set that the edge can send, and WIRE_REPORTS; decode: those known here */
 		} hello;
 		struct {
 			uint32_t version;
@@ -83,6 +88,7 @@ struct wire_message {
 			uint64_t credit[LANE_COUNT]; /* bytes that may be unacknowledged */
 			uint32_t batch_size_max;
 			enum wire_codec codec; /* chosen from the edge's, or CODEC_NONE */
+			uint32_t report_ms; /* the bridge takes a REPORT each so often; 0: none */
 		} welcome;
 		struct {
 			uint64_t number;
@@ -101,6 +107,9 @@ struct wire_message {
 			uint32_t retry_after_ms; /* NACK only */
 		} ack;
 		struct wire_lane_state state[LANE_COUNT];
+		struct {
+			struct slice bytes; /* telemetry_encode's */
+		} report;
 		struct {
 			enum bye_code code;
 			struct slice words;

@@ -84,7 +84,8 @@ static uint32_t take_codecs(struct frame *frame)
 		return 0;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		codecs |= 1u << codec_of(take_text(frame, WIRE_CODEC_NAME_SIZE_MAX, "codecs"));
+		struct slice name = take_text(frame, WIRE_CODEC_NAME_SIZE_MAX, "codecs");
+		codecs |= slice_equals_text(name, "reports") ? WIRE_REPORTS : 1u << codec_of(name);
 	}
 	return codecs & ~(1u << CODEC_NONE);
 }
@@ -120,10 +121,16 @@ static void decode_welcome(struct frame *frame, struct wire_message *message)
 	take_credit(frame, message->welcome.credit);
 	message->welcome.batch_size_max = (uint32_t)take_number(
 		frame, WIRE_BATCH_SIZE_LEAST, BATCH_SIZE_MAX, "batch_size_max");
-	if (frame->count == 8) {
-		message->welcome.codec =
-			codec_of(take_text(frame, WIRE_CODEC_NAME_SIZE_MAX, "codec"));
-		frame_check(frame, message->welcome.codec != CODEC_NONE, "codec");
+	if (frame->count >= 8) {
+		struct slice codec = take_text(frame, WIRE_CODEC_NAME_SIZE_MAX, "codec");
+		message->welcome.codec = codec_of(codec);
+		bool is_none =
+			frame->count == 9 && slice_equals_text(codec, wire_codec_name(CODEC_NONE));
+		frame_check(frame, is_none || message->welcome.codec != CODEC_NONE, "codec");
+	}
+	if (frame->count == 9) {
+		message->welcome.report_ms =
+			(uint32_t)take_number(frame, 1, WIRE_REPORT_MS_MAX, "report_ms");
 	}
 }
 
@@ -200,6 +207,14 @@ static void decode_bye(struct frame *frame, struct wire_message *message)
 	message->bye.words = take_text(frame, COMPLAINT_SIZE_MAX, "words");
 }
 
+static void decode_report(struct frame *frame, struct wire_message *message)
+{
+	message->session = take_session(frame);
+	message->report.bytes = pull_bin(&frame->pull);
+	size_t size = message->report.bytes.size;
+	frame_check(frame, size >= 1 && size <= TELEMETRY_SIZE_MAX, "report");
+}
+
 static void decode_body(
 	struct frame *frame, struct wire_range ranges[], struct wire_message *message)
 {
@@ -225,6 +240,9 @@ static void decode_body(
 	case WIRE_BYE:
 		decode_bye(frame, message);
 		break;
+	case WIRE_REPORT:
+		decode_report(frame, message);
+		break;
 	}
 }
 
@@ -233,12 +251,13 @@ static const struct {
 	uint8_t least, most;
 } element_counts[] = {
 	[WIRE_HELLO] = {6, 7},
-	[WIRE_WELCOME] = {7, 8},
+	[WIRE_WELCOME] = {7, 9},
 	[WIRE_BATCH] = {6, 7},
 	[WIRE_ACK] = {4, 4},
 	[WIRE_NACK] = {5, 5},
 	[WIRE_STATE] = {3, 3},
 	[WIRE_BYE] = {4, 4},
+	[WIRE_REPORT] = {3, 3},
 };
 
 /* Later versions may have more elements, behind their version. */
@@ -262,7 +281,7 @@ int wire_decode(struct slice frame_bytes, struct wire_range ranges[WIRE_RANGES_M
 	struct wire_message message = none;
 
 	frame.count = pull_array(&frame.pull);
-	message.type = (enum wire_type)take_number(&frame, WIRE_HELLO, WIRE_BYE, "type");
+	message.type = (enum wire_type)take_number(&frame, WIRE_HELLO, WIRE_REPORT, "type");
 	if (frame.wrong == NULL) {
 		decode_body(&frame, ranges, &message);
 		frame_check(&frame, count_is_right(&message, frame.count), "length");

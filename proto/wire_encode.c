@@ -33,7 +33,8 @@ static void write_ranges(
 
 static void write_codecs(struct writer *writer, uint32_t codecs)
 {
-	uint32_t count = 0;
+	bool has_reports = (codecs & WIRE_REPORTS) != 0;
+	uint32_t count = has_reports;
 
 	for (int codec = CODEC_NONE + 1; codec < CODEC_COUNT; codec++) {
 		count += codecs >> codec & 1;
@@ -43,6 +44,9 @@ static void write_codecs(struct writer *writer, uint32_t codecs)
 		if ((codecs >> codec & 1) != 0) {
 			write_text(writer, slice_of_text(wire_codec_name((enum wire_codec)codec)));
 		}
+	}
+	if (has_reports) {
+		write_key(writer, "reports");
 	}
 }
 
@@ -66,15 +70,20 @@ static void encode_welcome(const struct wire_message *message, struct buffer *bu
 {
 	struct writer writer;
 
-	begin(&writer, buffer, message->welcome.codec == CODEC_NONE ? 7 : 8, WIRE_WELCOME);
+	enum wire_codec codec = message->welcome.codec;
+	uint32_t report_ms = message->welcome.report_ms;
+	begin(&writer, buffer, report_ms != 0 ? 9 : codec != CODEC_NONE ? 8 : 7, WIRE_WELCOME);
 	write_unsigned(&writer, message->welcome.version);
 	write_unsigned(&writer, message->session);
 	write_text(&writer, message->welcome.cluster_id);
 	write_unsigned(&writer, message->welcome.topics_hash);
 	write_credit(&writer, message->welcome.credit);
 	write_unsigned(&writer, message->welcome.batch_size_max);
-	if (message->welcome.codec != CODEC_NONE) {
-		write_text(&writer, slice_of_text(wire_codec_name(message->welcome.codec)));
+	if (codec != CODEC_NONE || report_ms != 0) {
+		write_text(&writer, slice_of_text(wire_codec_name(codec)));
+	}
+	if (report_ms != 0) {
+		write_unsigned(&writer, report_ms);
 	}
 }
 
@@ -107,6 +116,17 @@ static void encode_batch(const struct wire_message *message, struct buffer *buff
 	if (plain_size != 0) {
 		write_unsigned(&writer, plain_size);
 	}
+}
+
+static void encode_report(const struct wire_message *message, struct buffer *buffer)
+{
+	struct slice report = message->report.bytes;
+	struct writer writer;
+
+	assert(report.size >= 1 && report.size <= TELEMETRY_SIZE_MAX);
+	begin(&writer, buffer, 3, WIRE_REPORT);
+	write_unsigned(&writer, message->session);
+	write_bin(&writer, report);
 }
 
 static void encode_ack(const struct wire_message *message, struct buffer *buffer)
@@ -184,6 +204,9 @@ void wire_encode(const struct wire_message *message, struct buffer *buffer)
 		break;
 	case WIRE_BYE:
 		encode_bye(message, buffer);
+		break;
+	case WIRE_REPORT:
+		encode_report(message, buffer);
 		break;
 	}
 }

@@ -333,7 +333,8 @@ class Pipeline:
         return [arg for option in self.options.get(program_name, ()) for arg in ("-o", option)]
 
     def topics(self, section):
-        return [arg for kind, name in (("order", "orders"), ("cart", "cart_events"), ("view", "page_views"))
+        return [arg for kind, name in (("order", "orders"), ("cart", "cart_events"), ("view", "page_views"),
+                                         ("telemetry", "telemetry"))
                 for arg in ("-o", f"{section}.topic.{kind}={self.prefix}{name}")]
 
     def start_bridge(self, number=0, port=0, host="127.0.0.1", bootstrap=None, wrap=()):

@@ -1,8 +1,11 @@
 """Is everything there? till ledger, till trace and till reconcile, against the real programs on a till-devbroker."""
 import json
+import subprocess
 
+import msgpack
 import pytest
-from harness import Pipeline, Program, Sender, till
+from harness import Pipeline, Program, Sender, till, wait_until
+from scripted_edge import ScriptedEdge
 
 DAY_MS = 1291193160000  # 2010-12-01T08:46Z
 VIEWS = """
@@ -21,14 +24,14 @@ def shop(tmp_path):
     (tmp_path / "views.conf").write_text(VIEWS)
     devbroker = Program("till-devbroker", ["-o", "devbroker.topics=orders,cart_events,page_views,telemetry"], tmp_path / "devbroker.log")
     pipe = Pipeline(tmp_path, devbroker.ready["bootstrap"], "", edges=("berlin",),
-                    options={})
+                    options={"till-edge": ["edge.telemetry_interval=1s"]})
     yield pipe
     pipe.stop()
     devbroker.kill()
 
 
-def start_aggregator(pipe):
-    return pipe.start_aggregator("-c", pipe.folder / "views.conf")
+def start_aggregator(pipe, *extra):
+    return pipe.start_aggregator("-c", pipe.folder / "views.conf", *extra)
 
 
 def order(number, price="2.50", **more):
@@ -104,14 +107,79 @@ def test_without_an_aggregator_a_trace_still_looks_into_kafka(shop):
     assert till("trace", "berlin", run, "order", 1, *nowhere).returncode == 3
 
 
-def test_the_ledger_adds_up(shop):
+def wait_rows(pipe, wanted, what, edge="berlin"):
+    """The ledger's rows of orders, once they are as wanted."""
+    def look():
+        rows = pipe.client.ask("ledger", edge=edge, kind="order")["ledger"]
+        return rows if wanted(rows) else None
+    return wait_until(look, what)
+
+
+def test_the_books_add_up_from_the_disk_to_the_totals(shop):
+    """While there is no bridge only the disk knows of an event; then Kafka has it, then the totals, and the edge's report is met."""
+    bridge = shop.bridges[0]
+    bridge.kill()
     run = sell(shop, [order(number) for number in range(5)])
+    nowhere = ["--at", "tcp://127.0.0.1:1", "--timeout", "500ms"]
+    spool = ["--spool", shop.folder / "edge-berlin"]
+    done = till("trace", "berlin", run, "order", 5, *spool, *nowhere)
+    assert done.returncode == 0 and "order 5 is on the edge's disk" in done.stdout, done
+    done = till("trace", "berlin", run, "order", 6, *spool, *nowhere)
+    assert done.returncode == 1 and "order 6 is unknown" in done.stdout, done
+    bridge.start()
+    shop.wait_drained()
+    done = till("trace", "berlin", run, "order", 5, *spool, "--brokers", shop.bootstrap, *nowhere)
+    assert done.returncode == 0 and "in Kafka: orders, partition " in done.stdout, done
     start_aggregator(shop)
-    shop.wait_settled()
-    code, answer = ask(shop, "ledger", "berlin", "--kind", "order")
-    assert code == 0 and len(answer["ledger"]) == 1, answer
-    row = answer["ledger"][0]
-    assert (row["run"], row["counted"], row["missing"]) == (run, 5, []), row
+    rows = wait_rows(shop, lambda rows: rows and rows[0]["numbered"] == 5 == rows[0]["counted"], "a report, and what it says")
+    assert [rows[0][key] for key in ("run", "unread", "on_disk", "damaged", "missing")] == [run, 0, 0, 0, []], rows
+    code, found = ask(shop, "trace", "berlin", run, "order", 5, *spool)
+    assert (code, found["place"]) == (0, "counted"), found
+    assert shop.edges["berlin"].stop() == 0
+    table = till("ledger", "berlin", "--run", run, "--at", shop.aggregator.ready["listen"][0])
+    assert table.returncode == 0 and table.stdout.split("\n")[1].split() == ["berlin", str(run), "order", "5", "5", "0", "0", "0", "0", "0"], table
+
+
+def kcat(pipe, *args, **kwargs):
+    return subprocess.run(["kcat", "-q", "-b", pipe.bootstrap, *args], capture_output=True, text=True, timeout=60, check=True, **kwargs).stdout
+
+
+def test_a_hole_in_the_log_is_named(shop):
+    """The aggregator reads a log from which somebody has removed three records; the edge had them confirmed."""
+    shop.bridges[0].kill()
+    shop.bridges.clear()
+    shop.options["till-bridge"] = ["bridge.format=json"]
+    shop.start_bridge(port=int(shop.edges["berlin"].args[7].rsplit(":", 1)[1]))
+    run = sell(shop, [order(number) for number in range(9)])
+    shop.wait_drained()
+    records = [line for line in kcat(shop, "-C", "-t", "orders", "-e", "-f", "%p %s\\n").splitlines() if line]
+    assert len(records) == 9
+    for record in records:
+        partition, value = record.split(" ", 1)
+        if json.loads(value)["seq"] not in (3, 4, 5):
+            kcat(shop, "-P", "-t", "kept", "-k", "berlin", "-p", partition, input=value)
+    start_aggregator(shop, "-o", "aggregator.topic.order=kept")
+    rows = wait_rows(shop, lambda rows: rows and rows[0]["numbered"] == 9 and rows[0]["missing_count"] == 3, "the hole in the ledger")
+    assert (rows[0]["numbered"], rows[0]["counted"], rows[0]["missing"]) == (9, 6, [[3, 5]]), rows
     table = till("ledger", "--at", shop.aggregator.ready["listen"][0])
-    assert table.returncode == 0 and table.stdout.splitlines()[-1].split()[0] == "all", table
-    assert ask(shop, "ledger", "hamburg")[1]["ledger"] == []
+    assert table.returncode == 1 and table.stdout.splitlines()[-1] == f"missing: berlin {run} order 3-5 (3)", table
+    assert [ask(shop, "trace", "berlin", run, "order", seq)[1]["place"] for seq in (2, 3, 5, 6)] == ["counted", "missing", "missing", "counted"]
+    assert ask(shop, "trace", "berlin", run, "order", 4, "--brokers", shop.bootstrap)[0] == 0, "it is in Kafka, though in another topic"
+
+
+def test_what_the_bridge_refused_is_rejected(shop):
+    """A certified event that breaks a rule: no edge of ours would send it."""
+    scripted = ScriptedEdge(shop.bridges[0].ready["listen"][0], "oslo", 77, 1)
+    good = scripted.event
+
+    def event(seq, product):
+        fields = msgpack.unpackb(good(seq, product))
+        first = {key: fields[key] for key in ("kind", "edge", "run", "seq")}  # where the bridge looks for a certificate
+        return msgpack.packb({**first, **fields, "quantity": seq % 2})
+    scripted.event = event
+    scripted.send([1, 2], "tea")
+    start_aggregator(shop)
+    wait_rows(shop, lambda rows: rows and rows[0]["counted"] + rows[0]["rejected"] == 2, "both", "oslo")
+    assert ask(shop, "trace", "oslo", 77, "order", 1)[1]["place"] == "counted"
+    wait_until(lambda: ask(shop, "trace", "oslo", 77, "order", 2)[1]["place"] == "rejected", "the bridge's letter")
+    scripted.close()

@@ -12,6 +12,7 @@ static const char *const type_names[] = {
 	[WIRE_NACK] = "nack",
 	[WIRE_STATE] = "state",
 	[WIRE_BYE] = "bye",
+	[WIRE_REPORT] = "report",
 };
 
 static void check_number(
@@ -98,7 +99,9 @@ static void check_hello(
 	check_text(check, wanted, "edge", message->hello.edge);
 	check_number(check, wanted, "run", message->hello.run);
 	check_text(check, wanted, "program", message->hello.program);
-	check_equal_number(check, "codecs", vector_has(wanted, "codecs") ? 1u << CODEC_ZSTD : 0,
+	check_equal_number(check, "codecs",
+		(vector_has(wanted, "codecs") ? 1u << CODEC_ZSTD : 0) |
+			(vector_has(wanted, "reports") ? WIRE_REPORTS : 0),
 		message->hello.codecs);
 }
 
@@ -115,6 +118,9 @@ static void check_welcome(
 	check_number(check, wanted, "batch_size_max", message->welcome.batch_size_max);
 	check_equal_number(check, "codec", vector_has(wanted, "codec") ? CODEC_ZSTD : CODEC_NONE,
 		message->welcome.codec);
+	check_equal_number(check, "report_ms",
+		vector_has(wanted, "report_ms") ? vector_integer(check, wanted, "report_ms") : 0,
+		message->welcome.report_ms);
 }
 
 static void check_batch(
@@ -200,6 +206,11 @@ static void check_meaning(
 	case WIRE_BYE:
 		check_text(check, wanted, "code", slice_of_text(bye_code_name(message->bye.code)));
 		check_text(check, wanted, "words", message->bye.words);
+		break;
+	case WIRE_REPORT:
+		check_equal_number(check, "size of the report",
+			(int64_t)vector_text(wanted, "report").size / 2,
+			(int64_t)message->report.bytes.size);
 		break;
 	}
 	check_session(check, wanted, message);

@@ -646,6 +646,13 @@ def wire_vectors():
                batch_size_max=262144, codec="zstd")
     yield good([2, 1, session, "5L6g3nShT-eMCtK--X86sw", 2 ** 64 - 1, credit, 262144], type="welcome", version=1, session=hex(session),
                cluster="5L6g3nShT-eMCtK--X86sw", topics_hash=hex(2 ** 64 - 1), credit=credit, batch_size_max=262144)
+    yield good([1, 1, "e", 1, session, "", ["zstd", "reports"]], type="hello", version=1, edge="e", run=1, session=hex(session), program="",
+               codecs=["zstd"], reports=True)
+    yield good([1, 1, "e", 1, session, "", ["reports"]], type="hello", version=1, edge="e", run=1, session=hex(session), program="", reports=True)
+    for codec, more in [("zstd", {"codec": "zstd"}), ("none", {})]:
+        yield good([2, 1, session, "c", 1, credit, 262144, codec, 1000], type="welcome", version=1, session=hex(session), cluster="c", topics_hash="0x1",
+                   credit=credit, batch_size_max=262144, report_ms=1000, **more)
+    yield good([8, session, Bin(b"\x80")], type="report", session=hex(session), report="80")
     yield good([3, session, 1, 0, 2, Bin(b"\x80\x80")], type="batch", session=hex(session), number=1, lane=0, count=2, events="8080")
     yield good([3, 1, 2 ** 63 - 1, 5, 1, Bin(b"\x80" + bytes(300))], type="batch", session="0x1", number=2 ** 63 - 1, lane=5, count=1,
                events=(b"\x80" + bytes(300)).hex())
@@ -667,6 +674,9 @@ def wire_vectors():
                         ("an edge id with a control character", [1, 1, "a\nb", 1, 1, ""]), ("run 0", [1, 1, "e", 0, 1, ""]),
                         ("codecs that are no array", [1, 1, "e", 1, 1, "", "zstd"]), ("nine codecs", [1, 1, "e", 1, 1, "", ["a"] * 9]),
                         ("a codec of 17 bytes", [1, 1, "e", 1, 1, "", ["x" * 17]]), ("an element behind the codecs", [1, 1, "e", 1, 1, "", [], 0]),
+                        ("no codec, and no pace of reports", [2, 1, 1, "c", 1, [0] * LANES, 262144, "none"]),
+                        ("a pace of 0", [2, 1, 1, "c", 1, [0] * LANES, 262144, "none", 0]), ("a report of nothing", [8, 1, Bin(b"")]),
+                        ("a report of 8193 bytes", [8, 1, Bin(bytes(8193))]), ("type 9", [9, 1, Bin(b"\x80")]),
                         ("a codec that nobody knows", [2, 1, 1, "c", 1, [0] * LANES, 262144, "eclipse"]),
                         ("batches smaller than a dead letter", [2, 1, 1, "c", 1, [0] * LANES, 131071]), ("no cluster", [2, 1, 1, "", 1, [0] * LANES, 262144])]:
         yield {"name": name, "hex": pack(frame).hex(), "code": "bad_frame"}

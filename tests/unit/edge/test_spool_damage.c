@@ -87,6 +87,65 @@ static void expect_foreign(struct bench *bench, const char *words)
 	assert_non_null(strstr(bench->error.text, words));
 }
 
+/* Lines of seqs, with what was set aside beside them: what the edge reports of its disk. */
+static void test_the_seqs_on_disk_are_listed(void **state)
+{
+	struct bench *bench = *state;
+	struct telemetry_range ranges[TELEMETRY_RANGES_MAX];
+	struct spool_block_header header;
+	uint32_t count = 99;
+	bool is_cut = true;
+
+	assert_int_equal(spool_list_ranges(bench->spool, ranges, &count, &is_cut), 0);
+	assert_int_equal(count, 0);
+	assert_false(is_cut);
+	for (uint8_t byte = 1; byte <= 6; byte++) {
+		add_block(bench, KIND_ORDER, 10, byte);
+	}
+	add_block(bench, KIND_CART, 10, 7);
+	assert_int_equal(removals_add(&bench->removals, KIND_ORDER, 1, 1), 0);
+	assert_int_equal(removals_add(&bench->removals, KIND_ORDER, 3, 3), 0);
+	assert_int_equal(commit(bench), 0);
+	assert_int_equal(spool_set_aside(bench->spool, KIND_ORDER, 5, &header), 0);
+	assert_int_equal(spool_list_ranges(bench->spool, ranges, &count, &is_cut), 0);
+	assert_false(is_cut);
+	const struct {
+		enum kind kind;
+		uint64_t first, last;
+		bool is_aside;
+	} wanted[] = {{KIND_ORDER, 1, 1, false}, {KIND_ORDER, 3, 3, false},
+		{KIND_ORDER, 5, 5, false}, {KIND_CART, 1, 1, false}, {KIND_ORDER, 6, 6, true}};
+	assert_int_equal(count, 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(ranges[i].run, 4711);
+		assert_int_equal(ranges[i].kind, wanted[i].kind);
+		assert_int_equal(ranges[i].first, wanted[i].first);
+		assert_int_equal(ranges[i].last, wanted[i].last);
+		assert_int_equal(ranges[i].is_aside, wanted[i].is_aside);
+	}
+}
+
+/* More pieces than a report holds: that is said, so that nobody misses the rest. */
+static void test_a_list_of_too_many_pieces_says_that_it_is_cut(void **state)
+{
+	struct bench *bench = *state;
+	struct telemetry_range ranges[TELEMETRY_RANGES_MAX];
+	uint32_t count = 0;
+	bool is_cut = false;
+
+	for (int i = 0; i < 2 * (TELEMETRY_RANGES_MAX + 1); i++) {
+		add_block(bench, KIND_ORDER, 10, 1);
+	}
+	uint64_t end = lane_of(bench, KIND_ORDER)->end;
+	for (uint64_t index = 1; index < end; index += 2) {
+		assert_int_equal(removals_add(&bench->removals, KIND_ORDER, index, index), 0);
+	}
+	assert_int_equal(commit(bench), 0);
+	assert_int_equal(spool_list_ranges(bench->spool, ranges, &count, &is_cut), 0);
+	assert_true(is_cut);
+	assert_int_equal(count, TELEMETRY_RANGES_MAX);
+}
+
 static void test_a_file_that_is_no_lmdb_is_refused_and_left_alone(void **state)
 {
 	struct bench *bench = *state;
@@ -372,6 +431,8 @@ int main(void)
 		BENCH_TEST(test_a_damaged_block_is_set_aside_and_the_rest_is_read),
 		BENCH_TEST(test_a_block_without_a_readable_header_is_set_aside_at_opening),
 		BENCH_TEST(test_a_mark_whose_name_is_damaged_is_counted),
+		BENCH_TEST(test_the_seqs_on_disk_are_listed),
+		BENCH_TEST(test_a_list_of_too_many_pieces_says_that_it_is_cut),
 		BENCH_TEST(test_a_file_that_is_no_lmdb_is_refused_and_left_alone),
 		BENCH_TEST(test_a_damaged_tree_is_refused),
 		BENCH_TEST(test_a_file_that_was_cut_off_is_refused),
