@@ -14,16 +14,19 @@ static int make_key(
 	return 0;
 }
 
-static int look_up(struct answering *answering, const struct group_value *values,
+static int look_up(struct answering *answering, struct group_value *values,
 	const struct row_key *key, struct row *ret_row)
 {
 	const struct refinement *refinement = answering->refinement;
+	int r = join_values(answering->context, &refinement->join, refinement->source, values);
 
+	if (r < 0) {
+		return r;
+	}
 	if (!refinement_admits_groups(refinement, values, &refinement->earlier)) {
 		return 0;
 	}
-	int r = layers_find_row(
-		answering->context, refinement->source, row_key_slice(key), ret_row);
+	r = layers_find_row(answering->context, refinement->source, row_key_slice(key), ret_row);
 	return r == STORE_E_ABSENT ? 0 : r;
 }
 
@@ -32,7 +35,7 @@ static int find_previous(
 	struct answering *answering, const struct group_value *values, struct row *ret_row)
 {
 	const struct refinement *refinement = answering->refinement;
-	struct group_value earlier[VIEW_GROUPS_MAX];
+	struct group_value earlier[ROW_VALUES_MAX];
 	struct row_key key;
 
 	memcpy(earlier, values, answering->view->group_count * sizeof *values);

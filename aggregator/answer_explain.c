@@ -1,5 +1,6 @@
 /* explain: what a query would do, in place of its rows. The words are fixed: PROTOCOL.md, 6.6. */
 #include "aggregator/answer_parts.h"
+#include "aggregator/table.h"
 #include <errno.h>
 
 /* Rows are counted up to here, which takes a few milliseconds; past it the layers' own counts are the answer. */
@@ -155,7 +156,13 @@ static void write_plan(
 	const struct query *query = answering->query;
 	bool is_ordered = query->type == QUERY_TOP || query->order_count > 0;
 
-	write_map(writer, 12);
+	const struct view *joined = refinement->join.table;
+
+	write_map(writer, 12 + (joined != NULL));
+	if (joined != NULL) {
+		write_key(writer, "join");
+		write_text(writer, slice_of_text(view_short_name(joined)));
+	}
 	write_key(writer, "query");
 	write_key(writer, query_type_name(query->type));
 	write_key(writer, "view");

@@ -1,5 +1,5 @@
 /* get: rows by their keys. */
-#include "aggregator/answer_parts.h"
+#include "aggregator/answer_refined.h"
 #include "aggregator/overlay_table.h"
 #include <errno.h>
 #include <stdio.h>
@@ -39,10 +39,15 @@ int get_check_count(struct answering *answering, size_t count)
 static int add_row(struct answering *answering, struct slice key, const struct row *row)
 {
 	const struct refinement *refinement = answering->refinement;
-	struct group_value values[VIEW_GROUPS_MAX];
+	struct group_value values[ROW_VALUES_MAX];
 
+	answering->found_count++;
 	if (refinement != NULL) {
 		int r = group_values_read(answering->view, key, row, values);
+		if (r == 0) {
+			r = join_values(
+				answering->context, &refinement->join, answering->view, values);
+		}
 		if (r < 0 || !refinement_admits_groups(refinement, values, &refinement->period) ||
 			!refinement_admits_row(refinement, row)) {
 			return r;
@@ -167,13 +172,19 @@ static int get_key(struct answering *answering, const struct node *array)
 	if (r != 0) {
 		return r;
 	}
+	size_t found_before = answering->found_count;
 	if (count == view->group_count) {
-		return get_row(answering, row_key_slice(&key));
+		r = get_row(answering, row_key_slice(&key));
+	} else if (count + 1 == view->group_count && view_ends_in_currency(view)) {
+		r = get_rows(answering, &key);
+	} else {
+		return complain_of_count(answering, count);
 	}
-	if (count + 1 == view->group_count && view_ends_in_currency(view)) {
-		return get_rows(answering, &key);
-	}
-	return complain_of_count(answering, count);
+	bool has_all = count + view_ends_in_currency(view) == view->group_count;
+	bool is_missing = r == 0 && answering->found_count == found_before && has_all;
+	return is_missing && answering->refinement != NULL && answering->refinement->with_missing
+		       ? missing_get(answering, &key)
+		       : r;
 }
 
 int answer_get(struct answering *answering)

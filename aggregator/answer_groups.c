@@ -32,7 +32,8 @@ static int regroup(const struct refinement *refinement, const struct group_value
 	buffer_clear(longs);
 	ret_key->size = 0;
 	for (size_t i = 0; i < refinement->result->group_count; i++) {
-		if (!row_key_append(ret_key, &own[i])) {
+		bool is_absent = own[i].type == GROUP_ABSENT;
+		if (is_absent ? !row_key_append_none(ret_key) : !row_key_append(ret_key, &own[i])) {
 			return -EBADMSG;
 		}
 		append_long(longs, &own[i]);
@@ -86,7 +87,7 @@ static int merge_row(struct merging *merging, const struct group_value *values, 
 static int merge_rows(struct merging *merging)
 {
 	const struct refinement *refinement = merging->answering->refinement;
-	struct group_value values[VIEW_GROUPS_MAX];
+	struct group_value values[ROW_VALUES_MAX];
 	struct walk walk;
 	struct row row;
 

@@ -6,7 +6,7 @@
 struct order_column {
 	bool is_measure;
 	bool is_text;
-	size_t index;
+	size_t index; /* of a joined column: behind the group fields */
 };
 
 struct ordering {
@@ -15,6 +15,7 @@ struct ordering {
 	struct best best;
 	struct row_key to; /* exclusive; size 0: open */
 	struct buffer value;
+	bool has_joined; /* a column of a joined table is among them */
 };
 
 static void rank_column(const struct order_column *column, const struct view *view,
@@ -22,6 +23,7 @@ static void rank_column(const struct order_column *column, const struct view *vi
 {
 	*ret_rank = (struct rank){.is_present = true, .is_text = column->is_text};
 	if (!column->is_measure) {
+		ret_rank->is_present = values[column->index].type != GROUP_ABSENT;
 		ret_rank->text = values[column->index].text;
 		ret_rank->number = values[column->index].integer;
 		return;
@@ -38,13 +40,17 @@ static int order_row(void *owner, struct slice key, const struct row *row)
 {
 	struct ordering *ordering = owner;
 	const struct view *view = ordering->answering->view;
-	struct group_value values[VIEW_GROUPS_MAX];
+	const struct refinement *refinement = ordering->answering->refinement;
+	struct group_value values[ROW_VALUES_MAX];
 	struct rank ranks[QUERY_ORDERS_MAX];
 
 	if (ordering->to.size > 0 && row_key_compare(key, row_key_slice(&ordering->to)) >= 0) {
 		return VISIT_END;
 	}
 	int r = group_values_read(view, key, row, values);
+	if (r == 0 && ordering->has_joined) {
+		r = join_values(ordering->answering->context, &refinement->shown, view, values);
+	}
 	if (r < 0) {
 		return r;
 	}
@@ -85,6 +91,13 @@ static int find_column(
 			return 0;
 		}
 	}
+	const struct measure *column = NULL;
+	size_t value = 0;
+	if (join_find_column(&answering->refinement->shown, view, name, &value, &column)) {
+		bool is_text = operand_type_of(column->operand) == TYPE_TEXT;
+		*ret_column = (struct order_column){false, is_text, value};
+		return 0;
+	}
 	return view_refuse_column(view, "order_by", name, &answering->complaint);
 }
 
@@ -105,6 +118,8 @@ static int make_ordering(struct answering *answering, struct ordering *ordering)
 	for (uint32_t i = 0; r == 0 && i < query->order_count; i++) {
 		ordering->best.is_ascending[i] = query->order_by[i].ascending;
 		r = find_column(answering, query->order_by[i].by, &ordering->columns[i]);
+		ordering->has_joined |= r == 0 && !ordering->columns[i].is_measure &&
+					ordering->columns[i].index >= answering->view->group_count;
 	}
 	return r;
 }

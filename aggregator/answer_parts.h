@@ -31,6 +31,7 @@ struct answering {
 	struct shares *shares; /* what each row shows beside its columns; else NULL */
 	struct complaint complaint;
 	struct row_list rows;
+	size_t found_count; /* get: rows that were there, shown or not */
 	char *next; /* scan: the cursor; owned; NULL: at the end */
 	bool is_cut; /* there are more rows than were asked for, and no cursor leads to them */
 	struct view_summary sums[VIEWS_MAX]; /* views: over all shards */
@@ -76,6 +77,15 @@ int view_currency_group(const struct view *view);
 bool measure_adds_up(const struct measure *measure);
 /* A row whose value was kept, ready to be shown. 0 or -EBADMSG. */
 int kept_row_read(const struct view *view, struct slice value, struct row *ret_row);
+/* Fills the values of the columns that are joined to a row of the source, or of the result. 0, -EBADMSG, -errno. */
+int join_values(struct answer_context *context, const struct join *join, const struct view *view,
+	struct group_value *values);
+/* The columns of the table's row with these group values of the result: how many pairs, and the pairs. They belong to `row`, which
+ * join_look_up filled. */
+int join_look_up(struct answer_context *context, const struct join *join,
+	const struct group_value *values, struct row *ret_row, bool *ret_is_found);
+uint32_t join_count_columns(const struct answering *answering);
+void join_write(const struct answering *answering, struct writer *writer, const struct row *row);
 /* The columns that a comparison adds to a row with these group values: two pairs. 0, -errno. */
 int comparison_write(struct answering *answering, struct writer *writer,
 	const struct group_value *values, const struct row *row);

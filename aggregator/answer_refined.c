@@ -32,6 +32,10 @@ int refined_next(struct walk *walk, const struct refinement *refinement,
 			r = group_values_read(
 				refinement->source, row_key_slice(&walk->key), row, values);
 		}
+		if (r == 0) {
+			r = join_values(
+				walk->context, &refinement->join, refinement->source, values);
+		}
 		if (r != 0 || refinement_admits_groups(refinement, values, period)) {
 			return r;
 		}
@@ -43,7 +47,7 @@ static int walk_rows(struct answering *answering, const struct row_key *from,
 	const struct row_key *to, row_visitor visit, void *owner)
 {
 	const struct refinement *refinement = answering->refinement;
-	struct group_value values[VIEW_GROUPS_MAX];
+	struct group_value values[ROW_VALUES_MAX];
 	struct walk walk;
 	struct row row;
 
@@ -79,6 +83,9 @@ int refined_each(struct answering *answering, const struct row_key *from, const 
 	const struct wanted all = {.keys = NULL};
 	struct rollup *rollup = NULL;
 
+	if (answering->refinement->with_missing) {
+		return missing_each(answering, from, to, visit, owner);
+	}
 	if (!refinement_is_grouped(answering->refinement)) {
 		return walk_rows(answering, from, to, visit, owner);
 	}
@@ -172,12 +179,32 @@ static int find_earlier(struct answering *answering)
 		       : 0;
 }
 
+/* The table that the request names beside its view. */
+static int find_joined(struct answering *answering, const struct view **ret_table)
+{
+	const struct view_set *views = answering->context->views;
+	struct slice name = answering->query->join;
+
+	if (name.size > 0) {
+		*ret_table = view_set_find(views, name);
+		if (*ret_table == NULL) {
+			return answer_complain_of_view(views, name, &answering->complaint);
+		}
+	}
+	return 0;
+}
+
 int answer_refined(struct answering *answering)
 {
+	struct refined_view of = {
+		.view = answering->view, .event_ts = answering->context->freshness.event_ts};
 	struct refinement refinement;
-	int r = refinement_make(&refinement, answering->view, answering->query,
-		answering->context->freshness.event_ts, &answering->complaint);
+	int r = find_joined(answering, &of.joined);
 
+	if (r != 0) {
+		return r;
+	}
+	r = refinement_make(&refinement, &of, answering->query, &answering->complaint);
 	if (r == 0) {
 		answering->view = refinement.result;
 		answering->refinement = &refinement;

@@ -12,6 +12,12 @@ typedef int (*row_visitor)(void *owner, struct slice key, const struct row *row)
 int refined_each(struct answering *answering, const struct row_key *from, const struct row_key *to,
 	row_visitor visit, void *owner);
 
+/* The same with a row of zeros for each row of the joined table that the view has none of. */
+int missing_each(struct answering *answering, const struct row_key *from, const struct row_key *to,
+	row_visitor visit, void *owner);
+/* Of a get: when the table has a row of this key, and the view has none. */
+int missing_get(struct answering *answering, const struct row_key *key);
+
 /* Keys that a get asks for: none begins with another, so at most one can begin a row's. */
 struct wanted {
 	struct row_key *keys; /* owned, sorted; NULL: all rows */

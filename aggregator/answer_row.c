@@ -156,7 +156,9 @@ void group_value_write(struct writer *writer, const struct view *view,
 {
 	char text[TIMESTAMP_TEXT_SIZE];
 
-	if (value->type == GROUP_TEXT) {
+	if (value->type == GROUP_ABSENT || (value->type == GROUP_TEXT && value->text.size == 0)) {
+		write_nil(writer);
+	} else if (value->type == GROUP_TEXT) {
 		write_text(writer, value->text);
 	} else if (strcmp(group_type_name(group), "integer") == 0) {
 		write_integer(writer, value->integer);
@@ -199,11 +201,20 @@ static int write_row(struct answering *answering, struct writer *writer,
 	const struct group_value *values, const struct row *row)
 {
 	const struct view *view = answering->view;
-	bool is_compared = answering->refinement != NULL && answering->refinement->compares;
+	const struct refinement *refinement = answering->refinement;
+	bool is_compared = refinement != NULL && refinement->compares, is_joined = false;
 	bool is_shared = answering->shares != NULL;
+	struct row joined;
 
-	write_map(writer, (uint32_t)(view->group_count + view->measure_count +
-				     (is_compared ? 2 : 0) + (is_shared ? 2 : 0)));
+	int r = refinement == NULL ? 0
+				   : join_look_up(answering->context, &refinement->shown, values,
+					     &joined, &is_joined);
+	if (r < 0) {
+		return r;
+	}
+	write_map(writer, (uint32_t)(view->group_count + view->measure_count) +
+				  (is_joined ? join_count_columns(answering) : 0) +
+				  (is_compared ? 2 : 0) + (is_shared ? 2 : 0));
 	for (size_t i = 0; i < view->group_count; i++) {
 		write_key(writer, view->groups[i].name);
 		group_value_write(writer, view, &view->groups[i], &values[i]);
@@ -212,6 +223,9 @@ static int write_row(struct answering *answering, struct writer *writer,
 		const struct measure *measure = &view->measures[i];
 		write_key(writer, measure->name);
 		measure_write(writer, measure, row->event_count, &row->cells[i]);
+	}
+	if (is_joined) {
+		join_write(answering, writer, &joined);
 	}
 	if (is_shared) {
 		shares_write(answering, writer, row);

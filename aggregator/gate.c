@@ -92,11 +92,25 @@ static int forbid(struct complaint *complaint, const char *words)
 	return REASON_FORBIDDEN;
 }
 
+static int check_join(
+	const struct key_holder *asker, const struct query *query, struct complaint *complaint)
+{
+	if (query->join.size == 0 || may_view(asker, query->join)) {
+		return 0;
+	}
+	complaint_set(complaint, REASON_FORBIDDEN, "join", "this key may not ask for \"%.*s\"",
+		(int)query->join.size, (const char *)query->join.bytes);
+	return REASON_FORBIDDEN;
+}
+
 static int check_rows(const struct key_holder *asker, const struct query *query,
 	const struct view_set *views, struct complaint *complaint)
 {
 	const struct view *view = view_set_find(views, query->view);
 
+	if (check_join(asker, query, complaint) != 0) {
+		return REASON_FORBIDDEN;
+	}
 	if (may_view(asker, query->view)) {
 		return 0;
 	}

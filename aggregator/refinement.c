@@ -92,7 +92,9 @@ bool refinement_admits_groups(const struct refinement *refinement, const struct 
 		}
 		struct group_value value = value_of(refinement, &condition->origin, values);
 		struct literal literal = {.text = value.text, .number = value.integer};
-		if (!holds(condition, &literal)) {
+		bool is_there =
+			value.type == GROUP_TEXT ? value.text.size > 0 : value.type != GROUP_ABSENT;
+		if (!is_there || !holds(condition, &literal)) {
 			return false;
 		}
 	}

@@ -4,11 +4,15 @@
 #include "aggregator/measure_row.h"
 #include "proto/query.h"
 
-enum { GROUP_NONE = VIEW_GROUPS_MAX }; /* no such group field */
+enum {
+	GROUP_NONE = VIEW_GROUPS_MAX, /* no such group field */
+	/* A row's group values, and behind them those of the columns that are joined to it. */
+	ROW_VALUES_MAX = VIEW_GROUPS_MAX + VIEW_MEASURES_MAX,
+};
 
-/* Where a group column comes from: a group field of the view, as it is or as a coarser bucket of it. */
+/* Where a group column comes from: a group field of the view, as it is or as a coarser bucket of it, or a joined column. */
 struct group_origin {
-	size_t group;
+	size_t group; /* of the view's; of a joined column: its place behind them */
 	bool is_coarser;
 	struct group_field field;
 };
@@ -17,6 +21,13 @@ struct group_origin {
 struct period {
 	int64_t from;
 	int64_t to;
+};
+
+/* A table that is looked up by group fields of a view. */
+struct join {
+	const struct view *table; /* NULL: none */
+	size_t groups
+		[VIEW_GROUP_FIELDS_MAX]; /* of its key, in order; GROUP_NONE: rolled away, no look-up */
 };
 
 /* What a column is compared with. */
@@ -39,6 +50,9 @@ struct row_condition {
 struct refinement {
 	const struct view *source; /* whose rows are walked */
 	const struct view *result; /* whose rows are answered: the source, or `grouped` */
+	struct join join; /* to rows of the source */
+	struct join shown; /* to rows of the result; NULL: they have not its whole key */
+	bool with_missing;
 	struct view grouped; /* the source with other groups; it borrows all else */
 	struct group_origin origins[VIEW_GROUPS_MAX]; /* of grouped's groups */
 	size_t condition_count;
@@ -54,17 +68,24 @@ struct refinement {
 		earlier; /* of the source's bucket; all of time where rows are shifted without `range` */
 };
 
-/* 0, -ENOMEM, or a reason with the complaint: REASON_UNKNOWN_FIELD, REASON_BAD_REQUEST. `event_ts` is what `last` counts
- * back from. Deinit in any case. */
-int refinement_make(struct refinement *refinement, const struct view *view,
-	const struct query *query, int64_t event_ts, struct complaint *complaint);
+/* What a refinement is made against. */
+struct refined_view {
+	const struct view *view;
+	const struct view *joined; /* the table that the query names; NULL: none */
+	int64_t event_ts; /* what `last` counts back from */
+};
+
+/* 0, -ENOMEM, or a reason with the complaint: REASON_UNKNOWN_FIELD, REASON_BAD_REQUEST. Deinit in any case. */
+int refinement_make(struct refinement *refinement, const struct refined_view *of,
+	const struct query *query, struct complaint *complaint);
 void refinement_deinit(struct refinement *refinement);
 
 static inline bool refinement_is_grouped(const struct refinement *refinement)
 {
 	return refinement->result != refinement->source;
 }
-/* Is a row of the view with these group values in the period, and does it pass the conditions on group columns? */
+/* `values`, here and below, are ROW_VALUES_MAX where a table is joined: those of its columns are read, too.
+ * Is a row of the view with these group values in the period, and does it pass the conditions on group columns? */
 bool refinement_admits_groups(const struct refinement *refinement, const struct group_value *values,
 	const struct period *period);
 /* Does a row of the answer pass the conditions on measures? A column that is null passes none. */
@@ -79,7 +100,19 @@ void refinement_shift(const struct refinement *refinement, const struct group_va
 void refinement_key_range(const struct refinement *refinement, const struct period *period,
 	struct row_key *ret_from, struct row_key *ret_to);
 
+/* The column of this name in a joined table: its place behind the view's group values; false: none. */
+bool join_find_column(const struct join *join, const struct view *view, struct slice name,
+	size_t *ret_value, const struct measure **ret_column);
+/* Fills the values of the joined columns from the table's row; NULL: it has none. */
+void join_set_values(const struct join *join, const struct view *view, const struct row *row,
+	struct group_value *values);
+
 /* For the refinement's own files. */
+/* Makes `join` of the query, and `shown`, once the result's groups are known. */
+int refinement_make_join(
+	struct refinement *refinement, const struct view *table, struct complaint *complaint);
+void refinement_show_join(struct refinement *refinement);
+int refinement_check_missing(const struct refinement *refinement, struct complaint *complaint);
 size_t view_time_bucket(const struct view *view);
 /* Can the second bucket be told from the first? */
 bool bucket_coarsens(enum bucket from, enum bucket to);

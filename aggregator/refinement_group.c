@@ -117,12 +117,29 @@ static bool measures_money(const struct view *view)
 	return false;
 }
 
+/* Numbers are shown as what they are, and a key has no place for that: only texts group. */
+static bool find_joined(
+	const struct refinement *refinement, struct slice name, struct group_origin *ret_origin)
+{
+	const struct measure *column = NULL;
+	size_t value = 0;
+
+	if (!join_find_column(&refinement->join, refinement->source, name, &value, &column) ||
+		operand_type_of(column->operand) != TYPE_TEXT) {
+		return false;
+	}
+	*ret_origin = (struct group_origin){
+		value, false, {.name = column->name, .source = GROUP_BY_COLUMN}};
+	return true;
+}
+
 static int add_group(struct refinement *refinement, struct slice name, struct complaint *complaint)
 {
 	struct view *grouped = &refinement->grouped;
 	struct group_origin origin;
 
-	if (!group_origin_find(refinement->source, name, &origin)) {
+	if (!group_origin_find(refinement->source, name, &origin) &&
+		!find_joined(refinement, name, &origin)) {
 		return view_refuse_column(refinement->source, "group_by", name, complaint);
 	}
 	for (size_t i = 0; i < grouped->group_count; i++) {
@@ -178,19 +195,42 @@ static int make_groups(
 	return r != 0 ? r : check_measures(refinement, complaint);
 }
 
-int refinement_make(struct refinement *refinement, const struct view *view,
-	const struct query *query, int64_t event_ts, struct complaint *complaint)
+/* Rows of a table are not sums. */
+static int check_table(
+	const struct view *view, const struct query *query, struct complaint *complaint)
 {
-	int r = 0;
+	bool is_compared = query->compare.has_shift || query->compare.earlier.is_given;
 
-	*refinement = (struct refinement){.source = view, .result = view};
-	if (query->group_by != NULL) {
+	if (view->kind == VIEW_KIND_TABLE && (query->group_by != NULL || is_compared)) {
+		const char *key = query->group_by != NULL ? "group_by" : "compare";
+		complaint_set(complaint, REASON_BAD_REQUEST, key,
+			"\"%s\" is of views: rows of a table can't be added up", key);
+		return REASON_BAD_REQUEST;
+	}
+	return 0;
+}
+
+int refinement_make(struct refinement *refinement, const struct refined_view *of,
+	const struct query *query, struct complaint *complaint)
+{
+	*refinement = (struct refinement){.source = of->view,
+		.result = of->view,
+		.with_missing = query->with_missing && of->joined != NULL};
+	int r = check_table(of->view, query, complaint);
+	if (r == 0 && of->joined != NULL) {
+		r = refinement_make_join(refinement, of->joined, complaint);
+	}
+	if (r == 0 && query->group_by != NULL) {
 		r = make_groups(refinement, query->group_by, complaint);
 	}
-	refinement->source_bucket = view_time_bucket(view);
+	if (r == 0 && refinement->with_missing) {
+		r = refinement_check_missing(refinement, complaint);
+	}
+	refinement_show_join(refinement);
+	refinement->source_bucket = view_time_bucket(of->view);
 	refinement->result_bucket = view_time_bucket(refinement->result);
 	if (r == 0) {
 		r = refinement_make_conditions(refinement, query, complaint);
 	}
-	return r != 0 ? r : refinement_make_periods(refinement, query, event_ts, complaint);
+	return r != 0 ? r : refinement_make_periods(refinement, query, of->event_ts, complaint);
 }

@@ -173,6 +173,13 @@ static int find_column(const struct refinement *refinement, struct slice name,
 			return 0;
 		}
 	}
+	const struct measure *column = NULL;
+	if (join_find_column(&refinement->join, view, name, &condition->origin.group, &column)) {
+		condition->origin.field =
+			(struct group_field){.name = column->name, .source = GROUP_BY_COLUMN};
+		*ret_type = type_of_measure(column);
+		return 0;
+	}
 	if (!group_origin_find(view, name, &condition->origin)) {
 		return view_refuse_column(refinement->result, "where", name, complaint);
 	}

@@ -54,6 +54,15 @@ bool row_key_append(struct row_key *key, const struct group_value *value)
 					     : append_short(key, value->text);
 }
 
+bool row_key_append_none(struct row_key *key)
+{
+	if (key->size == ROW_KEY_CAPACITY) {
+		return false;
+	}
+	key->bytes[key->size++] = TEXT_END;
+	return true;
+}
+
 static struct slice slice_rest(struct slice slice, size_t offset)
 {
 	return slice_of(slice.bytes + offset, slice.size - offset);

@@ -20,7 +20,12 @@ enum {
 };
 _Static_assert(ROW_KEY_CAPACITY + 8 <= 511, "a row's key must fit LMDB's");
 
-enum group_type { GROUP_TEXT, GROUP_INTEGER, GROUP_BUCKET };
+enum group_type {
+	GROUP_TEXT,
+	GROUP_INTEGER,
+	GROUP_BUCKET,
+	GROUP_ABSENT, /* of a joined column: nothing is there; in a key an empty text, which is no value */
+};
 
 struct group_value {
 	enum group_type type;
@@ -44,6 +49,8 @@ static inline struct slice row_key_slice(const struct row_key *key)
 {
 	return slice_of(key->bytes, key->size);
 }
+/* The empty text, which is what stands for no value: shown as null. false when it would not fit. */
+bool row_key_append_none(struct row_key *key);
 /* Reads `count` values of these types back; texts point into key or longs. false when the bytes are no such key. */
 bool row_key_decode(struct slice key, struct slice longs, const enum group_type *types,
 	size_t count, struct group_value *ret_values);

@@ -3,6 +3,7 @@
 #include "cli/answer_table.h"
 #include "cli/json_text.h"
 #include "cli/number_text.h"
+#include "proto/query.h"
 #include "proto/writer.h"
 #include "runtime/program.h"
 #include <errno.h>
@@ -25,19 +26,57 @@ static const struct node *find_view(const struct node *views, const char *name)
 	return NULL;
 }
 
+static bool is_table(const struct ranking *ranking)
+{
+	return strncmp(ranking->view, QUERY_TABLE_PREFIX, strlen(QUERY_TABLE_PREFIX)) == 0;
+}
+
+void ranking_take_table(struct ranking *ranking, const char *table, char bytes[TABLE_VIEW_SIZE])
+{
+	if (table != NULL) {
+		snprintf(bytes, TABLE_VIEW_SIZE, QUERY_TABLE_PREFIX "%s", table);
+		ranking->view = bytes;
+	}
+}
+
+static const struct node *find_ranked(const struct ranking *ranking, const struct node *answer)
+{
+	return is_table(ranking) ? find_view(node_find(answer, "tables"),
+					   ranking->view + strlen(QUERY_TABLE_PREFIX))
+				 : find_view(node_find(answer, "views"), ranking->view);
+}
+
+/* The first measure; of a table the first column that is a number. */
+static struct slice first_choice(const struct node *names, const struct node *types)
+{
+	const struct node *name = node_first(names);
+	const struct node *type =
+		types != NULL && types->type == NODE_ARRAY ? node_first(types) : NULL;
+
+	for (uint32_t i = 0; type != NULL && i < names->count && i < types->count; i++) {
+		if (type->type == NODE_TEXT && !slice_equals_text(type->text, "text")) {
+			return name->text;
+		}
+		name = node_next(name);
+		type = node_next(type);
+	}
+	return node_first(names)->text;
+}
+
 /* A view that is not there is left to the server's answer, which suggests another. */
 static void choose_measure(const struct ranking *ranking, struct ranking_view *view)
 {
-	const struct node *found =
-		find_view(node_find(view->document.nodes, "views"), ranking->view);
+	const struct node *found = find_ranked(ranking, view->document.nodes);
 	const char *by = ranking->by;
 
-	view->measures = found != NULL ? node_find(found, "measures") : NULL;
+	view->measures =
+		found == NULL ? NULL : node_find(found, is_table(ranking) ? "columns" : "measures");
 	if (by == NULL && view->measures != NULL &&
 		!answer_list_has(view->measures, slice_of_text("total_revenue")) &&
 		view->measures->type == NODE_ARRAY && view->measures->count > 0 &&
 		node_first(view->measures)->type == NODE_TEXT) {
-		struct slice first = node_first(view->measures)->text;
+		struct slice first = first_choice(view->measures,
+			is_table(ranking) ? node_find(found, "column_types") : NULL);
 		snprintf(view->by, sizeof view->by, "%.*s", (int)first.size,
 			(const char *)first.bytes);
 		return;
@@ -50,7 +89,8 @@ int ranking_learn(struct ask *ask, const struct ranking *ranking, struct ranking
 	struct answer_view answer;
 	struct complaint complaint;
 
-	int code = ask_text(ask, "{\"query\":\"views\"}", &answer);
+	int code = ask_text(ask,
+		is_table(ranking) ? "{\"query\":\"tables\"}" : "{\"query\":\"views\"}", &answer);
 	if (code >= 0) {
 		return code;
 	}

@@ -7,8 +7,9 @@
 #include <stdio.h>
 
 struct ranking {
-	const char *view;
-	const char *by; /* NULL: total_revenue where the view has it, else its first measure */
+	const char *view; /* of a table "table.NAME" */
+	const char *
+		by; /* NULL: total_revenue where the view has it, else its first measure; of a table its first number */
 	int64_t limit; /* 0: the server's */
 	bool ascending;
 	bool cumulative; /* with shares of the whole */
@@ -23,6 +24,10 @@ struct ranking_view {
 	const struct node *measures; /* array of texts; NULL when there is no such view */
 	char by[VIEW_NAME_SIZE_MAX + 1];
 };
+
+enum { TABLE_VIEW_SIZE = VIEW_NAME_SIZE_MAX + 64 };
+/* What --table says in the place of --view; `table` NULL: nothing. The view's name is written to `bytes`. */
+void ranking_take_table(struct ranking *ranking, const char *table, char bytes[TABLE_VIEW_SIZE]);
 
 /* -1 to go on, else the exit code, the reason said. */
 int ranking_learn(struct ask *ask, const struct ranking *ranking, struct ranking_view *ret_view);

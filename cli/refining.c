@@ -115,8 +115,9 @@ static bool has_range(const struct refining *refining)
 uint32_t refining_count(const struct refining *refining)
 {
 	return (uint32_t)((refining->where.count > 0) + (refining->group_by != NULL) +
-			  has_range(refining) + (refining->compare != NULL) +
-			  (refining->order_by != NULL) + refining->explain + refining->staged);
+			  (refining->join != NULL) + has_range(refining) +
+			  (refining->compare != NULL) + (refining->order_by != NULL) +
+			  refining->explain + refining->staged);
 }
 
 static void write_member(struct writer *writer, const char *key, struct slice text)
@@ -209,6 +210,10 @@ void refining_write_list(struct writer *writer, const char *list)
 
 void refining_write(const struct refining *refining, struct writer *writer)
 {
+	if (refining->join != NULL) {
+		write_key(writer, "join");
+		write_key(writer, refining->join);
+	}
 	if (refining->where.count > 0) {
 		write_where(writer, &refining->where);
 	}

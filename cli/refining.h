@@ -8,6 +8,7 @@ struct refining {
 	struct text_list where; /* "COLUMN OP VALUE" */
 	const char
 		*group_by; /* "day,edge"; "" is one row of everything; NULL: as the view has them */
+	const char *join; /* a table */
 	const char *from, *to, *last;
 	const char *compare; /* a span, or FROM..TO */
 	const char *order_by; /* "COLUMN[:desc],…"; scan only */
@@ -24,6 +25,8 @@ struct refining {
 			"merge rows: some of the view's columns, or day, week, month … of its "  \
 			"time",                                                                    \
 			0, 0},                                                                     \
+		{"--join", 0, OPTION_TEXT, &(refining)->join, "TABLE",                             \
+			"columns of a table beside the view's", 0, 0},                             \
 		{"--from", 0, OPTION_TEXT, &(refining)->from, "TIME", "rows from then on", 0, 0},  \
 		{"--to", 0, OPTION_TEXT, &(refining)->to, "TIME", "rows before then", 0, 0},       \
 		{"--last", 0, OPTION_TEXT, &(refining)->last, "SPAN",                              \

@@ -8,6 +8,8 @@ struct top_options {
 	const char *endpoint;
 	struct ranking ranking;
 	struct refining refining;
+	const char *table;
+	char table_view[TABLE_VIEW_SIZE];
 	bool json;
 	int64_t timeout_ms;
 };
@@ -17,6 +19,8 @@ static int parse(int argc, char **argv, struct top_options *top)
 	struct positionals positionals;
 	const struct option options[] = {
 		{"--view", 'v', OPTION_TEXT, &top->ranking.view, "VIEW", "default products", 0, 0},
+		{"--table", 0, OPTION_TEXT, &top->table, "TABLE", "a table in the place of a view",
+			0, 0},
 		{"--by", 'b', OPTION_TEXT, &top->ranking.by, "MEASURE",
 			"default total_revenue, or the view's first measure", 0, 0},
 		{"--limit", 'n', OPTION_INTEGER, &top->ranking.limit, "N",
@@ -45,6 +49,7 @@ static int parse(int argc, char **argv, struct top_options *top)
 	}
 	top->endpoint = positionals.count > 0 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
 	top->ranking.refining = &top->refining;
+	ranking_take_table(&top->ranking, top->table, top->table_view);
 	return refining_check(&top->refining, "till top") < 0 ? EXIT_USAGE : -1;
 }
 

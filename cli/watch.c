@@ -13,6 +13,8 @@ struct watch_options {
 	const char *endpoint;
 	struct ranking ranking;
 	struct text_list rows; /* only those */
+	const char *table;
+	char table_view[TABLE_VIEW_SIZE];
 	bool json;
 	int64_t every_ms; /* 0: by the live socket */
 	int64_t count; /* 0: until it is stopped */
@@ -26,6 +28,8 @@ static int parse(int argc, char **argv, struct watch_options *watch)
 	const struct option options[] = {
 		{"--view", 'v', OPTION_TEXT, &watch->ranking.view, "VIEW", "default products", 0,
 			0},
+		{"--table", 0, OPTION_TEXT, &watch->table, "TABLE",
+			"a table in the place of a view", 0, 0},
 		{"--by", 'b', OPTION_TEXT, &watch->ranking.by, "MEASURE",
 			"default total_revenue, or the view's first measure", 0, 0},
 		{"--limit", 'n', OPTION_INTEGER, &watch->ranking.limit, "N", "rows, default 10", 1,
@@ -53,6 +57,7 @@ static int parse(int argc, char **argv, struct watch_options *watch)
 	if (code < 0) {
 		watch->endpoint =
 			positionals.count > 0 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
+		ranking_take_table(&watch->ranking, watch->table, watch->table_view);
 	}
 	return code;
 }

@@ -2,6 +2,7 @@
 
 #include "client/connection.h"
 #include "client/query_client.h"
+#include "proto/query.h"
 #include "proto/writer.h"
 #include "runtime/clock.h"
 #include "runtime/loop.h"
@@ -174,6 +175,16 @@ static void write_page_request(const struct subscription *subscription, struct b
 	}
 }
 
+/* "users" where the view is the table "table.users"; else NULL. */
+static const char *table_name(const struct subscription *subscription)
+{
+	size_t size = strlen(QUERY_TABLE_PREFIX);
+
+	return strncmp(subscription->options.view, QUERY_TABLE_PREFIX, size) == 0
+		       ? subscription->options.view + size
+		       : NULL;
+}
+
 static int ask(struct subscription *subscription, enum question question, int64_t now_ms)
 {
 	struct buffer request;
@@ -182,7 +193,9 @@ static int ask(struct subscription *subscription, enum question question, int64_
 	if (question == QUESTION_PAGE) {
 		write_page_request(subscription, &request);
 	} else {
-		buffer_append_text(&request, "{\"query\":\"views\"}");
+		buffer_append_text(&request, table_name(subscription) != NULL
+						     ? "{\"query\":\"tables\"}"
+						     : "{\"query\":\"views\"}");
 	}
 	int r = request.error;
 	if (r == 0) {
@@ -209,14 +222,18 @@ static int learn_view(struct subscription *subscription, const struct answer_vie
 	if (r < 0) {
 		return r;
 	}
-	const struct node *views = r == 0 ? node_find(subscription->document.nodes, "views") : NULL;
+	const char *table = table_name(subscription);
+	const char *wanted = table != NULL ? table : subscription->options.view;
+	const struct node *views =
+		r == 0 ? node_find(subscription->document.nodes, table != NULL ? "tables" : "views")
+		       : NULL;
 	const struct node *view =
 		views != NULL && views->type == NODE_ARRAY ? node_first(views) : NULL;
 	for (uint32_t i = 0; view != NULL && i < views->count; i++, view = node_next(view)) {
 		const struct node *name = node_find(view, "name");
-		const struct node *group_by = node_find(view, "group_by");
+		const struct node *group_by = node_find(view, table != NULL ? "key" : "group_by");
 		if (name != NULL && group_by != NULL && name->type == NODE_TEXT &&
-			slice_equals_text(name->text, subscription->options.view)) {
+			slice_equals_text(name->text, wanted)) {
 			subscription->view = view;
 			return from_table(
 				subscription, live_table_name_key(subscription->table, group_by));
@@ -404,5 +421,8 @@ const struct live_table *subscription_table(const struct subscription *subscript
 
 const struct node *subscription_measures(const struct subscription *subscription)
 {
-	return subscription->view == NULL ? NULL : node_find(subscription->view, "measures");
+	return subscription->view == NULL
+		       ? NULL
+		       : node_find(subscription->view,
+				 table_name(subscription) != NULL ? "columns" : "measures");
 }

@@ -1,4 +1,5 @@
 #include "proto/live.h"
+#include "proto/query.h"
 
 static const char *const type_names[] = {
 	[LIVE_HELLO] = "hello",
@@ -24,9 +25,14 @@ size_t live_topic_write(const struct live_topic *topic, uint8_t ret_bytes[LIVE_T
 	return PREFIX_SIZE + topic->view.size + 1;
 }
 
-/* Views' names are letters, digits and _: what is repeated to others can only be such. */
+/* Views' names are letters, digits and _, behind "table." those of tables: what is repeated to others can only be such. */
 static bool is_name(struct slice name)
 {
+	size_t prefix = strlen(QUERY_TABLE_PREFIX);
+
+	if (name.size > prefix && memcmp(name.bytes, QUERY_TABLE_PREFIX, prefix) == 0) {
+		name = slice_of(name.bytes + prefix, name.size - prefix);
+	}
 	for (size_t i = 0; i < name.size; i++) {
 		uint8_t byte = name.bytes[i];
 		bool is_letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');

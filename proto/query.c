@@ -6,6 +6,8 @@ const char *const query_key_names[KEY_COUNT] = {
 	[KEY_QUERY] = "query",
 	[KEY_VIEW] = "view",
 	[KEY_TABLE] = "table",
+	[KEY_JOIN] = "join",
+	[KEY_WITH_MISSING] = "with_missing",
 	[KEY_KEY] = "key",
 	[KEY_KEYS] = "keys",
 	[KEY_FROM] = "from",
@@ -40,19 +42,20 @@ const char *const query_key_names[KEY_COUNT] = {
 #define KEYS_OF_ALL (BIT(KEY_QUERY) | BIT(KEY_TIMEOUT_MS) | BIT(KEY_MAX_LAG) | BIT(KEY_AFTER))
 #define KEYS_OF_STREAMS (KEYS_OF_ALL | BIT(KEY_EDGE) | BIT(KEY_RUN) | BIT(KEY_KIND))
 #define KEYS_OF_ROWS                                                                               \
-	(KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_TABLE) | BIT(KEY_WHERE) | BIT(KEY_GROUP_BY) |       \
-		BIT(KEY_RANGE) | BIT(KEY_EXPLAIN) | BIT(KEY_STAGED))
+	(KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_TABLE) | BIT(KEY_JOIN) | BIT(KEY_WHERE) |           \
+		BIT(KEY_GROUP_BY) | BIT(KEY_RANGE) | BIT(KEY_EXPLAIN) | BIT(KEY_STAGED))
 
 static const struct {
 	const char *name;
 	uint64_t keys;
 } types[] = {
-	[QUERY_GET] = {"get", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_KEY) | BIT(KEY_KEYS)},
+	[QUERY_GET] = {"get", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_WITH_MISSING) |
+				      BIT(KEY_KEY) | BIT(KEY_KEYS)},
 	[QUERY_TOP] = {"top", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_BY) | BIT(KEY_ORDER) |
 				      BIT(KEY_LIMIT) | BIT(KEY_CUMULATIVE) | BIT(KEY_UNTIL_SHARE)},
-	[QUERY_SCAN] = {"scan", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_ORDER_BY) |
-					BIT(KEY_FROM) | BIT(KEY_TO) | BIT(KEY_CURSOR) |
-					BIT(KEY_LIMIT)},
+	[QUERY_SCAN] = {"scan", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_WITH_MISSING) |
+					BIT(KEY_ORDER_BY) | BIT(KEY_FROM) | BIT(KEY_TO) |
+					BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
 	[QUERY_BANDS] = {"bands",
 		KEYS_OF_ROWS | BIT(KEY_BY) | BIT(KEY_BAND_EDGES) | BIT(KEY_BAND_COUNT)},
 	[QUERY_VIEWS] = {"views", KEYS_OF_ALL},
@@ -486,26 +489,33 @@ static int read_freshness(struct request *request)
 	return r != 0 ? r : read_after(request);
 }
 
-/* A table is a view of its own kind, of this name. */
-static int read_table(struct request *request)
+int query_read_table(
+	const struct request *request, enum query_key key, char *bytes, struct slice *ret_name)
 {
-	struct query *query = request->query;
 	struct slice name = {NULL, 0};
-	int r = read_text(request, KEY_TABLE, &name);
+	int r = read_text(request, key, &name);
 
 	if (r != 0 || name.size == 0) {
 		return r;
 	}
-	if (query->view.size > 0) {
+	if (name.size > VIEW_NAME_SIZE_MAX - strlen(QUERY_TABLE_PREFIX)) {
+		return query_refuse(request, key, "is longer than any table's name");
+	}
+	int size = snprintf(bytes, VIEW_NAME_SIZE_MAX + 1, QUERY_TABLE_PREFIX "%.*s",
+		(int)name.size, (const char *)name.bytes);
+	*ret_name = slice_of(bytes, (size_t)size);
+	return 0;
+}
+
+/* A table is a view of its own kind, of this name. */
+static int read_table(struct request *request)
+{
+	struct query *query = request->query;
+
+	if (request->values[KEY_TABLE] != NULL && query->view.size > 0) {
 		return query_refuse(request, KEY_TABLE, "and \"view\" don't go together");
 	}
-	if (name.size > sizeof query->view_name - sizeof QUERY_TABLE_PREFIX) {
-		return query_refuse(request, KEY_TABLE, "is longer than any table's name");
-	}
-	int size = snprintf(query->view_name, sizeof query->view_name, QUERY_TABLE_PREFIX "%.*s",
-		(int)name.size, (const char *)name.bytes);
-	query->view = slice_of(query->view_name, (size_t)size);
-	return 0;
+	return query_read_table(request, KEY_TABLE, query->view_name, &query->view);
 }
 
 static int read_query(struct request *request)
@@ -598,6 +608,8 @@ static void query_clear(struct query *query, enum encoding encoding)
 	query->max_lag = -1;
 	query->after_count = 0;
 	query->group_by = NULL;
+	query->join = slice_of(NULL, 0);
+	query->with_missing = false;
 	query->range = (struct query_period){0};
 	query->compare = (struct query_comparison){0};
 	query->explain = false;

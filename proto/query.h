@@ -95,6 +95,10 @@ struct query {
 	money edges[QUERY_EDGES_MAX]; /* of amounts, in millionths; ascending */
 	bool is_staged; /* of the views that are staged, not of those that are live */
 	/* get, top, scan, bands */
+	/* A table whose columns the rows of a view get, named as `view` is; empty: none. */
+	struct slice join;
+	char join_name[VIEW_NAME_SIZE_MAX + 1];
+	bool with_missing; /* get, scan: a row of zeros for each of its rows that the view has none of */
 	const struct node *group_by; /* array of texts; NULL: rows as the view has them */
 	struct query_period range;
 	struct query_comparison compare;
@@ -103,7 +107,7 @@ struct query {
 	struct query_condition where[QUERY_CONDITIONS_MAX];
 	uint32_t order_count; /* scan */
 	struct query_order order_by[QUERY_ORDERS_MAX];
-	/* Of the bytes of where, group_by, range and compare, in that order; 0 without any: a cursor is for the same only. */
+	/* Of the bytes of join, with_missing, where, group_by, range and compare, in that order; 0 without any: a cursor is for the same only. */
 	uint32_t shape;
 	uint32_t timeout_ms;
 	int64_t max_lag; /* records; -1: any */
@@ -121,8 +125,8 @@ const char *query_op_name(enum query_op op); /* "=", "in" */
 /* Does it ask for more than rows as they are? */
 static inline bool query_is_refined(const struct query *query)
 {
-	return query->where_count > 0 || query->order_count > 0 || query->group_by != NULL ||
-	       query->range.is_given || query->compare.has_shift ||
+	return query->join.size > 0 || query->where_count > 0 || query->order_count > 0 ||
+	       query->group_by != NULL || query->range.is_given || query->compare.has_shift ||
 	       query->compare.earlier.is_given || query->explain || query->is_cumulative ||
 	       query->type == QUERY_BANDS;
 }

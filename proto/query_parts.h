@@ -8,6 +8,8 @@ enum query_key {
 	KEY_QUERY,
 	KEY_VIEW,
 	KEY_TABLE,
+	KEY_JOIN,
+	KEY_WITH_MISSING,
 	KEY_KEY,
 	KEY_KEYS,
 	KEY_FROM,
@@ -48,6 +50,9 @@ struct request {
 
 /* REASON_BAD_REQUEST: "key" and what is wrong with it. */
 int query_refuse(const struct request *request, enum query_key key, const char *what);
+/* A table's name, as the view's that it is: into `bytes`, of VIEW_NAME_SIZE_MAX + 1. The name is empty where the key is absent. */
+int query_read_table(
+	const struct request *request, enum query_key key, char *bytes, struct slice *ret_name);
 /* Text or a number. */
 bool query_node_is_value(const struct node *node);
 /* where, order_by, group_by, range, compare, explain. */

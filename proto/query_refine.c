@@ -253,10 +253,41 @@ static int read_explain(struct request *request)
 	return query_read_flag(request, KEY_EXPLAIN, &request->query->explain);
 }
 
+static int read_join(struct request *request)
+{
+	if (request->values[KEY_TABLE] != NULL) {
+		return query_refuse(request, KEY_JOIN, "is of views; a table has its columns");
+	}
+	return query_read_table(
+		request, KEY_JOIN, request->query->join_name, &request->query->join);
+}
+
+static int read_with_missing(struct request *request)
+{
+	const struct node *node = request->values[KEY_WITH_MISSING];
+
+	if (node->type != NODE_BOOL) {
+		return query_refuse(request, KEY_WITH_MISSING, "must be true or false");
+	}
+	if (node->boolean && request->values[KEY_JOIN] == NULL) {
+		return query_refuse(request, KEY_WITH_MISSING,
+			"wants \"join\": the table whose rows may be missing");
+	}
+	if (node->boolean &&
+		(request->values[KEY_GROUP_BY] != NULL || request->values[KEY_RANGE] != NULL ||
+			request->values[KEY_COMPARE] != NULL)) {
+		return query_refuse(
+			request, KEY_WITH_MISSING, "goes with neither group_by, range nor compare");
+	}
+	request->query->with_missing = node->boolean;
+	return 0;
+}
+
 /* Nothing is left out where a part is absent: a name stands before each, so that no two questions look alike. */
 static uint32_t shape_of(const struct request *request)
 {
-	static const enum query_key keys[] = {KEY_WHERE, KEY_GROUP_BY, KEY_RANGE, KEY_COMPARE};
+	static const enum query_key keys[] = {
+		KEY_JOIN, KEY_WITH_MISSING, KEY_WHERE, KEY_GROUP_BY, KEY_RANGE, KEY_COMPARE};
 	uint32_t crc = 0;
 
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
@@ -276,6 +307,8 @@ int query_read_refinement(struct request *request)
 		enum query_key key;
 		int (*read)(struct request *request);
 	} readers[] = {
+		{KEY_JOIN, read_join},
+		{KEY_WITH_MISSING, read_with_missing},
 		{KEY_WHERE, read_where},
 		{KEY_ORDER_BY, read_order_by},
 		{KEY_GROUP_BY, read_group_by},

@@ -1,6 +1,7 @@
 /* Any bytes as a request: refused with a code of queries, or within every limit; then what it asks beyond rows as they
  * are is made ready against a view, refused or within its bounds. */
 #include "aggregator/refinement.h"
+#include "aggregator/table.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 
@@ -39,10 +40,25 @@ static const struct view *sample_view(void)
 	return view_set_at(set, 0);
 }
 
+/* A table that the view can be joined with, by the store. */
+static const struct view *sample_table(void)
+{
+	static char key[] = "edge", columns[] = "name, credit money, since time, visits integer";
+	static const struct table_declaration declaration = {"t", key, columns};
+	static struct view_set *set;
+	char error[512];
+
+	if (set == NULL) {
+		fuzz_require(view_set_new(NULL, NULL, &set) == 0);
+		fuzz_require(view_set_add_table(set, &declaration, error, sizeof error) == 0);
+	}
+	return view_set_at(set, 0);
+}
+
 /* What is admitted must lie in the key range that is walked for it. */
 static void check_row(const struct refinement *refinement)
 {
-	struct group_value values[VIEW_GROUPS_MAX] = {
+	struct group_value values[ROW_VALUES_MAX] = {
 		{GROUP_TEXT, slice_of_text("a"), 0},
 		{GROUP_BUCKET, slice_of(NULL, 0), INT64_C(1291191960000)},
 		{GROUP_TEXT, slice_of_text("GBP"), 0},
@@ -73,8 +89,9 @@ static void check_refinement(const struct query *query)
 {
 	struct refinement refinement;
 	struct complaint complaint;
-	int r = refinement_make(
-		&refinement, sample_view(), query, INT64_C(1291191960000), &complaint);
+	const struct refined_view of = {sample_view(), query->join.size > 0 ? sample_table() : NULL,
+		INT64_C(1291191960000)};
+	int r = refinement_make(&refinement, &of, query, &complaint);
 
 	fuzz_require(r == 0 || r == REASON_BAD_REQUEST || r == REASON_UNKNOWN_FIELD);
 	fuzz_require(r == 0 || r == (int)complaint.reason);

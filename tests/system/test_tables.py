@@ -1,7 +1,10 @@
 """Tables: the newest row of each key of a topic, asked, watched, deleted, and the same after a kill, a rebuild, over more shards."""
 import csv
 import json
+import random
 import subprocess
+from collections import defaultdict
+from decimal import Decimal
 
 import pytest
 from cluster import Admin
@@ -26,12 +29,19 @@ topic = goods
 format = plain
 table = products
 """
+SLIPS = """
+[source.slips]
+topic = slips
+format = plain
+kind = order
+fields = bon:order_id, sku:product_id, who:user_id, eur:amount, cur:currency
+"""
 
 
 @pytest.fixture
 def devbroker(tmp_path):
     made = Program("till-devbroker", ["-o", f"devbroker.partitions={PARTITIONS}", "-o",
-                                      "devbroker.topics=orders,cart_events,page_views,users,goods"], tmp_path / "devbroker.log")
+                                      "devbroker.topics=orders,cart_events,page_views,users,goods,slips"], tmp_path / "devbroker.log")
     yield made
     made.kill()
 
@@ -71,11 +81,11 @@ def wait_read(client, *topics):
         wait_until(lambda each=topic: read(each) == each.count, f"{topic.count} records of {topic.topic} read")
 
 
-def start(tmp_path, devbroker, name, *more):
+def start(tmp_path, devbroker, name, *more, declared=DECLARED):
     folder = tmp_path / name
     folder.mkdir()
-    (folder / "tables.conf").write_text(DECLARED)
-    pipe = Pipeline(folder, devbroker.ready["bootstrap"], "", edges=(), partitions=PARTITIONS)
+    (folder / "tables.conf").write_text(declared)
+    pipe = Pipeline(folder, devbroker.ready["bootstrap"], "", edges=(), partitions=PARTITIONS, bridges=0)
     pipe.start_aggregator("-c", str(folder / "tables.conf"), *more)
     return pipe
 
@@ -154,6 +164,107 @@ def test_tables_hold_the_newest_row_of_each_key(tmp_path, devbroker, hand, retai
         pipe.aggregator.stop()
         assert dump(pipe) == before
     finally:
+        pipe.stop()
+
+
+def pages(client, **question):
+    """All rows of a scan, a few a page."""
+    rows, cursor = [], {}
+    while True:
+        answer = client.ask("scan", limit=7, **question, **cursor)
+        assert answer["ok"], answer
+        rows += answer["rows"]
+        if "next" not in answer:
+            return rows
+        cursor = {"cursor": answer["next"]}
+
+
+def test_answers_carry_what_tables_say_and_zeros_for_whom_there_is_nothing(tmp_path, devbroker, hand):
+    chance = random.Random(20101201)
+    users, goods = Rows(hand, "users", "user_id"), Rows(hand, "goods", "sku")
+    for number in range(60):
+        users.put(f"u{number:02}", {"country": chance.choice(("Norway", "Iceland")), "credit": f"{number}.50"})
+    for number in range(30):
+        goods.put(f"p{number:02}", {"item name": f"thing {number}", "sort": chance.choice(("toys", "food", ""))})
+    users.put("u07", None)
+    goods.put("p03", None)
+    sales = [{"bon": f"b{number}", "sku": f"p{chance.randrange(33):02}", "who": f"u{chance.randrange(70):02}",
+              "eur": f"{chance.randrange(9999)}.25", "cur": chance.choice(("EUR", "GBP"))} for number in range(150)]
+    users.send()
+    goods.send()
+    for part in range(PARTITIONS):
+        hand.produce(topic="slips", partition=part, records=[(b"", json.dumps(sale).encode()) for sale in sales[part::PARTITIONS]])
+    slips = Rows(hand, "slips", "bon")
+    slips.count = len(sales)
+    spent, sorts, lines = defaultdict(Decimal), defaultdict(Decimal), defaultdict(int)
+    for sale in sales:
+        spent[sale["who"], sale["cur"]] += Decimal(sale["eur"])
+        lines[sale["who"], sale["cur"]] += 1
+        sorts[goods.rows.get(sale["sku"], {}).get("sort") or None, sale["cur"]] += Decimal(sale["eur"])
+    bought = {who for who, _ in spent}
+    every = sorted([(who, cur, lines[who, cur], amount) for (who, cur), amount in spent.items()] +
+                   [(who, "", 0, Decimal(0)) for who in users.rows if who not in bought])
+    for shards in (1, 4):
+        pipe = start(tmp_path, devbroker, f"shards-{shards}", "-o", f"aggregator.shards={shards}", declared=DECLARED + SLIPS)
+        try:
+            client = pipe.client
+            wait_read(client, users, goods, slips)
+            rows = pages(client, view="users", join="users", with_missing=True)
+            assert [(row["user_id"], row["currency"] or "", row["order_count"], Decimal(row["total_revenue"])) for row in rows] == every
+            for row in rows:
+                known = users.rows.get(row["user_id"])
+                assert row.get("country") == (known and known["country"]) and ("credit" in row) == (known is not None)
+                assert (row["last_order"] is None) == (row["order_count"] == 0)
+            named = [[who] for who in ("u07", "u11", "nobody", *sorted(set(users.rows) - bought)[:2])]
+            assert client.rows("get", view="users", join="users", with_missing=True, keys=named) == [
+                row for [who] in named for row in rows if row["user_id"] == who]
+            norway = [{"field": "country", "op": "=", "value": "Norway"}, {"field": "credit", "op": "<", "value": "40"}]
+            assert client.rows("scan", view="users", join="users", with_missing=True, limit=999, where=norway) == [
+                row for row in rows if row.get("country") == "Norway" and Decimal(row["credit"]) < 40]
+            assert client.rows("scan", view="users", join="users", limit=999, order_by=[{"by": "country", "order": "desc"}, {"by": "user_id"}],
+                               where=norway[:1]) == [row for row in rows if row.get("country") == "Norway" and row["order_count"]]
+            rolled = client.rows("scan", view="products", join="products", group_by=["category"])
+            assert {(row["category"], row["currency"]): Decimal(row["total_revenue"]) for row in rolled} == sorts
+            assert client.rows("get", view="products", join="products", group_by=["category"], key=["toys", "EUR"]) == [
+                row for row in rolled if (row["category"], row["currency"]) == ("toys", "EUR")]
+        finally:
+            pipe.stop()
+
+
+def test_changes_of_a_table_are_told_to_who_listens(tmp_path, devbroker, hand):
+    users = Rows(hand, "users", "user_id")
+    for number in range(5):
+        users.put(f"u{number}", {"country": "Norway"})
+    users.send()
+    pipe = start(tmp_path, devbroker, "live")
+    lines = tmp_path / "lines"
+    with open(lines, "w", encoding="utf-8") as out:
+        watching = subprocess.Popen([program("till"), "watch", pipe.aggregator.ready["listen"][0], "--table", "users", "--json"], stdout=out)
+
+    def told():
+        rows = {}
+        for line in lines.read_text().splitlines(keepends=True):
+            change = json.loads(line) if line.endswith("\n") else {}
+            if "gone" in change:
+                rows.pop(change["gone"][0], None)
+            elif "row" in change:
+                rows[change["row"]["user_id"]] = change["row"]["country"]
+        return rows
+
+    def is_told():
+        return told() == {key: row["country"] for key, row in users.rows.items()}
+
+    try:
+        wait_read(pipe.client, users)
+        wait_until(is_told, "the rows told")
+        users.put("u1", {"country": "Iceland"})
+        users.put("u2", None)
+        users.put("u9", {"country": "Iceland"})
+        users.send()
+        wait_until(is_told, "the changes told")
+    finally:
+        watching.kill()
+        watching.wait()
         pipe.stop()
 
 
