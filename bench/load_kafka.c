@@ -15,6 +15,7 @@ enum { POLL_MS = 100, FLUSH_MS = 120000, BATCH = 10000 };
 struct load {
 	const char *brokers, *topic, *mode, *edge;
 	int64_t count, users, products, lines, partitions;
+	int64_t rate; /* orders a second; 0: as many as go */
 	int64_t done, failed;
 };
 
@@ -76,6 +77,18 @@ static void produce_one(rd_kafka_t *kafka, rd_kafka_topic_t *topic, const struct
 	}
 }
 
+/* Until it is time for order number i. */
+static void keep_pace(
+	rd_kafka_t *kafka, const struct load *load, int64_t start_us, int64_t number)
+{
+	int64_t due_us = load->rate > 0 ? start_us + number * 1000000 / load->rate : start_us;
+
+	for (int64_t left_us = due_us - clock_monotonic_us(); left_us > 0;
+		left_us = due_us - clock_monotonic_us()) {
+		rd_kafka_poll(kafka, (int)(left_us / 1000) + 1);
+	}
+}
+
 static void produce(struct load *load)
 {
 	rd_kafka_t *kafka = client_new(load, RD_KAFKA_PRODUCER);
@@ -88,8 +101,11 @@ static void produce(struct load *load)
 	int32_t partition = checksum_partition(certificate.edge, (int32_t)load->partitions);
 	struct buffer buffer;
 
+	int64_t start_us = clock_monotonic_us();
+
 	buffer_init(&buffer, EVENT_SIZE_MAX);
 	for (int64_t i = 0; i < load->count; i++) {
+		keep_pace(kafka, load, start_us, i);
 		certificate.seq = (uint64_t)i + 1;
 		buffer_clear(&buffer);
 		bench_order_encode_certified(&shape, (uint64_t)i, &certificate, &buffer);
@@ -154,6 +170,7 @@ int main(int argc, char **argv)
 		{"--users", NULL, &load.users, "distinct user ids"},
 		{"--lines", NULL, &load.lines, "lines of one order"},
 		{"--products", NULL, &load.products, "distinct products"},
+		{"--rate", NULL, &load.rate, "orders a second; 0 (default): as many as go"},
 		{"--partitions", NULL, &load.partitions, "of the topic"},
 		{0},
 	};

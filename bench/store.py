@@ -1,0 +1,162 @@
+"""bench/run store: what a store costs: bytes a row of each view, bytes written by the process an order and view, processor time an order;
+with four views and with all shipped ones, in one run on one log. Then how long a `get` takes while 100,000 orders a second come in, beside
+the same without any. What an order costs the counting alone: till-count."""
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import msgpack
+import zmq
+from chain import cpu_seconds, create_topic, run_json
+from harness import BUILD, Broker, Pipeline, wait_until
+
+FOUR = """
+[view.products]
+group_by = product_id
+measures = order_count = count(), total_quantity = sum(quantity), total_revenue = sum(revenue)
+
+[view.users]
+group_by = user_id
+measures = basket_count = distinct(basket), order_count = count(), total_quantity = sum(quantity), total_revenue = sum(revenue), last_order = last(ts)
+
+[view.sales_per_minute]
+group_by = minute(ts)
+measures = order_count = count(), total_quantity = sum(quantity), total_revenue = sum(revenue)
+
+[view.stores]
+group_by = edge
+measures = order_count = count(), total_revenue = sum(revenue), basket_count = distinct(basket)
+"""
+WINDOW_S = 10
+
+
+def written_bytes(pid):
+    """What the process had the disk write."""
+    lines = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+    return int(lines["write_bytes"])
+
+
+def used_bytes(folder):
+    return sum(path.stat().st_blocks * 512 for path in Path(folder).rglob("data.mdb"))
+
+
+def start(folder, kafka, views):
+    """An aggregator on the log; the shipped views where none are given."""
+    folder.mkdir()
+    pipe = Pipeline(folder, kafka.bootstrap, "store-", edges=(), bridges=0)
+    (folder / "views.conf").write_text(views)
+    pipe.start_aggregator("-c", folder / "views.conf")
+    return pipe
+
+
+def counted(pipe):
+    return sum(row["order_count"] for row in pipe.client.ask("scan", view="stores").get("rows", ()))
+
+
+def measure(folder, kafka, views, count):
+    """Counts the whole log from its start into a new store."""
+    begun = time.monotonic()
+    pipe = start(folder, kafka, views)
+    try:
+        wait_until(lambda: counted(pipe) >= count, f"{count} orders", 900, every=0.05)
+        seconds = time.monotonic() - begun
+        wait_until(lambda: pipe.client.ask("status")["uncommitted"] == 0, "the last commit", 60)
+        shown = [each for each in pipe.client.ask("views")["views"] if each["kind"] == "order"]
+        rows = sum(each["stored_rows"] for each in shown)
+        pid = pipe.aggregator.pid
+        return {"views": len(shown), "rows": rows, "store_bytes": used_bytes(folder), "written_bytes": written_bytes(pid), "cpu_s": cpu_seconds(pid),
+                "seconds": seconds}
+    finally:
+        pipe.stop()
+
+
+def ask_for(endpoint, users, seconds):
+    """Milliseconds of each `get`, one after the other over one connection."""
+    socket, times = zmq.Context.instance().socket(zmq.REQ), []
+    socket.connect(endpoint)
+    end, number = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        number += 1
+        request = msgpack.packb({"query": "get", "view": "users", "key": [f"u{number * 7919 % users}"]})
+        begun = time.perf_counter()
+        socket.send(request)
+        answer = socket.recv()
+        times.append((time.perf_counter() - begun) * 1000)
+        assert msgpack.unpackb(answer)["ok"]
+    socket.close(0)
+    return sorted(times)
+
+
+def percentiles(times):
+    return {"p50_ms": times[len(times) // 2], "p99_ms": times[len(times) * 99 // 100], "max_ms": times[-1], "asked": len(times)}
+
+
+def measure_gets(folder, kafka, arguments, shape):
+    """In quiet, then under load."""
+    pipe = start(folder, kafka, FOUR)
+    try:
+        wait_until(lambda: counted(pipe) >= arguments.count, "all orders", 900, every=0.05)
+        endpoint = pipe.aggregator.ready["listen"][0]
+        quiet = percentiles(ask_for(endpoint, arguments.users, WINDOW_S))
+        load = subprocess.Popen([str(each) for each in (
+            BUILD / "bench" / "till-load", "--brokers", kafka.bootstrap, "--topic", "store-orders", "--edge", "bench-2", *shape, "--count",
+            arguments.rate * (WINDOW_S + 4), "--rate", arguments.rate)], stdout=subprocess.PIPE, text=True)
+        wait_until(lambda: counted(pipe) > arguments.count + arguments.rate, "the load", 60, every=0.05)
+        begun, before = time.monotonic(), counted(pipe)
+        busy = percentiles(ask_for(endpoint, arguments.users, WINDOW_S))
+        busy["orders_per_second"] = (counted(pipe) - before) / (time.monotonic() - begun)
+        load.communicate(timeout=120)
+        return {"quiet": quiet, "busy": busy}
+    finally:
+        pipe.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="bench/run store")
+    parser.add_argument("--count", type=int, default=2_000_000, help="orders")
+    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--products", type=int, default=5_000)
+    parser.add_argument("--rate", type=int, default=100_000, help="orders a second while it is asked")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    shape = ["--users", arguments.users, "--products", arguments.products]
+    with tempfile.TemporaryDirectory(prefix="till-bench-", dir=os.environ.get("TILL_BENCH_DIR")) as name:
+        folder = Path(name)
+        kafka = Broker(folder / "kafka")
+        try:
+            for topic in ("store-orders", "store-cart_events", "store-page_views"):
+                create_topic(kafka, topic, 4)
+            run_json(BUILD / "bench" / "till-load", "--brokers", kafka.bootstrap, "--topic", "store-orders", *shape, "--count", arguments.count)
+            shipped = (Path(__file__).resolve().parents[1] / "deploy" / "views.conf").read_text()
+            result = {"orders": arguments.count, "four": measure(folder / "four", kafka, FOUR, arguments.count),
+                      "shipped": measure(folder / "shipped", kafka, shipped, arguments.count),
+                      "get": measure_gets(folder / "get", kafka, arguments, shape), "apply": run_json(BUILD / "bench" / "till-count")}
+        finally:
+            kafka.down()
+    report(result, arguments)
+
+
+def report(result, arguments):
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    print(f"{result['orders']:,} orders of {arguments.users:,} users and {arguments.products:,} products, {os.cpu_count()} cores")
+    for name in ("four", "shipped"):
+        each, orders = result[name], result["orders"]
+        print(f"{each['views']:2} views of orders  {each['store_bytes'] / each['rows']:8.0f} bytes a row, members, streams and free pages with it; {each['rows']:,} rows")
+        print(f"                   {each['written_bytes'] / orders:8.1f} bytes written an order, {each['written_bytes'] / orders / each['views']:.2f} an order and view")
+        print(f"                   {each['cpu_s'] * 1e6 / orders:8.2f} µs of processor time an order, {each['cpu_s'] * 1e6 / orders / each['views']:.2f} an order and view")
+    print(f"shipped / four     {result['shipped']['written_bytes'] / result['four']['written_bytes']:8.2f} bytes written, "
+          f"{result['shipped']['cpu_s'] / result['four']['cpu_s']:.2f} processor time")
+    for name in ("quiet", "busy"):
+        each = result["get"][name]
+        print(f"get, {name:13} {each['p50_ms']:8.3f} ms median, {each['p99_ms']:.3f} ms p99, {each['max_ms']:.1f} ms at most, of {each['asked']:,}")
+    print(f"                   while {result['get']['busy']['orders_per_second']:,.0f} orders a second came in")
+
+
+if __name__ == "__main__":
+    main()
