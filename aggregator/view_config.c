@@ -1,4 +1,5 @@
 #include "aggregator/view_config.h"
+#include "aggregator/view_suggest.h"
 #include "aggregator/zones.h"
 #include "proto/event.h"
 #include <errno.h>
@@ -87,6 +88,20 @@ static int set_text(
 	return 0;
 }
 
+static int refuse_key(const char *key, struct config_error *error)
+{
+	const char *names[VIEW_KEYS];
+
+	for (size_t i = 0; i < VIEW_KEYS; i++) {
+		names[i] = view_keys[i].key;
+	}
+	const char *meant = suggest_word(slice_of_text(key), names, VIEW_KEYS);
+	return config_fail(error,
+		"%s: a view has kind, group_by, measures, where, retain and zone%s%s%s", key,
+		meant == NULL ? "" : "; did you mean \"", meant == NULL ? "" : meant,
+		meant == NULL ? "" : "\"?");
+}
+
 int view_config_set(struct view_config *views, const char *section, const char *key,
 	const char *value, struct config_error *error)
 {
@@ -102,8 +117,7 @@ int view_config_set(struct view_config *views, const char *section, const char *
 			return set_text(declaration, known, value);
 		}
 	}
-	return config_fail(
-		error, "%s: a view has kind, group_by, measures, where, retain and zone", key);
+	return refuse_key(key, error);
 }
 
 int view_config_set_baskets(struct view_config *views, const char *text)

@@ -173,15 +173,15 @@ static int check_operand_of(struct scanner *scanner, const struct measure *measu
 	bool needs_number = measure->op == MEASURE_SUM || measure->op == MEASURE_AVERAGE ||
 			    measure->op == MEASURE_QUANTILE;
 
+	if (measure->operand.source == OPERAND_BASKET && measure->op != MEASURE_DISTINCT) {
+		return scanner_fail(scanner, "basket can only be counted, by distinct(basket)");
+	}
 	if (needs_number && !is_number) {
 		return scanner_fail(scanner,
 			"%s() needs a quantity or an amount of money, not \"%s\"", op, operand);
 	}
 	if ((measure->op == MEASURE_MIN || measure->op == MEASURE_MAX) && type == TYPE_TEXT) {
 		return scanner_fail(scanner, "%s() needs a number or ts, not \"%s\"", op, operand);
-	}
-	if (measure->operand.source == OPERAND_BASKET && measure->op != MEASURE_DISTINCT) {
-		return scanner_fail(scanner, "basket can only be counted, by distinct(basket)");
 	}
 	return 0;
 }
@@ -395,7 +395,8 @@ static int parse_retain(struct scanner *scanner, const char *text, struct view *
 		return scanner_fail(scanner, "\"%s\" is no time span such as 36h or 7d", text);
 	}
 	if (retain_ms < RETAIN_MS_LEAST || retain_ms % RETAIN_MS_LEAST != 0) {
-		return scanner_fail(scanner, "\"%s\" is not a number of whole minutes", text);
+		return scanner_fail(scanner,
+			"\"%s\" is not a number of whole minutes, such as 90m or 7d", text);
 	}
 	if (!find_retain_group(view)) {
 		return scanner_fail(scanner,
@@ -459,10 +460,13 @@ static int check_declaration(struct scanner *scanner, const struct view_declarat
 			VIEW_NAME_SIZE_MAX);
 	}
 	if (declaration->group_by == NULL) {
-		return scanner_fail(scanner, "group_by is missing");
+		return scanner_fail(scanner,
+			"group_by is missing: what a row is of, such as group_by = product_id");
 	}
 	if (declaration->measures == NULL) {
-		return scanner_fail(scanner, "measures is missing");
+		return scanner_fail(scanner,
+			"measures is missing: what a row tells, such as measures = order_count = "
+			"count()");
 	}
 	return 0;
 }

@@ -78,8 +78,7 @@ static void produce_one(rd_kafka_t *kafka, rd_kafka_topic_t *topic, const struct
 }
 
 /* Until it is time for order number i. */
-static void keep_pace(
-	rd_kafka_t *kafka, const struct load *load, int64_t start_us, int64_t number)
+static void keep_pace(rd_kafka_t *kafka, const struct load *load, int64_t start_us, int64_t number)
 {
 	int64_t due_us = load->rate > 0 ? start_us + number * 1000000 / load->rate : start_us;
 

@@ -313,6 +313,76 @@ static void test_a_wrong_declaration_is_told_with_its_line(void **state)
 		strstr(fixture->problem.text, "-o view.products.where: view products: where: "));
 }
 
+/* Of every mistake that the grammar knows: where it stands, and what would be right. `line` is of the key that is wrong. */
+static void test_every_mistake_is_told_with_its_line_and_what_would_be_right(void **state)
+{
+	static const struct {
+		const char *line, *problem;
+	} wrong[] = {
+		{"kind = oder", "did you mean \"order\""},
+		{"kind = order cart", "the end was expected"},
+		{"group_by = ts", "use minute(ts), hour(ts), day(ts)"},
+		{"group_by = prodct_id", "did you mean \"product_id\""},
+		{"group_by = edge, edge", "\"edge\" is there twice"},
+		{"group_by = edge product_id", "\",\" or the end was expected"},
+		{"group_by = day(hour)", "ts, the time of the event, was expected"},
+		{"group_by = day(ts", "\")\" is missing at the end"},
+		{"group_by = edge, day, user_id, channel, kind", "at most 4 group fields"},
+		{"group_by = code", "only dead letters have a \"code\""},
+		{"group_by =", "group field is missing at the end"},
+		{"measures = count()", "\"=\" after the measure's name was expected"},
+		{"measures = 5 = count()", "a measure's name (letters, digits and _; at most 40)"},
+		{"measures = edge = count()", "\"edge\" is a group field already"},
+		{"measures = n = count(), n = count()", "\"n\" is there twice"},
+		{"measures = n = cont()", "did you mean \"count\""},
+		{"measures = n = count", "\"(\" is missing at the end"},
+		{"measures = n = sum(quantity", "\")\" is missing at the end"},
+		{"measures = n = sum(revenu)", "did you mean \"revenue\""},
+		{"measures = n = sum(channel)", "needs a quantity or an amount of money"},
+		{"measures = n = max(channel)", "needs a number or ts"},
+		{"measures = n = sum(basket)", "distinct(basket)"},
+		{"measures = n = sum(quantity * quantity)",
+			"only quantity * unit_price can be multiplied"},
+		{"measures = n = quantile(revenue)", "a quantile such as 0.95"},
+		{"measures = n = quantile(revenue, 2)", "between 0 and 1, as 0.95 does"},
+		{"measures = currency = sum(revenue)", "it is the column of the currency"},
+		{"measures = n = count() where chanel = web", "did you mean \"channel\""},
+		{"where = channel", "one of = != < <= > >="},
+		{"where = quantity > many", "is compared with"},
+		{"where = basket = 5", "distinct(basket)"},
+		{"where = channel = web or channel = app", "\"and\" was expected"},
+		{"retain = week", "no time span such as 36h or 7d"},
+		{"retain = 90s", "such as 90m or 7d"},
+		{"retain = 7d", "add day(ts) to group_by"},
+		{"zone = Berlin", "names are like \"Europe/Berlin\""},
+		{"mesures = n = count()", "did you mean \"measures\""},
+	};
+	static const char *const whole[] = {
+		"group_by = edge\n", "measures = order_count = count()\n"};
+	struct fixture *fixture = *state;
+	char text[512];
+	int wrong_count = 0;
+
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		size_t key_size = strcspn(wrong[i].line, " ");
+		snprintf(text, sizeof text, "[view.mine]\n%s\n", wrong[i].line);
+		for (size_t j = 0; j < 2; j++) {
+			if (strncmp(whole[j], wrong[i].line, key_size) != 0) {
+				strncat(text, whole[j], sizeof text - strlen(text) - 1);
+			}
+		}
+		bool is_refused = configure(fixture, text, NULL) == -EINVAL;
+		bool has_line = strstr(fixture->problem.text, "test.conf:2") != NULL;
+		if (!is_refused || !has_line ||
+			strstr(fixture->problem.text, wrong[i].problem) == NULL) {
+			print_message("%s: %s\n", wrong[i].line,
+				is_refused ? fixture->problem.text : "is taken");
+			wrong_count++;
+		}
+	}
+	assert_int_equal(wrong_count, 0);
+}
+
 static void test_a_zone_is_read_from_the_system(void **state)
 {
 	struct fixture *fixture = *state;
@@ -432,6 +502,7 @@ int main(void)
 		TEST(test_a_rebuild_comes_before_what_is_staged),
 		TEST(test_a_wrong_staged_declaration_is_told_with_its_file_and_line),
 		TEST(test_a_wrong_declaration_is_told_with_its_line),
+		TEST(test_every_mistake_is_told_with_its_line_and_what_would_be_right),
 		TEST(test_a_zone_is_read_from_the_system),
 		TEST(test_what_shards_can_not_add_up_is_refused_with_shards),
 		TEST(test_own_names_partitions_and_ranges),

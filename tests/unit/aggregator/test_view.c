@@ -40,8 +40,12 @@ static const struct example bad[] = {
 	{"order card", "product_id", COUNT,
 		.complaint = "view v: kind: the end was expected, not \"card\""},
 	{"", "product_id", COUNT, .complaint = "view v: kind: kind is missing at the end"},
-	{NULL, NULL, COUNT, .complaint = "view v: group_by is missing"},
-	{NULL, "product_id", NULL, .complaint = "view v: measures is missing"},
+	{NULL, NULL, COUNT,
+		.complaint = "view v: group_by is missing: what a row is of, such as group_by = "
+			     "product_id"},
+	{NULL, "product_id", NULL,
+		.complaint = "view v: measures is missing: what a row tells, such as measures = "
+			     "order_count = count()"},
 	{NULL, "", COUNT, .complaint = "view v: group_by: group field is missing at the end"},
 	{NULL, "prodct_id", COUNT,
 		.complaint = "view v: group_by: unknown group field \"prodct_id\"; did you mean "
@@ -191,9 +195,11 @@ static const struct example bad[] = {
 	{NULL, "day(ts)", COUNT, .retain = "a week",
 		.complaint = "view v: retain: \"a week\" is no time span such as 36h or 7d"},
 	{NULL, "day(ts)", COUNT, .retain = "30s",
-		.complaint = "view v: retain: \"30s\" is not a number of whole minutes"},
+		.complaint = "view v: retain: \"30s\" is not a number of whole minutes, such as "
+			     "90m or 7d"},
 	{NULL, "day(ts)", COUNT, .retain = "0d",
-		.complaint = "view v: retain: \"0d\" is not a number of whole minutes"},
+		.complaint = "view v: retain: \"0d\" is not a number of whole minutes, such as 90m "
+			     "or 7d"},
 	{NULL, "edge", COUNT, .zone = "Europe/Berln",
 		.complaint = "view v: zone: unknown time zone \"Europe/Berln\"; names are like "
 			     "\"Europe/Berlin\" and \"UTC\""},
