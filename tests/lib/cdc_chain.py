@@ -25,8 +25,8 @@ MODES = {
              ("amount:text, order_date:timestamp_ms", "unit_price:text")),
 }
 TABLES = ("orders", "order_details")
-USER_ORDERS = """SELECT user_id, count(order_id), coalesce(sum(amount), 0), to_char(max(order_date), 'YYYY-MM-DD"T"HH24:MI')
-                 FROM orders GROUP BY user_id"""
+USER_ORDERS = """SELECT user_id, count(order_id), coalesce(sum(amount), 0), to_char(max(order_date), 'YYYY-MM-DD"T"HH24:MI'), name, country
+                 FROM customers LEFT JOIN orders USING (user_id) GROUP BY user_id"""
 PRODUCT_SALES = "SELECT product_id, sum(quantity), sum(quantity * unit_price) FROM order_details GROUP BY product_id"
 # Changes of many rows at once, of keys too; each leaves tables that can be changed further.
 REWRITES = (
@@ -36,6 +36,7 @@ REWRITES = (
     "DELETE FROM orders WHERE user_id = 1 + (SELECT count(*) FROM orders) % 30",
     "UPDATE orders SET amount = -99999999.99, order_date = '1999-12-31 23:59' WHERE order_id = (SELECT max(order_id) FROM orders)",
     "UPDATE orders SET user_id = 1 + user_id % 5 WHERE order_id % 2 = 0",
+    "INSERT INTO customers VALUES (-1, 'never orders', 'Österreich') ON CONFLICT (user_id) DO UPDATE SET name = customers.name || '!'",
     "BEGIN; DELETE FROM orders; ROLLBACK",
     "BEGIN; CREATE TEMP TABLE kept AS SELECT * FROM order_details; DELETE FROM order_details; INSERT INTO order_details SELECT * FROM kept; COMMIT",
 )
@@ -45,8 +46,8 @@ def declarations(prefixes):
     """The page's sources and views, once for each mode."""
     text = re.search(r"```ini\n\[aggregator\].*?\n\n(.*?)```", TEXT, re.S)[1]
     for mode, prefix in prefixes.items():
-        mine = re.sub(r"^\[(source|view)\.(\w+)\]", rf"[\1.\2_{mode}]", text, flags=re.M)
-        mine = re.sub(r"edge = (\w+)", rf"edge = \1_{mode}", mine).replace("= shop.", f"= {prefix}.")
+        mine = re.sub(r"^\[(source|view|table)\.(\w+)\]", rf"[\1.\2_{mode}]", text, flags=re.M)
+        mine = re.sub(r"(edge|^table) = (\w+)", rf"\1 = \2_{mode}", mine, flags=re.M).replace("= shop.", f"= {prefix}.")
         for table, types in zip(TABLES, MODES[mode][1]):
             if types:
                 mine = re.sub(rf"^(topic = {prefix}\.public\.{table})$", rf"\1\ntypes = {types}", mine, flags=re.M)
@@ -54,14 +55,14 @@ def declarations(prefixes):
 
 
 def by_sql(database):
-    users = {user: (int(count), Decimal(amount), last) for user, count, amount, last in database.sql(USER_ORDERS)}
+    users = {user: (int(count), Decimal(amount), *more) for user, count, amount, *more in database.sql(USER_ORDERS)}
     return users, {product: (int(sold), Decimal(revenue)) for product, sold, revenue in database.sql(PRODUCT_SALES)}
 
 
 def by_till(client, mode):
     last = {row["user_id"]: row["minute"] for row in client.scan(f"user_order_minutes_{mode}")}  # a user's rows are in order of time
-    users = {row["user_id"]: (row["total_orders"], Decimal(row["total_amount"]), last.get(row["user_id"]))
-             for row in client.scan(f"user_orders_{mode}")}
+    users = {row["user_id"]: (row["total_orders"], Decimal(row["total_amount"]), last.get(row["user_id"]), row["name"], row["country"])
+             for row in client.scan(f"user_orders_{mode}", join=f"customers_{mode}", with_missing=True)}
     return users, {row["product_id"]: (row["total_sold"], Decimal(row["total_revenue"])) for row in client.scan(f"product_sales_{mode}")}
 
 
@@ -91,7 +92,7 @@ class Chain:
                                {mode: (self.prefixes[mode], MODES[mode][0]) for mode in MODES})
         self.connect.start()
         self.connect.wait_streaming()
-        wanted = {self.topic(mode, table) for mode in MODES for table in TABLES}
+        wanted = {self.topic(mode, table) for mode in MODES for table in (*TABLES, "customers")}
         wait_until(lambda: wanted <= set(admin.leaders(prefix=pipe.prefix)), "topics of the tables", 120, every=0.2)
         conf = pipe.folder / "sources.conf"
         conf.write_text("\n".join(declarations(self.prefixes)))
