@@ -40,25 +40,48 @@ static int write_put(struct writing *writing, const struct commit_row *row)
 	return sealed_put(writing->txn, table, row->key, row->value);
 }
 
+/* A table that is summed up. */
+struct summed {
+	struct entry_sums sums;
+	bool is_changed;
+};
+
+static int write_summed(
+	struct writing *writing, struct summed *summed, const struct commit_row *row)
+{
+	struct slice value = row->is_deleted ? slice_of(NULL, 0) : row->value;
+
+	summed->is_changed = true;
+	return entry_write(writing->txn, writing->generation, row->key, value, &summed->sums);
+}
+
+static int write_sums(struct writing *writing, const struct summed *summed)
+{
+	return summed->is_changed
+		       ? entry_sums_write(writing->txn, writing->generation, &summed->sums)
+		       : 0;
+}
+
 static int write_puts(struct writing *writing)
 {
 	struct commit_row row;
-	struct entry_sums sums;
-	size_t cursor = 0, entry_count = 0;
+	struct summed entries = {0}, offsets = {0};
+	size_t cursor = 0;
 
-	int r = entry_sums_read(writing->txn, writing->generation, &sums);
-	while (r == 0 && commit_next(writing->commit, &cursor, &row)) {
-		if (row.table == TABLE_ENTRIES) {
-			entry_count++;
-			r = entry_write(
-				writing->txn, writing->generation, row.key, row.value, &sums);
-		} else {
-			r = write_put(writing, &row);
-		}
+	int r = entry_sums_read(writing->txn, writing->generation, TABLE_ENTRIES, &entries.sums);
+	if (r == 0) {
+		r = entry_sums_read(
+			writing->txn, writing->generation, TABLE_OFFSETS, &offsets.sums);
 	}
-	return r == 0 && entry_count > 0
-		       ? entry_sums_write(writing->txn, writing->generation, &sums)
-		       : r;
+	while (r == 0 && commit_next(writing->commit, &cursor, &row)) {
+		r = row.table == TABLE_ENTRIES   ? write_summed(writing, &entries, &row)
+		    : row.table == TABLE_OFFSETS ? write_summed(writing, &offsets, &row)
+						 : write_put(writing, &row);
+	}
+	if (r == 0) {
+		r = write_sums(writing, &entries);
+	}
+	return r == 0 ? write_sums(writing, &offsets) : r;
 }
 
 static uint64_t hash_of_sealed(struct slice sealed)

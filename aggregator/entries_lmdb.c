@@ -23,15 +23,41 @@ void entry_sums_add(struct entry_sums *sums, struct slice key, struct slice valu
 	sums->hash_sum += hash_of(key, value);
 }
 
-int entry_sums_read(
-	struct MDB_txn *txn, const struct generation *generation, struct entry_sums *ret_sums)
+static struct slice name_of(enum store_table table)
+{
+	return table == TABLE_OFFSETS ? SUMMARY_OFFSETS : SUMMARY_ENTRIES;
+}
+
+static int sum_up(MDB_txn *txn, unsigned table, struct entry_sums *sums)
+{
+	MDB_cursor *cursor = NULL;
+	MDB_val key, data;
+	int r = store_from_lmdb(mdb_cursor_open(txn, table, &cursor));
+
+	while (r == 0) {
+		r = store_from_lmdb(mdb_cursor_get(cursor, &key, &data, MDB_NEXT));
+		struct slice name = slice_of(key.mv_data, key.mv_size), value;
+		if (r == 0 && !seal_open(name, slice_of(data.mv_data, data.mv_size), &value)) {
+			r = STORE_E_CORRUPT;
+		} else if (r == 0) {
+			entry_sums_add(sums, name, value);
+		}
+	}
+	if (cursor != NULL) {
+		mdb_cursor_close(cursor);
+	}
+	return r == STORE_E_ABSENT ? 0 : r;
+}
+
+int entry_sums_read(struct MDB_txn *txn, const struct generation *generation,
+	enum store_table table, struct entry_sums *ret_sums)
 {
 	struct slice value;
-	int r = sealed_get(txn, generation->tables[TABLE_SUMMARY], SUMMARY_ENTRIES, &value);
+	int r = sealed_get(txn, generation->tables[TABLE_SUMMARY], name_of(table), &value);
 
-	if (r == STORE_E_ABSENT) { /* there was never one */
-		*ret_sums = (struct entry_sums){0};
-		return 0;
+	*ret_sums = (struct entry_sums){.table = table};
+	if (r == STORE_E_ABSENT) {
+		return sum_up(txn, generation->tables[table], ret_sums);
 	}
 	return r == 0 && !entry_sums_decode(value, ret_sums) ? STORE_E_CORRUPT : r;
 }
@@ -43,14 +69,14 @@ int entry_sums_write(
 
 	pack_big_endian(bytes, sums->count, 8);
 	pack_big_endian(bytes + 8, sums->hash_sum, 8);
-	return sealed_put(txn, generation->tables[TABLE_SUMMARY], SUMMARY_ENTRIES,
+	return sealed_put(txn, generation->tables[TABLE_SUMMARY], name_of(sums->table),
 		slice_of(bytes, sizeof bytes));
 }
 
 int entry_write(struct MDB_txn *txn, const struct generation *generation, struct slice key,
 	struct slice value, struct entry_sums *sums)
 {
-	unsigned table = generation->tables[TABLE_ENTRIES];
+	unsigned table = generation->tables[sums->table];
 	MDB_val name = {key.size, (void *)key.bytes};
 	struct slice old;
 
@@ -135,7 +161,7 @@ int entries_forget_stored(struct MDB_txn *txn, const struct generation *generati
 	MDB_cursor *cursor = NULL;
 
 	buffer_init(&sweep.value, ENTRY_VALUE_SIZE_MAX);
-	int r = entry_sums_read(txn, generation, &sweep.sums);
+	int r = entry_sums_read(txn, generation, TABLE_ENTRIES, &sweep.sums);
 	if (r == 0) {
 		r = store_from_lmdb(
 			mdb_cursor_open(txn, generation->tables[TABLE_ENTRIES], &cursor));

@@ -119,7 +119,7 @@ enum store_table {
 	TABLE_MEMBERS, /* view id, member_key -> nothing */
 	TABLE_STREAMS, /* stream_key -> stream_encode */
 	TABLE_OFFSETS, /* position_key -> position_encode */
-	TABLE_SUMMARY, /* SUMMARY_LEDGER -> ledger_encode; SUMMARY_ENTRIES -> sums; view id -> view_summary_encode */
+	TABLE_SUMMARY, /* SUMMARY_LEDGER -> ledger_encode; SUMMARY_ENTRIES, SUMMARY_OFFSETS -> sums; view id -> view_summary_encode */
 	TABLE_QUARANTINE, /* number -> quarantine entry */
 	TABLE_FINGERPRINTS, /* as fingerprints.h hands them over; made when an older store lacks it */
 	TABLE_ENTRIES, /* as entries.h hands them over; likewise */
@@ -127,6 +127,7 @@ enum store_table {
 };
 #define SUMMARY_LEDGER (slice_of("ledger", 6))
 #define SUMMARY_ENTRIES (slice_of("entries", 7))
+#define SUMMARY_OFFSETS (slice_of("offsets", 7))
 
 int snapshot_get(struct snapshot *snapshot, enum store_table table, struct slice key,
 	struct slice *ret_value);

@@ -137,6 +137,10 @@ static int see_summary(struct generation_content *generation, struct slice key, 
 	if (slice_equal(key, SUMMARY_ENTRIES)) {
 		return entry_sums_decode(value, &generation->told_entries) ? 0 : STORE_E_CORRUPT;
 	}
+	if (slice_equal(key, SUMMARY_OFFSETS)) {
+		generation->has_offset_sums = true;
+		return entry_sums_decode(value, &generation->told_offsets) ? 0 : STORE_E_CORRUPT;
+	}
 	if (key.size != SUMMARY_KEY_SIZE || key.bytes[key.size - 1] >= VIEWS_MAX ||
 		!view_summary_decode(value, &summary)) {
 		return STORE_E_CORRUPT;
@@ -195,6 +199,9 @@ int store_content_row(struct store_content *content, struct slice key, struct sl
 	case TABLE_ENTRIES:
 		entry_sums_add(&generation->entries, key, value);
 		return 0;
+	case TABLE_OFFSETS:
+		entry_sums_add(&generation->offsets, key, value);
+		return 0;
 	default:
 		return 0;
 	}
@@ -213,10 +220,21 @@ static bool sets_fit(const struct generation_content *generation)
 	return generation->has_ledger;
 }
 
+static bool sums_equal(const struct entry_sums *a, const struct entry_sums *b)
+{
+	return a->count == b->count && a->hash_sum == b->hash_sum;
+}
+
 static bool entries_fit(const struct generation_content *generation)
 {
-	return generation->entries.count == generation->told_entries.count &&
-	       generation->entries.hash_sum == generation->told_entries.hash_sum;
+	return sums_equal(&generation->entries, &generation->told_entries);
+}
+
+/* Positions of an earlier time beside rows of a later one: what was counted would be told as what lies before them. */
+static bool offsets_fit(const struct generation_content *generation)
+{
+	return !generation->has_offset_sums ||
+	       sums_equal(&generation->offsets, &generation->told_offsets);
 }
 
 static bool view_fits(const struct view_content *view)
@@ -241,8 +259,10 @@ static int judge(const struct store_content *content, uint32_t number, uint64_t 
 		const struct generation_content *generation = &content->generations[i];
 		if (generation->number == number) {
 			*ret_damaged_views = damaged_views(generation);
-			return sets_fit(generation) && entries_fit(generation) ? 0
-									       : STORE_E_CORRUPT;
+			return sets_fit(generation) && entries_fit(generation) &&
+					       offsets_fit(generation)
+				       ? 0
+				       : STORE_E_CORRUPT;
 		}
 	}
 	return number == 0 ? 0 : STORE_E_CORRUPT;

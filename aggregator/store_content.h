@@ -1,5 +1,5 @@
 /* store_content.h - what a store's tables must hold, row by row as a walk over the file meets them (runtime/page_walk.h): every
- * checksum; of each view as many rows, events and hashes as its summary says, and so of entries; in the counted sets as many events as the ledger
+ * checksum; of each view as many rows, events and hashes as its summary says, and so of entries and positions; in the counted sets as many events as the ledger
  * says. A view that does not fit is named, and the rest can be used; anything else that does not condemns the store. Pure. */
 #pragma once
 #include "aggregator/ledger.h"
@@ -19,6 +19,8 @@ struct generation_content {
 	struct tally sets[STREAM_KIND_COUNT],
 		told[STREAM_KIND_COUNT]; /* by the counted sets, by the ledger */
 	struct entry_sums entries, told_entries; /* as they are, by their sums */
+	struct entry_sums offsets, told_offsets;
+	bool has_offset_sums; /* an older store has none */
 };
 
 /* Zero-initialised. */

@@ -90,15 +90,18 @@ struct expiry_options {
 int expiry_step(
 	const struct expiry_options *options, const struct view_set *views, struct expiry *expiry);
 
-/* What TABLE_ENTRIES adds up to; SUMMARY_ENTRIES holds it once there was an entry. */
+/* What TABLE_ENTRIES or TABLE_OFFSETS adds up to: a row that is missing, or is as it was earlier, leaves no other trace. TABLE_SUMMARY
+ * holds it once a row was written; an older store has none of its offsets. */
 struct entry_sums {
+	enum store_table table;
 	uint64_t count;
 	uint64_t hash_sum; /* of row_hash over them, modulo 2^64 */
 };
 bool entry_sums_decode(struct slice value, struct entry_sums *ret_sums);
 void entry_sums_add(struct entry_sums *sums, struct slice key, struct slice value);
-int entry_sums_read(
-	struct MDB_txn *txn, const struct generation *generation, struct entry_sums *ret_sums);
+/* Where they are not there, of what is. */
+int entry_sums_read(struct MDB_txn *txn, const struct generation *generation,
+	enum store_table table, struct entry_sums *ret_sums);
 int entry_sums_write(
 	struct MDB_txn *txn, const struct generation *generation, const struct entry_sums *sums);
 /* Puts one, or with a value of no bytes takes it away; the sums change with it. */
