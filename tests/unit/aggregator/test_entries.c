@@ -463,6 +463,23 @@ static void test_positions_of_an_earlier_time_condemn_the_store(void **state)
 	assert_int_equal(store_new(&options, &fixture->store), STORE_E_CORRUPT);
 }
 
+/* It wrote no sums of its positions: they are taken from what is there, and hold from then on. */
+static void test_a_store_of_an_earlier_till_gets_sums_of_its_positions(void **state)
+{
+	struct fixture *fixture = *state;
+
+	put_position(fixture, "the seventh");
+	freeze(fixture);
+	commit_delete(&fixture->commit, TABLE_SUMMARY, SUMMARY_OFFSETS);
+	write_frozen(fixture);
+	hear_of_commit(fixture);
+	close_in_doubt(fixture);
+	open_all(fixture);
+	put_position(fixture, "the ninth");
+	close_in_doubt(fixture);
+	open_all(fixture);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -477,6 +494,7 @@ int main(void)
 		TEST(test_an_entry_that_is_damaged_condemns_the_store),
 		TEST(test_an_entry_that_is_missing_condemns_the_store),
 		TEST(test_positions_of_an_earlier_time_condemn_the_store),
+		TEST(test_a_store_of_an_earlier_till_gets_sums_of_its_positions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
