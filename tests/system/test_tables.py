@@ -231,6 +231,31 @@ def test_answers_carry_what_tables_say_and_zeros_for_whom_there_is_nothing(tmp_p
             pipe.stop()
 
 
+def change(op, lsn, row):
+    source = {"connector": "postgresql", "lsn": lsn, "txId": lsn, "ts_ms": 1000, "snapshot": "false"}
+    return json.dumps({"before": None, "after": row, "source": source, "op": op, "ts_ms": 1000}).encode()
+
+
+def test_a_table_follows_the_rows_of_a_database(tmp_path, devbroker, hand):
+    def key(number):
+        return json.dumps({"user_id": number}).encode()
+
+    first = [(key(number), change("c", 100 + number, {"user_id": number, "country": "Norway", "credit": None})) for number in range(6)]
+    later = [(key(1), change("u", 201, {"user_id": 1, "country": "Iceland"})), (key(2), change("d", 202, None)), (key(2), b"")]
+    hand.produce(topic="users", partition=0, records=first + later + first)  # the connector begins again: all is delivered once more
+    pipe = start(tmp_path, devbroker, "database", declared=DECLARED.replace("format = plain", "format = debezium", 1))
+    try:
+        users = Rows(hand, "users", "user_id")
+        users.count = 2 * len(first) + len(later)
+        wait_read(pipe.client, users)
+        assert {who: row["country"] for who, row in people(pipe.client).items()} == {
+            "0": "Norway", "1": "Iceland", "3": "Norway", "4": "Norway", "5": "Norway"}
+        books = next(each for each in pipe.client.ask("status")["partitions"] if each["topic"] == "users" and each["partition"] == 0)
+        assert (books["counted"], books["duplicates"], books["foreign"]) == (len(first) + 2, len(first), 1)
+    finally:
+        pipe.stop()
+
+
 def test_changes_of_a_table_are_told_to_who_listens(tmp_path, devbroker, hand):
     users = Rows(hand, "users", "user_id")
     for number in range(5):
