@@ -77,7 +77,7 @@ static int on_question(void *owner)
 	return 0;
 }
 
-static void set_up(struct stage *stage, const char *script)
+static void set_up_for(struct stage *stage, const char *script, int timeout_ms)
 {
 	*stage = (struct stage){.script = script};
 	assert_int_equal(loop_new(&stage->loop), 0);
@@ -88,9 +88,14 @@ static void set_up(struct stage *stage, const char *script)
 	struct query_client_options options = {.context = stage->context,
 		.loop = stage->loop,
 		.endpoint = stage->endpoint,
-		.timeout_ms = 600,
+		.timeout_ms = timeout_ms,
 		.retry_after_ms = 150};
 	assert_int_equal(query_client_new(&options, &stage->client), 0);
+}
+
+static void set_up(struct stage *stage, const char *script)
+{
+	set_up_for(stage, script, 60000);
 }
 
 static void tear_down(struct stage *stage)
@@ -207,7 +212,7 @@ static void test_nobody_answers_in_time(void **state)
 	struct stage stage;
 	struct answer_view answer;
 
-	set_up(&stage, "qqqqqqqq");
+	set_up_for(&stage, "qqqqqqqq", 600);
 	assert_int_equal(query_client_ask(stage.client, question(), &answer), QUERY_E_TIMEOUT);
 	assert_true(stage.seen >= 2);
 	tear_down(&stage);
