@@ -15,6 +15,7 @@ usage: guards.py [--only TEST_OR_FILE] [--minutes M] [--units] [--again] [--open
 """
 import argparse
 import ast
+import contextlib
 import functools
 import hashlib
 import json
@@ -179,7 +180,10 @@ def run_test(command, env):
         try:
             printed, _ = process.communicate(timeout=TEST_DEADLINE_S)
         except subprocess.TimeoutExpired:
+            printed = None
+        with contextlib.suppress(ProcessLookupError):  # a test that fails may leave what it started
             os.killpg(process.pid, signal.SIGKILL)
+        if printed is None:
             process.communicate()
             return None
     return process.returncode, printed
