@@ -386,10 +386,10 @@ def sim():
 
 
 SUITES = [
-    Suite("style", 120, "layers, lengths, formatting and words of the source", style),
+    Suite("style", 300, "layers, lengths, formatting and words of the source", style),
     Suite("unit", 300, "cmocka, the pure modules and their rims; conformance vectors", unit),
     Suite("sim", 240, "edge, bridge and aggregator simulated with faults, 20,000 seeds; planted bugs are found", sim, beside=True),
-    Suite("system", 1800, "pytest on the real programs and a real Kafka", system),
+    Suite("system", 2000, "pytest on the real programs and a real Kafka", system),
     Suite("unit-sanitize", 420, "the unit tests under ASan and UBSan", unit_sanitize, beside=True),
     Suite("system-sanitize", 1500, "the system tests under ASan and UBSan", system_sanitize),
     Suite("sim-coverage", 600, "the simulator under ASan and UBSan; lines of its cores that it reached, printed and held", sim_coverage, beside=True),
