@@ -100,37 +100,38 @@ int entry_write(struct MDB_txn *txn, const struct generation *generation, struct
 struct sweep {
 	MDB_txn *txn;
 	const struct generation *generation;
-	const struct forgotten *forgotten;
+	struct entry_sweep entries;
 	struct entry_sums sums;
 	bool is_changed;
 	struct buffer value;
 	struct forget_counts *counts;
 };
 
+static void count_fate(struct forget_counts *counts, enum entry_fate fate)
+{
+	counts->rows += fate == ENTRY_GOES || fate == ENTRY_IS_MARKED;
+	counts->texts += fate == ENTRY_CHANGES;
+}
+
 static int sweep_entry(struct sweep *sweep, struct slice key, struct slice sealed)
 {
 	struct slice value;
 
 	buffer_clear(&sweep->value);
-	enum entry_fate fate = seal_open(key, sealed, &value)
-				       ? entry_forget(sweep->forgotten, key, value, &sweep->value)
-				       : ENTRY_UNREADABLE;
-	sweep->is_changed |= fate != ENTRY_STAYS;
-	switch (fate) {
-	case ENTRY_STAYS:
-		return 0;
-	case ENTRY_CHANGES:
-		sweep->counts->texts++;
-		return sweep->value.error != 0 ? sweep->value.error
-					       : entry_write(sweep->txn, sweep->generation, key,
-							 buffer_slice(&sweep->value), &sweep->sums);
-	case ENTRY_GOES:
-		sweep->counts->rows++;
-		return entry_write(
-			sweep->txn, sweep->generation, key, slice_of(NULL, 0), &sweep->sums);
-	default:
+	if (!seal_open(key, sealed, &value)) {
 		return STORE_E_CORRUPT;
 	}
+	enum entry_fate fate = entry_forget(&sweep->entries, key, value, &sweep->value);
+	if (fate == ENTRY_STAYS || fate == ENTRY_UNREADABLE) {
+		return fate == ENTRY_STAYS ? 0 : STORE_E_CORRUPT;
+	}
+	sweep->is_changed = true;
+	count_fate(sweep->counts, fate);
+	return sweep->value.error != 0 ? sweep->value.error
+				       : entry_write(sweep->txn, sweep->generation, key,
+						 fate == ENTRY_GOES ? slice_of(NULL, 0)
+								    : buffer_slice(&sweep->value),
+						 &sweep->sums);
 }
 
 /* Each entry is looked for anew behind the one before: what is written between moves pages. */
@@ -157,7 +158,11 @@ int entries_forget_stored(struct MDB_txn *txn, const struct generation *generati
 	const struct forgotten *forgotten, struct forget_counts *counts)
 {
 	struct sweep sweep = {
-		.txn = txn, .generation = generation, .forgotten = forgotten, .counts = counts};
+		.txn = txn,
+		.generation = generation,
+		.entries.forgotten = forgotten,
+		.counts = counts,
+	};
 	MDB_cursor *cursor = NULL;
 
 	buffer_init(&sweep.value, ENTRY_VALUE_SIZE_MAX);

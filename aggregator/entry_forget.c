@@ -1,15 +1,18 @@
 #include "aggregator/entry_forget.h"
 #include "aggregator/basket.h"
 #include "aggregator/changed_rows.h"
+#include "aggregator/table_rows.h"
 
-enum entry_fate entry_forget(const struct forgotten *forgotten, struct slice key,
-	struct slice value, struct buffer *ret_value)
+enum entry_fate entry_forget(
+	struct entry_sweep *sweep, struct slice key, struct slice value, struct buffer *ret_value)
 {
 	switch (key.size == 0 ? 0 : key.bytes[0]) {
 	case ENTRY_BASKET:
-		return basket_forget(forgotten, key, value, ret_value);
+		return basket_forget(sweep->forgotten, key, value, ret_value);
 	case ENTRY_CHANGED_ROW:
-		return changed_row_forget(forgotten, key, value, ret_value);
+		return changed_row_forget(sweep->forgotten, key, value, ret_value);
+	case ENTRY_TABLE_ROW:
+		return table_row_forget(sweep, key, value, ret_value);
 	default:
 		return ENTRY_STAYS;
 	}

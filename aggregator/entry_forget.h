@@ -3,14 +3,23 @@
 #pragma once
 #include "aggregator/entries.h"
 #include "aggregator/forgotten.h"
+#include "aggregator/view.h"
 
 enum entry_fate {
 	ENTRY_STAYS,
 	ENTRY_CHANGES, /* ret_value has the new value, without his name */
 	ENTRY_GOES,
+	ENTRY_IS_MARKED, /* a row goes, and what stands in its place is in ret_value */
+	ENTRY_IS_RECOUNTED, /* it says how many others there are, and ret_value how many are left */
 	ENTRY_UNREADABLE, /* nobody knows whose it is */
 };
 
+/* One walk over all entries, in the order of their keys. */
+struct entry_sweep {
+	const struct forgotten *forgotten; /* borrowed */
+	uint64_t table_rows_gone[VIEWS_MAX]; /* so far, by table */
+};
+
 /* Appends to ret_value, whose error tells of failure. */
-enum entry_fate entry_forget(const struct forgotten *forgotten, struct slice key,
-	struct slice value, struct buffer *ret_value);
+enum entry_fate entry_forget(
+	struct entry_sweep *sweep, struct slice key, struct slice value, struct buffer *ret_value);

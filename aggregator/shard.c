@@ -93,11 +93,18 @@ static void table_changed(void *owner, uint32_t table_id, struct slice key, stru
 	}
 }
 
+static const struct forgotten *who_was_forgotten(void *owner)
+{
+	const struct shard *shard = owner;
+	return store_forgotten(shard->options.store);
+}
+
 static int new_tables(struct shard *shard)
 {
 	const struct table_rows_options options = {
 		.entries = shard->entries,
 		.views = shard->options.views,
+		.forgotten = who_was_forgotten,
 		.changed = table_changed,
 		.owner = shard,
 	};

@@ -9,7 +9,8 @@ enum {
 	FLAG_SNAPSHOT = 4,
 	FLAG_MYSQL = 8,
 	FLAG_USER = 16,
-	FLAGS_ALL = 31
+	FLAG_USER_IN_KEY = 32,
+	FLAGS_ALL = 63
 };
 
 void table_key_make(uint32_t table_id, struct slice row_key, struct table_key *ret_key)
@@ -38,6 +39,7 @@ static uint8_t flags_of(const struct table_row *row)
 	int flags = row->is_there ? FLAG_THERE : 0;
 
 	flags |= row->user.size > 0 ? FLAG_USER : 0;
+	flags |= row->user.size > 0 && row->is_user_in_key ? FLAG_USER_IN_KEY : 0;
 	if (stand->is_of_database) {
 		flags |= FLAG_DATABASE;
 		flags |= stand->position.is_snapshot ? FLAG_SNAPSHOT : 0;
@@ -141,6 +143,7 @@ int table_row_read(const struct view *table, struct slice value, struct table_ro
 	read_stand(&unpack, flags, &ret_row->stand);
 	ret_row->is_there = (flags & FLAG_THERE) != 0;
 	ret_row->user = (flags & FLAG_USER) != 0 ? unpack_bytes(&unpack) : slice_of(NULL, 0);
+	ret_row->is_user_in_key = (flags & FLAG_USER_IN_KEY) != 0;
 	bool is_whole = unpack_is_whole(&unpack) == !ret_row->is_there;
 	if (ret_row->is_there && ret_columns != NULL) {
 		read_columns(table, &unpack, ret_columns);

@@ -28,6 +28,8 @@ struct table_row {
 	bool is_there; /* else it was deleted */
 	/* The user's id where a column "user_id" has it, of a key also when the row was deleted: so that he can be forgotten. */
 	struct slice user;
+	bool is_user_in_key; /* where no row of his can stay */
+	bool is_hidden; /* he was forgotten when it came; not kept */
 };
 
 enum { TABLE_KEY_HEAD_SIZE = 2, TABLE_KEY_SIZE_MAX = TABLE_KEY_HEAD_SIZE + ROW_KEY_CAPACITY };
@@ -42,10 +44,10 @@ static inline struct slice table_key_slice(const struct table_key *key)
 	return slice_of(key->bytes, key->size);
 }
 
-/* Appends; the buffer's error tells of failure. `columns` is not looked at where the row is not there. */
+/* Appends; the buffer's error tells of failure. `table` and `columns` are not looked at where the row is not there. */
 void table_row_write(const struct view *table, const struct table_row *row,
 	const struct row *columns, struct buffer *ret_value);
-/* 0 or -EBADMSG. `ret_columns` is filled where the row is there, and borrows from the value; NULL: they are not wanted. */
+/* 0 or -EBADMSG. `ret_columns` is filled where the row is there, and borrows from the value; NULL: they are not wanted, nor is `table`. */
 int table_row_read(const struct view *table, struct slice value, struct table_row *ret_row,
 	struct row *ret_columns);
 

@@ -165,6 +165,17 @@ static void tell(const struct table_rows *rows, const struct view *table)
 	}
 }
 
+/* Of who was forgotten nothing is kept that bears his id. */
+static int put_or_forget(struct table_rows *rows, const struct view *table,
+	const struct table_key *key, struct table_row *row)
+{
+	if (row->is_hidden && row->is_user_in_key) {
+		return entries_delete(rows->options.entries, table_key_slice(key));
+	}
+	row->user = row->is_hidden ? slice_of(NULL, 0) : row->user;
+	return put(rows, table, key, row);
+}
+
 /* Puts it where nothing newer is. */
 static int keep(struct table_rows *rows, const struct view *table, struct table_row *row,
 	enum change_order *ret_order)
@@ -185,7 +196,7 @@ static int keep(struct table_rows *rows, const struct view *table, struct table_
 	if (r < 0 || is_late) {
 		return r;
 	}
-	r = put(rows, table, &key, row);
+	r = put_or_forget(rows, table, &key, row);
 	if (r == 0) {
 		r = change_count(rows, table->id, kept.is_there, row->is_there);
 	}
@@ -195,12 +206,34 @@ static int keep(struct table_rows *rows, const struct view *table, struct table_
 	return r;
 }
 
+static bool has_user_key(const struct view *table)
+{
+	for (size_t i = 0; i < table->group_count; i++) {
+		if (strcmp(table->groups[i].name, "user_id") == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_hidden(const struct table_rows *rows, const struct record *record)
+{
+	return rows->options.forgotten != NULL &&
+	       forgotten_standing(rows->options.forgotten(rows->options.owner), rows->record.user,
+		       record->timestamp_ms)
+		       .is_hidden;
+}
+
 static int take_change(struct table_rows *rows, const struct view *table, const char *topic,
 	const struct record *record, const struct reading *reading, enum fate *ret_fate)
 {
-	struct table_row row = {.is_there = rows->record.is_there, .user = rows->record.user};
+	struct table_row row = {.is_there = rows->record.is_there,
+		.user = rows->record.user,
+		.is_user_in_key = has_user_key(table),
+		.is_hidden = is_hidden(rows, record)};
 	enum change_order order = CHANGE_NEWER;
 
+	row.is_there = row.is_there && !row.is_hidden;
 	int r = stand_of(rows, topic, record, reading->row_change, &row.stand);
 	if (r == 0) {
 		r = keep(rows, table, &row, &order);
@@ -254,4 +287,50 @@ int table_rows_take(struct table_rows *rows, const char *topic, const struct rec
 		return 0;
 	}
 	return r < 0 ? r : take_change(rows, table, topic, record, reading, ret_fate);
+}
+
+/* ---- forgetting */
+
+/* Counts come behind all rows in the order of keys: what went is known by then. */
+static enum entry_fate recount(const struct entry_sweep *sweep, struct slice key,
+	struct slice value, struct buffer *ret_value)
+{
+	struct unpack unpack = unpack_of(value);
+	uint64_t count = unpack_u64(&unpack);
+	uint64_t gone = key.size == 3 && key.bytes[2] < VIEWS_MAX
+				? sweep->table_rows_gone[key.bytes[2]]
+				: UINT64_MAX;
+
+	if (!unpack_is_whole(&unpack) || gone > count) {
+		return ENTRY_UNREADABLE;
+	}
+	pack_u64(ret_value, count - gone);
+	return gone == 0 ? ENTRY_STAYS : ENTRY_IS_RECOUNTED;
+}
+
+enum entry_fate table_row_forget(
+	struct entry_sweep *sweep, struct slice key, struct slice value, struct buffer *ret_value)
+{
+	struct table_row row;
+
+	if (key.size < TABLE_KEY_HEAD_SIZE || key.bytes[1] == KEY_OF_CLOCK) {
+		return key.size < TABLE_KEY_HEAD_SIZE ? ENTRY_UNREADABLE : ENTRY_STAYS;
+	}
+	if (key.bytes[1] == KEY_OF_COUNT) {
+		return recount(sweep, key, value, ret_value);
+	}
+	if (key.bytes[1] >= VIEWS_MAX || table_row_read(NULL, value, &row, NULL) < 0) {
+		return ENTRY_UNREADABLE;
+	}
+	if (!forgotten_has(sweep->forgotten, row.user)) {
+		return ENTRY_STAYS;
+	}
+	sweep->table_rows_gone[key.bytes[1]] += row.is_there;
+	if (row.is_user_in_key) {
+		return ENTRY_GOES;
+	}
+	row.is_there = false;
+	row.user = slice_of(NULL, 0);
+	table_row_write(NULL, &row, NULL, ret_value);
+	return ENTRY_IS_MARKED;
 }

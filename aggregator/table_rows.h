@@ -2,13 +2,15 @@
  * brings is put where the newest of its key was (table_row.h), in the transaction of its offset. The loop's thread. */
 #pragma once
 #include "aggregator/books.h"
-#include "aggregator/entries.h"
+#include "aggregator/entry_forget.h"
 #include "aggregator/record.h"
 #include "aggregator/table.h"
 
 struct table_rows_options {
 	struct entries *entries; /* both borrowed */
 	const struct view_set *views;
+	/* Who was forgotten. May be NULL: nobody. */
+	const struct forgotten *(*forgotten)(void *owner);
 	/* A row is another than before, or no more. May be NULL. */
 	void (*changed)(void *owner, uint32_t table_id, struct slice key, struct slice longs);
 	void *owner;
@@ -28,3 +30,8 @@ const char *table_rows_why(const struct table_rows *rows);
 
 /* How many rows a shard has of a table: what was put there, less what was deleted. 0, -EBADMSG, -errno. */
 int table_rows_count(struct entries *entries, uint32_t table_id, uint64_t *ret_count);
+
+/* entry_forget of ENTRY_TABLE_ROW: rows of who is forgotten go, and are counted no more. Where he was a column of a row with
+ * another key, a mark stays, as of a deleted row. */
+enum entry_fate table_row_forget(
+	struct entry_sweep *sweep, struct slice key, struct slice value, struct buffer *ret_value);

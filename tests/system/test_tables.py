@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from cluster import Admin
-from harness import DEADLINE, Pipeline, Program, program, wait_until
+from harness import DEADLINE, Pipeline, Program, program, till, wait_until
 from test_aggregator_faults import dump
 
 PARTITIONS = 2
@@ -94,6 +94,22 @@ def people(client):
     return {row["user_id"]: row for row in client.scan("table.users")}
 
 
+def forget(pipe, users, *names):
+    """Who is forgotten is in no table, and what comes of him does not bring him back."""
+    there = set(people(pipe.client))
+    for name in names:
+        done = till("forget", pipe.aggregator.ready["listen"][0], name)
+        assert done.returncode == 0 and name in there and "forgotten: 1 rows" in done.stdout, done
+        users.rows.pop(name, None)
+    for name in names:
+        users.put(name, {"country": "Atlantis"})
+        users.rows.pop(name)
+    users.send()
+    wait_read(pipe.client, users)
+    answered = {each["name"]: each for each in pipe.client.ask("tables")["tables"]}
+    assert set(people(pipe.client)) == set(users.rows) and answered["users"]["stored_rows"] == len(users.rows)
+
+
 def test_tables_hold_the_newest_row_of_each_key(tmp_path, devbroker, hand, retail):
     users, goods = Rows(hand, "users", "user_id"), Rows(hand, "goods", "sku")
     with open(retail[0], encoding="utf-8") as file:
@@ -133,6 +149,8 @@ def test_tables_hold_the_newest_row_of_each_key(tmp_path, devbroker, hand, retai
         assert asked == sorted(british, key=lambda row: (-float(row["credit"]), row["user_id"]))
         best = client.rows("top", table="users", by="credit", limit=1)[0]
         assert float(best["credit"]) == max(float(row["credit"]) for row in got.values())
+        gone = sorted(users.rows)[2:6:2]
+        forget(pipe, users, *gone)
         # a kill, and a change after it
         pipe.aggregator.kill()
         users.put(some, {"country": "Norway"})
@@ -161,6 +179,7 @@ def test_tables_hold_the_newest_row_of_each_key(tmp_path, devbroker, hand, retai
     pipe = start(tmp_path, devbroker, "shards", "-o", "aggregator.shards=4")
     try:
         wait_read(pipe.client, users, goods)
+        forget(pipe, users, *gone)
         pipe.aggregator.stop()
         assert dump(pipe) == before
     finally:

@@ -411,9 +411,9 @@ static void sweep(struct world *world, const struct forgotten *forgotten)
 	for (size_t i = 0; i < world->stored_count; i++) {
 		struct stored *stored = &world->stored[i];
 		buffer_init(&value, sizeof stored->value);
-		enum entry_fate fate =
-			entry_forget(forgotten, slice_of(stored->key, stored->key_size),
-				slice_of(stored->value, stored->value_size), &value);
+		enum entry_fate fate = entry_forget(&(struct entry_sweep){.forgotten = forgotten},
+			slice_of(stored->key, stored->key_size),
+			slice_of(stored->value, stored->value_size), &value);
 		if (fate == ENTRY_CHANGES) {
 			memcpy(stored->value, value.bytes, value.size);
 			stored->value_size = value.size;

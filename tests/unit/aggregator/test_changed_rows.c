@@ -320,8 +320,8 @@ static void forget_entry(struct fixture *fixture, enum entry_fate wanted)
 
 	assert_int_equal(entries_get(fixture->entries, slice_of(key, sizeof key), &value), 0);
 	buffer_init(&changed, 4096);
-	assert_int_equal(
-		entry_forget(&fixture->forgotten, slice_of(key, sizeof key), value, &changed),
+	assert_int_equal(entry_forget(&(struct entry_sweep){.forgotten = &fixture->forgotten},
+				 slice_of(key, sizeof key), value, &changed),
 		wanted);
 	if (wanted == ENTRY_CHANGES) {
 		assert_null(memmem(changed.bytes, changed.size, "u1", 2));
@@ -485,8 +485,8 @@ static void what_is_kept_and_can_not_be_read_is_no_row(void **state)
 		entries_put(fixture->entries, slice_of(key, sizeof key), slice_of_text("x")), 0);
 	assert_int_equal(changed_rows_take(&rows, &record, &reading, &effect), -EBADMSG);
 	buffer_init(&ignored, 64);
-	assert_int_equal(entry_forget(&fixture->forgotten, slice_of(key, sizeof key),
-				 slice_of_text("x"), &ignored),
+	assert_int_equal(entry_forget(&(struct entry_sweep){.forgotten = &fixture->forgotten},
+				 slice_of(key, sizeof key), slice_of_text("x"), &ignored),
 		ENTRY_UNREADABLE);
 	buffer_deinit(&ignored);
 }

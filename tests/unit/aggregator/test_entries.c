@@ -321,12 +321,12 @@ static void test_what_the_store_cannot_say_is_passed_on(void **state)
 }
 
 /* In the place of the owners' rules: what is his goes, what names him is told without, and what begins with "?" nobody can read. */
-enum entry_fate __wrap_entry_forget(const struct forgotten *forgotten, struct slice key,
-	struct slice value, struct buffer *ret_value);
-enum entry_fate __wrap_entry_forget(const struct forgotten *forgotten, struct slice key,
-	struct slice value, struct buffer *ret_value)
+enum entry_fate __wrap_entry_forget(
+	struct entry_sweep *sweep, struct slice key, struct slice value, struct buffer *ret_value);
+enum entry_fate __wrap_entry_forget(
+	struct entry_sweep *sweep, struct slice key, struct slice value, struct buffer *ret_value)
 {
-	assert_true(forgotten->has_key && key.size == 3);
+	assert_true(sweep->forgotten->has_key && key.size == 3);
 	if (value.bytes[0] == '?') {
 		return ENTRY_UNREADABLE;
 	}
