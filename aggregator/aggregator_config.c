@@ -314,6 +314,32 @@ static int check_sources(const struct aggregator_config *config, struct config_e
 		       : r;
 }
 
+static bool is_filled(const struct aggregator_config *config, const char *table)
+{
+	for (size_t i = 0; i < config->source_count; i++) {
+		if (config->sources[i].table != NULL &&
+			strcmp(config->sources[i].table, table) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A table that is empty for ever would answer as if there were nobody. */
+static int check_tables(const struct aggregator_config *config, struct config_error *error)
+{
+	for (size_t i = 0; i < config->tables.count; i++) {
+		const char *name = config->tables.items[i].name;
+		if (!is_filled(config, name)) {
+			return config_fail(error,
+				"%s: nothing fills [table.%s]: a [source.NAME] with table = %s "
+				"does",
+				config->tables.places[i][0], name, name);
+		}
+	}
+	return 0;
+}
+
 static bool counts_of(const struct view *view, const struct source_declaration *source)
 {
 	return view_counts_kind(view, source->event_kind) ||
@@ -413,6 +439,9 @@ int aggregator_config_check(void *target, struct config_error *error)
 	}
 	if (r == 0) {
 		r = check_views(config, error);
+	}
+	if (r == 0) {
+		r = check_tables(config, error);
 	}
 	if (r == 0) {
 		r = kafka_options_check(&config->kafka, error);

@@ -325,6 +325,7 @@ def test_a_bad_table_is_refused_before_anything_starts(tmp_path):
     for wrong, right, line, words in (
             ("money", "mony", 4, 'did you mean "money"?'), ("table = users", "table = usres", None, 'did you mean "users"?'),
             ("key = user_id", "keys = user_id", 3, "a table has key and columns"),
-            ("sku as product_id", "sku money", 11, "columns of a key are text")):
+            ("sku as product_id", "sku money", 11, "columns of a key are text"),
+            ("table = users", "kind = order\nfields = a:order_id, b:product_id, c:amount", 3, "nothing fills [table.users]")):
         code, said = check(tmp_path, DECLARED.replace(wrong, right, 1))
         assert code == 2 and words in said and (line is None or f"bad.conf:{line}" in said), said
