@@ -1,4 +1,5 @@
 #include "aggregator/gauges.h"
+#include "aggregator/view_gauges.h"
 #include "runtime/metrics.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ struct gauges {
 	struct metric *commits, *commit_seconds, *query_seconds, *check_failures, *lost, *restarts;
 	uint64_t restarts_told;
 	struct metric *overlay_bytes, *overlay_events, *uncommitted, *quarantined;
+	struct view_gauges *views;
 	struct metric *rebuild_progress, *store_bytes, *waiting, *reachable, *forgotten;
 };
 
@@ -322,6 +324,7 @@ static void collect(void *owner)
 	collect_changes(gauges, pipeline);
 	collect_shards(gauges, pipeline);
 	collect_baskets(gauges, pipeline);
+	view_gauges_set(gauges->views, pipeline);
 	raise_counter(gauges->restarts, &gauges->restarts_told, view.live->restarts);
 	metric_set(gauges->rebuild_progress, view.shadow == NULL ? 1 : view.rebuild_progress);
 	metric_set(gauges->store_bytes, (double)view.store_bytes);
@@ -340,6 +343,11 @@ int gauges_new(struct metrics *metrics, void (*look)(void *owner, struct gauges_
 	gauges->metrics = metrics;
 	gauges->look = look;
 	gauges->owner = owner;
+	gauges->views = view_gauges_new(metrics);
+	if (gauges->views == NULL) {
+		gauges_free(gauges);
+		return -ENOMEM;
+	}
 	add_counters(gauges);
 	add_gauges(gauges);
 	metrics_on_collect(metrics, collect, gauges);
@@ -350,6 +358,7 @@ int gauges_new(struct metrics *metrics, void (*look)(void *owner, struct gauges_
 struct gauges *gauges_free(struct gauges *gauges)
 {
 	if (gauges != NULL) {
+		view_gauges_free(gauges->views);
 		free(gauges->partitions);
 		free(gauges);
 	}

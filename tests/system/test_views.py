@@ -46,7 +46,24 @@ def test_simulated_sales_are_in_every_view_to_the_cent(rig):
     assert_zones(pipe.client, source)
     assert_quantiles(pipe.client, source)
     assert_recent(pipe.client, source)
+    assert_metrics(pipe, source)
     rebuild(pipe)
+    pipe.aggregator.start()
+    assert_metrics(pipe, source)
+
+
+def assert_metrics(pipe, source):
+    """Of each view what `views` says; and nothing is lost between its rows and the rest."""
+    metrics, orders = pipe.aggregator.metrics(), sum(event["kind"] == "order" for event in source.events)
+    views = {each["name"]: each for each in pipe.client.ask("views")["views"]}
+    for name, view in views.items():
+        events = {state: metrics[f'till_aggregator_view_events{{view="{name}",state="{state}"}}'] for state in ("in_rows", "unmatched", "held", "expired")}
+        assert (events["unmatched"], events["expired"]) == (view["unmatched"], view["expired"]), name
+        assert metrics[f'till_aggregator_view_rows{{view="{name}"}}'] == view["stored_rows"], name
+        if view["kind"] == "order" and name not in ("returns", "spread"):  # they have conditions
+            assert sum(events.values()) == orders, (name, events)
+    assert metrics['till_aggregator_view_events{view="recent_pages",state="expired"}'] > 0
+    assert sum(series.startswith("till_aggregator_view_rows{") for series in metrics) == len(views)
 
 
 def test_real_sales_are_in_every_view_to_the_cent(rig, retail):
