@@ -163,7 +163,7 @@ int view_set_add_text(
 	struct view_declaration declaration = {0};
 	int r = -EINVAL;
 
-	if (memchr(name.bytes, '.', name.size) != NULL) {
+	if (name.size > 0 && memchr(name.bytes, '.', name.size) != NULL) {
 		return view_set_add_table_text(set, name, text, error, error_size);
 	}
 	if (name.size > 0 && name.size <= VIEW_NAME_SIZE_MAX) {

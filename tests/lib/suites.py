@@ -260,9 +260,28 @@ SIM_CORES = re.compile(
     r"edge/(backlog|courier|desk|draft|idmap|intake|intake_repeats|offer|probe|producers|removals|sender|sender_turn|spool_block|spool_index"
     r"|throttle|window)\.c|proto/wire_(encode|decode)\.c|bridge/(bridge|credit|lane|pipeline|post|ranges|rounds|sessions|tracker|upkeep|verdict)\.c"
     r"|aggregator/(aggregator|books|commit|counted|feed|fingerprints|gap|ledger|measure|measure_row|opening|overlay\w*|pipeline|pipeline_judge"
-    r"|position|proof|shard|store_lmdb|commit_lmdb|sealed_lmdb|stores|stream|streams)\.c")
+    r"|position|proof|shard|store_lmdb|commit_lmdb|sealed_lmdb|stores|stream|streams|baskets?|shard_baskets|generations)\.c")
+# What the cores do for what no run has: users who are forgotten, views that are staged, tables, rows of databases, live
+# subscribers, edges that report on themselves.
+NOT_SIMULATED = {
+    "aggregator/aggregator.c": ("forget", "give_up_staged", "row_changed", "admits", "taken"),
+    "aggregator/basket.c": ("basket_forget",),
+    "aggregator/feed.c": ("row_changed",),
+    "aggregator/generations.c": ("generations_drop_tick",),
+    "aggregator/ledger.c": ("encode_changes", "decode_changes"),
+    "aggregator/measure.c": ("cell_take",),
+    "aggregator/opening.c": ("settle_stage",),
+    "aggregator/overlay.c": ("overlay_watch", "overlay_changed_count", "overlay_take_changed"),
+    "aggregator/overlay_apply.c": ("overlay_take_back",),
+    "aggregator/overlay_table.c": ("table_watch",),
+    "aggregator/pipeline.c": ("pipeline_watch",),
+    "aggregator/shard.c": ("table_changed", "who_was_forgotten", "take_change", "shard_watch"),
+    "edge/courier.c": ("courier_report",),
+    "proto/wire_decode.c": ("decode_report",),
+    "proto/wire_encode.c": ("encode_report",),
+}
 SIM_CORES_MIN_PERCENT = 95
-SIM_COVERAGE_SEEDS = 1500
+SIM_COVERAGE_SEEDS = 2000
 
 
 def sim_reached(folder):
@@ -276,18 +295,42 @@ def sim_reached(folder):
         notes = data.with_suffix(".gcno")
         notes.symlink_to(folder / notes.relative_to(apart))
     summary = apart / "coverage.json"
-    subprocess.run(["gcovr", "-r", str(ROOT), str(apart), "--json-summary", str(summary), "--gcov-ignore-parse-errors"],
+    subprocess.run(["gcovr", "-r", str(ROOT), str(apart), "--json", str(summary), "--gcov-ignore-parse-errors"],
                    check=True, cwd=apart, capture_output=True)
-    return [entry for entry in json.loads(summary.read_text())["files"] if SIM_CORES.fullmatch(entry["filename"])]
+    return [entry for entry in json.loads(summary.read_text())["files"] if SIM_CORES.fullmatch(entry["file"])]
+
+
+def lines_of(file, names):
+    """The numbers of the lines in these functions, each of which must be there: clang-format ends them with a brace in the first column."""
+    numbers, inside, found = set(), False, set()
+    for number, line in enumerate((ROOT / file).read_text().splitlines(), 1):
+        begin = re.match(r"\w[\w \*]*?\b(\w+)\(", line)
+        if begin and not line.endswith(";"):
+            inside = begin[1] in names
+            found |= {begin[1]} & set(names)
+        if inside:
+            numbers.add(number)
+        if line == "}":
+            inside = False
+    assert found == set(names), f"{file} has no {set(names) - found}: tests/lib/suites.py, NOT_SIMULATED"
+    return numbers
+
+
+def reached(entry):
+    """Lines of a core that runs could reach, and those that they did."""
+    apart = lines_of(entry["file"], NOT_SIMULATED.get(entry["file"], ()))
+    lines = [line for line in entry["lines"] if not line.get("gcovr/noncode") and line["line_number"] not in apart]
+    return len(lines), sum(line["count"] > 0 for line in lines)
 
 
 def sim_coverage():
     """The simulator under sanitizers: the share of the cores' lines that it reaches is printed and held."""
-    entries = sim_reached(build("sanitize"))
-    total = sum(entry["line_total"] for entry in entries)
-    percent = 100 * sum(entry["line_covered"] for entry in entries) / total if total else 0
-    for entry in sorted(entries, key=lambda entry: entry["line_covered"] - entry["line_total"])[:5]:
-        print(f"  {entry['filename']}: {entry['line_covered']} of {entry['line_total']} lines")
+    entries = [(entry["file"], *reached(entry)) for entry in sim_reached(build("sanitize"))]
+    total = sum(lines for _, lines, _ in entries)
+    percent = 100 * sum(covered for _, _, covered in entries) / total if total else 0
+    for name, lines, covered in sorted(entries, key=lambda entry: entry[2] - entry[1])[:5]:
+        print(f"  {name}: {covered} of {lines} lines")
+    print(f"not simulated, and not among them: {sum(map(len, NOT_SIMULATED.values()))} functions for forgetting, staging, tables, rows of databases, live, reports")
     print(f"coverage of {len(entries)} cores by the simulator: {percent:.1f} % of {total} lines")
     if percent < SIM_CORES_MIN_PERCENT:
         return Result(failed=1, notes=[f"the simulator reaches {percent:.1f} % of its cores, at least {SIM_CORES_MIN_PERCENT} % are wanted"])
