@@ -91,6 +91,12 @@ def test_the_command_line_asks_the_same(pipeline, tmp_path):
     assert "there are more rows: --cursor" in page.stderr
     on = till("scan", endpoint, "lines", "-n", "3", "--cursor", page.stderr.split()[-1], "--json")
     assert json.loads(on.stdout)["rows"] == pipe.client.rows("scan", view="lines", limit=6)[3:]
+    done = till("bands", endpoint, "hours", "--by", "n", "--count", "3", "--json")
+    wanted = pipe.client.ask("bands", view="hours", by="n", count=3)
+    assert done.returncode == 0 and wanted["ok"] and {**json.loads(done.stdout), "as_of": 0} == {**wanted, "as_of": 0}, done
+    shown = till("bands", endpoint, "hours", "--by", "n", "--edges", "0,1,5")
+    assert shown.returncode == 0 and "1      5" in shown.stdout, shown
+    assert till("bands", endpoint, "hours", "--by", "n").returncode == 2
     for bad, code in [(["--where", "edge"], 2), (["--where", "egde=oslo"], 1), (["--last", "1d", "--to", "2010-11-01"], 2), (["--compare", "1x"], 1)]:
         done = till("scan", endpoint, "lines", *bad)
         assert done.returncode == code and done.stderr, done
