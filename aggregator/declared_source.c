@@ -283,14 +283,22 @@ static bool has_field(const struct source_declaration *declaration, const char *
 	return pairs_find_right(declaration->field_list, slice_of_text(name)) != NULL;
 }
 
+bool source_has_order_totals(const struct source_declaration *declaration)
+{
+	return declaration->event_kind == KIND_ORDER && declaration->field_list != NULL &&
+	       has_field(declaration, "amount") && !has_field(declaration, "product_id");
+}
+
 /* What every event of the kind must have, its defaults aside. */
 static const char *missing_field(const struct source_declaration *declaration)
 {
 	if (declaration->event_kind == KIND_VIEW) {
 		return NULL;
 	}
-	if (!has_field(declaration, "product_id")) {
-		return "product_id";
+	if (!has_field(declaration, "product_id") && !source_has_order_totals(declaration)) {
+		return declaration->event_kind == KIND_ORDER
+			       ? "product_id (or amount, and records are whole orders)"
+			       : "product_id";
 	}
 	if (declaration->event_kind == KIND_CART) {
 		return has_field(declaration, "action") ? NULL : "action";
@@ -327,7 +335,7 @@ static int check_field(
 static int check_fields(const struct source_declaration *declaration, struct config_error *error)
 {
 	const struct pair_list *fields = declaration->field_list;
-	char why[128];
+	char why[192];
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < fields->count; i++) {

@@ -48,6 +48,8 @@ int source_declaration_set(struct source_declaration *declaration, const char *k
 /* Is it whole? -EINVAL with the error, and where it is. */
 int source_declaration_check(
 	const struct source_declaration *declaration, struct config_error *error);
+/* Are its records whole orders, each with its amount and without a product? */
+bool source_has_order_totals(const struct source_declaration *declaration);
 void source_declaration_print(const struct source_declaration *declaration, FILE *out);
 /* Does it bring events whose rows may change, or go away, later? Then what it counted must be such as can be taken back. */
 static inline bool source_takes_back(const struct source_declaration *declaration)

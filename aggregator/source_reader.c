@@ -94,6 +94,7 @@ static int normalise(const struct source_reader *reader, struct document *docume
 	const struct event_rules rules = {
 		.default_currency = "XXX",
 		.received_ms = received_ms > 0 ? received_ms : 0,
+		.is_order_total = source_has_order_totals(reader->declaration),
 	};
 	enum kind kind;
 	int r = event_normalise(

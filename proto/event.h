@@ -118,6 +118,7 @@ struct event_rules {
 	const char *default_currency; /* three letters; "XXX" unless configured */
 	const struct zone *zone; /* for texts without offset; NULL is UTC */
 	int64_t received_ms;
+	bool is_order_total; /* an order is whole, not one of its lines: product_id may be absent */
 	const struct event_addition *additions; /* borrowed as `bytes` are */
 	size_t addition_count;
 };

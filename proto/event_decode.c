@@ -15,9 +15,9 @@ static int refuse_missing(const char *name, struct complaint *complaint)
 	return REASON_MISSING_FIELD;
 }
 
-int event_check_required(const struct event *event, struct complaint *complaint)
+int event_check_required(const struct event *event, uint32_t waived, struct complaint *complaint)
 {
-	uint32_t missing = fields_required(event->kind) & ~event->present;
+	uint32_t missing = fields_required(event->kind) & ~event->present & ~waived;
 
 	for (int field = 0; field < FIELD_COUNT; field++) {
 		if ((missing >> field & 1) != 0) {
@@ -149,7 +149,7 @@ static int decode_event(
 	}
 	event->extra_count = event->map->count - CERTIFICATE_PAIRS;
 	r = read_fields(values, &rules, event);
-	return r != 0 ? r : event_check_required(event, complaint);
+	return r != 0 ? r : event_check_required(event, 0, complaint);
 }
 
 int event_decode(struct document *document, enum encoding encoding, struct slice bytes,

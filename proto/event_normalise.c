@@ -155,13 +155,15 @@ static int refuse_size(size_t size, size_t size_max, const char *of, struct comp
 	return REASON_TOO_LARGE;
 }
 
-static int check_event(const struct event *event, size_t received_size, struct complaint *complaint)
+static int check_event(const struct event *event, const struct event_rules *rules,
+	size_t received_size, struct complaint *complaint)
 {
+	uint32_t waived = rules->is_order_total ? field_bit(FIELD_PRODUCT_ID) : 0;
 	/* What normal form can add to what was received: names, digits and the certificate, below 2 KiB; and JSON's
 	 * shortest fractions ("0.5,") become nine bytes from four. Only above that is the size worth counting. */
 	size_t grown =
 		2048 + (event->encoding == ENCODING_JSON ? received_size * 9 / 4 : received_size);
-	int r = event_check_required(event, complaint);
+	int r = event_check_required(event, waived, complaint);
 
 	if (r != 0 || grown <= EVENT_SIZE_MAX) {
 		return r;
@@ -221,5 +223,5 @@ int event_normalise(struct document *document, enum encoding encoding, struct sl
 		return r;
 	}
 	fill_defaults(ret_event, rules);
-	return check_event(ret_event, bytes.size, complaint);
+	return check_event(ret_event, rules, bytes.size, complaint);
 }

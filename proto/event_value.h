@@ -33,8 +33,8 @@ bool node_is_absent(const struct node *node);
 /* Producers' names of kinds, aliases and canonical ones. */
 bool kind_from_alias(struct slice name, enum kind *ret_kind);
 
-/* The rules that span fields. 0 or REASON_MISSING_FIELD. */
-int event_check_required(const struct event *event, struct complaint *complaint);
+/* The rules that span fields. `waived`: fields that need not be there. 0 or REASON_MISSING_FIELD. */
+int event_check_required(const struct event *event, uint32_t waived, struct complaint *complaint);
 /* REASON_BAD_TYPE for what is no map. */
 int event_refuse_shape(const struct node *node, struct complaint *complaint);
 

@@ -241,6 +241,8 @@ static void a_kind_wants_its_fields(void **state)
 		{"order", "a:order_id, b:product_id, c:amount", 0},
 		{"order", "a:order_id, b:product_id", -EINVAL},
 		{"order", "b:product_id, c:amount", -EINVAL},
+		{"order", "a:order_id, c:amount", 0},
+		{"order", "a:order_id, c:unit_price", -EINVAL},
 		{"cart", "a:product_id, b:action", 0},
 		{"cart", "a:product_id", -EINVAL},
 		{"view", "a:user_id", 0},
@@ -345,6 +347,26 @@ static void a_row_that_is_no_event_says_why(void **state)
 	tear_down((void **)&fixture);
 }
 
+static void an_orders_total_needs_no_product(void **state)
+{
+	static const char row[] =
+		"{\"op\":\"u\",\"after\":{\"order\":17,\"eur\":\"9.99\"}," SOURCE("77") "}";
+	struct fixture *totals = fixture_of(PAIRS("format", "debezium", "kind", "order", "fields",
+		"order:order_id, eur:amount", "types", "eur:text"));
+	struct fixture *lines = fixture_of(PAIRS("format", "debezium", "kind", "order", "fields",
+		"order:order_id, sku:product_id, eur:amount", "types", "eur:text"));
+
+	(void)state;
+	assert_int_equal(read_keyed(totals, "{\"id\":5}", row), RECORD_CHANGE);
+	assert_false(totals->reading.row_change->is_unfit);
+	assert_int_equal(totals->reading.event.amount, 9990000);
+	assert_false(event_has(&totals->reading.event, FIELD_PRODUCT_ID));
+	assert_int_equal(read_keyed(lines, "{\"id\":5}", row), RECORD_CHANGE);
+	assert_true(lines->reading.row_change->is_unfit);
+	tear_down((void **)&totals);
+	tear_down((void **)&lines);
+}
+
 static void a_row_of_a_table_is_left_as_it_is(void **state)
 {
 	struct fixture *fixture = fixture_of(
@@ -416,6 +438,7 @@ int main(void)
 		cmocka_unit_test(a_changed_row_is_read_with_its_key_and_its_event),
 		cmocka_unit_test(a_deleted_row_a_tombstone_and_a_message_are_told_apart),
 		cmocka_unit_test(a_row_that_is_no_event_says_why),
+		cmocka_unit_test(an_orders_total_needs_no_product),
 		cmocka_unit_test(a_row_of_a_table_is_left_as_it_is),
 		cmocka_unit_test(tills_own_records_count_by_their_certificates),
 		cmocka_unit_test(records_without_certificate_count_by_their_place_where_asked),
