@@ -41,12 +41,6 @@ static int regroup(const struct refinement *refinement, const struct group_value
 	return longs->error;
 }
 
-static bool begins_with(struct slice key, const struct row_key *prefix)
-{
-	return key.size >= prefix->size &&
-	       slice_equal(slice_of(key.bytes, prefix->size), row_key_slice(prefix));
-}
-
 static bool is_wanted(const struct wanted *wanted, struct slice key)
 {
 	size_t low = 0, high = wanted->count;
@@ -59,7 +53,8 @@ static bool is_wanted(const struct wanted *wanted, struct slice key)
 			high = middle;
 		}
 	}
-	return wanted->keys == NULL || (low > 0 && begins_with(key, &wanted->keys[low - 1]));
+	return wanted->keys == NULL ||
+	       (low > 0 && slice_begins_with(key, row_key_slice(&wanted->keys[low - 1])));
 }
 
 /* What merges the rows of one period. */
@@ -131,8 +126,8 @@ static void drop_longer(struct wanted *wanted)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < wanted->count; i++) {
-		if (kept == 0 ||
-			!begins_with(row_key_slice(&wanted->keys[i]), &wanted->keys[kept - 1])) {
+		if (kept == 0 || !slice_begins_with(row_key_slice(&wanted->keys[i]),
+					 row_key_slice(&wanted->keys[kept - 1]))) {
 			wanted->keys[kept++] = wanted->keys[i];
 		}
 	}
@@ -166,7 +161,8 @@ static int list_wanted(
 	int r = 0;
 
 	for (size_t i = rollup_lower_bound(rollup, row_key_slice(prefix));
-		r == 0 && i < rollup_count(rollup) && begins_with(rollup_key_at(rollup, i), prefix);
+		r == 0 && i < rollup_count(rollup) &&
+		slice_begins_with(rollup_key_at(rollup, i), row_key_slice(prefix));
 		i++) {
 		struct row row;
 		r = kept_row_read(answering->view, rollup_value_at(rollup, i), &row);

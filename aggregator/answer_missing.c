@@ -50,11 +50,6 @@ static int step(struct missing *missing)
 	return r == TABLE_WALK_E_END ? 0 : r;
 }
 
-static bool begins_with(struct slice key, struct slice prefix)
-{
-	return key.size >= prefix.size && slice_equal(slice_of(key.bytes, prefix.size), prefix);
-}
-
 /* Tells what the view has no row of, up to this key of a row of it; size 0: to the end. */
 static int tell_until(struct missing *missing, struct slice key)
 {
@@ -63,7 +58,7 @@ static int tell_until(struct missing *missing, struct slice key)
 	while (r == 0 && missing->has_row) {
 		struct slice table_key = row_key_slice(&missing->table.key);
 		bool is_before = key.size == 0 || row_key_compare(table_key, key) <= 0;
-		bool is_met = key.size > 0 && begins_with(key, table_key);
+		bool is_met = key.size > 0 && slice_begins_with(key, table_key);
 		if (!is_before) {
 			return 0;
 		}

@@ -363,12 +363,6 @@ struct walk {
 	void *owner;
 };
 
-static bool begins_with(struct slice key, struct slice prefix)
-{
-	return key.size >= prefix.size &&
-	       (prefix.size == 0 || memcmp(key.bytes, prefix.bytes, prefix.size) == 0);
-}
-
 static int compare_entries(const void *left, const void *right)
 {
 	const struct entry *const *a = left, *const *b = right;
@@ -377,7 +371,8 @@ static int compare_entries(const void *left, const void *right)
 
 static void walk_add(struct walk *walk, const struct entry *entry, struct slice from)
 {
-	if (begins_with(key_of(entry), walk->prefix) && row_key_compare(key_of(entry), from) >= 0) {
+	if (slice_begins_with(key_of(entry), walk->prefix) &&
+		row_key_compare(key_of(entry), from) >= 0) {
 		walk->items[walk->count++] = entry;
 	}
 }
@@ -435,7 +430,7 @@ static int walk_stored(void *owner, struct slice key, struct slice value)
 	struct walk *walk = owner;
 	bool is_told = false;
 
-	if (!begins_with(key, walk->prefix)) {
+	if (!slice_begins_with(key, walk->prefix)) {
 		return WALK_PASSED;
 	}
 	int r = walk_until(walk, key, &is_told);

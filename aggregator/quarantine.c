@@ -6,17 +6,11 @@ static struct slice cut(struct slice bytes)
 		bytes.bytes, bytes.size < QUARANTINE_BYTES_MAX ? bytes.size : QUARANTINE_BYTES_MAX);
 }
 
-static bool begins_with(struct slice text, const char *word)
-{
-	size_t size = strlen(word);
-	return text.size >= size && memcmp(text.bytes, word, size) == 0;
-}
-
 void quarantine_hide(struct quarantine_entry *entry)
 {
 	/* These are words of ours alone; other sentences may quote what was in the record. */
-	bool is_ours = begins_with(entry->reason, QUARANTINE_CONFLICT) ||
-		       begins_with(entry->reason, QUARANTINE_GAPS);
+	bool is_ours = slice_begins_with(entry->reason, slice_of_text(QUARANTINE_CONFLICT)) ||
+		       slice_begins_with(entry->reason, slice_of_text(QUARANTINE_GAPS));
 	entry->value = slice_of(NULL, 0);
 	if (!is_ours) {
 		entry->key = slice_of(NULL, 0);

@@ -34,11 +34,6 @@ static bool is_among(const struct row_condition *condition, const struct literal
 	return false;
 }
 
-static bool begins_with(struct slice text, struct slice prefix)
-{
-	return text.size >= prefix.size && slice_equal(slice_of(text.bytes, prefix.size), prefix);
-}
-
 static bool holds(const struct row_condition *condition, const struct literal *value)
 {
 	const struct literal *literal = condition->literals;
@@ -59,7 +54,7 @@ static bool holds(const struct row_condition *condition, const struct literal *v
 	case QUERY_IN:
 		return is_among(condition, value);
 	case QUERY_PREFIX:
-		return begins_with(value->text, literal->text);
+		return slice_begins_with(value->text, literal->text);
 	}
 	return false;
 }

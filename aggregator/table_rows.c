@@ -206,6 +206,7 @@ static int keep(struct table_rows *rows, const struct view *table, struct table_
 	return r;
 }
 
+/* Not view_user_group: what a table groups by are columns, which have a name and no field. */
 static bool has_user_key(const struct view *table)
 {
 	for (size_t i = 0; i < table->group_count; i++) {

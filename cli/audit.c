@@ -41,24 +41,18 @@ static int64_t integer_of(const struct node *row, const char *name)
 	return node != NULL && node_integer(node, &value) ? value : INT64_MIN;
 }
 
-static struct slice text_of(const struct node *row, const char *name)
-{
-	const struct node *node = node_find(row, name);
-
-	return node != NULL && node->type == NODE_TEXT ? node->text : slice_of_text("");
-}
-
 static bool revenue_is(const struct node *row, money expected)
 {
 	money counted = 0;
 
-	return money_parse_sum(text_of(row, "total_revenue"), &counted) == 0 && counted == expected;
+	return money_parse_sum(node_text_at(row, "total_revenue"), &counted) == 0 &&
+	       counted == expected;
 }
 
 static void check_product(struct pass *pass, const struct node *row)
 {
 	static const struct sales_ledger_product unsold = {.order_count = 0};
-	struct slice name = text_of(row, "product_id");
+	struct slice name = node_text_at(row, "product_id");
 	char text[64];
 	char own_name[PRODUCT_NAME_SIZE];
 	char revenue[MONEY_TEXT_SIZE];
@@ -78,14 +72,14 @@ static void check_product(struct pass *pass, const struct node *row)
 	differ(pass, "product %s: counted %lld, %lld, %.*s; accepted %llu, %lld, %s", text,
 		(long long)integer_of(row, "order_count"),
 		(long long)integer_of(row, "total_quantity"),
-		(int)text_of(row, "total_revenue").size,
-		(const char *)text_of(row, "total_revenue").bytes,
+		(int)node_text_at(row, "total_revenue").size,
+		(const char *)node_text_at(row, "total_revenue").bytes,
 		(unsigned long long)sold->order_count, (long long)sold->total_quantity, revenue);
 }
 
 static void check_store(struct pass *pass, const struct node *row)
 {
-	struct slice id = text_of(row, "edge");
+	struct slice id = node_text_at(row, "edge");
 
 	for (size_t i = 0; i < pass->ledger->edge_count; i++) {
 		const struct sales_ledger_edge *edge = &pass->ledger->edges[i];
@@ -157,7 +151,7 @@ static int scan(struct pass *pass)
 			return code;
 		}
 		check_rows(pass, node_find(answer.root, "rows"));
-		next = text_of(answer.root, "next");
+		next = node_text_at(answer.root, "next");
 		if (next.size >= sizeof cursor) {
 			say(pass->ask->command, "the cursor of view %s is too long", pass->view);
 			return EXIT_FAILED;

@@ -166,21 +166,6 @@ static int write_request(
 	return request->error;
 }
 
-static int64_t number_at(const struct node *map, const char *key)
-{
-	const struct node *node = map == NULL ? NULL : node_find(map, key);
-	int64_t number = 0;
-
-	return node != NULL && node_integer(node, &number) ? number : 0;
-}
-
-static bool flag_at(const struct node *map, const char *key)
-{
-	const struct node *node = map == NULL ? NULL : node_find(map, key);
-
-	return node != NULL && node->type == NODE_BOOL && node->boolean;
-}
-
 static void print_list(const struct answer_view *answer)
 {
 	const struct node *list = node_find(answer->root, "forgotten");
@@ -191,7 +176,7 @@ static void print_list(const struct answer_view *answer)
 		text_table_deinit(&table);
 	}
 	say(name, "%" PRId64 " forgotten, %" PRId64 " revoked%s",
-		number_at(answer->root, "in_force"), number_at(answer->root, "revoked"),
+		node_integer_at(answer->root, "in_force"), node_integer_at(answer->root, "revoked"),
 		node_find(answer->root, "next") != NULL ? "; not all are shown" : "");
 }
 
@@ -199,15 +184,15 @@ static void print_done(const struct answer_view *answer)
 {
 	const struct node *done = node_find(answer->root, "forget");
 	const struct node *hash = done == NULL ? NULL : node_find(done, "hash");
-	const char *was_so = flag_at(done, "was_so") ? " (it was so before)" : "";
+	const char *was_so = node_flag_at(done, "was_so") ? " (it was so before)" : "";
 
-	if (flag_at(done, "revoked")) {
+	if (node_flag_at(done, "revoked")) {
 		printf("counts again from now on%s\n", was_so);
 	} else {
 		printf("forgotten%s: %" PRId64 " rows with %" PRId64 " events, %" PRId64
 		       " texts, %" PRId64 " records of the quarantine\n",
-			was_so, number_at(done, "rows"), number_at(done, "events"),
-			number_at(done, "texts"), number_at(done, "quarantined"));
+			was_so, node_integer_at(done, "rows"), node_integer_at(done, "events"),
+			node_integer_at(done, "texts"), node_integer_at(done, "quarantined"));
 	}
 	if (hash != NULL && hash->type == NODE_TEXT) {
 		printf("hash %.*s\n", (int)hash->text.size, (const char *)hash->text.bytes);

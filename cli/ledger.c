@@ -97,14 +97,6 @@ static void write_request(const struct ledger_options *ledger, struct buffer *re
 	}
 }
 
-static int64_t number_of(const struct node *row, const char *key)
-{
-	const struct node *node = node_find(row, key);
-	int64_t number = 0;
-
-	return node != NULL && node_integer(node, &number) ? number : 0;
-}
-
 static void add_cell(struct text_table *table, const struct node *node, bool group)
 {
 	char text[ANSWER_CELL_SIZE];
@@ -144,10 +136,10 @@ static void add_row(struct text_table *table, const struct node *row, int64_t su
 	int64_t sum = 0;
 
 	for (int i = COLUMN_COUNTED; i < COLUMN_COUNT; i++) {
-		numbers[i] = number_of(row, keys[i]);
+		numbers[i] = node_integer_at(row, keys[i]);
 		sum += numbers[i];
 	}
-	numbers[COLUMN_NUMBERED] = is_reported ? number_of(row, keys[COLUMN_NUMBERED]) : sum;
+	numbers[COLUMN_NUMBERED] = is_reported ? node_integer_at(row, keys[COLUMN_NUMBERED]) : sum;
 	add_cell(table, node_find(row, "edge"), false);
 	add_cell(table, node_find(row, "run"), false);
 	add_cell(table, node_find(row, "kind"), false);
@@ -186,7 +178,7 @@ static void print_missing(const struct node *row)
 			node_integer(node_next(node_first(range)), &last)) {
 			printf("missing: %.*s %" PRId64 " %.*s %" PRId64 "-%" PRId64 " (%" PRId64
 			       ")\n",
-				(int)id.size, (const char *)id.bytes, number_of(row, "run"),
+				(int)id.size, (const char *)id.bytes, node_integer_at(row, "run"),
 				(int)kind.size, (const char *)kind.bytes, first, last,
 				last - first + 1);
 		}
@@ -228,7 +220,7 @@ static bool misses_something(const struct node *rows)
 	const struct node *row = node_first(rows);
 
 	for (uint32_t i = 0; i < rows->count; i++, row = node_next(row)) {
-		if (number_of(row, keys[COLUMN_MISSING]) > 0) {
+		if (node_integer_at(row, keys[COLUMN_MISSING]) > 0) {
 			return true;
 		}
 	}

@@ -60,30 +60,16 @@ static void add_cell(struct text_table *table, const struct node *row, const cha
 	}
 }
 
-static struct slice text_at(const struct node *row, const char *key)
-{
-	const struct node *node = node_find(row, key);
-
-	return node != NULL && node->type == NODE_TEXT ? node->text : slice_of(NULL, 0);
-}
-
-static int64_t number_at(const struct node *map, const char *key)
-{
-	const struct node *node = node_find(map, key);
-	int64_t number = 0;
-
-	return node != NULL && node_integer(node, &number) ? number : 0;
-}
-
 static void add_row(struct text_table *table, const struct node *row)
 {
 	static const char *const keys[] = {
 		"appended", "edge", "run", "kind", "seq", "size", "reason"};
-	struct slice topic = text_at(row, "topic");
+	struct slice topic = node_text_at(row, "topic");
 	char place[PLACE_SIZE];
 
 	snprintf(place, sizeof place, "%.*s/%" PRId64 "/%" PRId64, (int)topic.size,
-		(const char *)topic.bytes, number_at(row, "partition"), number_at(row, "offset"));
+		(const char *)topic.bytes, node_integer_at(row, "partition"),
+		node_integer_at(row, "offset"));
 	text_table_add_text(table, place);
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
 		add_cell(table, row, keys[i]);
@@ -121,7 +107,7 @@ static void print(const struct quarantine_options *quarantine, const struct answ
 	if (rows != NULL && rows->type == NODE_ARRAY && rows->count > 0) {
 		print_table(rows);
 	}
-	say(name, "%" PRId64 " set aside%s", number_at(answer->root, "set_aside"),
+	say(name, "%" PRId64 " set aside%s", node_integer_at(answer->root, "set_aside"),
 		node_find(answer->root, "next") != NULL ? "; not all are shown: -n" : "");
 }
 

@@ -60,14 +60,6 @@ static int parse(int argc, char **argv, struct staged_options *staged)
 	return -1;
 }
 
-static int64_t number_at(const struct node *map, const char *key)
-{
-	const struct node *node = node_find(map, key);
-	int64_t number = 0;
-
-	return node != NULL && node_integer(node, &number) ? number : 0;
-}
-
 static void print_raw(const struct answer_view *answer)
 {
 	printf("%.*s\n", (int)answer->bytes.size, (const char *)answer->bytes.bytes);
@@ -86,7 +78,8 @@ static void print_rows(const struct node *rows)
 /* Under load one is always a few records ahead: what they say otherwise may be no more than that. */
 static void say_place(const struct node *place)
 {
-	int64_t live = number_at(place, "live_ahead"), staged = number_at(place, "staged_ahead");
+	int64_t live = node_integer_at(place, "live_ahead"),
+		staged = node_integer_at(place, "staged_ahead");
 	const struct node *progress = node_find(place, "progress");
 	double done = 0;
 
@@ -168,10 +161,10 @@ static void take_page(const struct staged_options *staged, const struct answer_v
 		comparison->left -= rows->count;
 	}
 	print_rows(node_find(difference, "sums"));
-	comparison->equal += number_at(difference, "equal");
-	comparison->differing += number_at(difference, "differing");
-	comparison->only_live += number_at(difference, "only_live");
-	comparison->only_staged += number_at(difference, "only_staged");
+	comparison->equal += node_integer_at(difference, "equal");
+	comparison->differing += node_integer_at(difference, "differing");
+	comparison->only_live += node_integer_at(difference, "only_live");
+	comparison->only_staged += node_integer_at(difference, "only_staged");
 	if (next == NULL) {
 		say_place(difference);
 	}

@@ -149,16 +149,6 @@ static void write_request(const struct certificate *event, struct buffer *reques
 	write_unsigned(&writer, event->seq);
 }
 
-static int64_t number_of(const struct node *map, const char *key)
-{
-	const struct node *node = node_find(map, key);
-	int64_t number = 0;
-
-	return node != NULL && node->type == NODE_INTEGER && node_integer(node, &number)  ? number
-	       : node != NULL && node->type == NODE_NUMBER && node_integer(node, &number) ? number
-											  : 0;
-}
-
 static bool read_verdict(const struct node *root, struct verdict *verdict)
 {
 	const struct node *found = node_find(root, "trace");
@@ -172,9 +162,9 @@ static bool read_verdict(const struct node *root, struct verdict *verdict)
 	snprintf(verdict->place, sizeof verdict->place, "%.*s", (int)place->text.size,
 		(const char *)place->text.bytes);
 	verdict->is_stored = stored != NULL && stored->type == NODE_BOOL && stored->boolean;
-	verdict->commit = number_of(found, "commit");
-	verdict->reported_ms = number_of(found, "reported_ms");
-	verdict->started_ms = number_of(found, "started_ms");
+	verdict->commit = node_integer_at(found, "commit");
+	verdict->reported_ms = node_integer_at(found, "reported_ms");
+	verdict->started_ms = node_integer_at(found, "started_ms");
 	return true;
 }
 

@@ -137,6 +137,35 @@ const struct node *node_find_slice(const struct node *map, struct slice wanted)
 	return NULL;
 }
 
+static const struct node *find_typed(const struct node *map, const char *key, enum node_type type)
+{
+	const struct node *node = map == NULL ? NULL : node_find(map, key);
+
+	return node != NULL && node->type == type ? node : NULL;
+}
+
+struct slice node_text_at(const struct node *map, const char *key)
+{
+	const struct node *node = find_typed(map, key, NODE_TEXT);
+
+	return node == NULL ? slice_of(NULL, 0) : node->text;
+}
+
+int64_t node_integer_at(const struct node *map, const char *key)
+{
+	const struct node *node = map == NULL ? NULL : node_find(map, key);
+	int64_t value = 0;
+
+	return node != NULL && node_integer(node, &value) ? value : 0;
+}
+
+bool node_flag_at(const struct node *map, const char *key)
+{
+	const struct node *node = find_typed(map, key, NODE_BOOL);
+
+	return node != NULL && node->boolean;
+}
+
 static bool apply_sign(uint64_t magnitude, bool is_negative, int64_t *ret_value)
 {
 	if (magnitude > (uint64_t)INT64_MAX + (is_negative ? 1 : 0)) {

@@ -68,6 +68,10 @@ int document_decode(struct document *document, enum encoding encoding, struct sl
 /* The value of a key of a map; NULL when absent or `map` is no map. */
 const struct node *node_find(const struct node *map, const char *key);
 const struct node *node_find_slice(const struct node *map, struct slice key);
+/* What a map has at a key, where another type or nothing at all means the same: {NULL, 0}, 0, false. `map` may be NULL. */
+struct slice node_text_at(const struct node *map, const char *key);
+int64_t node_integer_at(const struct node *map, const char *key);
+bool node_flag_at(const struct node *map, const char *key);
 static inline const struct node *node_next(const struct node *node)
 {
 	return node + node->span;

@@ -61,13 +61,6 @@ bool live_topic_read(struct slice bytes, struct live_topic *ret_topic)
 	return true;
 }
 
-static struct slice text_of(const struct node *map, const char *key)
-{
-	const struct node *node = map == NULL ? NULL : node_find(map, key);
-
-	return node != NULL && node->type == NODE_TEXT ? node->text : slice_of(NULL, 0);
-}
-
 static const struct node *array_of(const struct node *map, const char *key)
 {
 	const struct node *node = node_find(map, key);
@@ -77,7 +70,7 @@ static const struct node *array_of(const struct node *map, const char *key)
 
 static bool read_type(const struct node *root, enum live_type *ret_type)
 {
-	struct slice name = text_of(root, "type");
+	struct slice name = node_text_at(root, "type");
 
 	for (int type = 0; type < TYPE_COUNT; type++) {
 		if (slice_equals_text(name, type_names[type])) {
@@ -92,8 +85,8 @@ static bool read_error(const struct node *root, struct live_message *message)
 {
 	const struct node *error = node_find(root, "error");
 
-	message->error_code = text_of(error, "code");
-	message->error_message = text_of(error, "message");
+	message->error_code = node_text_at(error, "code");
+	message->error_message = node_text_at(error, "message");
 	return message->error_code.size > 0;
 }
 
@@ -102,7 +95,7 @@ static bool read_place(const struct node *root, struct live_message *message)
 	const struct node *n = node_find(root, "n");
 	int64_t number = -1;
 
-	message->stream = text_of(root, "stream");
+	message->stream = node_text_at(root, "stream");
 	message->as_of = node_find(root, "as_of");
 	message->rows = array_of(root, "rows");
 	message->gone = array_of(root, "gone");

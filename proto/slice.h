@@ -30,3 +30,8 @@ static inline bool slice_equals_text(struct slice a, const char *text)
 {
 	return slice_equal(a, slice_of_text(text));
 }
+
+static inline bool slice_begins_with(struct slice text, struct slice prefix)
+{
+	return text.size >= prefix.size && slice_equal(slice_of(text.bytes, prefix.size), prefix);
+}

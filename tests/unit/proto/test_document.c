@@ -213,6 +213,46 @@ static void test_json_text_is_unescaped(void **state)
 	document_deinit(&document);
 }
 
+static void test_what_a_map_has_at_a_key(void **state)
+{
+	struct document document;
+	struct complaint complaint;
+	const struct slice bytes = BYTES("{\"name\":\"tea\",\"count\":-7,\"digits\":\"12\","
+					 "\"open\":true,\"shut\":false,\"none\":null}");
+
+	(void)state;
+	assert_int_equal(document_init(&document, 100), 0);
+	assert_int_equal(decode(&document, ENCODING_JSON, bytes, &complaint), 0);
+	const struct node *map = document.nodes;
+	assert_true(slice_equals_text(node_text_at(map, "name"), "tea"));
+	assert_int_equal(node_integer_at(map, "count"), -7);
+	assert_int_equal(node_integer_at(map, "digits"), 12);
+	assert_true(node_flag_at(map, "open"));
+	assert_false(node_flag_at(map, "shut"));
+	const char *const others[] = {"none", "absent", "shut"};
+	for (size_t i = 0; i < 3; i++) {
+		assert_null(node_text_at(map, others[i]).bytes);
+		assert_int_equal(node_integer_at(map, others[i]), 0);
+		assert_false(node_flag_at(map, others[i]));
+	}
+	assert_null(node_text_at(NULL, "name").bytes);
+	assert_int_equal(node_integer_at(NULL, "count"), 0);
+	assert_false(node_flag_at(NULL, "open"));
+	document_deinit(&document);
+}
+
+static void test_a_slice_begins_with_itself_and_with_nothing(void **state)
+{
+	(void)state;
+	assert_true(slice_begins_with(BYTES("tea"), BYTES("te")));
+	assert_true(slice_begins_with(BYTES("tea"), BYTES("tea")));
+	assert_true(slice_begins_with(BYTES("tea"), slice_of(NULL, 0)));
+	assert_true(slice_begins_with(slice_of(NULL, 0), slice_of(NULL, 0)));
+	assert_false(slice_begins_with(BYTES("tea"), BYTES("team")));
+	assert_false(slice_begins_with(BYTES("tea"), BYTES("ta")));
+	assert_false(slice_begins_with(slice_of(NULL, 0), BYTES("t")));
+}
+
 /* `pairs` keys, of which the last is the first again if asked for. */
 static void put_map(struct buffer *buffer, uint32_t pairs, bool with_duplicate)
 {
@@ -466,6 +506,8 @@ int main(void)
 		cmocka_unit_test(test_json_is_strict),
 		cmocka_unit_test(test_msgpack_types_are_told_apart),
 		cmocka_unit_test(test_json_text_is_unescaped),
+		cmocka_unit_test(test_what_a_map_has_at_a_key),
+		cmocka_unit_test(test_a_slice_begins_with_itself_and_with_nothing),
 		cmocka_unit_test(test_duplicate_keys_are_found_in_maps_of_any_size),
 		cmocka_unit_test(test_nodes_are_limited_and_grow_only_as_needed),
 		cmocka_unit_test(test_a_document_is_used_again),
