@@ -61,10 +61,8 @@ static int open_client(struct report_reader *reader, struct config_error *error)
 		return r;
 	}
 	rd_kafka_conf_set_log_cb(conf, ignore_log);
-	reader->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error->text, sizeof error->text);
-	if (reader->client == NULL) {
-		r = kafka_new_error();
-		rd_kafka_conf_destroy(conf);
+	r = kafka_client_new(conf, KAFKA_CONSUMER, &reader->client, error);
+	if (r < 0) {
 		return r;
 	}
 	rd_kafka_poll_set_consumer(reader->client);

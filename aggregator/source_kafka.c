@@ -86,13 +86,7 @@ static int new_client(
 	rd_kafka_conf_set_opaque(conf, source);
 	rd_kafka_conf_set_error_cb(conf, note_error);
 	rd_kafka_conf_set_log_cb(conf, hear_log);
-	source->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error->text, sizeof error->text);
-	if (source->client == NULL) {
-		r = kafka_new_error();
-		rd_kafka_conf_destroy(conf);
-		return r;
-	}
-	return 0;
+	return kafka_client_new(conf, KAFKA_CONSUMER, &source->client, error);
 }
 
 static int new_topics(const struct source_options *options, struct source *source)

@@ -136,10 +136,8 @@ static int producer_open(
 	rd_kafka_conf_set_log_cb(conf, on_log);
 	rd_kafka_conf_set_connect_cb(conf, on_connect);
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
-	producer->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error->text, sizeof error->text);
-	if (producer->client == NULL) {
-		r = kafka_new_error();
-		rd_kafka_conf_destroy(conf);
+	r = kafka_client_new(conf, KAFKA_PRODUCER, &producer->client, error);
+	if (r < 0) {
 		return r;
 	}
 	producer->watcher = sink->watcher;

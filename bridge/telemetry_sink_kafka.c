@@ -67,12 +67,7 @@ static int open_client(struct telemetry_sink *sink, struct config_error *error)
 	rd_kafka_conf_set_opaque(conf, sink);
 	rd_kafka_conf_set_log_cb(conf, on_log);
 	rd_kafka_conf_set_dr_msg_cb(conf, on_reported);
-	sink->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error->text, sizeof error->text);
-	if (sink->client == NULL) {
-		r = kafka_new_error();
-		rd_kafka_conf_destroy(conf);
-	}
-	return r;
+	return kafka_client_new(conf, KAFKA_PRODUCER, &sink->client, error);
 }
 
 int telemetry_sink_new(const struct telemetry_sink_options *options,

@@ -285,10 +285,8 @@ static int open_client(struct watch *watch, struct config_error *error)
 	}
 	rd_kafka_conf_set_opaque(conf, watch);
 	rd_kafka_conf_set_log_cb(conf, on_log);
-	watch->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error->text, sizeof error->text);
-	if (watch->client == NULL) {
-		r = kafka_new_error();
-		rd_kafka_conf_destroy(conf);
+	r = kafka_client_new(conf, KAFKA_CONSUMER, &watch->client, error);
+	if (r < 0) {
 		return r;
 	}
 	for (size_t lane = 0; lane < LANE_COUNT; lane++) {

@@ -181,14 +181,10 @@ static int open_client(struct topic_reader *reader, const struct topic_reader_op
 	if (r == 0) {
 		rd_kafka_conf_set_opaque(conf, reader);
 		rd_kafka_conf_set_log_cb(conf, hear_log);
-		reader->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why.text, sizeof why.text);
-		r = reader->client != NULL ? 0 : kafka_new_error();
+		r = kafka_client_new(conf, KAFKA_CONSUMER, &reader->client, &why);
 	}
 	if (r != 0) {
 		snprintf(error->text, sizeof error->text, "%s", why.text);
-		if (conf != NULL) {
-			rd_kafka_conf_destroy(conf);
-		}
 		return r;
 	}
 	rd_kafka_poll_set_consumer(reader->client);

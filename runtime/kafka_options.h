@@ -4,6 +4,7 @@
 #include "runtime/kafka_properties.h"
 #include "runtime/kafka_trouble.h"
 
+struct rd_kafka_s;
 struct rd_kafka_conf_s;
 struct rd_kafka_queue_s;
 
@@ -25,9 +26,10 @@ struct kafka_options {
  * the property. */
 int kafka_options_new(const struct kafka_options *options, struct rd_kafka_conf_s **ret_conf,
 	struct config_error *error);
-/* Why rd_kafka_new or rd_kafka_topic_new just failed: -EINVAL where the configuration is wrong, -ENOMEM where the system
- * had no memory, no thread or no descriptor for it. */
-int kafka_new_error(void);
+/* Takes conf, in any case. 0, or with the error -EINVAL where the configuration is wrong, -ENOMEM where the system had no
+ * memory, no thread or no descriptor for it. */
+int kafka_client_new(struct rd_kafka_conf_s *conf, enum kafka_role role,
+	struct rd_kafka_s **ret_client, struct config_error *error);
 /* Tries every property on a scratch configuration: for `validate` of program_spec, so that --check finds them. */
 int kafka_options_check(const struct kafka_properties *properties, struct config_error *error);
 

@@ -86,9 +86,19 @@ int kafka_options_new(const struct kafka_options *options, struct rd_kafka_conf_
 	return 0;
 }
 
-int kafka_new_error(void)
+int kafka_client_new(struct rd_kafka_conf_s *conf, enum kafka_role role,
+	struct rd_kafka_s **ret_client, struct config_error *error)
 {
-	return rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG ? -EINVAL : -ENOMEM;
+	rd_kafka_type_t type = role == KAFKA_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER;
+	rd_kafka_t *client = rd_kafka_new(type, conf, error->text, sizeof error->text);
+
+	if (client == NULL) {
+		bool is_wrong = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG;
+		rd_kafka_conf_destroy(conf);
+		return is_wrong ? -EINVAL : -ENOMEM;
+	}
+	*ret_client = client;
+	return 0;
 }
 
 int kafka_options_check(const struct kafka_properties *properties, struct config_error *error)
