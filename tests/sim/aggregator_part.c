@@ -4,6 +4,7 @@
 #include "aggregator/position.h"
 #include "proto/money.h"
 #include "proto/topic.h"
+#include "tests/sim/aggregator_setup.h"
 #include "tests/sim/kafka.h"
 #include "tests/sim/mdb_model.h"
 #include "tests/sim/rim_loop.h"
@@ -29,82 +30,18 @@ struct aggregator_part {
 	struct text_set accepted;
 };
 
-static struct aggregator_config config;
+static struct aggregator_config *config;
 static struct mdb_files *disk;
 static struct text_set missing;
 static struct buffer wondered; /* the last answer to aggregator_part_wonder */
 
 /* ---- a run's store */
 
-static const char configuration[] =
-	"[aggregator]\n"
-	"publish =\n"
-	"data = store\n"
-	"brokers = kafka\n"
-	"listen = tcp://127.0.0.1:1\n"
-	"commit_interval = 200ms\n"
-	"basket_horizon = 3s\n" /* so that links are down for longer now and then */
-	"basket_memory = 60s\n"
-	"[http]\n"
-	"listen = \n"
-	"[view.by_order]\n"
-	"kind = order\n"
-	"group_by = order_id, currency\n"
-	"measures = order_count = count(), total_revenue = sum(revenue)\n"
-	"[view.by_product]\n"
-	"kind = order\n"
-	"group_by = product_id, currency\n"
-	"measures = order_count = count(), total_revenue = sum(revenue)\n"
-	"[view.by_shape]\n" /* one measure of each sort */
-	"kind = order\n"
-	"group_by = product_id, currency\n"
-	"measures = order_count = distinct(basket), total_revenue = sum(revenue), least = "
-	"min(revenue), most = max(revenue), "
-	"mean = average(revenue), first_order = first(order_id), last_price = last(unit_price), "
-	"half = quantile(revenue, 0.5), most_of = quantile(revenue, 0.95), cheap = count() where "
-	"unit_price < 500\n"
-	"where = quantity > 0\n"
-	"[view.by_basket]\n" /* what is in it depends on when each partition got each line */
-	"kind = basket\n"
-	"group_by = edge, currency\n"
-	"measures = order_count = count(), total_revenue = sum(amount), least = min(amount), half "
-	"= quantile(amount, 0.5), "
-	"first_order = first(order_id), lines = sum(lines)\n"
-	"[view.by_letter]\n"
-	"kind = dead_letter\n"
-	"group_by = code\n"
-	"measures = order_count = count()\n";
-
-/* Once a process: runs differ by the number of shards alone. */
-static void configure(void)
-{
-	struct config_error error = {0};
-
-	if (config.data != NULL) {
-		return;
-	}
-	int r = config_init(&aggregator_config_schema, &config, &error);
-	if (r == 0) {
-		r = config_read_text(&aggregator_config_schema, &config, "simulated", configuration,
-			sizeof configuration - 1, &error);
-	}
-	if (r == 0) {
-		r = config_finish(&aggregator_config_schema, &config, &error);
-	}
-	if (r == 0) {
-		r = aggregator_config_check(&config, &error);
-	}
-	if (r != 0) {
-		fprintf(stderr, "the aggregator's configuration: %s\n", error.text);
-		abort();
-	}
-}
-
 void aggregator_part_begin(void)
 {
 	aggregator_part_end();
-	configure();
-	config.shards = 1 + (int64_t)world_draw(SHARD_COUNT_MAX);
+	config = aggregator_setup(kafka_topics() > TILL_TOPICS);
+	config->shards = 1 + (int64_t)world_draw(SHARD_COUNT_MAX);
 	disk = mdb_files_new();
 	mdb_model_mount(disk);
 }
@@ -177,12 +114,12 @@ struct aggregator_part *aggregator_part_new(const struct aggregator_part_options
 		}
 	}
 	text_set_deinit(&missing);
-	config.owns_all = options->own == OWN_ALL;
+	config->owns_all = options->own == OWN_ALL;
 	for (int i = 0; i < PARTITIONS_MAX; i++) {
-		config.owned[i] = i == options->own;
+		config->owned[i] = i == options->own;
 	}
 	const struct aggregator_options aggregator = {
-		.config = &config,
+		.config = config,
 		.accepted = &part->accepted,
 		.wants_rebuild = options->wants_rebuild,
 		.tell_missing = tell_missing,
@@ -232,7 +169,7 @@ char *aggregator_part_dump(void)
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
-	if (out == NULL || dump_write(&config, out, error, sizeof error) != 0) {
+	if (out == NULL || dump_write(config, out, error, sizeof error) != 0) {
 		fprintf(stderr, "no dump: %s\n", error);
 		abort();
 	}
@@ -262,8 +199,8 @@ bool aggregator_part_is_settled(const struct aggregator_part *part)
 	const struct pipeline *pipeline = only_pipeline();
 
 	(void)part;
-	for (int i = 0; pipeline != NULL && i < TOPICS * PARTITIONS_MAX; i++) {
-		int topic = i % TOPICS, number = i / TOPICS;
+	for (int i = 0; pipeline != NULL && i < kafka_topics() * PARTITIONS_MAX; i++) {
+		int topic = i % kafka_topics(), number = i / kafka_topics();
 		if (number >= kafka_partition_count(topic)) {
 			continue;
 		}
@@ -333,7 +270,8 @@ static int look_at_position(void *owner, struct slice key, struct slice value)
 	if (!position_key_parse(key, &topic, &number)) {
 		abort();
 	}
-	if (number == look->partition && slice_equals_text(topic, config.topics[look->topic]) &&
+	if (number == look->partition &&
+		slice_equals_text(topic, aggregator_part_topic(look->topic)) &&
 		!position_decode(value, look->position)) {
 		abort();
 	}
@@ -359,7 +297,7 @@ struct aggregator_mark aggregator_part_mark(int topic, int partition)
 	struct position position = POSITION_START;
 	struct look look = {topic, partition, &position};
 
-	for (int64_t i = 0; i < config.shards; i++) {
+	for (int64_t i = 0; i < config->shards; i++) {
 		char path[32];
 		struct store *store = NULL;
 		struct snapshot *snapshot = NULL;
@@ -394,7 +332,8 @@ struct aggregator_mark aggregator_part_mark(int topic, int partition)
 
 const char *aggregator_part_topic(int topic)
 {
-	return config.topics[topic];
+	return topic < TILL_TOPICS ? config->topics[topic]
+				   : config->sources[topic - TILL_TOPICS].topics[0];
 }
 
 /* ---- asking */
@@ -458,15 +397,20 @@ static void forget(struct document *answer, struct buffer *reply)
 	buffer_deinit(reply);
 }
 
-static int64_t revenue_of(const struct node *row)
+/* Of a view in millionths, of one that has no money, or of a table, a quantity. */
+static int64_t amount_of(const struct node *row)
 {
 	const struct node *revenue = node_find(row, "total_revenue");
-	int64_t millionths = 0;
+	const struct node *quantity = node_find(row, "total_quantity");
+	int64_t amount = 0;
 
-	if (revenue != NULL && money_parse_text(revenue->text, &millionths) != 0) {
+	if (revenue != NULL && money_parse_text(revenue->text, &amount) != 0) {
 		abort();
 	}
-	return millionths;
+	if (quantity != NULL && !node_integer(quantity, &amount)) {
+		abort();
+	}
+	return amount;
 }
 
 static void take_rows(const struct node *answer, aggregator_row_fn take, void *owner)
@@ -480,11 +424,14 @@ static void take_rows(const struct node *answer, aggregator_row_fn take, void *o
 	}
 	for (uint32_t i = 0; i < rows->count; i++, row = node_next(row)) {
 		const struct node *first = node_next(node_first(row)); /* key, value, … */
-		int64_t count = 0;
-		node_integer(node_find(row, "order_count"), &count);
+		const struct node *events = node_find(row, "order_count");
+		int64_t count = 1;
+		if (events != NULL && !node_integer(events, &count)) {
+			abort();
+		}
 		snprintf(name, sizeof name, "%.*s", (int)first->text.size,
 			(const char *)first->text.bytes);
-		take(owner, name, (uint64_t)count, revenue_of(row));
+		take(owner, name, (uint64_t)count, amount_of(row));
 	}
 }
 

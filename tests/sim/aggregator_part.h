@@ -52,9 +52,9 @@ const char *aggregator_part_topic(int topic); /* its name */
 /* The canonical dump of the store, the caller's to free. The part must be dead. */
 char *aggregator_part_dump(void);
 
-/* Rows of a view, as an answer gives them: its first column, the number of events, their revenue in millionths. */
-typedef void (*aggregator_row_fn)(
-	void *owner, const char *name, uint64_t count, int64_t revenue_millionths);
+/* Rows of a view or a table, as an answer gives them: its first column, the number of events (of a table 1), their revenue in
+ * millionths or, where there is none, their quantity. */
+typedef void (*aggregator_row_fn)(void *owner, const char *name, uint64_t count, int64_t amount);
 void aggregator_part_each_row(
 	struct aggregator_part *part, const char *view, aggregator_row_fn take, void *owner);
 

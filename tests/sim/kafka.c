@@ -27,6 +27,7 @@ struct late {
 };
 
 static struct topic topics[CLUSTERS][TOPICS];
+static int topic_count;
 static int cluster; /* which one answers */
 static struct late *late_ones;
 static int64_t away_until_ms, back_ms;
@@ -101,9 +102,15 @@ static struct log *log_of(int topic, int partition)
 	return &topics[cluster][topic].logs[partition];
 }
 
-void kafka_begin(void)
+int kafka_topics(void)
+{
+	return topic_count;
+}
+
+void kafka_begin(int topics_of_run)
 {
 	kafka_end();
+	topic_count = topics_of_run;
 	cluster = 0;
 	away_until_ms = 0;
 	back_ms = world.now_ms;
@@ -289,10 +296,10 @@ uint64_t kafka_each_lost(kafka_lost_fn take, void *owner)
 {
 	uint64_t count = 0;
 
-	for (int i = 0; i < TOPICS * PARTITIONS_MAX; i++) {
-		const struct topic *topic = &topics[0][i % TOPICS];
-		count += take_lost(i % TOPICS, &topic->logs[i / TOPICS], take, owner);
-		count += take_lost(i % TOPICS, &topic->former[i / TOPICS], take, owner);
+	for (int i = 0; i < topic_count * PARTITIONS_MAX; i++) {
+		const struct topic *topic = &topics[0][i % topic_count];
+		count += take_lost(i % topic_count, &topic->logs[i / topic_count], take, owner);
+		count += take_lost(i % topic_count, &topic->former[i / topic_count], take, owner);
 	}
 	return count;
 }
@@ -307,11 +314,11 @@ static void take_each(
 
 void kafka_each(kafka_each_fn take, void *owner)
 {
-	for (int i = 0; i < TOPICS * PARTITIONS_MAX; i++) {
-		const struct topic *topic = &topics[0][i % TOPICS];
-		int partition = i / TOPICS;
-		take_each(i % TOPICS, partition, &topic->former[partition], take, owner);
-		take_each(i % TOPICS, partition, &topic->logs[partition], take, owner);
+	for (int i = 0; i < topic_count * PARTITIONS_MAX; i++) {
+		const struct topic *topic = &topics[0][i % topic_count];
+		int partition = i / topic_count;
+		take_each(i % topic_count, partition, &topic->former[partition], take, owner);
+		take_each(i % topic_count, partition, &topic->logs[partition], take, owner);
 	}
 }
 
@@ -319,18 +326,18 @@ uint64_t kafka_written(void)
 {
 	uint64_t count = 0;
 
-	for (int i = 0; i < TOPICS * PARTITIONS_MAX; i++) {
-		const struct topic *topic = &topics[0][i % TOPICS];
-		count += topic->logs[i / TOPICS].count + topic->former[i / TOPICS].count;
+	for (int i = 0; i < topic_count * PARTITIONS_MAX; i++) {
+		const struct topic *topic = &topics[0][i % topic_count];
+		count += topic->logs[i / topic_count].count + topic->former[i / topic_count].count;
 	}
 	return count;
 }
 
 bool kafka_is_short(void)
 {
-	for (int i = 0; i < TOPICS * PARTITIONS_MAX; i++) {
-		const struct topic *topic = &topics[0][i % TOPICS];
-		if (topic->logs[i / TOPICS].low > 0 || topic->was_made_again) {
+	for (int i = 0; i < topic_count * PARTITIONS_MAX; i++) {
+		const struct topic *topic = &topics[0][i % topic_count];
+		if (topic->logs[i / topic_count].low > 0 || topic->was_made_again) {
 			return true;
 		}
 	}

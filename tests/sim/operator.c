@@ -50,7 +50,7 @@ static void texts_add(struct texts *texts, const char *text)
 
 static int topic_of(const char *name, size_t size)
 {
-	for (int topic = 0; topic < TOPICS; topic++) {
+	for (int topic = 0; topic < kafka_topics(); topic++) {
 		const char *ours = aggregator_part_topic(topic);
 		if (strlen(ours) == size && memcmp(ours, name, size) == 0) {
 			return topic;
@@ -266,7 +266,7 @@ static void rebuild(void)
  * up would depend on when it was copied. */
 static bool stands_in_former(void)
 {
-	for (int topic = 0; topic < TOPICS; topic++) {
+	for (int topic = 0; topic < kafka_topics(); topic++) {
 		for (int partition = 0; kafka_was_made_again(topic) && partition < PARTITIONS_MAX;
 			partition++) {
 			struct aggregator_mark mark = aggregator_part_mark(topic, partition);

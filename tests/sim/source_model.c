@@ -44,7 +44,7 @@ int source_new(const struct source_options *options, struct source **ret_source,
 	}
 	source->number = sources[0] == NULL ? 0 : 1;
 	sources[source->number] = source;
-	for (int topic = 0; topic < TOPICS; topic++) {
+	for (int topic = 0; topic < kafka_topics(); topic++) {
 		for (int partition = 0; partition < PARTITIONS_MAX; partition++) {
 			source->at[topic][partition] = NOT_READ;
 		}
@@ -130,7 +130,7 @@ struct log_report *source_report(struct source *source)
 	report->is_reachable = !kafka_is_away();
 	snprintf(report->error, sizeof report->error, "Kafka is away");
 	snprintf(report->cluster_id, sizeof report->cluster_id, "%s", kafka_cluster_id());
-	for (int topic = 0; topic < TOPICS && report->is_reachable; topic++) {
+	for (int topic = 0; topic < kafka_topics() && report->is_reachable; topic++) {
 		report_topic(source, report, topic);
 	}
 	return report;
@@ -138,7 +138,7 @@ struct log_report *source_report(struct source *source)
 
 struct log_report *log_report_free(struct log_report *report)
 {
-	for (int topic = 0; report != NULL && topic < TOPICS; topic++) {
+	for (int topic = 0; report != NULL && topic < kafka_topics(); topic++) {
 		free(report->partitions[topic]);
 	}
 	free(report);
@@ -250,9 +250,9 @@ int source_poll(struct source *source, const struct source_sink *sink, size_t re
 	(void)records_max;
 	*ret_is_drained = true;
 	source->pipeline = sink->owner;
-	for (int i = 0; r == 0 && !kafka_is_away() && i < TOPICS * PARTITIONS_MAX; i++) {
-		int topic = i % TOPICS;
-		int partition = i / TOPICS;
+	for (int i = 0; r == 0 && !kafka_is_away() && i < kafka_topics() * PARTITIONS_MAX; i++) {
+		int topic = i % kafka_topics();
+		int partition = i / kafka_topics();
 		if (partition == 0) {
 			r = notice_deletion(source, sink, topic);
 		}

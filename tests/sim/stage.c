@@ -1,4 +1,5 @@
 #include "tests/sim/stage.h"
+#include "tests/sim/database.h"
 #include "tests/sim/file_reader.h"
 #include "tests/sim/kafka.h"
 #include "tests/sim/operator.h"
@@ -395,6 +396,7 @@ void stage_step(void)
 {
 	pass_time();
 	kafka_step();
+	database_step();
 	surgery_step();
 	if (world.has_faults) {
 		strike();
@@ -419,8 +421,8 @@ bool stage_is_drained(void)
 			return false;
 		}
 	}
-	return operator_aggregator() != NULL && file_reader_is_done() && kafka_is_quiet() &&
-	       aggregator_part_is_settled(operator_aggregator());
+	return operator_aggregator() != NULL && file_reader_is_done() && database_is_calm() &&
+	       kafka_is_quiet() && aggregator_part_is_settled(operator_aggregator());
 }
 
 bool stage_knows_cluster(void)

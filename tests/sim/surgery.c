@@ -75,7 +75,7 @@ static void fill(int topic)
 
 static void make_again(int topic)
 {
-	if (kafka_was_made_again(topic) || !is_known(topic)) {
+	if (topic >= TILL_TOPICS || kafka_was_made_again(topic) || !is_known(topic)) {
 		return;
 	}
 	world_note_fault(FAULT_TOPIC_MADE_AGAIN, aggregator_part_topic(topic));
@@ -86,7 +86,7 @@ static void make_again(int topic)
 
 static void add_partition(int topic)
 {
-	if (kafka_partition_count(topic) == PARTITIONS) {
+	if (topic < TILL_TOPICS && kafka_partition_count(topic) == PARTITIONS) {
 		static const char text[] = "somebody else's";
 		world_note_fault(FAULT_PARTITION_ADDED, aggregator_part_topic(topic));
 		kafka_add_partition(topic);
@@ -120,7 +120,7 @@ void surgery_step(void)
 
 void surgery_strike(void)
 {
-	int topic = (int)world_draw(3) == 0 ? (int)world_draw(TOPICS) : 0;
+	int topic = (int)world_draw(3) == 0 ? (int)world_draw((uint64_t)kafka_topics()) : 0;
 
 	if (other_until_ms != 0) {
 		return;

@@ -18,7 +18,8 @@ const char *bug_name(enum bug bug)
 	static const char *const names[BUG_COUNT] = {"none", "early-ack", "no-numbers",
 		"offset-first", "stored-run", "late-ack", "restamped", "mark-first", "window",
 		"merge", "shared-reports", "no-sync", "rebuild-short", "gap-silent", "unchecked",
-		"conflict-repeat", "told-early", "ids-first", "no-anchor"};
+		"conflict-repeat", "told-early", "ids-first", "no-anchor", "share-kept",
+		"delete-ignored"};
 	return names[bug];
 }
 
@@ -34,7 +35,7 @@ const char *fault_name(enum fault fault)
 		"rebuild", "rebuild-killed", "log-cut", "log-overtaken", "topic-emptied",
 		"topic-made-again", "other-cluster", "partition-added", "block-damaged",
 		"image-resumed", "reowned", "sent-twice", "sent-again", "interval-lost",
-		"memory-short"};
+		"memory-short", "rows-retold", "snapshot-again"};
 	return names[fault];
 }
 

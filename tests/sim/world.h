@@ -30,6 +30,8 @@ enum bug {
 	BUG_TOLD_EARLY, /* an edge that promises to be durable answers before its commit */
 	BUG_IDS_FIRST, /* event_ids and keys are on disk before their events are */
 	BUG_NO_ANCHOR, /* nobody looks whether the record before the position is still the same */
+	BUG_SHARE_KEPT, /* what a row counted before its change is not taken back */
+	BUG_DELETE_IGNORED, /* a table keeps a row whose deletion it reads */
 	BUG_COUNT,
 };
 const char *bug_name(enum bug bug);
@@ -82,6 +84,8 @@ enum fault {
 	FAULT_SENT_AGAIN, /* although it was answered */
 	FAULT_INTERVAL_LOST, /* what was told ok and not on disk yet, with sync = interval */
 	FAULT_MEMORY_SHORT, /* a part asks for memory and gets none: mostly that is its end */
+	FAULT_ROWS_RETOLD, /* a database's changes: the connector begins again where it noted that it was, or its producer repeats some */
+	FAULT_SNAPSHOT_AGAIN, /* it reads all rows once more */
 	FAULT_COUNT,
 };
 const char *fault_name(enum fault fault);

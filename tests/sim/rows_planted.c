@@ -1,0 +1,31 @@
+/* What can be planted in the counting of rows that change, and in tables; the linker puts these in front of the real ones (--wrap). */
+#include "aggregator/overlay.h"
+#include "aggregator/row_change.h"
+#include "aggregator/table_rows.h"
+#include "tests/sim/world.h"
+
+int __real_overlay_take_back(
+	struct overlay *overlay, const struct event *event, struct standing standing);
+int __wrap_overlay_take_back(
+	struct overlay *overlay, const struct event *event, struct standing standing);
+
+int __wrap_overlay_take_back(
+	struct overlay *overlay, const struct event *event, struct standing standing)
+{
+	return world.bug == BUG_SHARE_KEPT ? 0 : __real_overlay_take_back(overlay, event, standing);
+}
+
+int __real_table_rows_take(struct table_rows *rows, const char *topic, const struct record *record,
+	const struct reading *reading, enum fate *ret_fate);
+int __wrap_table_rows_take(struct table_rows *rows, const char *topic, const struct record *record,
+	const struct reading *reading, enum fate *ret_fate);
+
+int __wrap_table_rows_take(struct table_rows *rows, const char *topic, const struct record *record,
+	const struct reading *reading, enum fate *ret_fate)
+{
+	if (world.bug == BUG_DELETE_IGNORED && reading->row_change->change.op == CHANGE_DELETE) {
+		*ret_fate = FATE_COUNTED;
+		return 0;
+	}
+	return __real_table_rows_take(rows, topic, record, reading, ret_fate);
+}
