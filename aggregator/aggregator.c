@@ -50,6 +50,7 @@ struct aggregator {
 	int64_t stop_by_ms; /* 0: no signal yet */
 	struct herald herald;
 	bool was_full; /* the log said so */
+	bool has_loaded; /* the open baskets, as of the last tick */
 	bool needs_decision;
 	bool is_shadow_refused; /* the log can't fill it */
 	int error; /* from where no error can be returned */
@@ -420,6 +421,15 @@ static int stop_tick(struct aggregator *aggregator, int64_t now_ms)
 	return r;
 }
 
+/* Who asked for baskets waits until all that are open are known. */
+static int loading_tick(struct aggregator *aggregator)
+{
+	bool had_loaded = aggregator->has_loaded;
+
+	aggregator->has_loaded = !pipeline_is_loading(aggregator->generations.live->pipeline);
+	return aggregator->has_loaded && !had_loaded ? server_wake(aggregator->server) : 0;
+}
+
 static int tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	struct aggregator *aggregator = owner;
@@ -427,6 +437,9 @@ static int tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 	int r = aggregator->error;
 	if (r == 0) {
 		r = generations_tick(&aggregator->generations, now_ms, &wait_ms);
+	}
+	if (r == 0) {
+		r = loading_tick(aggregator);
 	}
 	if (r == 0) {
 		r = reporting_tick(aggregator->reporting, aggregator->generations.live->pipeline,

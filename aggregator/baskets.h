@@ -25,9 +25,11 @@ struct baskets;
 int baskets_new(const struct baskets_options *options, struct baskets **ret_baskets);
 struct baskets *baskets_free(struct baskets *baskets);
 
-/* At start: each entry from BASKETS_FIRST on, in order. 0, BASKETS_E_PASSED behind the last one that it needs, -EBADMSG, -ENOMEM. */
+/* At start: each entry from BASKETS_CLOCKS on, in order; those before BASKETS_OPEN before anything is followed. 0, BASKETS_E_PASSED
+ * behind the last one that it needs, -EBADMSG, -ENOMEM. */
 enum { BASKETS_E_PASSED = 1000 };
-#define BASKETS_FIRST (slice_of("bk", 2))
+#define BASKETS_CLOCKS (slice_of("bk", 2))
+#define BASKETS_OPEN (slice_of("bo", 2))
 int baskets_load(void *baskets, struct slice key, struct slice value);
 
 /* A record of this partition was read: its clock moves. What is taken next was in it. 0 or -ENOMEM. */

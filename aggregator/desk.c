@@ -21,11 +21,28 @@ static struct pipeline *pipeline_asked(const struct desk *desk, bool is_staged)
 	return is_staged && desk->is_staged ? desk->shadow->pipeline : desk->live->pipeline;
 }
 
+/* After a start baskets whose time has come close when all that are open are known: until then their views say less than they did
+ * before it. */
+static bool is_half_known(
+	const struct desk *desk, const struct pipeline *pipeline, const struct wish *wish)
+{
+	if (!pipeline_is_loading(pipeline) || wish->view.size == 0) {
+		return false;
+	}
+	bool is_of_shadow = pipeline != desk->live->pipeline;
+	const struct view *view =
+		view_set_find(is_of_shadow ? desk->shadow_views : desk->views, wish->view);
+	return view != NULL && view_counts_baskets(view);
+}
+
 enum verdict desk_judge(void *owner, struct wish *wish)
 {
 	struct desk *desk = owner;
 	struct pipeline *pipeline = pipeline_asked(desk, wish->is_staged);
 	if (!wish->is_exempt && !desk_is_ready(desk)) {
+		return VERDICT_NOT_READY;
+	}
+	if (is_half_known(desk, pipeline, wish)) {
 		return VERDICT_NOT_READY;
 	}
 	if (wish->max_lag >= 0) {

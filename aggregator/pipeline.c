@@ -440,14 +440,14 @@ void pipeline_excuse(struct pipeline *pipeline, bool all)
  * unless there is no room for more. */
 static bool is_amid_closing(const struct pipeline *pipeline, const struct shard *shard)
 {
-	return shard->is_closing && !is_large(pipeline, shard);
+	return (shard->is_loading || shard->is_closing) && !is_large(pipeline, shard);
 }
 
 static int close_baskets(const struct pipeline *pipeline, struct shard *shard)
 {
 	bool has_room = !shard->is_frozen || !is_large(pipeline, shard);
 
-	return has_room ? shard_close_baskets(shard, pipeline->now_ms) : 0;
+	return has_room || shard->is_loading ? shard_close_baskets(shard, pipeline->now_ms) : 0;
 }
 
 static int close_all_baskets(const struct pipeline *pipeline, struct shard *shard)
@@ -470,6 +470,9 @@ int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_m
 		int r = close_baskets(pipeline, shard);
 		if (r < 0) {
 			return r;
+		}
+		if (shard->is_loading) {
+			*ret_wait_ms = 0;
 		}
 		bool has_work = shard->is_changed || shard->expiry.is_behind;
 		if (shard->is_frozen || !has_work || shard->is_broken) {
@@ -503,8 +506,8 @@ int pipeline_flush(struct pipeline *pipeline, bool *ret_is_clean)
 		if (r < 0) {
 			return r;
 		}
-		is_clean =
-			is_clean && !shard->is_frozen && !shard->is_changed && !shard->is_closing;
+		is_clean = is_clean && !shard->is_frozen && !shard->is_changed &&
+			   !shard->is_closing && !shard->is_loading;
 	}
 	*ret_is_clean = is_clean;
 	return 0;
@@ -520,6 +523,15 @@ bool pipeline_is_full(const struct pipeline *pipeline)
 		}
 	}
 	return false;
+}
+
+bool pipeline_is_loading(const struct pipeline *pipeline)
+{
+	bool is_loading = false;
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		is_loading = is_loading || pipeline->shards[i]->is_loading;
+	}
+	return is_loading;
 }
 
 bool pipeline_is_stuck(const struct pipeline *pipeline)

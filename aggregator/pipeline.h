@@ -88,6 +88,8 @@ int pipeline_flush(struct pipeline *pipeline, bool *ret_is_clean);
 
 /* Should reading pause? Two commits' worth waits for the disk, baskets are being closed, or a shard is broken. */
 bool pipeline_is_full(const struct pipeline *pipeline);
+/* Are there baskets of the store yet to be known? Some may be open whose time has come. */
+bool pipeline_is_loading(const struct pipeline *pipeline);
 /* Does whatever is not on disk wait for room, or for a person? Then a stop need not wait for it. */
 bool pipeline_is_stuck(const struct pipeline *pipeline);
 bool pipeline_is_caught_up(const struct pipeline *pipeline);

@@ -116,6 +116,7 @@ static struct wish wish_of(const struct query *query)
 		.is_exempt = query->type == QUERY_STATUS || query->type == QUERY_VIEWS ||
 			     query->type == QUERY_TABLES || query_needs_admin(query->type),
 		.is_staged = query->is_staged,
+		.view = query->view,
 		.max_lag = query->max_lag,
 		.after = query->after,
 		.after_count = query->after_count,

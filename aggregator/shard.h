@@ -42,6 +42,12 @@ struct basket_review {
 	uint64_t closed; /* baskets that had closed when it last stopped: it keeps pace with them */
 };
 
+/* How far a start has read the open baskets. */
+struct basket_loading {
+	uint8_t next[BASKET_KEY_SIZE_MAX + 1];
+	size_t next_size; /* 0: from the first one */
+};
+
 struct shard {
 	struct shard_options options;
 	struct ledger ledger; /* as of the last record taken */
@@ -50,6 +56,8 @@ struct shard {
 	struct entries *entries;
 	struct baskets *baskets; /* NULL: no view counts them */
 	bool has_followed; /* a basket's time may have come since the last look */
+	bool is_loading; /* open baskets of the store are not all known yet: none is closed by the clock */
+	struct basket_loading loading;
 	bool is_closing; /* baskets whose time has come are not all closed yet */
 	struct basket_review review; /* of those that closed long ago */
 	struct table_rows *tables;

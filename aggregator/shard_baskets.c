@@ -7,7 +7,9 @@ enum {
 	/* Entries of closed baskets that one step of the walk looks at: so many, or four times as many as closed since. */
 	REVIEWED_LEAST = 500,
 	REVIEWED_MAX = 10000,
-	REVIEW_PAUSES = 1001,
+	/* Entries of open baskets that one step of a start reads: about a millisecond. */
+	LOADED_AT_ONCE_MAX = 4000,
+	WALK_PAUSES = 1001,
 };
 
 /* What it is to views whose user was forgotten is as with any event: by his line's append time. */
@@ -23,17 +25,60 @@ static int give(void *owner, const struct event *event, const struct basket *bas
 	return overlay_apply_basket(shard->active.overlay, event, standing);
 }
 
-static int load(struct shard *shard)
+static int walk(struct shard *shard, struct slice from,
+	int (*each)(void *owner, struct slice key, struct slice value), void *owner)
 {
 	struct snapshot *snapshot = NULL;
 
 	int r = snapshot_begin(shard->options.store, shard->options.generation, &snapshot);
 	if (r == 0) {
-		r = snapshot_walk(
-			snapshot, TABLE_ENTRIES, BASKETS_FIRST, baskets_load, shard->baskets);
+		r = snapshot_walk(snapshot, TABLE_ENTRIES, from, each, owner);
 	}
 	snapshot_end(snapshot);
-	return r == BASKETS_E_PASSED ? 0 : r == -EBADMSG ? STORE_E_CORRUPT : r;
+	return r;
+}
+
+/* ---- at start */
+
+static int load_clock(void *owner, struct slice key, struct slice value)
+{
+	const struct shard *shard = owner;
+	bool is_open = key.size > 1 && key.bytes[0] == ENTRY_BASKET && key.bytes[1] == BASKET_OPEN;
+
+	return is_open ? WALK_PAUSES : baskets_load(shard->baskets, key, value);
+}
+
+struct loading {
+	struct shard *shard;
+	size_t left;
+};
+
+/* The next step begins behind it. */
+static int load_open(void *owner, struct slice key, struct slice value)
+{
+	struct loading *loading = owner;
+	struct basket_loading *at = &loading->shard->loading;
+
+	int r = key.size <= BASKET_KEY_SIZE_MAX ? baskets_load(loading->shard->baskets, key, value)
+						: -EBADMSG;
+	if (r == 0) {
+		memcpy(at->next, key.bytes, key.size);
+		at->next[key.size] = 0;
+		at->next_size = key.size + 1;
+	}
+	return r == 0 && --loading->left == 0 ? WALK_PAUSES : r;
+}
+
+/* One that is met here and was closed meanwhile, or opened anew, has a turn too many, which finds nothing to do. */
+static int load_some(struct shard *shard)
+{
+	struct basket_loading *at = &shard->loading;
+	struct loading loading = {.shard = shard, .left = LOADED_AT_ONCE_MAX};
+	struct slice from = at->next_size == 0 ? BASKETS_OPEN : slice_of(at->next, at->next_size);
+
+	int r = walk(shard, from, load_open, &loading);
+	shard->is_loading = r == WALK_PAUSES;
+	return r == BASKETS_E_PASSED || r == WALK_PAUSES ? 0 : r == STORE_E_CORRUPT ? -EBADMSG : r;
 }
 
 int shard_open_baskets(struct shard *shard)
@@ -52,10 +97,14 @@ int shard_open_baskets(struct shard *shard)
 		return 0;
 	}
 	int r = baskets_new(&options, &shard->baskets);
+	shard->is_loading = true;
 	shard->has_followed = true; /* a program that was killed may have left some to close */
 	shard->review.closed = shard->ledger.baskets.closed;
 	shard->baskets_before = shard->ledger.baskets;
-	return r == 0 ? load(shard) : r;
+	if (r == 0) {
+		r = walk(shard, BASKETS_CLOCKS, load_clock, shard);
+	}
+	return r == WALK_PAUSES || r == BASKETS_E_PASSED ? 0 : r == -EBADMSG ? STORE_E_CORRUPT : r;
 }
 
 int shard_follow_baskets(struct shard *shard, const char *topic, const struct record *record,
@@ -96,7 +145,7 @@ static int review(void *owner, struct slice key, struct slice value)
 		memcpy(at->key, key.bytes, key.size);
 		at->key_size = key.size;
 	}
-	return r == 0 && --reviewing->left == 0 ? REVIEW_PAUSES : r;
+	return r == 0 && --reviewing->left == 0 ? WALK_PAUSES : r;
 }
 
 /* One step of the walk that never ends, when as many baskets have closed as make it worth while. */
@@ -107,40 +156,43 @@ static int review_some(struct shard *shard)
 	uint64_t count = closed * 4 > REVIEWED_MAX ? REVIEWED_MAX : closed * 4;
 	struct reviewing reviewing = {.shard = shard, .left = count};
 	struct slice from = at->key_size == 0 ? BASKETS_CLOSED : slice_of(at->key, at->key_size);
-	struct snapshot *snapshot = NULL;
 
 	if (count < REVIEWED_LEAST) {
 		return 0;
 	}
 	at->closed = shard->ledger.baskets.closed;
-	int r = snapshot_begin(shard->options.store, shard->options.generation, &snapshot);
-	if (r == 0) {
-		r = snapshot_walk(snapshot, TABLE_ENTRIES, from, review, &reviewing);
-	}
-	snapshot_end(snapshot);
+	int r = walk(shard, from, review, &reviewing);
 	if (r == 0 || r == BASKETS_E_PASSED) {
 		at->key_size = 0;
 		return 0;
 	}
-	return r == REVIEW_PAUSES ? 0 : r == STORE_E_CORRUPT ? -EBADMSG : r;
+	return r == WALK_PAUSES ? 0 : r == STORE_E_CORRUPT ? -EBADMSG : r;
 }
 
 /* ---- now */
 
-static int step(struct shard *shard)
+static int close_some(struct shard *shard)
 {
+	shard->has_followed = false;
 	int r = baskets_close_due(shard->baskets, CLOSED_AT_ONCE_MAX, &shard->is_closing);
 	return r == 0 && !shard->is_closing ? review_some(shard) : r;
+}
+
+static int step(struct shard *shard)
+{
+	int r = shard->is_loading ? load_some(shard) : 0;
+
+	return r == 0 && !shard->is_loading ? close_some(shard) : r;
 }
 
 int shard_close_baskets(struct shard *shard, int64_t now_ms)
 {
 	size_t changed = entries_changed_count(shard->entries);
 
-	if (!(shard->has_followed || shard->is_closing) || shard->is_broken) {
+	shard->is_loading = shard->is_loading && !shard->is_broken;
+	if (!(shard->is_loading || shard->has_followed || shard->is_closing) || shard->is_broken) {
 		return 0;
 	}
-	shard->has_followed = false;
 	int r = step(shard);
 	if (r == -EBADMSG) {
 		shard->is_broken = true;

@@ -37,7 +37,7 @@ struct waiting *waiting_free(struct waiting *waiting)
 
 static size_t size_of(const struct waiting_query *query)
 {
-	size_t size = query->envelope.size + query->request.size +
+	size_t size = query->envelope.size + query->request.size + query->wish.view.size +
 		      query->wish.after_count * sizeof *query->wish.after;
 	for (uint32_t i = 0; i < query->wish.after_count; i++) {
 		size += query->wish.after[i].edge.size;
@@ -69,6 +69,7 @@ static void copy(const struct waiting_query *query, struct item *item)
 	item->query.wish.after = after;
 	item->query.envelope = keep(&place, query->envelope);
 	item->query.request = keep(&place, query->request);
+	item->query.wish.view = keep(&place, query->wish.view);
 }
 
 int waiting_add(struct waiting *waiting, const struct waiting_query *query)

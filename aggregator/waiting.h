@@ -13,6 +13,7 @@ enum {
 struct wish {
 	bool is_exempt; /* status and its like: answered even before the start is over */
 	bool is_staged; /* of the views that are staged */
+	struct slice view; /* borrowed: the view that is asked; empty: none */
 	int64_t max_lag; /* -1: any */
 	const struct certificate *after; /* borrowed; those not known to be reached */
 	uint32_t after_count;

@@ -265,19 +265,20 @@ static void test_baskets_of_who_is_forgotten_are_held_whenever_he_is(void **stat
 
 /* ---- many at once */
 
-enum { MANY = 2500 };
+enum { MANY = 2500, MANY_OPEN = 9000 };
 
-static struct world *new_crowd(void)
+/* So many orders, and a record a day later, when none of them is open any more. */
+static struct world *new_crowd(int count)
 {
 	static const char *one[][2] = {
 		{"baskets", "kind = basket\ngroup_by = edge\nmeasures = n = count()\n"}};
 	struct world *world = new_world(one, 1);
 
-	world->logs[0] = calloc(MANY + 1, sizeof *world->logs[0]);
-	for (int i = 0; i < MANY; i++) {
+	world->logs[0] = calloc((size_t)count + 1, sizeof *world->logs[0]);
+	for (int i = 0; i < count; i++) {
 		log_order(world, 0, START_MS, START_MS, i, i);
 	}
-	log_order(world, 0, START_MS, START_MS + DAY_MS, MANY, MANY);
+	log_order(world, 0, START_MS, START_MS + DAY_MS, count, count);
 	return world;
 }
 
@@ -300,7 +301,7 @@ static int64_t tick(struct world *world)
 
 static void test_many_that_close_at_once_do_so_in_steps_and_are_written_together(void **state)
 {
-	struct world *world = new_crowd();
+	struct world *world = new_crowd(MANY);
 	(void)state;
 
 	start_counting(world, 1);
@@ -324,7 +325,7 @@ static void test_many_that_close_at_once_do_so_in_steps_and_are_written_together
 static void test_without_room_for_all_that_close_some_are_written_and_a_kill_loses_none(
 	void **state)
 {
-	struct world *world = new_crowd();
+	struct world *world = new_crowd(MANY);
 	bool is_clean = false;
 	(void)state;
 
@@ -346,6 +347,66 @@ static void test_without_room_for_all_that_close_some_are_written_and_a_kill_los
 	free_world(world);
 }
 
+static struct world *die_with_many_open(void)
+{
+	struct world *world = new_crowd(MANY_OPEN);
+
+	start_counting(world, 1);
+	for (int i = 0; i < MANY_OPEN; i++) {
+		take(world, 0);
+	}
+	tick(world);
+	assert_int_equal(world->pipeline->shards[0]->committed, 1);
+	drop_world(world);
+	open_world(world);
+	return world;
+}
+
+static void test_a_start_reads_what_is_open_in_steps_and_takes_records_meanwhile(void **state)
+{
+	struct world *world = die_with_many_open();
+	const struct shard *shard = world->pipeline->shards[0];
+	(void)state;
+
+	assert_true(pipeline_is_loading(world->pipeline));
+	take_all(world); /* the time of all has come */
+	for (int step = 0; step < 2; step++) {
+		assert_int_equal(tick(world), 0);
+		assert_true(pipeline_is_loading(world->pipeline));
+		assert_false(pipeline_is_full(world->pipeline));
+		assert_int_equal(shard->ledger.baskets.closed, 0);
+	}
+	assert_int_equal(tick(world), 0);
+	assert_false(pipeline_is_loading(world->pipeline));
+	assert_int_equal(shard->ledger.baskets.closed, 1000);
+	while (shard->ledger.baskets.closed < MANY_OPEN) {
+		assert_int_equal(shard->committed, 1); /* nothing half closed is on disk */
+		tick(world);
+	}
+	assert_int_equal(shard->committed, 2);
+	check_store(world);
+	end_counting(world);
+	free_world(world);
+}
+
+static void test_a_stop_amid_a_start_closes_all_whose_time_has_come(void **state)
+{
+	struct world *world = die_with_many_open();
+	bool is_clean = false;
+	(void)state;
+
+	take_all(world);
+	tick(world);
+	while (!is_clean) {
+		assert_int_equal(pipeline_flush(world->pipeline, &is_clean), 0);
+		drain(world);
+	}
+	assert_int_equal(world->pipeline->shards[0]->ledger.baskets.closed, MANY_OPEN);
+	check_store(world);
+	end_counting(world);
+	free_world(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +416,9 @@ int main(void)
 			test_many_that_close_at_once_do_so_in_steps_and_are_written_together),
 		cmocka_unit_test(
 			test_without_room_for_all_that_close_some_are_written_and_a_kill_loses_none),
+		cmocka_unit_test(
+			test_a_start_reads_what_is_open_in_steps_and_takes_records_meanwhile),
+		cmocka_unit_test(test_a_stop_amid_a_start_closes_all_whose_time_has_come),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,31 @@ static void test_after_waits_until_the_event_is_counted_or_rejected(void **state
 	assert_int_equal(judge_after(counter, 3), VERDICT_WAIT);
 }
 
+static enum verdict judge_view(struct counter *counter, const char *view)
+{
+	struct wish wish = {.max_lag = -1, .view = slice_of_text(view)};
+	return desk_judge(&counter->desk, &wish);
+}
+
+static void test_baskets_are_not_shown_before_all_that_are_open_are_known(void **state)
+{
+	struct counter *counter = *state;
+	struct view_set *views = sample_views();
+
+	add_view(views, "baskets", "kind = basket\ngroup_by = edge\nmeasures = n = count()\n");
+	open_counter(counter);
+	assert_int_equal(observe_log(counter->world), 0);
+	counter->desk.views = views;
+	counter->world->pipeline->shards[0]->is_loading = true;
+	assert_int_equal(judge_view(counter, "baskets"), VERDICT_NOT_READY);
+	assert_int_equal(judge_view(counter, "products"), VERDICT_ANSWER);
+	assert_int_equal(judge_view(counter, "basket"), VERDICT_ANSWER); /* there is none */
+	assert_int_equal(judge_view(counter, ""), VERDICT_ANSWER);
+	counter->world->pipeline->shards[0]->is_loading = false;
+	assert_int_equal(judge_view(counter, "baskets"), VERDICT_ANSWER);
+	view_set_free(views);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +169,9 @@ int main(void)
 			test_a_demand_for_freshness_waits_until_it_is_met, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			test_after_waits_until_the_event_is_counted_or_rejected, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			test_baskets_are_not_shown_before_all_that_are_open_are_known, make,
+			unmake),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

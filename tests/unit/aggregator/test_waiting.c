@@ -116,13 +116,14 @@ static int expect_second(void *owner, struct waiting_query *query)
 	assert_int_equal(query->wish.after_count, 1);
 	assert_int_equal(query->wish.after->seq, 2);
 	assert_true(slice_equals_text(query->wish.after->edge, "paris"));
+	assert_true(slice_equals_text(query->wish.view, "tea"));
 	return 1;
 }
 
 static void test_certificates_that_were_reached_stay_reached(void **state)
 {
 	struct waiting *waiting = NULL;
-	char edge[] = "paris";
+	char edge[] = "paris", view[] = "tea";
 	const struct certificate after[] = {{slice_of_text("berlin"), 1, KIND_ORDER, 1},
 		{slice_of_text(edge), 1, KIND_CART, 2}};
 	struct waiting_query query = query_of("q", 1);
@@ -130,9 +131,10 @@ static void test_certificates_that_were_reached_stay_reached(void **state)
 
 	query.wish.after = after;
 	query.wish.after_count = 2;
+	query.wish.view = slice_of_text(view);
 	assert_int_equal(waiting_new(&waiting), 0);
 	assert_int_equal(waiting_add(waiting, &query), 0);
-	edge[0] = '?';
+	edge[0] = view[0] = '?';
 	waiting_each(waiting, reach_first, NULL);
 	waiting_each(waiting, expect_second, NULL);
 	assert_int_equal(waiting_count(waiting), 0);
