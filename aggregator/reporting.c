@@ -14,7 +14,7 @@ struct reporting {
 	struct horizon horizon;
 	struct document document;
 	struct telemetry_range ranges[TELEMETRY_RANGES_MAX];
-	struct metric *kept, *unreadable;
+	struct metric *kept, *unreadable, *forgotten;
 	bool has_more;
 };
 
@@ -78,7 +78,10 @@ int reporting_new(const struct reporting_options *options, struct reporting **re
 	reporting->unreadable = metrics_add(options->metrics, METRIC_COUNTER,
 		"till_aggregator_edge_reports_unreadable_total", "",
 		"records in the topic of telemetry that are no reports");
-	int r = reporting->unreadable == NULL
+	reporting->forgotten = metrics_add(options->metrics, METRIC_COUNTER,
+		"till_aggregator_edge_reports_forgotten_total", "",
+		"runs of edges whose report gave way to a newer one's, as only so many are kept");
+	int r = reporting->forgotten == NULL
 			? -ENOMEM
 			: document_init(&reporting->document, TELEMETRY_NODES_MAX);
 	if (r == 0 && options->topic != NULL && options->topic[0] != '\0') {
@@ -120,6 +123,7 @@ int reporting_tick(struct reporting *reporting, struct pipeline *pipeline, int64
 		r = reports_settle(reporting->reports, until_ms);
 	}
 	metric_set(reporting->kept, (double)reports_count(reporting->reports));
+	metric_set(reporting->forgotten, (double)reports_forgotten(reporting->reports));
 	int64_t wait_ms = reporting->has_more ? 0 : LOOK_MS;
 	*ret_wait_ms = wait_ms < *ret_wait_ms ? wait_ms : *ret_wait_ms;
 	return r;

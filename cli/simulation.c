@@ -320,11 +320,6 @@ void simulation_stop(struct simulation *simulation)
 	simulation->stopped = true;
 }
 
-bool simulation_is_stopped(const struct simulation *simulation)
-{
-	return simulation->stopped;
-}
-
 bool simulation_is_over(const struct simulation *simulation)
 {
 	struct simulation_counts counts;

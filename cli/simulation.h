@@ -39,7 +39,6 @@ struct simulation *simulation_free(struct simulation *simulation);
 int simulation_step(struct simulation *simulation, int64_t now_ms, int64_t *ret_wait_ms);
 /* No further events; what is under way is still brought to its answer. */
 void simulation_stop(struct simulation *simulation);
-bool simulation_is_stopped(const struct simulation *simulation);
 /* Stopped, and everything is answered for. */
 bool simulation_is_over(const struct simulation *simulation);
 

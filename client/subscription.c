@@ -418,11 +418,3 @@ const struct live_table *subscription_table(const struct subscription *subscript
 {
 	return subscription->table;
 }
-
-const struct node *subscription_measures(const struct subscription *subscription)
-{
-	return subscription->view == NULL
-		       ? NULL
-		       : node_find(subscription->view,
-				 table_name(subscription) != NULL ? "columns" : "measures");
-}

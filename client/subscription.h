@@ -55,5 +55,3 @@ bool subscription_is_whole(const struct subscription *subscription);
 int64_t subscription_silence_ms(const struct subscription *subscription, int64_t now_ms);
 const char *subscription_complaint(const struct subscription *subscription);
 const struct live_table *subscription_table(const struct subscription *subscription);
-/* The names of the view's measures: an array of texts; NULL: not known yet. */
-const struct node *subscription_measures(const struct subscription *subscription);

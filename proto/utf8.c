@@ -116,16 +116,6 @@ bool edge_id_is_valid(struct slice id)
 	return true;
 }
 
-size_t utf8_cut(struct slice text, size_t size_max)
-{
-	size_t size = text.size < size_max ? text.size : size_max;
-
-	while (size > 0 && size < text.size && (text.bytes[size] & 0xc0) == 0x80) {
-		size--;
-	}
-	return size;
-}
-
 size_t utf8_repair(struct slice bytes, char *out, size_t size_max)
 {
 	size_t size = 0;

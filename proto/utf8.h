@@ -5,8 +5,6 @@
 bool utf8_is_valid(struct slice text);
 /* The size of the well-formed character at the start of `text`, 1 … 4, and its code point; 0 when there is none. */
 size_t utf8_decode(struct slice text, uint32_t *ret_code_point);
-/* How much of well-formed text fits into size_max bytes without cutting a character. */
-size_t utf8_cut(struct slice text, size_t size_max);
 /* Well-formed text of any bytes, such as a file's name: each that is none of it, and NUL, becomes "?". Writes at most
  * size_max bytes and no part of a character; returns how many. */
 size_t utf8_repair(struct slice bytes, char *out, size_t size_max);

@@ -85,13 +85,6 @@ int program_ready(
 	return fclose(out) != 0 ? -errno : 0;
 }
 
-void program_status(const char *status)
-{
-	char state[512];
-	snprintf(state, sizeof state, "STATUS=%s", status);
-	(void)notify_send(state);
-}
-
 void program_stopping(void)
 {
 	(void)notify_send("STOPPING=1");

@@ -61,8 +61,7 @@ struct program_endpoints {
 };
 int program_ready(
 	struct program *program, const char *name, const struct program_endpoints *endpoints);
-/* STOPPING=1 / STATUS=… to systemd. */
-void program_status(const char *status);
+/* STOPPING=1 to systemd. */
 void program_stopping(void);
 /* WATCHDOG=1 to systemd when it is time, and what the log held back: call from a tick, or let program_attach do it. */
 void program_alive(int64_t now_ms);

@@ -303,8 +303,6 @@ static void test_systemd_hears_how_it_goes(void **state)
 	int fd = open_systemd();
 	assert_int_equal(program_ready(&program, "till-test", &none), 0);
 	expect_state(fd, "READY=1");
-	program_status("buffering, bridge unreachable since 12:00");
-	expect_state(fd, "STATUS=buffering, bridge unreachable since 12:00");
 	program_stopping();
 	expect_state(fd, "STOPPING=1");
 
