@@ -18,6 +18,7 @@ enum {
 	CHECK_VERSION = 11,
 	CHECK_DAMAGED = 12,
 	CHECK_NOT_LMDB = 13,
+	CHECK_LOST = 32, /* and a bit for each table whose rows don't add up */
 	CHECK_ERRNO = 100, /* and an errno: the file was not seen, so nothing is said of it */
 	CONTENT = 100, /* what spool_content.h says, behind what page_walk.h says */
 	BESIDE_TRIES = 5,
@@ -67,7 +68,7 @@ static int take_row(void *owner, struct page_bytes key, struct page_bytes value)
 	return r > 0 ? r + CONTENT : r;
 }
 
-static int code_of(int r)
+static int code_of(const struct spool_content *content, int r)
 {
 	switch (r) {
 	case 0:
@@ -78,6 +79,8 @@ static int code_of(int r)
 		return CHECK_FOREIGN;
 	case CONTENT + SPOOL_CONTENT_E_VERSION:
 		return CHECK_VERSION;
+	case CONTENT + SPOOL_CONTENT_E_LOST:
+		return CHECK_LOST | (int)spool_content_lost(content);
 	default:
 		return r < 0 ? CHECK_ERRNO - r : CHECK_DAMAGED;
 	}
@@ -85,7 +88,14 @@ static int code_of(int r)
 
 static int check_bytes(const struct file_map *map, uint64_t transaction)
 {
-	struct spool_content content = {.is_read_only = transaction != PAGE_WALK_NEWEST};
+	struct page_walk_newest newest = {0};
+	if (transaction == PAGE_WALK_NEWEST) {
+		size_t head_size =
+			map->size < PAGE_WALK_HEAD_SIZE ? map->size : PAGE_WALK_HEAD_SIZE;
+		(void)page_walk_newest(map->bytes, head_size, &newest);
+	}
+	struct spool_content content = {
+		.is_read_only = transaction != PAGE_WALK_NEWEST, .transaction = newest.transaction};
 	const struct page_visitor visitor = {
 		.owner = &content, .table = take_table, .row = take_row};
 	const struct page_walk_file file = {
@@ -97,7 +107,7 @@ static int check_bytes(const struct file_map *map, uint64_t transaction)
 		r = spool_content_end(&content);
 		r = r > 0 ? r + CONTENT : r;
 	}
-	return code_of(r);
+	return code_of(&content, r);
 }
 
 static int check_file(const char *path, uint64_t transaction)
@@ -174,14 +184,42 @@ static int not_seen(const char *dir, int code, struct spool_error *error)
 	return -code;
 }
 
+static const char advice[] = "Nothing was changed. Move the directory aside to start with an empty "
+			     "spool; what it holds may be saved with `till spool export`";
+
+/* In words of the operator's. */
+static const char *const lost_rows[SPOOL_TABLES_SUMMED] = {
+	[SPOOL_TABLE_BLOCKS] = "events",
+	[SPOOL_TABLE_CORRUPT] = "set-aside",
+	[SPOOL_TABLE_PRODUCERS] = "producers",
+	[SPOOL_TABLE_EVENT_IDS] = "event-ids",
+	[SPOOL_TABLE_MARKS] = "marks",
+};
+
+static int explain_lost(const char *dir, int lost, struct spool_error *error)
+{
+	char names[64] = "";
+	size_t size = 0;
+
+	for (int i = 0; i < SPOOL_TABLES_SUMMED; i++) {
+		if ((lost >> i & 1) != 0) {
+			size += (size_t)snprintf(names + size, sizeof names - size, "%s%s",
+				size > 0 ? "," : "", lost_rows[i]);
+		}
+	}
+	spool_error_set(error,
+		"%s/data.mdb is damaged: rows are missing, or are as they were earlier: %s. %s",
+		dir, names, advice);
+	return SPOOL_E_FOREIGN;
+}
+
 static int explain(const char *dir, int code, struct spool_error *error)
 {
-	static const char advice[] =
-		"Nothing was changed. Move the directory aside to start with an empty "
-		"spool; what it holds may be saved with `till spool export`";
-
 	if (code > CHECK_ERRNO) {
 		return not_seen(dir, code - CHECK_ERRNO, error);
+	}
+	if ((code & CHECK_LOST) != 0) {
+		return explain_lost(dir, code & ~CHECK_LOST, error);
 	}
 	switch (code) {
 	case CHECK_OK:

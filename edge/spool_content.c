@@ -27,16 +27,14 @@ int spool_content_table(struct spool_content *content, struct slice name)
 	return 0;
 }
 
-static int see_identity(struct spool_content *content, struct slice key, struct slice value)
+static int see_identity(struct spool_content *content, struct slice value)
 {
 	struct spool_identity identity;
 
-	if (!slice_equals_text(key, "identity")) {
-		return 0;
-	}
 	content->has_identity = true;
 	switch (spool_identity_decode(value, &identity)) {
 	case 0:
+		content->version = identity.version;
 		return 0;
 	case SPOOL_IDENTITY_E_VERSION:
 		return SPOOL_CONTENT_E_VERSION;
@@ -45,6 +43,18 @@ static int see_identity(struct spool_content *content, struct slice key, struct 
 	default:
 		return SPOOL_CONTENT_E_DAMAGED;
 	}
+}
+
+static int see_meta(struct spool_content *content, struct slice key, struct slice value)
+{
+	if (slice_equals_text(key, "identity")) {
+		return see_identity(content, value);
+	}
+	if (slice_equals_text(key, "sums")) {
+		content->has_sums = true;
+		return spool_sums_decode(value, &content->told) ? 0 : SPOOL_CONTENT_E_DAMAGED;
+	}
+	return 0;
 }
 
 static uint64_t pair_hash(struct slice order, struct slice id)
@@ -103,9 +113,48 @@ static bool is_sane(struct spool_content *content, struct slice key, struct slic
 int spool_content_row(struct spool_content *content, struct slice key, struct slice value)
 {
 	if (content->table == SPOOL_TABLE_META) {
-		return see_identity(content, key, value);
+		return see_meta(content, key, value);
+	}
+	if (content->table >= 0 && content->table < SPOOL_TABLES_SUMMED) {
+		spool_sum_add(&content->found[content->table], (enum spool_table)content->table,
+			key, value);
 	}
 	return is_sane(content, key, value) ? 0 : SPOOL_CONTENT_E_DAMAGED;
+}
+
+uint32_t spool_content_lost(const struct spool_content *content)
+{
+	uint32_t lost = 0;
+
+	for (int i = 0; i < SPOOL_TABLES_SUMMED; i++) {
+		bool fits = spool_sum_fits(&content->told.tables[i], &content->found[i]);
+		lost |= (uint32_t)!fits << i;
+	}
+	return lost;
+}
+
+/* A copy that was made small begins anew with transaction 1, whatever number the sums bear. */
+static bool is_of_its_time(const struct spool_content *content)
+{
+	return content->told.transaction == content->transaction || content->transaction == 1;
+}
+
+static int judge_sums(const struct spool_content *content, int tables)
+{
+	if (content->version == SPOOL_VERSION_WITHOUT_SUMS) {
+		bool is_older = tables == SPOOL_TABLE_COUNT - 1 && !content->has[SPOOL_TABLE_MARKS];
+		return is_older || tables == SPOOL_TABLE_COUNT ? 0 : SPOOL_CONTENT_E_DAMAGED;
+	}
+	if (tables != SPOOL_TABLE_COUNT || !content->has_sums) {
+		return SPOOL_CONTENT_E_DAMAGED;
+	}
+	if (content->is_read_only) {
+		return 0;
+	}
+	if (!is_of_its_time(content)) {
+		return SPOOL_CONTENT_E_DAMAGED;
+	}
+	return spool_content_lost(content) == 0 ? 0 : SPOOL_CONTENT_E_LOST;
 }
 
 int spool_content_end(const struct spool_content *content)
@@ -121,7 +170,6 @@ int spool_content_end(const struct spool_content *content)
 	if (!content->has[SPOOL_TABLE_META] || !content->has_identity) {
 		return SPOOL_CONTENT_E_FOREIGN;
 	}
-	bool is_older = tables == SPOOL_TABLE_COUNT - 1 && !content->has[SPOOL_TABLE_MARKS];
-	bool fits = content->ids == content->orders && content->id_sum == content->order_sum;
-	return fits && (is_older || tables == SPOOL_TABLE_COUNT) ? 0 : SPOOL_CONTENT_E_DAMAGED;
+	bool ids_fit = content->ids == content->orders && content->id_sum == content->order_sum;
+	return ids_fit ? judge_sums(content, tables) : SPOOL_CONTENT_E_DAMAGED;
 }

@@ -58,7 +58,7 @@ int spool_identity_decode(struct slice bytes, struct spool_identity *ret_identit
 		checksum_crc32c(0, bytes.bytes, bytes.size - CRC_SIZE)) {
 		return SPOOL_IDENTITY_E_DAMAGED;
 	}
-	if (identity.version != SPOOL_VERSION) {
+	if (identity.version != SPOOL_VERSION && identity.version != SPOOL_VERSION_WITHOUT_SUMS) {
 		*ret_identity = identity;
 		return SPOOL_IDENTITY_E_VERSION;
 	}

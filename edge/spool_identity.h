@@ -3,7 +3,12 @@
 #include "proto/buffer.h"
 #include "proto/limits.h"
 
-enum { SPOOL_VERSION = 1, SPOOL_CLUSTER_SIZE = 128 + 1 };
+enum {
+	SPOOL_VERSION = 2,
+	SPOOL_VERSION_WITHOUT_SUMS =
+		1, /* is read, and written anew as SPOOL_VERSION; spool_sums.h */
+	SPOOL_CLUSTER_SIZE = 128 + 1,
+};
 
 struct spool_identity {
 	uint32_t version;

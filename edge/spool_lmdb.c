@@ -165,6 +165,8 @@ static int write_block(struct spool *spool, MDB_txn *txn, const struct draft *dr
 	}
 	spool_block_encode_header(&header, events, value.mv_data);
 	memcpy((uint8_t *)value.mv_data + SPOOL_BLOCK_HEADER_SIZE, events.bytes, events.size);
+	spool_sum_add(&spool->pending.tables[SPOOL_TABLE_BLOCKS], SPOOL_TABLE_BLOCKS,
+		slice_of_val(key), slice_of_val(value));
 	return 0;
 }
 
@@ -180,7 +182,8 @@ static int write_draft(struct spool *spool, MDB_txn *txn, const struct draft *dr
 		}
 	}
 	if (r == 0) {
-		r = spool_marks_write(spool->marks, txn, &draft->marks);
+		r = spool_marks_write(spool->marks, txn, &draft->marks,
+			&spool->pending.tables[SPOOL_TABLE_MARKS]);
 	}
 	return r == 0 ? spool_memory_write(&spool->memory, txn, draft) : r;
 }
@@ -189,12 +192,14 @@ static int write_draft(struct spool *spool, MDB_txn *txn, const struct draft *dr
 struct taken {
 	struct spool_lane lanes[KIND_COUNT];
 	bool unsure; /* a header could not be read: count anew */
+	struct spool_sum *sum;
 };
 
-static void note_taken(struct taken *taken, MDB_val value)
+static void note_taken(struct taken *taken, MDB_val key, MDB_val value)
 {
 	struct spool_block_header header;
 
+	spool_sum_subtract(taken->sum, SPOOL_TABLE_BLOCKS, slice_of_val(key), slice_of_val(value));
 	if (spool_block_decode_header(slice_of_val(value), &header) != 0) {
 		taken->unsure = true;
 		return;
@@ -216,7 +221,7 @@ static int delete_range(MDB_cursor *cursor, const struct removal *range, struct 
 	int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
 	while (rc == 0 && key.mv_size == sizeof last &&
 		memcmp(key.mv_data, last, sizeof last) <= 0) {
-		note_taken(taken, value);
+		note_taken(taken, key, value);
 		rc = mdb_cursor_del(cursor, 0);
 		if (rc == 0) { /* the cursor stands on what followed */
 			rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
@@ -238,6 +243,9 @@ static int delete_removals(
 		r = delete_range(cursor, &removals->ranges[i], taken);
 	}
 	mdb_cursor_close(cursor);
+	if (r == 0 && taken->unsure) {
+		r = spool_sum_find(txn, spool->blocks, SPOOL_TABLE_BLOCKS, taken->sum);
+	}
 	return r;
 }
 
@@ -313,29 +321,6 @@ static bool is_no_room(const struct spool *spool, int r)
 	return r == -ENOSPC || (r == -EIO && is_below_reserve(spool, 0));
 }
 
-/* A commit that found no room has written nothing if the newest meta page is still the old one and LMDB itself goes on:
- * the meta page is the last thing it writes. Any other failure leaves open what is on disk. */
-static int commit(struct spool *spool, MDB_txn *txn)
-{
-	uint64_t before = last_txn_id(spool->env);
-
-	int r = spool_from_mdb(mdb_txn_commit(txn));
-	if (r != 0 && is_no_room(spool, r) && before != 0 && last_txn_id(spool->env) == before &&
-		env_is_sane(spool->env)) {
-		spool->index.short_of_disk = true;
-		return SPOOL_E_FULL;
-	}
-	if (r != 0) {
-		spool_distrust(spool);
-	}
-	return r;
-}
-
-static int begin(struct spool *spool, MDB_txn **ret_txn)
-{
-	return spool_from_mdb(mdb_txn_begin(spool->env, NULL, 0, ret_txn));
-}
-
 /* ENOSPC while putting: everything is still in memory, the abort undoes it. */
 static int give_up(struct spool *spool, MDB_txn *txn, int r)
 {
@@ -345,6 +330,36 @@ static int give_up(struct spool *spool, MDB_txn *txn, int r)
 		return SPOOL_E_FULL;
 	}
 	return distrust_if_bad(spool, r);
+}
+
+/* A commit that found no room has written nothing if the newest meta page is still the old one and LMDB itself goes on:
+ * the meta page is the last thing it writes. Any other failure leaves open what is on disk. */
+static int commit(struct spool *spool, MDB_txn *txn)
+{
+	uint64_t before = last_txn_id(spool->env);
+
+	int r = spool_sums_write(spool, txn);
+	if (r != 0) {
+		return give_up(spool, txn, r);
+	}
+	r = spool_from_mdb(mdb_txn_commit(txn));
+	if (r != 0 && is_no_room(spool, r) && before != 0 && last_txn_id(spool->env) == before &&
+		env_is_sane(spool->env)) {
+		spool->index.short_of_disk = true;
+		return SPOOL_E_FULL;
+	}
+	if (r != 0) {
+		spool_distrust(spool);
+		return r;
+	}
+	spool->sums = spool->pending;
+	return 0;
+}
+
+static int begin(struct spool *spool, MDB_txn **ret_txn)
+{
+	spool->pending = spool->sums;
+	return spool_from_mdb(mdb_txn_begin(spool->env, NULL, 0, ret_txn));
 }
 
 static void index_draft(struct spool *spool, const struct draft *draft)
@@ -367,7 +382,7 @@ static int count_anew(struct spool *spool)
 	if (r != 0) {
 		return r;
 	}
-	r = spool_load_blocks(spool, txn);
+	r = spool_load_blocks(spool, txn, true);
 	return r != 0 ? give_up(spool, txn, r) : commit(spool, txn);
 }
 
@@ -397,7 +412,7 @@ static int commit_once(struct spool *spool, const struct draft *draft,
 	const struct removals *removals, int64_t wall_ms)
 {
 	MDB_txn *txn = NULL;
-	struct taken taken = {0};
+	struct taken taken = {.sum = &spool->pending.tables[SPOOL_TABLE_BLOCKS]};
 	const struct spool_memory_db memory = spool->memory;
 
 	int r = begin(spool, &txn);
@@ -595,7 +610,7 @@ int spool_set_aside(
 	describe_block(spool, txn, key, &header);
 	r = spool_move_aside(spool, txn, key);
 	if (r == 0) {
-		r = spool_load_blocks(spool, txn);
+		r = spool_load_blocks(spool, txn, true);
 	}
 	r = r != 0 ? give_up(spool, txn, r) : commit(spool, txn);
 	if (r == 0) {

@@ -2,21 +2,24 @@
 #pragma once
 #include "edge/spool.h"
 #include "edge/spool_memory_lmdb.h"
+#include "edge/spool_sums.h"
 #include "runtime/look_note.h"
 
 struct MDB_txn;
 struct MDB_env;
 
 /* Named databases. */
-#define SPOOL_DB_META "meta" /* "identity" -> spool_identity_encode */
+#define SPOOL_DB_META                                                                              \
+	"meta" /* "identity" -> spool_identity_encode; "sums" -> spool_sums_encode, absent in older spools */
 #define SPOOL_DB_BLOCKS "blocks" /* spool_key_encode -> block */
 #define SPOOL_DB_CORRUPT "corrupt" /* the same, set aside */
 #define SPOOL_DB_PRODUCERS "producers" /* name -> producer_row_encode */
 #define SPOOL_DB_EVENT_IDS "event_ids" /* id -> u64 order, 0: for good */
 #define SPOOL_DB_EVENT_ID_ORDER "event_id_order" /* u64 order -> id */
 #define SPOOL_DB_MARKS                                                                             \
-	"marks" /* a source's label, NUL, its key -> spool_marks_lmdb.h; absent in older spools */
+	"marks" /* a source's label, NUL, its key -> mark_row.h; absent in older spools */
 #define SPOOL_KEY_IDENTITY "identity"
+#define SPOOL_KEY_SUMS "sums"
 enum { SPOOL_DBS_MAX = 8 };
 /* Files of the directory: LMDB's two, and a copy that will take the place of the first. */
 #define SPOOL_FILE "data.mdb"
@@ -35,6 +38,8 @@ struct spool {
 	struct spool_memory_db memory;
 	struct spool_index index;
 	struct spool_identity identity;
+	struct spool_sums sums; /* as committed */
+	struct spool_sums pending; /* of the transaction under way, if there is one */
 	struct spool_corrupt corrupt;
 	struct buffer row; /* of the producer looked up last */
 	struct look_note note;
@@ -68,8 +73,18 @@ void spool_forget_copy(const struct spool *spool);
 int spool_open_files(struct spool *spool);
 void spool_close_files(struct spool *spool);
 
-/* Counts blocks and set-aside blocks anew, and sets aside those whose header can't be read. */
-int spool_load_blocks(struct spool *spool, struct MDB_txn *txn);
+/* Counts blocks and set-aside blocks anew, and sets aside those whose header can't be read. Their sums are taken from what is there if
+ * `adopts`, or something had to be set aside or can't be read: then it is said, and what was added up before holds no longer. */
+int spool_load_blocks(struct spool *spool, struct MDB_txn *txn, bool adopts);
+/* Adds up what is there. */
+int spool_sum_find(
+	struct MDB_txn *txn, unsigned dbi, enum spool_table table, struct spool_sum *ret_sum);
+/* SPOOL_E_UNKNOWN: a spool that has none. */
+int spool_sums_read(const struct spool *spool, struct MDB_txn *txn, struct spool_sums *ret_sums);
+/* `pending`, as those of this transaction: the last thing that it writes. */
+int spool_sums_write(struct spool *spool, struct MDB_txn *txn);
+/* Of a spool of SPOOL_VERSION_WITHOUT_SUMS: `pending` becomes what is there. */
+int spool_sums_find_all(struct spool *spool, struct MDB_txn *txn);
 /* Moves one block from `blocks` to `corrupt`. */
 int spool_move_aside(struct spool *spool, struct MDB_txn *txn, uint8_t key[SPOOL_KEY_SIZE]);
 int spool_write_identity(

@@ -88,6 +88,11 @@ int spool_memory_count(struct spool_memory_db *db, MDB_txn *txn)
 
 /* ---- event ids */
 
+static struct spool_sum *id_sum(const struct spool_memory_db *db)
+{
+	return &db->sums->tables[SPOOL_TABLE_EVENT_IDS];
+}
+
 static int put_order(MDB_txn *txn, MDB_dbi dbi, uint64_t order, struct slice id)
 {
 	uint8_t bytes[ORDER_SIZE];
@@ -108,6 +113,7 @@ static int write_event_id(const struct spool_memory_db *db, MDB_txn *txn, struct
 	int rc = mdb_put(txn, db->event_ids, &key, &value, MDB_RESERVE | MDB_NOOVERWRITE);
 	if (rc == 0) {
 		event_id_row_encode(id, order, kept, value.mv_data);
+		spool_sum_add(id_sum(db), SPOOL_TABLE_EVENT_IDS, id, slice_of_val(value));
 	}
 	if (rc == 0 && order != 0) {
 		rc = put_order(txn, db->event_id_order, order, id);
@@ -115,37 +121,55 @@ static int write_event_id(const struct spool_memory_db *db, MDB_txn *txn, struct
 	return spool_from_mdb(rc);
 }
 
-/* The id of the order row is only valid until the delete. */
-static int forget_oldest(const struct spool_memory_db *db, MDB_txn *txn, MDB_cursor *cursor)
+static int forget_id(const struct spool_memory_db *db, MDB_cursor *ids, MDB_val id)
+{
+	MDB_val value;
+
+	int rc = mdb_cursor_get(ids, &id, &value, MDB_SET);
+	if (rc == 0) {
+		spool_sum_subtract(
+			id_sum(db), SPOOL_TABLE_EVENT_IDS, slice_of_val(id), slice_of_val(value));
+		rc = mdb_cursor_del(ids, 0);
+	}
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* The id of the order row is only valid until that is deleted. */
+static int forget_oldest(const struct spool_memory_db *db, MDB_cursor *orders, MDB_cursor *ids)
 {
 	MDB_val order;
 	MDB_val id;
 
-	int rc = mdb_cursor_get(cursor, &order, &id, MDB_FIRST);
+	int rc = mdb_cursor_get(orders, &order, &id, MDB_FIRST);
 	if (rc == 0) {
-		rc = mdb_del(txn, db->event_ids, &id, NULL);
-		rc = rc == MDB_NOTFOUND ? 0 : rc;
+		rc = forget_id(db, ids, id);
 	}
 	if (rc == 0) {
-		rc = mdb_cursor_del(cursor, 0);
+		rc = mdb_cursor_del(orders, 0);
 	}
 	return spool_from_mdb(rc);
 }
 
 static int trim_window(const struct spool_memory_db *db, MDB_txn *txn, uint64_t added)
 {
-	MDB_cursor *cursor;
+	MDB_cursor *orders = NULL, *ids = NULL;
 	uint64_t there = db->windowed + added;
 
 	if (there <= db->window) {
 		return 0;
 	}
-	int r = spool_from_mdb(mdb_cursor_open(txn, db->event_id_order, &cursor));
-	for (uint64_t surplus = there - db->window; r == 0 && surplus > 0; surplus--) {
-		r = forget_oldest(db, txn, cursor);
+	int r = spool_from_mdb(mdb_cursor_open(txn, db->event_id_order, &orders));
+	if (r == 0) {
+		r = spool_from_mdb(mdb_cursor_open(txn, db->event_ids, &ids));
 	}
-	if (cursor != NULL) {
-		mdb_cursor_close(cursor);
+	for (uint64_t surplus = there - db->window; r == 0 && surplus > 0; surplus--) {
+		r = forget_oldest(db, orders, ids);
+	}
+	if (ids != NULL) {
+		mdb_cursor_close(ids);
+	}
+	if (orders != NULL) {
+		mdb_cursor_close(orders);
 	}
 	return r == SPOOL_E_UNKNOWN ? 0 : r;
 }
@@ -166,6 +190,27 @@ static int write_event_ids(const struct spool_memory_db *db, MDB_txn *txn, const
 
 /* ---- producers */
 
+static int write_producer(
+	const struct spool_memory_db *db, MDB_txn *txn, struct slice id, struct slice row)
+{
+	struct spool_sum *sum = &db->sums->tables[SPOOL_TABLE_PRODUCERS];
+	MDB_val key = val_of(id);
+	MDB_val value;
+
+	int rc = mdb_get(txn, db->producers, &key, &value);
+	if (rc == 0) {
+		spool_sum_subtract(sum, SPOOL_TABLE_PRODUCERS, id, slice_of_val(value));
+	}
+	if (rc == 0 || rc == MDB_NOTFOUND) {
+		value = val_of(row);
+		rc = mdb_put(txn, db->producers, &key, &value, 0);
+	}
+	if (rc == 0) {
+		spool_sum_add(sum, SPOOL_TABLE_PRODUCERS, id, row);
+	}
+	return spool_from_mdb(rc);
+}
+
 static int write_producers(
 	const struct spool_memory_db *db, MDB_txn *txn, const struct idmap *producers)
 {
@@ -177,9 +222,7 @@ static int write_producers(
 		if (idmap_find(producers, id) != entry) {
 			continue; /* a newer row of this group stands */
 		}
-		MDB_val key = val_of(id);
-		MDB_val value = val_of(idmap_value(producers, entry));
-		r = spool_from_mdb(mdb_put(txn, db->producers, &key, &value, 0));
+		r = write_producer(db, txn, id, idmap_value(producers, entry));
 	}
 	return r;
 }
@@ -200,6 +243,8 @@ static int delete_if_expired(
 	int rc = mdb_cursor_get(cursor, &key, &value, MDB_GET_CURRENT);
 	if (rc == 0 && producer_row_decode(slice_of_val(key), row, &decoded) &&
 		producer_row_is_expired(&decoded, wall_ms, db->producer_ttl_ms)) {
+		spool_sum_subtract(&db->sums->tables[SPOOL_TABLE_PRODUCERS], SPOOL_TABLE_PRODUCERS,
+			slice_of_val(key), row);
 		rc = mdb_cursor_del(cursor, 0);
 	}
 	return rc;

@@ -3,6 +3,7 @@
 #pragma once
 #include "edge/draft.h"
 #include "edge/producers.h"
+#include "edge/spool_sums.h"
 
 struct MDB_txn;
 
@@ -10,6 +11,7 @@ struct spool_memory_db {
 	unsigned producers; /* LMDB's handles */
 	unsigned event_ids;
 	unsigned event_id_order;
+	struct spool_sums *sums; /* the spool's, of the transaction under way */
 	uint64_t next_order; /* of the next event id; from 1 */
 	uint64_t windowed; /* ids in the window, as of the last commit */
 	uint64_t permanent; /* ids that are kept for good */

@@ -172,7 +172,8 @@ static int read_identity(struct spool *spool, MDB_txn *txn, const char *edge)
 	if (r == SPOOL_E_UNKNOWN) {
 		spool->identity = (struct spool_identity){.version = SPOOL_VERSION};
 		snprintf(spool->identity.edge, sizeof spool->identity.edge, "%s", edge);
-		return spool_write_identity(spool, txn, &spool->identity);
+		r = spool_write_identity(spool, txn, &spool->identity);
+		return r == 0 ? spool_sums_write(spool, txn) : r;
 	}
 	if (r == 0 && spool_identity_decode(slice_of_val(value), &spool->identity) != 0) {
 		r = -EUCLEAN;
@@ -221,7 +222,8 @@ int spool_move_aside(struct spool *spool, MDB_txn *txn, uint8_t key[SPOOL_KEY_SI
 
 /* Into the index, or onto the list of those to set aside when not even the header can be read. Events are checked when
  * they are sent: reading a full spool through would keep a till waiting. */
-static int count_block(struct spool *spool, MDB_val key, MDB_val value, struct buffer *bad_keys)
+static int count_block(struct spool *spool, MDB_val key, MDB_val value, struct buffer *bad_keys,
+	struct spool_sum *sum)
 {
 	struct spool_block_header header;
 	enum kind lane;
@@ -235,10 +237,12 @@ static int count_block(struct spool *spool, MDB_val key, MDB_val value, struct b
 		return bad_keys->error;
 	}
 	spool_index_add(&spool->index, lane, at, header.count, header.size);
+	spool_sum_add(sum, SPOOL_TABLE_BLOCKS, slice_of_val(key), slice_of_val(value));
 	return 0;
 }
 
-static int count_blocks(struct spool *spool, MDB_txn *txn, struct buffer *bad_keys)
+static int count_blocks(
+	struct spool *spool, MDB_txn *txn, struct buffer *bad_keys, struct spool_sum *sum)
 {
 	MDB_cursor *cursor;
 	MDB_val key;
@@ -250,14 +254,14 @@ static int count_blocks(struct spool *spool, MDB_txn *txn, struct buffer *bad_ke
 		return spool_from_mdb(rc);
 	}
 	while (r == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-		r = count_block(spool, key, value, bad_keys);
+		r = count_block(spool, key, value, bad_keys, sum);
 	}
 	mdb_cursor_close(cursor);
 	return r != 0 || rc == MDB_NOTFOUND ? r : spool_from_mdb(rc);
 }
 
 /* Set-aside blocks keep their keys: a new block must never get one of them. */
-static int count_set_aside(struct spool *spool, MDB_txn *txn)
+static int count_set_aside(struct spool *spool, MDB_txn *txn, struct spool_sum *sum)
 {
 	MDB_cursor *cursor;
 	MDB_val key;
@@ -276,6 +280,7 @@ static int count_set_aside(struct spool *spool, MDB_txn *txn)
 		spool->corrupt.blocks++;
 		spool->corrupt.events += header.count;
 		spool->corrupt.unreadable_headers += known ? 0 : 1;
+		spool_sum_add(sum, SPOOL_TABLE_CORRUPT, slice_of_val(key), slice_of_val(value));
 		if (spool_key_decode(slice_of_val(key), &lane, &at)) {
 			spool_index_reserve(&spool->index, lane, at + 1);
 		}
@@ -284,25 +289,61 @@ static int count_set_aside(struct spool *spool, MDB_txn *txn)
 	return rc == MDB_NOTFOUND ? 0 : spool_from_mdb(rc);
 }
 
-int spool_load_blocks(struct spool *spool, MDB_txn *txn)
+int spool_load_blocks(struct spool *spool, MDB_txn *txn, bool adopts)
 {
 	struct buffer bad_keys;
+	struct spool_sum blocks = {0}, aside = {0};
 	const struct spool_index before = spool->index;
 
 	buffer_init(&bad_keys, BAD_KEYS_SIZE_MAX);
 	spool_index_reset(&spool->index);
-	int r = count_blocks(spool, txn, &bad_keys);
+	int r = count_blocks(spool, txn, &bad_keys, &blocks);
 	for (size_t i = 0; r == 0 && i < bad_keys.size; i += SPOOL_KEY_SIZE) {
 		r = spool_move_aside(spool, txn, bad_keys.bytes + i);
 	}
 	if (r == 0) {
-		r = count_set_aside(spool, txn);
+		r = count_set_aside(spool, txn, &aside);
 	}
 	for (int i = 0; i < KIND_COUNT; i++) {
 		spool_index_reserve(&spool->index, (enum kind)i, before.lanes[i].end);
 	}
+	struct spool_sum *sums = spool->pending.tables;
+	if (adopts || bad_keys.size > 0 || aside.damaged != sums[SPOOL_TABLE_CORRUPT].damaged) {
+		sums[SPOOL_TABLE_BLOCKS] = blocks;
+		sums[SPOOL_TABLE_CORRUPT] = aside;
+	}
 	buffer_deinit(&bad_keys);
 	return r;
+}
+
+/* Those that are damaged; their sum is as it was, unless one more is. */
+static int load_marks(struct spool *spool, MDB_txn *txn)
+{
+	struct spool_sum *told = &spool->pending.tables[SPOOL_TABLE_MARKS], found;
+
+	int r = spool_sum_find(txn, spool->marks, SPOOL_TABLE_MARKS, &found);
+	if (r == 0) {
+		spool->corrupt.marks = found.damaged;
+		*told = found.damaged != told->damaged ? found : *told;
+	}
+	return r;
+}
+
+/* Into `pending`: the spool's, or of a spool that never had any what is there. */
+static int load_sums(struct spool *spool, MDB_txn *txn)
+{
+	spool->sums = (struct spool_sums){0};
+	if (spool->identity.version != SPOOL_VERSION_WITHOUT_SUMS) {
+		int r = spool_sums_read(spool, txn, &spool->sums);
+		spool->pending = spool->sums;
+		return r == SPOOL_E_UNKNOWN ? -EUCLEAN : r;
+	}
+	spool->identity.version = SPOOL_VERSION;
+	int r = spool_sums_find_all(spool, txn);
+	if (r == 0) {
+		r = spool_write_identity(spool, txn, &spool->identity);
+	}
+	return r == 0 ? spool_sums_write(spool, txn) : r;
 }
 
 static int load(struct spool *spool, MDB_txn *txn, const char *edge)
@@ -312,15 +353,22 @@ static int load(struct spool *spool, MDB_txn *txn, const char *edge)
 		r = read_identity(spool, txn, edge);
 	}
 	if (r == 0) {
-		r = spool_load_blocks(spool, txn);
+		r = load_sums(spool, txn);
 	}
 	if (r == 0) {
-		r = spool_marks_count_damaged(spool->marks, txn, &spool->corrupt.marks);
+		r = spool_load_blocks(spool, txn, false);
+	}
+	if (r == 0) {
+		r = load_marks(spool, txn);
 	}
 	if (r == 0) {
 		r = spool_memory_look(&spool->memory, txn);
 	}
-	return r == 0 ? spool_memory_count(&spool->memory, txn) : r;
+	if (r == 0) {
+		r = spool_memory_count(&spool->memory, txn);
+	}
+	bool is_same = memcmp(&spool->pending, &spool->sums, sizeof spool->sums) == 0;
+	return r == 0 && !is_same ? spool_sums_write(spool, txn) : r;
 }
 
 static int load_committed(struct spool *spool, const char *edge)
@@ -338,6 +386,7 @@ static int load_committed(struct spool *spool, const char *edge)
 	}
 	r = spool_from_mdb(mdb_txn_commit(txn));
 	if (r == 0) {
+		spool->sums = spool->pending;
 		r = spool_from_mdb(mdb_txn_begin(spool->env, NULL, MDB_RDONLY, &spool->reader));
 	}
 	if (r == 0) {
@@ -454,6 +503,7 @@ int spool_new(
 	spool->lock_fd = -1;
 	spool->memory.window = options->event_id_window;
 	spool->memory.producer_ttl_ms = options->producer_ttl_ms;
+	spool->memory.sums = &spool->pending;
 	buffer_init(&spool->row, ROW_SIZE_MAX);
 	spool_index_init(&spool->index, options->quota_bytes, options->share_percent);
 	spool->dir = strdup(options->dir);

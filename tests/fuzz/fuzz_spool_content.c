@@ -1,6 +1,7 @@
 /* Any tables and rows as those of a spool (script.h): refused or taken, and what is sound stays so. The first byte: bit 0, only
  * read. Acts: 0 a table by its bytes; 1 a row: u8 size of the key, key, value; 2 a table by its number; 3 a producer's row, as edges
- * write it: u8 size of the name, name, reply; 4 an event id of the window in both tables: u64 place, id; 5 the identity. */
+ * write it: u8 size of the name, name, reply; 4 an event id of the window in both tables: u64 place, id; 5 the identity;
+ * 6 the sums of the rows so far. */
 #include "edge/event_id_row.h"
 #include "edge/producers.h"
 #include "edge/spool_block.h"
@@ -12,12 +13,12 @@
 
 const struct structure fuzz_structure = {.mutate = mutate_rows, .prefix_size = 1};
 
-enum act { TABLE, ROW, NUMBERED_TABLE, PRODUCER, EVENT_ID, IDENTITY };
+enum act { TABLE, ROW, NUMBERED_TABLE, PRODUCER, EVENT_ID, IDENTITY, SUMS };
 
 enum { ROW_SIZE_MAX = 1 << 17, ORDER_SIZE = 8 };
 
 static const char *const tables[SPOOL_TABLE_COUNT] = {
-	"meta", "blocks", "corrupt", "producers", "event_ids", "event_id_order", "marks"};
+	"blocks", "corrupt", "producers", "event_ids", "marks", "meta", "event_id_order"};
 
 struct world {
 	struct spool_content content;
@@ -93,6 +94,18 @@ static void give_identity(struct world *world)
 	buffer_deinit(&buffer);
 }
 
+static void give_sums(struct world *world)
+{
+	struct spool_sums sums = {.transaction = world->content.transaction};
+	uint8_t bytes[SPOOL_SUMS_SIZE];
+
+	memcpy(sums.tables, world->content.found, sizeof sums.tables);
+	spool_sums_encode(&sums, bytes);
+	give_table(world, SPOOL_TABLE_META);
+	give_row(world, slice_of_text("sums"), slice_of(bytes, sizeof bytes));
+	fuzz_require(spool_content_lost(&world->content) == 0);
+}
+
 static void act(struct world *world, const struct script_step *step)
 {
 	struct slice value, key;
@@ -118,6 +131,9 @@ static void act(struct world *world, const struct script_step *step)
 	case IDENTITY:
 		give_identity(world);
 		break;
+	case SUMS:
+		give_sums(world);
+		break;
 	default:
 		break;
 	}
@@ -135,9 +151,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		act(&world, &step);
 	}
 	int r = spool_content_end(&world.content);
-	fuzz_require(r >= 0 && r <= SPOOL_CONTENT_E_DAMAGED);
+	fuzz_require(r >= 0 && r <= SPOOL_CONTENT_E_LOST);
 	if (world.is_sound) { /* whatever tables are missing: then every one is given, with an identity */
 		give_identity(&world);
+		give_sums(&world);
 		for (int table = 0; table < SPOOL_TABLE_COUNT; table++) {
 			give_table(&world, (enum spool_table)table);
 		}

@@ -404,7 +404,8 @@ def block_seeds(vectors):
         body = b"".join(run)
         yield b"\1\0\0\0" + big(len(run), 4) + big(4711) + big(17) + big(1291191960000) * 2 + big(len(body), 4) + b"\0" * 8 + body
     yield b"till-spool\0\0" + big(1, 4) + big(42) + sized(b"uk") + sized(b"cluster") + b"\0" * 4
-    yield b"till-spool\0\0" + big(2, 4) + big(42) + sized(b"uk") + sized(b"cluster") + b"\0" * 4
+    for version in (2, 3):
+        yield b"till-spool\0\0" + big(version, 4) + big(42) + sized(b"uk") + sized(b"cluster") + b"\0" * 4
     yield b"till-spool\0\0" + big(1, 4) + big(42) + sized(b"u" * 70) + sized(b"cluster") + b"\0" * 4
     yield b"\0" + big(7)
 
@@ -459,7 +460,7 @@ def main():
     write(out / "view", view_seeds(vectors.parents[1]))
     for noun in ("config", "view"):
         write(out / noun, by_hand(vectors.parents[1], noun))
-    write(out / "spool_content", content_seeds(6))
+    write(out / "spool_content", content_seeds(7))
     write(out / "store_content", (seed[1:] for seed in content_seeds(8)))
     write(out / "config", config_seeds(vectors.parents[1]))
 
