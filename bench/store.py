@@ -1,6 +1,6 @@
 """bench/run store: what a store costs: bytes a row of each view, bytes written by the process an order and view, processor time an order;
-with four views and with all shipped ones, in one run on one log. Then how long a `get` takes while 100,000 orders a second come in, beside
-the same without any. What an order costs the counting alone: till-count."""
+with four views and with all shipped ones, in one run on one log. Then how long each of 1,000 `get` a second takes while 100,000 orders a
+second come in, beside the same without any. What an order costs the counting alone: till-count."""
 import argparse
 import json
 import os
@@ -74,18 +74,22 @@ def measure(folder, kafka, views, count):
         pipe.stop()
 
 
-def ask_for(endpoint, users, seconds):
-    """Milliseconds of each `get`, one after the other over one connection."""
+def ask_for(endpoint, users, seconds, rate):
+    """Milliseconds of each `get` over one connection, so many a second. One that had to wait for the answer before it took as long as
+    it waited, too: a pause is not seen by a single question, but by all that would have come meanwhile."""
     socket, times = zmq.Context.instance().socket(zmq.REQ), []
     socket.connect(endpoint)
-    end, number = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        number += 1
+    start = answered = time.perf_counter()
+    for number in range(int(seconds * rate)):
         request = msgpack.packb({"query": "get", "view": "users", "key": [f"u{number * 7919 % users}"]})
-        begun = time.perf_counter()
+        due = start + number / rate
+        if answered < due:
+            time.sleep(max(0, due - time.perf_counter()))
+            due = time.perf_counter()
         socket.send(request)
         answer = socket.recv()
-        times.append((time.perf_counter() - begun) * 1000)
+        answered = time.perf_counter()
+        times.append((answered - due) * 1000)
         assert msgpack.unpackb(answer)["ok"]
     socket.close(0)
     return sorted(times)
@@ -101,13 +105,13 @@ def measure_gets(folder, kafka, arguments, shape):
     try:
         wait_until(lambda: counted(pipe) >= arguments.count, "all orders", 900, every=0.05)
         endpoint = pipe.aggregator.ready["listen"][0]
-        quiet = percentiles(ask_for(endpoint, arguments.users, WINDOW_S))
+        quiet = percentiles(ask_for(endpoint, arguments.users, WINDOW_S, arguments.asks))
         load = subprocess.Popen([str(each) for each in (
             BUILD / "bench" / "till-load", "--brokers", kafka.bootstrap, "--topic", "store-orders", "--edge", "bench-2", *shape, "--count",
             arguments.rate * (WINDOW_S + 4), "--rate", arguments.rate)], stdout=subprocess.PIPE, text=True)
         wait_until(lambda: counted(pipe) > arguments.count + arguments.rate, "the load", 60, every=0.05)
         begun, before = time.monotonic(), counted(pipe)
-        busy = percentiles(ask_for(endpoint, arguments.users, WINDOW_S))
+        busy = percentiles(ask_for(endpoint, arguments.users, WINDOW_S, arguments.asks))
         busy["orders_per_second"] = (counted(pipe) - before) / (time.monotonic() - begun)
         load.communicate(timeout=120)
         return {"quiet": quiet, "busy": busy}
@@ -121,6 +125,7 @@ def main():
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--products", type=int, default=5_000)
     parser.add_argument("--rate", type=int, default=100_000, help="orders a second while it is asked")
+    parser.add_argument("--asks", type=int, default=1000, help="questions a second meanwhile")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     shape = ["--users", arguments.users, "--products", arguments.products]
