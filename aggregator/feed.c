@@ -5,8 +5,10 @@
 #include <stdlib.h>
 
 enum {
-	ROUND_MS = 4, /* the longest that one round reads */
-	RECORDS_PER_POLL = 500,
+	/* The longest that one round reads before whoever asks has a turn, give or take a poll's records at some microseconds each: an
+	 * answer waits for it however many records come in. A round costs some microseconds beside. */
+	ROUND_US = 250,
+	RECORDS_PER_POLL = 32,
 	/* librdkafka tells only of the change from empty to not empty: look in any case. */
 	SAFETY_POLL_MS = 200,
 	/* More to read and no record for so long: librdkafka 2.0 can lose a partition in silence. */
@@ -76,12 +78,12 @@ static int read_round(struct feed *feed, bool *ret_took_any)
 {
 	const struct source_sink sink = {
 		pipeline_take, pipeline_end, pipeline_stopped, feed->pipeline};
-	int64_t end_ms = clock_monotonic_ms() + ROUND_MS;
+	int64_t end_us = clock_monotonic_us() + ROUND_US;
 	bool is_drained = false;
 	int r = 0;
 
 	while (r == 0 && !is_drained && may_read(feed) && !feed->pipeline->must_restart &&
-		clock_monotonic_ms() < end_ms) {
+		clock_monotonic_us() < end_us) {
 		r = source_poll(feed->source, &sink, RECORDS_PER_POLL, &is_drained);
 		*ret_took_any = true;
 	}
