@@ -188,12 +188,19 @@ static int seek(struct walk *walk, struct slice from)
 	return r;
 }
 
+/* The committing thread has its own order of what is frozen. */
 static int sort_overlays(const struct answer_context *context, uint32_t view_id)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < context->shard_count; i++) {
-		r = overlay_sort_view(context->shards[i].active, view_id);
+		const struct layers *layers = &context->shards[i];
+		if (layers->frozen != NULL) {
+			r = overlay_sort_view(layers->frozen, view_id);
+		}
+		if (r == 0) {
+			r = overlay_sort_view(layers->active, view_id);
+		}
 	}
 	return r;
 }

@@ -32,7 +32,7 @@ struct walk {
 	struct table_walk table; /* in the place of the shards, where the view is a table */
 };
 
-/* Sorts the active overlays of this view and stands before the first key >= `from` (size 0: the first of all). 0, -EBADMSG when
+/* Sorts the overlays of this view and stands before the first key >= `from` (size 0: the first of all). 0, -EBADMSG when
  * the store is corrupt, -errno. walk_close in any case. */
 int walk_open(struct walk *walk, struct answer_context *context, const struct view *view,
 	struct slice from, struct slice to);

@@ -9,7 +9,7 @@ struct commit {
 	uint32_t generation;
 	uint64_t number; /* of the generation's commits */
 	const struct view_set *views; /* borrowed */
-	struct overlay *overlay; /* owned; sorted */
+	struct overlay *overlay; /* owned */
 	struct expiry *expiry; /* the shard's; NULL: rows that have ended stay */
 	struct buffer puts; /* rows of the other tables, by commit_put and commit_delete */
 };

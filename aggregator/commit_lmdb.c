@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <lmdb.h>
+#include <stdlib.h>
 
 enum {
 	/* LMDB keeps values far above a page in runs of pages; no measure's state comes near. */
@@ -24,6 +25,7 @@ struct writing {
 	struct buffer value;
 	/* Of the view that is being written. */
 	const struct view *view;
+	struct row_list list;
 	struct view_summary summary;
 	struct new_members members;
 };
@@ -153,8 +155,7 @@ static bool is_emptied(const struct writing *writing)
 
 static int write_row(struct writing *writing, size_t index)
 {
-	const struct delta *delta =
-		overlay_row_at(writing->commit->overlay, view_id(writing->view), index);
+	const struct delta *delta = writing->list.items[index];
 	uint8_t bytes[ROW_KEY_SIZE_MAX];
 	struct slice key, sealed, base = {NULL, 0};
 
@@ -216,6 +217,25 @@ static int write_summary(struct writing *writing, struct slice key)
 				 buffer_slice(&writing->value));
 }
 
+static int write_rows(struct writing *writing)
+{
+	const struct overlay *overlay = writing->commit->overlay;
+	uint32_t id = view_id(writing->view);
+
+	writing->list = (struct row_list){.count = overlay_row_count(overlay, id)};
+	int r = overlay_list_rows(overlay, id, &writing->list.items);
+	if (r == 0) {
+		r = members_write(writing->txn, writing->generation->tables[TABLE_MEMBERS], id,
+			&writing->list, &writing->members);
+	}
+	for (size_t i = 0; i < writing->list.count && r == 0; i++) {
+		r = write_row(writing, i);
+	}
+	members_deinit(&writing->members);
+	free((void *)writing->list.items);
+	return r;
+}
+
 static int write_view(struct writing *writing, const struct view *view)
 {
 	const struct overlay *overlay = writing->commit->overlay;
@@ -230,13 +250,8 @@ static int write_view(struct writing *writing, const struct view *view)
 	writing->view = view;
 	int r = read_summary(writing, key);
 	if (r == 0) {
-		r = members_write(writing->txn, writing->generation->tables[TABLE_MEMBERS], overlay,
-			id, &writing->members);
+		r = write_rows(writing);
 	}
-	for (size_t i = 0; i < overlay_row_count(overlay, id) && r == 0; i++) {
-		r = write_row(writing, i);
-	}
-	members_deinit(&writing->members);
 	return r == 0 ? write_summary(writing, key) : r;
 }
 

@@ -9,7 +9,7 @@
 struct place {
 	uint64_t head; /* where it lies, as a number: most comparisons need no more */
 	const uint8_t *key;
-	uint32_t row; /* index in the overlay */
+	uint32_t row; /* in the list of rows */
 	uint8_t measure;
 };
 
@@ -23,20 +23,19 @@ static int compare_places(const void *a, const void *b)
 	return memcmp(left->key, right->key, MEMBER_KEY_SIZE);
 }
 
-static size_t count_members(const struct overlay *overlay, uint32_t view_id)
+static size_t count_members(const struct row_list *rows)
 {
 	size_t count = 0;
-	for (size_t i = 0; i < overlay_row_count(overlay, view_id); i++) {
-		count += delta_member_count(overlay_row_at(overlay, view_id, i));
+	for (size_t i = 0; i < rows->count; i++) {
+		count += delta_member_count(rows->items[i]);
 	}
 	return count;
 }
 
-static void list_members(const struct overlay *overlay, uint32_t view_id, struct place *places)
+static void list_members(const struct row_list *rows, struct place *places)
 {
-	size_t row_count = overlay_row_count(overlay, view_id);
-	for (size_t i = 0; i < row_count; i++) {
-		const struct delta *delta = overlay_row_at(overlay, view_id, i);
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct delta *delta = rows->items[i];
 		for (size_t j = 0; j < delta_member_count(delta); j++) {
 			const uint8_t *key = delta_member_at(delta, j);
 			struct unpack head = unpack_of(slice_of(key, MEMBER_PLACE_SIZE));
@@ -81,21 +80,20 @@ static int put_members(struct MDB_txn *txn, unsigned table, uint32_t view_id,
 	return r;
 }
 
-int members_write(struct MDB_txn *txn, unsigned table, const struct overlay *overlay,
-	uint32_t view_id, struct new_members *ret_members)
+int members_write(struct MDB_txn *txn, unsigned table, uint32_t view_id,
+	const struct row_list *rows, struct new_members *ret_members)
 {
 	struct new_members members = {NULL};
-	size_t count = count_members(overlay, view_id);
+	size_t count = count_members(rows);
 	int r = 0;
 
 	if (count > 0) {
 		struct place *places = malloc(count * sizeof *places);
-		members.counts =
-			calloc(overlay_row_count(overlay, view_id), sizeof *members.counts);
+		members.counts = calloc(rows->count, sizeof *members.counts);
 		if (places == NULL || members.counts == NULL) {
 			r = -ENOMEM;
 		} else {
-			list_members(overlay, view_id, places);
+			list_members(rows, places);
 			qsort(places, count, sizeof *places, compare_places);
 			r = put_members(txn, table, view_id, places, count, &members);
 		}

@@ -186,6 +186,12 @@ const struct delta *overlay_find(const struct overlay *overlay, uint32_t view_id
 	return table_find(&overlay->tables[view_id], overlay_hash(overlay, key), key);
 }
 
+int overlay_list_rows(
+	const struct overlay *overlay, uint32_t view_id, const struct delta *const **ret_rows)
+{
+	return table_list_rows(&overlay->tables[view_id], ret_rows);
+}
+
 size_t overlay_lower_bound(const struct overlay *overlay, uint32_t view_id, struct slice key)
 {
 	return table_lower_bound(&overlay->tables[view_id], key);

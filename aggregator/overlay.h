@@ -60,7 +60,7 @@ size_t overlay_changed_count(const struct overlay *overlay, uint32_t view_id);
 void overlay_take_changed(struct overlay *overlay, uint32_t view_id,
 	void (*each)(void *owner, struct slice key, struct slice longs), void *owner);
 
-/* Sorts what is not yet sorted, so that the walk below is in key order. Frozen overlays are sorted once. */
+/* Sorts what is not yet sorted, so that the walk below is in key order. The loop's thread, frozen or not. */
 int overlay_sort(struct overlay *overlay);
 int overlay_sort_view(struct overlay *overlay, uint32_t view_id); /* only this view's */
 size_t overlay_row_count(const struct overlay *overlay, uint32_t view_id);
@@ -69,6 +69,11 @@ const struct delta *overlay_row_at(const struct overlay *overlay, uint32_t view_
 const struct delta *overlay_find(const struct overlay *overlay, uint32_t view_id, struct slice key);
 /* The first row with key >= `key`: an index for overlay_row_at. */
 size_t overlay_lower_bound(const struct overlay *overlay, uint32_t view_id, struct slice key);
+/* The rows of a frozen overlay, of which there are overlay_row_count, in key order for the committing thread: to sort tens of thousands
+ * takes milliseconds, which nobody who asks shall wait for. Meanwhile the loop may do all of the above. 0 or -ENOMEM; the list is the
+ * caller's to free. */
+int overlay_list_rows(
+	const struct overlay *overlay, uint32_t view_id, const struct delta *const **ret_rows);
 
 /* Did any row of this view see this member? */
 bool overlay_has_member(

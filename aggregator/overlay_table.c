@@ -287,6 +287,37 @@ int table_sort(struct table *table)
 	return 0;
 }
 
+/* From the slots: they don't change when the places do. */
+static void list_places(const struct table *table, struct place *places)
+{
+	for (size_t i = 0; i < table->slot_count; i++) {
+		struct delta *delta = table->slots[i].delta;
+		if (delta != NULL) {
+			*places++ = (struct place){head_of(key_of(delta)), delta};
+		}
+	}
+}
+
+int table_list_rows(const struct table *table, const struct delta *const **ret_rows)
+{
+	struct place *places = malloc((table->row_count + 1) * sizeof *places);
+	const struct delta **rows = malloc((table->row_count + 1) * sizeof(struct delta *));
+
+	if (places == NULL || rows == NULL) {
+		free(places);
+		free(rows);
+		return -ENOMEM;
+	}
+	list_places(table, places);
+	qsort(places, table->row_count, sizeof *places, compare_places);
+	for (size_t i = 0; i < table->row_count; i++) {
+		rows[i] = places[i].delta;
+	}
+	free(places);
+	*ret_rows = rows;
+	return 0;
+}
+
 size_t table_lower_bound(const struct table *table, struct slice key)
 {
 	size_t low = 0;

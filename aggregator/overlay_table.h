@@ -111,5 +111,7 @@ void table_watch(struct table *table, bool is_watched);
 
 /* Brings the places into key order. 0 or -ENOMEM. */
 int table_sort(struct table *table);
+/* As overlay_list_rows: the places may be sorted meanwhile. */
+int table_list_rows(const struct table *table, const struct delta *const **ret_rows);
 /* The first place whose key is >= key; of a sorted table. */
 size_t table_lower_bound(const struct table *table, struct slice key);

@@ -600,9 +600,6 @@ int shard_freeze(struct shard *shard, struct partition *const *partitions, size_
 {
 	assert(!shard->is_frozen);
 	int r = complete(shard, partitions, count, topics);
-	if (r == 0) {
-		r = overlay_sort(shard->active.overlay);
-	}
 	if (r < 0) {
 		return r;
 	}

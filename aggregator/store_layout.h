@@ -115,10 +115,15 @@ int entries_forget_stored(struct MDB_txn *txn, const struct generation *generati
 /* How many members of each measure of each changed row were not in the store before. */
 struct new_members {
 	uint32_t (*counts)
-		[VIEW_MEASURES_MAX]; /* owned; by the row's index; NULL: the view counts none */
+		[VIEW_MEASURES_MAX]; /* owned; by the row's place in the list; NULL: the view counts none */
 };
-int members_write(struct MDB_txn *txn, unsigned table, const struct overlay *overlay,
-	uint32_t view_id, struct new_members *ret_members);
+/* Rows of one view of an overlay. */
+struct row_list {
+	const struct delta *const *items;
+	size_t count;
+};
+int members_write(struct MDB_txn *txn, unsigned table, uint32_t view_id,
+	const struct row_list *rows, struct new_members *ret_members);
 void members_of_row(
 	const struct new_members *members, size_t row, uint64_t ret_counts[VIEW_MEASURES_MAX]);
 void members_deinit(struct new_members *members);

@@ -158,7 +158,6 @@ static void freeze(struct fixture *fixture)
 
 static void write_frozen(struct fixture *fixture)
 {
-	assert_int_equal(overlay_sort(fixture->commit.overlay), 0);
 	assert_int_equal(store_commit(fixture->store, &fixture->commit), 0);
 }
 

@@ -192,6 +192,31 @@ static void test_rows_are_what_counting_by_hand_gives(void **state)
 	free_sample(sample);
 }
 
+/* Whatever the loop sorts meanwhile. */
+static void test_the_committing_thread_has_rows_in_key_order_of_its_own(void **state)
+{
+	struct sample *sample = new_sample();
+	struct overlay *overlay = new_overlay(sample->views);
+	uint32_t id = view_id(view_set_find(sample->views, slice_of_text("users")));
+	const struct delta *const *rows = NULL;
+	(void)state;
+
+	for (size_t i = 0; i < EVENTS; i++) {
+		apply(overlay, &sample->events[i]);
+	}
+	const struct delta *first = overlay_row_at(overlay, id, 0);
+	assert_int_equal(overlay_list_rows(overlay, id, &rows), 0);
+	assert_ptr_equal(overlay_row_at(overlay, id, 0), first); /* it moved nothing */
+	assert_ptr_not_equal(rows[0], first);
+	assert_int_equal(overlay_sort(overlay), 0);
+	for (size_t i = 0; i < overlay_row_count(overlay, id); i++) {
+		assert_ptr_equal(rows[i], overlay_row_at(overlay, id, i));
+	}
+	free((void *)rows);
+	overlay_free(overlay);
+	free_sample(sample);
+}
+
 static void test_an_order_without_user_is_unmatched_there_and_counted_elsewhere(void **state)
 {
 	struct view_set *views = sample_views();
@@ -488,6 +513,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows_are_what_counting_by_hand_gives),
+		cmocka_unit_test(test_the_committing_thread_has_rows_in_key_order_of_its_own),
 		cmocka_unit_test(
 			test_an_order_without_user_is_unmatched_there_and_counted_elsewhere),
 		cmocka_unit_test(

@@ -141,6 +141,28 @@ static void test_a_sort_without_memory_can_be_tried_again(void **state)
 	view_set_free(views);
 }
 
+static void test_a_list_of_rows_without_memory_can_be_made_again(void **state)
+{
+	struct view_set *views = sample_views();
+	struct overlay *overlay = new_overlay(views);
+	struct event a = sample_order(1, 1, "a", 1, 1);
+	const struct delta *const *rows = NULL;
+	uint32_t id = view_id(view_set_find(views, slice_of_text("products")));
+	(void)state;
+
+	apply(overlay, &a);
+	for (int n = 1; n <= 2; n++) {
+		calls_left = n;
+		assert_true(was_failed(overlay_list_rows(overlay, id, &rows)));
+		assert_null(rows);
+	}
+	assert_int_equal(overlay_list_rows(overlay, id, &rows), 0);
+	assert_ptr_equal(rows[0], overlay_row_at(overlay, id, 0));
+	free((void *)rows);
+	overlay_free(overlay);
+	view_set_free(views);
+}
+
 static void test_a_view_without_memory_is_not_added(void **state)
 {
 	static const char text[] = "kind = order\ngroup_by = edge\nmeasures = n = count()\nwhere = "
@@ -209,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_an_event_is_counted_in_all_views_or_in_none),
 		cmocka_unit_test(test_an_overlay_without_memory_is_not_made),
 		cmocka_unit_test(test_a_sort_without_memory_can_be_tried_again),
+		cmocka_unit_test(test_a_list_of_rows_without_memory_can_be_made_again),
 		cmocka_unit_test(test_a_view_without_memory_is_not_added),
 		cmocka_unit_test(test_answers_without_memory_say_so),
 	};
