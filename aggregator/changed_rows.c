@@ -12,28 +12,26 @@ enum {
 	ROW_SIZE_MAX = FIELD_COUNT * (TEXT_SIZE_MAX + 8) + 256,
 };
 
-struct row_key_bytes {
-	uint8_t bytes[ENTRY_KEY_SIZE_MAX];
-	size_t size;
-};
-
-/* The space, the source's name with its size before it, and the primary key: whole, or where it is too long for a key by its
- * hash. */
-static struct slice key_of(const struct row_change *change, struct row_key_bytes *key)
+struct slice changed_rows_prefix(struct slice source, uint8_t ret_prefix[2 + EDGE_ID_SIZE_MAX])
 {
-	size_t head = 2 + change->source.size;
+	ret_prefix[0] = ENTRY_CHANGED_ROW;
+	ret_prefix[1] = (uint8_t)source.size;
+	memcpy(ret_prefix + 2, source.bytes, source.size);
+	return slice_of(ret_prefix, 2 + source.size);
+}
 
-	key->bytes[0] = ENTRY_CHANGED_ROW;
-	key->bytes[1] = (uint8_t)change->source.size;
-	memcpy(key->bytes + 2, change->source.bytes, change->source.size);
-	if (head + 1 + change->change.key.size <= sizeof key->bytes) {
-		key->bytes[head] = KEY_IS_WHOLE;
-		memcpy(key->bytes + head + 1, change->change.key.bytes, change->change.key.size);
-		return slice_of(key->bytes, head + 1 + change->change.key.size);
+struct slice changed_rows_key(const struct row_change *change, uint8_t ret_key[ENTRY_KEY_SIZE_MAX])
+{
+	size_t head = changed_rows_prefix(change->source, ret_key).size;
+
+	if (head + 1 + change->change.key.size <= ENTRY_KEY_SIZE_MAX) {
+		ret_key[head] = KEY_IS_WHOLE;
+		memcpy(ret_key + head + 1, change->change.key.bytes, change->change.key.size);
+		return slice_of(ret_key, head + 1 + change->change.key.size);
 	}
-	key->bytes[head] = KEY_IS_HASHED;
-	checksum_hash128(change->change.key, key->bytes + head + 1);
-	return slice_of(key->bytes, head + 1 + KEY_HASH_SIZE);
+	ret_key[head] = KEY_IS_HASHED;
+	checksum_hash128(change->change.key, ret_key + head + 1);
+	return slice_of(ret_key, head + 1 + KEY_HASH_SIZE);
 }
 
 static struct slice source_of(struct slice key)
@@ -183,8 +181,8 @@ int changed_rows_take(const struct changed_rows *rows, const struct record *reco
 	const struct reading *reading, enum change_effect *ret_effect)
 {
 	struct changed_row before = {.state = CHANGED_ROW_GONE}, next;
-	struct row_key_bytes bytes;
-	struct slice key = key_of(reading->row_change, &bytes);
+	uint8_t bytes[ENTRY_KEY_SIZE_MAX];
+	struct slice key = changed_rows_key(reading->row_change, bytes);
 	int r = find(rows, key, &before);
 
 	if (r < 0) {
@@ -195,6 +193,25 @@ int changed_rows_take(const struct changed_rows *rows, const struct record *reco
 	}
 	read_next(rows, record, reading, &next);
 	return replace(rows, key, r == 0, &before, &next, ret_effect);
+}
+
+/* Positions of rows and truncations are compared as numbers, those of snapshots too: a truncation locks its table, so that no
+ * snapshot sees rows that were written before it once it is over. */
+int changed_rows_drop(const struct changed_rows *rows, struct slice key, uint64_t log,
+	enum kind *ret_kind, enum change_effect *ret_effect)
+{
+	struct changed_row row;
+	int r = find(rows, key, &row);
+
+	*ret_effect = CHANGE_KEPT;
+	if (r != 0 || row.state != CHANGED_ROW_COUNTED || row.position.log >= log) {
+		return r < 0 ? r : 0;
+	}
+	*ret_kind = row.event.kind;
+	r = overlay_take_back(rows->overlay, &row.event, standing_of(rows, &row));
+	row.state = CHANGED_ROW_GONE;
+	*ret_effect = CHANGE_TAKEN_BACK;
+	return r == 0 ? keep(rows, key, &row) : r;
 }
 
 /* ---- forgetting */

@@ -30,6 +30,15 @@ struct changed_rows {
  * -ENOMEM, -EOVERFLOW: the overlay and the entries are of no more use. */
 int changed_rows_take(const struct changed_rows *rows, const struct record *record,
 	const struct reading *reading, enum change_effect *ret_effect);
+/* The space, the source's name with its size before it, and the primary key: whole, or where it is too long for a key by its
+ * hash. */
+struct slice changed_rows_key(const struct row_change *change, uint8_t ret_key[ENTRY_KEY_SIZE_MAX]);
+/* What all keys of a source begin with. */
+struct slice changed_rows_prefix(struct slice source, uint8_t ret_prefix[2 + EDGE_ID_SIZE_MAX]);
+/* The row of this key is taken back if its last change was written before `log`: CHANGE_TAKEN_BACK with the kind that it
+ * counted as, else CHANGE_KEPT. Its position stays. As changed_rows_take. */
+int changed_rows_drop(const struct changed_rows *rows, struct slice key, uint64_t log,
+	enum kind *ret_kind, enum change_effect *ret_effect);
 /* entry_forget of ENTRY_CHANGED_ROW. */
 enum entry_fate changed_row_forget(const struct forgotten *forgotten, struct slice key,
 	struct slice value, struct buffer *ret_value);

@@ -10,6 +10,7 @@ enum entry_space {
 	ENTRY_BASKET = 'b',
 	ENTRY_CHANGED_ROW = 'c',
 	ENTRY_TABLE_ROW = 't',
+	ENTRY_TRUNCATION = 'u',
 };
 
 enum {

@@ -13,6 +13,7 @@ enum entry_fate entry_forget(
 		return changed_row_forget(sweep->forgotten, key, value, ret_value);
 	case ENTRY_TABLE_ROW:
 		return table_row_forget(sweep, key, value, ret_value);
+	case ENTRY_TRUNCATION: /* names a table */
 	default:
 		return ENTRY_STAYS;
 	}

@@ -59,9 +59,11 @@ static void say_of_shard(
 	for (name = text_set_list(&shard->ledger.sources_truncated); *name != NULL; name++) {
 		say(problems,
 			"%struncated: the table behind source %s was truncated, and what was "
-			"counted of it is counted still; have the connector take a snapshot into a "
-			"new topic, name that in [source.%s] alone, and run with --rebuild; DELETE "
-			"in place of TRUNCATE is taken back row by row",
+			"counted of it is counted still: its topic has several partitions, or its "
+			"database is not PostgreSQL, so that nobody knows which rows were there; "
+			"have the connector take a snapshot into a new topic of one partition (or "
+			"set skipped.operations=t there, and empty the table by DELETE), name that "
+			"in [source.%s] alone, and run with --rebuild",
 			who, *name, *name);
 	}
 	for (name = text_set_list(&shard->ledger.streams_in_conflict); *name != NULL; name++) {

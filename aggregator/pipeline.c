@@ -1,5 +1,7 @@
 #include "aggregator/pipeline_judge.h"
+#include "aggregator/row_change.h"
 #include "aggregator/shard_baskets.h"
+#include "aggregator/shard_truncations.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -291,6 +293,24 @@ static int read_record(
 					&pipeline->reading);
 }
 
+/* Is this partition all that rows of its table come from? An aggregator that owns some partitions can't tell. */
+static bool is_lone(const struct pipeline *pipeline, const struct partition *partition)
+{
+	struct source_reader *const *readers = pipeline->options.readers;
+	size_t count = 0;
+
+	for (size_t i = 0; i < pipeline->partition_count; i++) {
+		count += source_readers_share(
+			readers[partition->topic], readers[pipeline->partitions[i]->topic]);
+	}
+	return count == 1 && pipeline->options.owns_all;
+}
+
+static bool is_truncation(const struct reading *reading)
+{
+	return reading->class == RECORD_CHANGE && reading->row_change->change.op == CHANGE_TRUNCATE;
+}
+
 static void set_clock(struct pipeline *pipeline, int64_t clock_ms)
 {
 	pipeline->clock_ms = clock_ms;
@@ -343,6 +363,8 @@ int pipeline_take(void *owner, const struct record *record)
 		return r;
 	}
 	follow_clock(pipeline, partition, record);
+	pipeline->reading.is_lone =
+		is_truncation(&pipeline->reading) && is_lone(pipeline, partition);
 	r = shard_take(shard_of(pipeline, partition),
 		pipeline->options.topics.names[partition->topic], record, &pipeline->reading,
 		&fate);
@@ -443,21 +465,54 @@ static bool is_amid_closing(const struct pipeline *pipeline, const struct shard 
 	return (shard->is_loading || shard->is_closing) && !is_large(pipeline, shard);
 }
 
-static int close_baskets(const struct pipeline *pipeline, struct shard *shard)
+static bool has_room(const struct pipeline *pipeline, const struct shard *shard)
 {
-	bool has_room = !shard->is_frozen || !is_large(pipeline, shard);
-
-	return has_room || shard->is_loading ? shard_close_baskets(shard, pipeline->now_ms) : 0;
+	return !shard->is_frozen || !is_large(pipeline, shard);
 }
 
-static int close_all_baskets(const struct pipeline *pipeline, struct shard *shard)
+static int close_baskets(const struct pipeline *pipeline, struct shard *shard)
+{
+	return has_room(pipeline, shard) || shard->is_loading
+		       ? shard_close_baskets(shard, pipeline->now_ms)
+		       : 0;
+}
+
+/* Some baskets are closed, some rows of a truncated table go; for more the loop comes back at once. */
+static int take_steps(const struct pipeline *pipeline, struct shard *shard, int64_t *ret_wait_ms)
+{
+	int r = close_baskets(pipeline, shard);
+
+	if (r == 0 && has_room(pipeline, shard)) {
+		r = shard_truncate_some(shard, pipeline->now_ms);
+		*ret_wait_ms = shard_is_truncating(shard) && !shard->is_broken ? 0 : *ret_wait_ms;
+	}
+	*ret_wait_ms = shard->is_loading ? 0 : *ret_wait_ms;
+	return r;
+}
+
+/* What takes steps is done, or as much of it as there is room for. */
+static int finish_steps(const struct pipeline *pipeline, struct shard *shard)
 {
 	int r = 0;
 
 	do {
 		r = close_baskets(pipeline, shard);
 	} while (r == 0 && !shard->is_broken && is_amid_closing(pipeline, shard));
+	while (r == 0 && !shard->is_broken && shard_is_truncating(shard) &&
+		!is_large(pipeline, shard)) {
+		r = shard_truncate_some(shard, pipeline->now_ms);
+	}
 	return r;
+}
+
+static size_t count_truncations(const struct pipeline *pipeline)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		count += shard_is_truncating(pipeline->shards[i]);
+	}
+	return count;
 }
 
 int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_ms)
@@ -467,12 +522,9 @@ int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_m
 	for (size_t i = 0; i < pipeline->shard_count; i++) {
 		struct shard *shard = pipeline->shards[i];
 		shard_retry(shard, now_ms);
-		int r = close_baskets(pipeline, shard);
+		int r = take_steps(pipeline, shard, ret_wait_ms);
 		if (r < 0) {
 			return r;
-		}
-		if (shard->is_loading) {
-			*ret_wait_ms = 0;
 		}
 		bool has_work = shard->is_changed || shard->expiry.is_behind;
 		if (shard->is_frozen || !has_work || shard->is_broken) {
@@ -499,7 +551,7 @@ int pipeline_flush(struct pipeline *pipeline, bool *ret_is_clean)
 	bool is_clean = true;
 	for (size_t i = 0; i < pipeline->shard_count; i++) {
 		struct shard *shard = pipeline->shards[i];
-		int r = close_all_baskets(pipeline, shard);
+		int r = finish_steps(pipeline, shard);
 		if (r == 0 && !shard->is_frozen && shard->is_changed && !shard->is_broken) {
 			r = freeze(pipeline, i);
 		}
@@ -507,7 +559,7 @@ int pipeline_flush(struct pipeline *pipeline, bool *ret_is_clean)
 			return r;
 		}
 		is_clean = is_clean && !shard->is_frozen && !shard->is_changed &&
-			   !shard->is_closing && !shard->is_loading;
+			   !shard->is_closing && !shard->is_loading && !shard_is_truncating(shard);
 	}
 	*ret_is_clean = is_clean;
 	return 0;
@@ -554,12 +606,12 @@ bool pipeline_is_caught_up(const struct pipeline *pipeline)
 			return false;
 		}
 	}
-	return pipeline->is_targeted;
+	return pipeline->is_targeted && count_truncations(pipeline) == 0;
 }
 
 int64_t pipeline_lag(const struct pipeline *pipeline)
 {
-	int64_t lag = 0;
+	int64_t lag = (int64_t)count_truncations(pipeline); /* read, and not over */
 	for (size_t i = 0; i < pipeline->partition_count; i++) {
 		lag += partition_lag(pipeline->partitions[i]);
 	}
@@ -585,6 +637,9 @@ const struct partition *pipeline_stalled(const struct pipeline *pipeline, int64_
 
 bool pipeline_reached(const struct pipeline *pipeline, const struct pipeline *other)
 {
+	if (count_truncations(pipeline) > 0) {
+		return false;
+	}
 	for (size_t i = 0; i < other->partition_count; i++) {
 		const struct partition *theirs = other->partitions[i];
 		const struct partition *ours =

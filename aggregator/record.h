@@ -38,6 +38,7 @@ struct reading {
 	struct slice letter_code; /* of dead letters */
 	struct complaint complaint; /* of foreign and unreadable ones: why */
 	const struct row_change *row_change; /* of changes (row_change.h) */
+	bool is_lone; /* of changes: nothing of their table comes from another partition */
 };
 
 /* A record of one of till's own topics. 0, or -ENOMEM. */

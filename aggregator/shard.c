@@ -3,7 +3,9 @@
 #include "aggregator/row_change.h"
 #include "aggregator/shard_baskets.h"
 #include "aggregator/shard_changes.h"
+#include "aggregator/shard_truncations.h"
 #include "aggregator/table_rows.h"
+#include "aggregator/truncations.h"
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -163,6 +165,9 @@ int shard_new(const struct shard_options *options, struct shard **ret_shard)
 	if (r == 0) {
 		r = shard_open_baskets(shard);
 	}
+	if (r == 0) {
+		r = shard_open_truncations(shard);
+	}
 	if (r != 0) {
 		shard_free(shard);
 		return r;
@@ -182,6 +187,7 @@ struct shard *shard_free(struct shard *shard)
 	streams_free(shard->streams);
 	fingerprints_free(shard->fingerprints);
 	baskets_free(shard->baskets);
+	truncations_free(shard->truncations);
 	table_rows_free(shard->tables);
 	entries_free(shard->entries);
 	ledger_deinit(&shard->ledger);
@@ -402,7 +408,9 @@ static int take_change(struct shard *shard, const char *topic, const struct reco
 	const char *why = NULL;
 	int r;
 
-	if (reading->row_change->table.size > 0) {
+	if (reading->row_change->change.op == CHANGE_TRUNCATE) {
+		r = shard_take_truncation(shard, reading, ret_fate, &why);
+	} else if (reading->row_change->table.size > 0) {
 		r = table_rows_take(shard->tables, topic, record, reading, ret_fate);
 		why = table_rows_why(shard->tables);
 	} else {

@@ -48,6 +48,8 @@ struct basket_loading {
 	size_t next_size; /* 0: from the first one */
 };
 
+struct truncations;
+
 struct shard {
 	struct shard_options options;
 	struct ledger ledger; /* as of the last record taken */
@@ -60,6 +62,7 @@ struct shard {
 	struct basket_loading loading;
 	bool is_closing; /* baskets whose time has come are not all closed yet */
 	struct basket_review review; /* of those that closed long ago */
+	struct truncations *truncations;
 	struct table_rows *tables;
 	struct commit active;
 	struct commit frozen;

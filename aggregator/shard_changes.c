@@ -2,8 +2,7 @@
 
 #include "aggregator/changed_rows.h"
 #include "aggregator/row_change.h"
-#include <errno.h>
-#include <stdio.h>
+#include "aggregator/shard_truncations.h"
 
 static struct changed_rows rows_of(const struct shard *shard)
 {
@@ -33,14 +32,18 @@ static void keep_books(
 	}
 }
 
-/* Which rows the table had is known of this partition alone, and other partitions were read further, or not so far. */
-static int refuse_truncate(struct shard *shard, struct slice source)
+int shard_drop_row(struct shard *shard, struct slice key, uint64_t log)
 {
-	char name[EDGE_ID_SIZE_MAX + 1];
+	const struct changed_rows rows = rows_of(shard);
+	enum change_effect effect = CHANGE_KEPT;
+	enum kind kind = KIND_ORDER;
+	int r = changed_rows_drop(&rows, key, log, &kind, &effect);
 
-	snprintf(name, sizeof name, "%.*s", (int)source.size, (const char *)source.bytes);
-	int r = text_set_add(&shard->ledger.sources_truncated, name);
-	return r == -ENOSPC ? 0 : r;
+	if (r == 0) {
+		raise(&shard->ledger.changes[kind], effect);
+		raise(&shard->changes_seen[kind], effect);
+	}
+	return r;
 }
 
 int shard_take_change(struct shard *shard, const struct record *record,
@@ -50,12 +53,10 @@ int shard_take_change(struct shard *shard, const struct record *record,
 	const struct changed_rows rows = rows_of(shard);
 	enum change_effect effect = CHANGE_REPEATED;
 
-	if (change->change.op == CHANGE_TRUNCATE) {
-		*ret_fate = FATE_UNREADABLE;
-		*ret_why = "the table was truncated, which is not taken back row by row";
-		return refuse_truncate(shard, change->source);
+	int r = shard_truncate_row(shard, reading);
+	if (r == 0) {
+		r = changed_rows_take(&rows, record, reading, &effect);
 	}
-	int r = changed_rows_take(&rows, record, reading, &effect);
 	if (r < 0) {
 		return r;
 	}

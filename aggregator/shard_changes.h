@@ -6,3 +6,5 @@
  * to be set aside. Else as shard_take. */
 int shard_take_change(struct shard *shard, const struct record *record,
 	const struct reading *reading, enum fate *ret_fate, const char **ret_why);
+/* Takes back the row of this key of the entries if it was written before `log`. 0, -EBADMSG, -errno. */
+int shard_drop_row(struct shard *shard, struct slice key, uint64_t log);

@@ -61,6 +61,15 @@ struct source_reader *source_reader_free(struct source_reader *reader)
 	return NULL;
 }
 
+bool source_readers_share(const struct source_reader *a, const struct source_reader *b)
+{
+	if (a == NULL || b == NULL) {
+		return false;
+	}
+	const char *table = a->declaration->table, *other = b->declaration->table;
+	return a == b || (table != NULL && other != NULL && strcmp(table, other) == 0);
+}
+
 /* 53 bits of a hash, never 0: the same for ever, whatever else is declared. */
 static uint64_t run_of(const char *topic, int32_t partition)
 {

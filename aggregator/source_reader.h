@@ -14,6 +14,8 @@ struct source_reader;
 int source_reader_new(
 	const struct source_declaration *declaration, struct source_reader **ret_reader);
 struct source_reader *source_reader_free(struct source_reader *reader);
+/* Do both bring rows of one table: are they one source, or do they fill one [table.NAME]? NULL: none of a declared source. */
+bool source_readers_share(const struct source_reader *a, const struct source_reader *b);
 /* Reads a record of this topic; were it counted by its offset, it would be the one of that number, from 1. The reading borrows
  * from reader, document and record. 0 or -ENOMEM. */
 int source_read(struct source_reader *reader, struct document *document, const char *topic,

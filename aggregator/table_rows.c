@@ -252,20 +252,11 @@ const char *table_rows_why(const struct table_rows *rows)
 }
 
 /* What needs no look into the record. */
-static bool is_decided(
-	struct table_rows *rows, const struct view *table, enum change_op op, enum fate *ret_fate)
+static bool is_decided(const struct view *table, enum change_op op, enum fate *ret_fate)
 {
 	if (table == NULL || op == CHANGE_TOMBSTONE) {
 		/* Of a table that a rebuild is filling; or behind a deletion that was told. */
 		*ret_fate = FATE_FOREIGN;
-		return true;
-	}
-	if (op == CHANGE_TRUNCATE) {
-		complaint_set(&rows->complaint, REASON_BAD_VALUE, "op",
-			"TRUNCATE names no row, and rows may lie in other partitions: empty the "
-			"table by "
-			"DELETE");
-		*ret_fate = FATE_UNREADABLE;
 		return true;
 	}
 	return false;
@@ -279,7 +270,7 @@ int table_rows_take(struct table_rows *rows, const char *topic, const struct rec
 	const struct table_record_bytes bytes = {change->change.key,
 		change->change.op == CHANGE_DELETE ? slice_of(NULL, 0) : change->change.row};
 
-	if (is_decided(rows, table, change->change.op, ret_fate)) {
+	if (is_decided(table, change->change.op, ret_fate)) {
 		return 0;
 	}
 	int r = table_record_read(&rows->record, table, &bytes, &rows->complaint);
@@ -288,6 +279,44 @@ int table_rows_take(struct table_rows *rows, const char *topic, const struct rec
 		return 0;
 	}
 	return r < 0 ? r : take_change(rows, table, topic, record, reading, ret_fate);
+}
+
+/* ---- a table that was truncated */
+
+static int drop(struct table_rows *rows, const struct view *table, struct slice key,
+	struct table_row *row, const struct row *columns)
+{
+	struct slice row_key =
+		slice_of(key.bytes + TABLE_KEY_HEAD_SIZE, key.size - TABLE_KEY_HEAD_SIZE);
+
+	row->is_there = false;
+	row->user = row->is_user_in_key ? row->user : slice_of(NULL, 0);
+	if (rows->options.changed != NULL) {
+		rows->options.changed(rows->options.owner, table->id, row_key, columns->longs);
+	}
+	buffer_clear(&rows->value);
+	table_row_write(table, row, NULL, &rows->value);
+	int r = rows->value.error != 0
+			? rows->value.error
+			: entries_put(rows->options.entries, key, buffer_slice(&rows->value));
+	return r == 0 ? change_count(rows, table->id, true, false) : r;
+}
+
+int table_rows_drop(struct table_rows *rows, struct slice key, struct slice value, uint64_t log)
+{
+	const struct view_set *views = rows->options.views;
+	struct table_row row;
+	struct row columns;
+
+	if (key.size < TABLE_KEY_HEAD_SIZE || key.bytes[1] >= view_set_count(views)) {
+		return -EBADMSG;
+	}
+	const struct view *table = view_set_at(views, key.bytes[1]);
+	int r = view_is_table(table) ? table_row_read(table, value, &row, &columns) : -EBADMSG;
+	if (r < 0 || !row.is_there || !row.stand.is_of_database || row.stand.position.log >= log) {
+		return r;
+	}
+	return drop(rows, table, key, &row, &columns);
 }
 
 /* ---- forgetting */

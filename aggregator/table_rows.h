@@ -28,6 +28,9 @@ int table_rows_take(struct table_rows *rows, const char *topic, const struct rec
 /* Why the last record was FATE_UNREADABLE. */
 const char *table_rows_why(const struct table_rows *rows);
 
+/* An entry of a row: if it was written before this place in the database's log, the row goes. As table_rows_take. */
+int table_rows_drop(struct table_rows *rows, struct slice key, struct slice value, uint64_t log);
+
 /* How many rows a shard has of a table: what was put there, less what was deleted. 0, -EBADMSG, -errno. */
 int table_rows_count(struct entries *entries, uint32_t table_id, uint64_t *ret_count);
 

@@ -33,12 +33,13 @@ class Table:
     def tell(self, name, op, row=None, lsn=None):
         (self.read.add if op == "r" else self.read.discard)(self.key(name))
         after = row and {"id": name, **row, "price": unscaled(row["price"])}
+        self.append(name, self.envelope(op, after, lsn, {"id": name} if op == "d" else None))
+
+    def envelope(self, op, after, lsn=None, before=None):
         source = {"version": "3.3.0.Final", "connector": "postgresql", "name": "shop", "ts_ms": 1795298112595,
                   "snapshot": "true" if op == "r" else "false", "db": "postgres", "schema": "public", "table": "order_details",
                   "txId": 750, "lsn": lsn or next(self.lsn), "xmin": None}
-        before = {"id": name} if op == "d" else None
-        self.append(name, json.dumps({"before": before, "after": after, "source": source, "transaction": None, "op": op,
-                                      "ts_ms": 1795298113367}).encode())
+        return json.dumps({"before": before, "after": after, "source": source, "transaction": None, "op": op, "ts_ms": 1795298113367}).encode()
 
     def insert(self, name, row):
         self.tell(name, "c", row)
@@ -60,6 +61,12 @@ class Table:
         self.append(name, b"")
         self.rows[other] = self.rows.pop(name)
         self.tell(other, "c", self.rows[other], lsn=lsn)
+
+    def truncate(self, lsn=None):
+        """Told to one partition, under no key."""
+        where = zlib.crc32(b"") % len(self.logs)
+        self.logs[where].append((b"", self.envelope("t", None, lsn)))
+        self.rows.clear()
 
     def snapshot(self):
         lsn = next(self.lsn)

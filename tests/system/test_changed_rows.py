@@ -1,16 +1,20 @@
 """Rows of a database that change, as Debezium tells it: totals are those of the table, whatever is told again or killed."""
+import os
 import random
+import signal
 from collections import defaultdict
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
 from debezium import TYPES, Table
-from harness import wait_until
+from harness import BUILD, DEADLINE, wait_until
 from test_aggregator_faults import dump
 from test_declared_sources import check, partitions_of, wait_read
 from test_kill import assert_books_add_up
 
 PARTITIONS, STEPS, KILLS = 3, 700, 3
+TRUNCATED = 2300
+FAILPOINTS = str(BUILD / "tests" / "lib" / "libfailpoints-preload.so")
 VIEWS = """
 [view.product_sales]
 kind = order
@@ -95,10 +99,10 @@ def told_orders(client):
 class Shop:
     """A table, and the topic that its changes go to."""
 
-    def __init__(self, pipe, admin, tmp_path, **more):
-        self.pipe, self.admin, self.table = pipe, admin, Table(PARTITIONS)
-        self.topic, self.sent = f"{pipe.prefix}shop", [0] * PARTITIONS
-        admin.create(topic=self.topic, partitions=PARTITIONS)
+    def __init__(self, pipe, admin, tmp_path, partitions=PARTITIONS, **more):
+        self.pipe, self.admin, self.table = pipe, admin, Table(partitions)
+        self.topic, self.sent = f"{pipe.prefix}shop", [0] * partitions
+        admin.create(topic=self.topic, partitions=partitions)
         self.conf = tmp_path / "shop.conf"
         self.conf.write_text(declaration(self.topic, **more))
 
@@ -118,6 +122,23 @@ class Shop:
     def books(self):
         return {part: sum(each[part] for each in partitions_of(self.pipe, self.topic))
                 for part in ("read", "counted", "rejected", "duplicates", "foreign", "unreadable")}
+
+
+def assert_sound_and_rebuilt(pipe):
+    """Stops the aggregator; what a rebuild dumps is what it has, and is returned."""
+    assert_books_add_up(pipe)
+    status = pipe.client.ask("status")
+    assert not status["problems"]
+    pipe.aggregator.stop()
+    before = dump(pipe)
+    pipe.aggregator.args.append("--rebuild")
+    pipe.aggregator.start()
+    wait_until(lambda: pipe.client.ask("status").get("as_of", {}).get("store", status["as_of"]["store"]) != status["as_of"]["store"],
+               "the rebuilt store switched in")
+    pipe.aggregator.stop()
+    pipe.aggregator.args.remove("--rebuild")
+    assert dump(pipe) == before
+    return before
 
 
 def test_totals_follow_rows_that_change_whatever_is_told_again_or_killed(pipeline, admin, tmp_path):
@@ -141,17 +162,7 @@ def test_totals_follow_rows_that_change_whatever_is_told_again_or_killed(pipelin
     assert "p0" not in told_sales(pipe.client)
     books = shop.books()
     assert books["read"] == sum(shop.sent) == books["counted"] + books["duplicates"] and books["duplicates"] > PARTITIONS * 100, books
-    assert_books_add_up(pipe)
-    assert not pipe.client.ask("status")["problems"]
-    store = pipe.client.ask("status")["as_of"]["store"]
-    pipe.aggregator.stop()
-    before = dump(pipe)
-    pipe.aggregator.args.append("--rebuild")
-    pipe.aggregator.start()
-    wait_until(lambda: pipe.client.ask("status").get("as_of", {}).get("store", store) != store, "the rebuilt store switched in")
-    pipe.aggregator.stop()
-    pipe.aggregator.args.remove("--rebuild")
-    assert dump(pipe) == before
+    before = assert_sound_and_rebuilt(pipe)
     (tmp_path / "four").mkdir()
     pipe.start_aggregator("-c", str(shop.conf), "-o", f"aggregator.data={tmp_path / 'four'}", "-o", "aggregator.shards=4")
     shop.wait_read()
@@ -188,16 +199,105 @@ def test_what_is_kept_of_a_forgotten_users_rows_names_him_no_more(pipeline, admi
     assert not any(b"grace-hopper" in line for line in dump(pipe).encode().splitlines())
 
 
+GOODS = """
+[source.goods]
+topic = {topic}
+format = debezium
+table = goods
+types = price:decimal(2)
+
+[table.goods]
+key = sku as product_id
+columns = price money as list_price, who
+"""
+
+
+class Truncated:
+    """Rows that are counted, and rows of a table, of two tables that are truncated; a topic of one partition each."""
+
+    def __init__(self, pipe, admin, tmp_path):
+        self.pipe, self.admin, self.chance = pipe, admin, random.Random(11)
+        self.shop, self.goods, self.topic, self.sent = Shop(pipe, admin, tmp_path, partitions=1), Table(), f"{pipe.prefix}goods", 0
+        admin.create(topic=self.topic, partitions=1)
+        self.shop.conf.write_text(self.shop.conf.read_text() + GOODS.format(topic=self.topic))
+
+    def insert(self, numbers, more=0):
+        for number in numbers:
+            self.shop.table.insert(number, draw_row(self.chance))
+            self.goods.insert(number, {"sku": f"p{number}", "price": Decimal(number + more) / 100, "who": None})
+
+    def truncate(self):
+        self.shop.table.truncate()
+        self.goods.truncate()
+
+    def send(self):
+        self.shop.send()
+        self.admin.produce(topic=self.topic, partition=0, records=self.goods.logs[0][self.sent:])
+        self.sent = len(self.goods.logs[0])
+
+    def wait_done(self):
+        self.shop.wait_read()
+        wait_read(self.pipe, self.topic, self.sent)
+        wait_until(lambda: self.pipe.client.ask("status")["as_of"]["lag"] == 0, "all rows to go")
+
+    def assert_equal(self):
+        self.shop.assert_equal()
+        told = {row["product_id"]: Decimal(row["list_price"]) for row in self.pipe.client.scan("table.goods")}
+        assert told == {row["sku"]: row["price"] for row in self.goods.rows.values()}
+
+
+def test_a_truncated_table_is_let_go_whatever_kills_on_the_way(pipeline, admin, tmp_path):
+    """More rows than one step of it takes, killed behind this and that commit; some rows come again behind it, by their old keys, and
+    some changes of before are told again."""
+    pipe = pipeline(edges=(), bridges=0)
+    tables = Truncated(pipe, admin, tmp_path)
+    aggregator = pipe.start_aggregator("-c", str(tables.shop.conf), "-o", "aggregator.check_interval=1s", "-o", "aggregator.commit_interval=10ms")
+    for commit in (1, 2, 4):
+        tables.insert(range(TRUNCATED))
+        tables.send()
+        tables.wait_done()
+        aggregator.kill()
+        tables.truncate()
+        tables.insert(range(0, TRUNCATED, 7), more=commit)
+        tables.shop.table.repeat(TRUNCATED // 5)
+        tables.send()
+        die_behind_a_commit(aggregator, commit)
+        aggregator.start()
+        tables.wait_done()
+        tables.assert_equal()
+        tables.truncate()
+    tables.insert(range(40))
+    tables.send()
+    tables.wait_done()
+    tables.assert_equal()
+    before = assert_sound_and_rebuilt(pipe)
+    (tmp_path / "four").mkdir()
+    pipe.start_aggregator("-c", str(tables.shop.conf), "-o", f"aggregator.data={tmp_path / 'four'}", "-o", "aggregator.shards=4")
+    tables.wait_done()
+    pipe.aggregator.stop()
+    assert rows_of(dump(pipe)) == rows_of(before)
+
+
+def die_behind_a_commit(aggregator, number):
+    aggregator.env.update(LD_PRELOAD=FAILPOINTS, TILL_FAILPOINT=f"mdb_txn_commit:after:{number}")
+    aggregator.start(wait_ready=False)
+    assert aggregator.process.wait(DEADLINE) == -signal.SIGKILL, aggregator.log_tail()
+    os.close(aggregator.ready_fd)
+    for name in ("LD_PRELOAD", "TILL_FAILPOINT"):
+        aggregator.env.pop(name)
+
+
 def test_a_truncated_table_is_named_with_what_to_do(pipeline, admin, tmp_path):
     pipe = pipeline(edges=(), bridges=0)
     shop = Shop(pipe, admin, tmp_path)
     pipe.start_aggregator("-c", str(shop.conf))
-    shop.table.insert(1, draw_row(random.Random(1)))
-    shop.table.tell("", "t")
+    row = draw_row(random.Random(1))
+    shop.table.insert(1, row)
+    shop.table.truncate()
     shop.send()
     shop.wait_read()
     problems = pipe.client.ask("status")["problems"]
-    assert len(problems) == 1 and "source shop was truncated" in problems[0] and "new topic" in problems[0], problems
+    assert len(problems) == 1 and "source shop was truncated" in problems[0] and "new topic of one partition" in problems[0], problems
     assert pipe.client.ask("status")["state"] == "broken"
     assert shop.books()["unreadable"] == 1 and len(told_sales(pipe.client)) == 1
 

@@ -234,6 +234,39 @@ static void a_row_that_is_no_event_any_more_is_taken_back(void **state)
 	assert_product(fixture, 1, 0, 0);
 }
 
+static enum change_effect drop_before(struct fixture *fixture, uint64_t log)
+{
+	const struct changed_rows rows = {fixture->entries, fixture->overlay, &fixture->forgotten};
+	const struct row_change change = {
+		.source = slice_of_text("pg"), .change = change_of(CHANGE_UPDATE, 0, "k")};
+	uint8_t key[ENTRY_KEY_SIZE_MAX];
+	enum change_effect effect;
+	enum kind kind = KIND_CART;
+
+	assert_int_equal(
+		changed_rows_drop(&rows, changed_rows_key(&change, key), log, &kind, &effect), 0);
+	assert_int_equal(kind, effect == CHANGE_TAKEN_BACK ? KIND_ORDER : KIND_CART);
+	return effect;
+}
+
+static void a_row_of_before_a_truncation_goes_and_is_not_brought_back_by_what_is_told_again(
+	void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(drop_before(fixture, 99), CHANGE_KEPT); /* there is none */
+	take(fixture, CHANGE_CREATE, 10, &one);
+	assert_int_equal(drop_before(fixture, 10), CHANGE_KEPT);
+	assert_product(fixture, 1, 1, 2);
+	assert_int_equal(drop_before(fixture, 11), CHANGE_TAKEN_BACK);
+	assert_int_equal(drop_before(fixture, 11), CHANGE_KEPT);
+	assert_product(fixture, 1, 0, 0);
+	assert_int_equal(take(fixture, CHANGE_CREATE, 10, &one), CHANGE_REPEATED);
+	assert_int_equal(take(fixture, CHANGE_CREATE, 12, &other), CHANGE_COUNTED);
+	assert_int_equal(drop_before(fixture, 11), CHANGE_KEPT);
+	assert_product(fixture, 2, 1, 5);
+}
+
 static void long_keys_are_told_apart(void **state)
 {
 	struct fixture *fixture = *state;
@@ -503,6 +536,8 @@ int main(void)
 		WITH_FIXTURE(a_tombstone_alone_takes_the_row_back),
 		WITH_FIXTURE(a_tombstone_that_is_delivered_again_is_mended_by_what_follows),
 		WITH_FIXTURE(a_row_that_is_no_event_any_more_is_taken_back),
+		WITH_FIXTURE(
+			a_row_of_before_a_truncation_goes_and_is_not_brought_back_by_what_is_told_again),
 		WITH_FIXTURE(long_keys_are_told_apart),
 		WITH_FIXTURE(the_newest_change_of_each_row_is_what_counts),
 		WITH_FIXTURE(what_a_forgotten_user_had_is_taken_back_once),

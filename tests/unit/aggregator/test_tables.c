@@ -327,6 +327,43 @@ static void test_a_change_out_of_a_database_counts_by_its_place_there(void **sta
 	}
 }
 
+static void test_a_row_of_before_a_truncation_goes_and_is_counted_no_more(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct view *table = view_set_find_table(fixture->views, slice_of_text("users"));
+	const struct row_change change = {.table = slice_of_text("users"),
+		.change = {.op = CHANGE_CREATE,
+			.key = slice_of("\x81\xa7user_id\x07", 10),
+			.row = slice_of_text("{\"user_id\":7,\"name\":\"a\"}"),
+			.position = {.database = DATABASE_POSTGRESQL, .log = 100}}};
+	const struct reading reading = {.class = RECORD_CHANGE, .row_change = &change};
+	const struct record record = {.timestamp_ms = 1000};
+	struct slice value;
+	struct row_key row_key = {0};
+	struct table_key key;
+	enum fate fate;
+	uint64_t count = 0;
+
+	for (uint64_t log = 100; log <= 101; log++) {
+		assert_int_equal(
+			table_rows_take(fixture->rows[0], "db.users", &record, &reading, &fate), 0);
+		assert_true(row_key_append(&row_key,
+			&(struct group_value){.type = GROUP_TEXT, .text = slice_of_text("7")}));
+		table_key_make(table->id, row_key_slice(&row_key), &key);
+		row_key.size = 0;
+		assert_int_equal(
+			entries_get(fixture->entries[0], table_key_slice(&key), &value), 0);
+		fixture->changes = 0;
+		assert_int_equal(
+			table_rows_drop(fixture->rows[0], table_key_slice(&key), value, log), 0);
+		assert_int_equal(table_rows_count(fixture->entries[0], table->id, &count), 0);
+		assert_int_equal(count, log == 100); /* what was written there stays */
+		assert_int_equal(fixture->changes, log == 101);
+		assert_true((name_of(fixture, "7") == NULL) == (log == 101));
+	}
+	assert_int_equal(table_rows_drop(fixture->rows[0], slice_of_text("t"), value, 9), -EBADMSG);
+}
+
 static void test_what_is_no_row_is_set_aside_with_the_column_that_is_wrong(void **state)
 {
 	struct fixture *fixture = *state;
@@ -564,6 +601,7 @@ int main(void)
 		TEST(test_a_key_in_several_partitions_has_the_newest_row_in_whatever_order_they_are_read),
 		TEST(test_an_older_record_of_another_partition_does_not_come_through),
 		TEST(test_a_change_out_of_a_database_counts_by_its_place_there),
+		TEST(test_a_row_of_before_a_truncation_goes_and_is_counted_no_more),
 		TEST(test_what_is_no_row_is_set_aside_with_the_column_that_is_wrong),
 		TEST(test_the_records_key_may_be_a_map_a_text_or_missing),
 		TEST(test_a_walk_gives_every_row_of_all_shards_once_in_key_order),
