@@ -56,6 +56,10 @@ def test_an_aggregator_without_room_pauses_reading_and_answers(pipeline, tmp_pat
             cycles.sell_to_new_users()
         wait_until(lambda: pipe.aggregator.metric("till_aggregator_lag_records") > 0 and cycles.is_full(), "a pause")
         assert 0 < cycles.counted() < cycles.till.told, "answers go on"
+        told = cycles.till.told
+        for _ in range(10):
+            cycles.sell_to_new_users()
+        wait_until(lambda: pipe.aggregator.metric("till_aggregator_lag_records") >= cycles.till.told - told, "all of them unread")
         cycles.ballast.drop()
         assert_told_is_counted(pipe, [cycles.till])
         pipe.aggregator.kill()
