@@ -33,14 +33,16 @@ struct aggregator_part {
 static struct aggregator_config *config;
 static struct mdb_files *disk;
 static struct text_set missing;
+static struct buffer requested; /* the last answer to aggregator_part_request */
+static char question_text[200]; /* of it */
 static struct buffer wondered; /* the last answer to aggregator_part_wonder */
 
 /* ---- a run's store */
 
-void aggregator_part_begin(void)
+void aggregator_part_begin(const struct aggregator_part_features *features)
 {
 	aggregator_part_end();
-	config = aggregator_setup(kafka_topics() > TILL_TOPICS);
+	config = aggregator_setup(features);
 	config->shards = 1 + (int64_t)world_draw(SHARD_COUNT_MAX);
 	disk = mdb_files_new();
 	mdb_model_mount(disk);
@@ -52,6 +54,7 @@ void aggregator_part_end(void)
 	disk = mdb_files_free(disk);
 	text_set_deinit(&missing);
 	buffer_deinit(&wondered);
+	buffer_deinit(&requested);
 }
 
 struct mdb_files *aggregator_part_back_up(void)
@@ -373,17 +376,59 @@ void aggregator_part_wonder(void)
 	}
 }
 
+static const char *text_of(struct buffer *reply)
+{
+	if (reply->size == 0) {
+		return "";
+	}
+	buffer_append_byte(reply, 0);
+	return (const char *)reply->bytes;
+}
+
+bool aggregator_part_request(const char *question)
+{
+	if (rim_question_is_open()) {
+		return false;
+	}
+	buffer_deinit(&requested);
+	buffer_init(&requested, ANSWER_SIZE_MAX);
+	snprintf(question_text, sizeof question_text, "%s", question);
+	rim_question_put(question_text, &requested);
+	return true;
+}
+
+const char *aggregator_part_reply(void)
+{
+	return rim_question_is_open() ? NULL : text_of(&requested);
+}
+
+static void ask_for(struct aggregator_part *part, const char *question, struct buffer *reply)
+{
+	wait_for_answer(part);
+	buffer_init(reply, ANSWER_SIZE_MAX);
+	rim_question_put(question, reply);
+	wait_for_answer(part);
+	if (rim_question_is_open()) {
+		fprintf(stderr, "no answer to %s\n", question);
+		abort();
+	}
+}
+
+const char *aggregator_part_ask(struct aggregator_part *part, const char *question)
+{
+	buffer_deinit(&requested);
+	ask_for(part, question, &requested);
+	return text_of(&requested);
+}
+
 /* The answer of one that can answer. */
 static void ask(struct aggregator_part *part, const char *question, struct document *answer,
 	struct buffer *reply)
 {
 	struct complaint complaint;
 
-	wait_for_answer(part);
-	buffer_init(reply, ANSWER_SIZE_MAX);
-	rim_question_put(question, reply);
-	wait_for_answer(part);
-	if (rim_question_is_open() || document_init(answer, ANSWER_NODES_MAX) != 0 ||
+	ask_for(part, question, reply);
+	if (document_init(answer, ANSWER_NODES_MAX) != 0 ||
 		document_decode(
 			answer, ENCODING_JSON, buffer_slice(reply), NESTING_MAX, &complaint) != 0) {
 		fprintf(stderr, "no answer to %s\n", question);

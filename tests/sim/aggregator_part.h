@@ -7,7 +7,11 @@ struct aggregator_part;
 struct mdb_files;
 
 /* A run's store, and what is configured. */
-void aggregator_part_begin(void);
+struct aggregator_part_features {
+	bool has_database; /* topics of others */
+	bool has_users;
+};
+void aggregator_part_begin(const struct aggregator_part_features *features);
 void aggregator_part_end(void);
 
 struct aggregator_part_options {
@@ -26,6 +30,10 @@ enum { AGGREGATOR_PART_DECISION = 1 };
 int aggregator_part_round(struct aggregator_part *part);
 /* Somebody asks something, whatever goes on; the answer comes in later rounds. */
 void aggregator_part_wonder(void);
+/* Somebody wants an answer. false: another question is open. */
+bool aggregator_part_request(const char *question);
+/* NULL: none yet; "": it will never come. Borrowed until the next request. */
+const char *aggregator_part_reply(void);
 /* What the last one that ended with a decision named for its live store; ends with NULL. What only a rebuild lacks is no
  * reason to accept anything: the rebuild is given up. */
 const char *const *aggregator_part_missing(void);
@@ -57,6 +65,9 @@ char *aggregator_part_dump(void);
 typedef void (*aggregator_row_fn)(void *owner, const char *name, uint64_t count, int64_t amount);
 void aggregator_part_each_row(
 	struct aggregator_part *part, const char *view, aggregator_row_fn take, void *owner);
+
+/* Any answer, as text; of one that can answer. Borrowed until the next call. */
+const char *aggregator_part_ask(struct aggregator_part *part, const char *question);
 
 /* As the answer to `status` gives them. */
 struct aggregator_books {

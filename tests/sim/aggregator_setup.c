@@ -47,7 +47,7 @@ static const char with_database[] =
 	"topic = shop.lines\n"
 	"format = debezium\n"
 	"kind = cart\n"
-	"fields = product_id:product_id, action:action, quantity:quantity\n"
+	"fields = product_id:product_id, action:action, quantity:quantity, user_id:user_id\n"
 	"[source.stock]\n"
 	"topic = shop.stock\n"
 	"format = debezium\n"
@@ -69,22 +69,54 @@ static const char with_database[] =
 	"average(quantity), "
 	"half = quantile(quantity, 0.5), large = count() where quantity > 4\n";
 
-static int read_text(struct aggregator_config *config, const char *text, struct config_error *error)
+/* Rows that are somebody's. */
+static const char with_users[] =
+	"[view.by_user]\n"
+	"kind = order\n"
+	"group_by = user_id, currency\n"
+	"measures = order_count = count(), total_revenue = sum(revenue), "
+	"baskets = distinct(basket)\n"
+	"[view.by_product_and_user]\n" /* keys do not begin with him */
+	"kind = order\n"
+	"group_by = product_id, user_id\n"
+	"measures = order_count = count(), baskets = distinct(basket)\n"
+	"[view.by_last_user]\n"
+	"kind = order\n"
+	"group_by = product_id\n"
+	"measures = first_user = first(user_id), last_user = last(user_id)\n"
+	"[view.by_basket_and_user]\n"
+	"kind = basket\n"
+	"group_by = user_id, currency\n"
+	"measures = order_count = count(), total_revenue = sum(amount)\n";
+static const char with_users_of_database[] =
+	"[view.by_line_and_user]\n"
+	"kind = cart\n"
+	"group_by = user_id\n"
+	"measures = order_count = count(), total_quantity = sum(quantity)\n";
+
+static int read_all(struct aggregator_config *config,
+	const struct aggregator_part_features *features, struct config_error *error)
 {
-	return config_read_text(
-		&aggregator_config_schema, config, "simulated", text, strlen(text), error);
+	const char *const texts[] = {common, features->has_database ? with_database : "",
+		features->has_users ? with_users : "",
+		features->has_database && features->has_users ? with_users_of_database : ""};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof texts / sizeof texts[0]; i++) {
+		r = config_read_text(&aggregator_config_schema, config, "simulated", texts[i],
+			strlen(texts[i]), error);
+	}
+	return r;
 }
 
-static void configure(struct aggregator_config *config, bool has_database)
+static void configure(
+	struct aggregator_config *config, const struct aggregator_part_features *features)
 {
 	struct config_error error = {0};
 
 	int r = config_init(&aggregator_config_schema, config, &error);
 	if (r == 0) {
-		r = read_text(config, common, &error);
-	}
-	if (r == 0 && has_database) {
-		r = read_text(config, with_database, &error);
+		r = read_all(config, features, &error);
 	}
 	if (r == 0) {
 		r = config_finish(&aggregator_config_schema, config, &error);
@@ -98,13 +130,13 @@ static void configure(struct aggregator_config *config, bool has_database)
 	}
 }
 
-struct aggregator_config *aggregator_setup(bool has_database)
+struct aggregator_config *aggregator_setup(const struct aggregator_part_features *features)
 {
-	static struct aggregator_config configs[2];
-	struct aggregator_config *config = &configs[has_database];
+	static struct aggregator_config configs[2][2];
+	struct aggregator_config *config = &configs[features->has_database][features->has_users];
 
 	if (config->data == NULL) {
-		configure(config, has_database);
+		configure(config, features);
 	}
 	return config;
 }

@@ -1,7 +1,8 @@
 /* aggregator_setup.h - how the aggregator of a run is configured. Each way is read and checked once a process. One thread. */
 #pragma once
 #include "aggregator/aggregator_config.h"
+#include "tests/sim/aggregator_part.h"
 
-/* With what others write into Kafka, or without. Never NULL; what differs from start to start (partitions, shards) is the caller's
+/* For a run with these features. Never NULL; what differs from start to start (partitions, shards) is the caller's
  * to set in it. */
-struct aggregator_config *aggregator_setup(bool has_database);
+struct aggregator_config *aggregator_setup(const struct aggregator_part_features *features);

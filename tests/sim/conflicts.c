@@ -43,8 +43,9 @@ static struct seen *place_of(struct look *look, uint64_t certificate)
 	}
 }
 
-static void look_at(void *owner, int topic, int partition, const struct kafka_record *from)
+static void look_at(void *owner, int topic, int partition, const struct kafka_entry *entry)
 {
+	const struct kafka_record *from = entry->record;
 	struct look *look = owner;
 	struct reading reading;
 	const struct record record = source_model_record(topic, partition, from);

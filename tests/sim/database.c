@@ -1,4 +1,5 @@
 #include "tests/sim/database.h"
+#include "tests/sim/forget_requests.h"
 #include "tests/sim/operator.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ enum op { OP_CREATE, OP_UPDATE, OP_READ, OP_DELETE, OP_TOMBSTONE };
 struct row {
 	bool is_there;
 	int product;
+	int user;
 	int quantity; /* 0: of a line it is no event */
 };
 
@@ -86,13 +88,14 @@ static bool is_odd(const struct change *change)
 static size_t write_envelope(const struct change *change, char value[VALUE_SIZE])
 {
 	static const char *const ops[] = {"c", "u", "r", "d"};
-	char before[24], after[120];
+	char before[24], after[160];
 	bool is_there = change->op != OP_DELETE;
 
 	snprintf(before, sizeof before, "{\"id\":%d}", change->key);
 	snprintf(after, sizeof after,
-		"{\"id\":%d,\"product_id\":\"p%d\",\"action\":\"add\",\"quantity\":%d}",
-		change->key, change->row.product, change->row.quantity);
+		"{\"id\":%d,\"product_id\":\"p%d\",\"user_id\":\"u%d\",\"action\":\"add\","
+		"\"quantity\":%d}",
+		change->key, change->row.product, change->row.user, change->row.quantity);
 	return (size_t)snprintf(value, VALUE_SIZE,
 		"{\"before\":%s,\"after\":%s,\"source\":{\"connector\":\"postgresql\",\"lsn\":%llu,"
 		"\"txId\":7,\"snapshot\":\"%s\",\"ts_ms\":1291191960000},\"op\":\"%s\",\"ts_ms\":"
@@ -148,6 +151,7 @@ static struct row draw_row(void)
 {
 	return (struct row){.is_there = true,
 		.product = (int)world_draw(PRODUCTS),
+		.user = (int)world_draw(USERS),
 		.quantity = world_draw(20) == 0 ? 0 : 1 + (int)world_draw(9)};
 }
 
@@ -291,6 +295,7 @@ struct kept {
 	bool is_known, is_buried;
 	bool is_snapshot;
 	uint64_t lsn, snapshot;
+	int64_t append_ms; /* of the record that says so */
 	int64_t clock_ms; /* of people, as the next */
 	int partition;
 	struct row row;
@@ -313,7 +318,7 @@ static bool is_newer(const struct kept *kept, const struct change *change)
 			   : kept->is_snapshot || change->lsn > kept->lsn;
 }
 
-static void follow_row(struct kept *kept, const struct change *change)
+static void follow_row(struct kept *kept, const struct change *change, int64_t append_ms)
 {
 	bool is_snapshot = change->op == OP_READ;
 
@@ -330,6 +335,7 @@ static void follow_row(struct kept *kept, const struct change *change)
 		kept->is_snapshot = is_snapshot;
 		kept->lsn = change->lsn;
 		kept->snapshot = is_snapshot ? change->lsn : kept->snapshot;
+		kept->append_ms = append_ms;
 		kept->row = change->row;
 		kept->row.is_there = change->row.is_there && !is_odd(change);
 	}
@@ -363,9 +369,11 @@ static void read_log(struct model *model, int table, int partition)
 			model->has_lost = true;
 		} else if (topic == TOPIC_PEOPLE) {
 			clock_ms = entry->timestamp_ms > clock_ms ? entry->timestamp_ms : clock_ms;
-			follow_person(kept, change, clock_ms, partition);
+			if (!forget_requests_hide(change->key, entry->timestamp_ms)) {
+				follow_person(kept, change, clock_ms, partition);
+			}
 		} else {
-			follow_row(kept, change);
+			follow_row(kept, change, entry->timestamp_ms);
 		}
 	}
 }
@@ -444,6 +452,23 @@ static bool model_is_right(const struct model *model, char *ret_words, size_t wo
 	return true;
 }
 
+/* Rows of who is hidden are in all totals but his. */
+static bool users_are_right(const struct model *model, char *ret_words, size_t words_size)
+{
+	struct sums said = {0}, due = {0};
+
+	for (int key = 0; key < KEYS; key++) {
+		const struct kept *kept = &model->kept[0][key];
+		int user = kept->row.user;
+		if (kept->row.is_there && !forget_requests_hide(user, kept->append_ms)) {
+			due.counts[user]++;
+			due.quantities[user] += kept->row.quantity;
+		}
+	}
+	aggregator_part_each_row(operator_aggregator(), "by_line_and_user", take_row, &said);
+	return is_equal(&said, &due, "by_line_and_user", ret_words, words_size);
+}
+
 bool database_audit(char *ret_words, size_t words_size)
 {
 	struct model model = {0};
@@ -459,5 +484,6 @@ bool database_audit(char *ret_words, size_t words_size)
 	for (int table = 0; is_right && table < TABLES; table++) {
 		is_right = table_is_right(&model, table, ret_words, words_size);
 	}
-	return is_right;
+	return is_right &&
+	       (!forget_requests_are_in_play() || users_are_right(&model, ret_words, words_size));
 }

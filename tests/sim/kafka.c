@@ -308,7 +308,7 @@ static void take_each(
 	int topic, int partition, const struct log *log, kafka_each_fn take, void *owner)
 {
 	for (size_t i = 0; i < log->count; i++) {
-		take(owner, topic, partition, log->entries[i].record);
+		take(owner, topic, partition, &log->entries[i]);
 	}
 }
 

@@ -83,7 +83,7 @@ uint64_t kafka_each_lost(kafka_lost_fn take, void *owner);
 uint64_t kafka_written(void);
 /* Every record that the first cluster ever had, in the order of its partition. */
 typedef void (*kafka_each_fn)(
-	void *owner, int topic, int partition, const struct kafka_record *record);
+	void *owner, int topic, int partition, const struct kafka_entry *entry);
 void kafka_each(kafka_each_fn take, void *owner);
 /* Is there anything that the logs don't have any more? */
 bool kafka_is_short(void);

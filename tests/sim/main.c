@@ -1,6 +1,7 @@
 /* till-sim: runs the cores of edge, bridge and aggregator against models of all around them, a seed at a time. README.md. */
 #include "tests/sim/audit.h"
 #include "tests/sim/database.h"
+#include "tests/sim/forget_requests.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/stage.h"
 #include "tests/sim/states.h"
@@ -105,9 +106,11 @@ static bool run(uint64_t seed, const struct options *options, struct sums *sums,
 	world_begin(seed, options->bug, options->is_traced);
 	net_begin();
 	database_begin();
+	forget_requests_begin();
 	kafka_begin(database_is_in_play() ? TOPICS : TILL_TOPICS);
 	tills_begin();
-	aggregator_part_begin();
+	aggregator_part_begin(&(struct aggregator_part_features){
+		database_is_in_play(), forget_requests_are_in_play()});
 	stage_begin();
 	disturb();
 	bool is_right = drain(sums);

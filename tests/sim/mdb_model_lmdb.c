@@ -56,6 +56,7 @@ struct MDB_cursor {
 	struct MDB_txn *txn;
 	struct table *table;
 	size_t at;
+	bool has_deleted; /* what it stands at is already the next one */
 };
 
 static struct mdb_files *mounted;
@@ -516,7 +517,7 @@ int mdb_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *data, MDB_cursor_o
 		cursor->at = table->count == 0 ? 0 : table->count - 1;
 		break;
 	case MDB_NEXT:
-		cursor->at++;
+		cursor->at += !cursor->has_deleted;
 		break;
 	case MDB_SET:
 	case MDB_SET_RANGE:
@@ -526,6 +527,7 @@ int mdb_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *data, MDB_cursor_o
 	default:
 		abort(); /* the product uses no other */
 	}
+	cursor->has_deleted = false;
 	if (!is_there || cursor->at >= table->count) {
 		return MDB_NOTFOUND;
 	}
@@ -545,5 +547,6 @@ int mdb_cursor_del(MDB_cursor *cursor, unsigned flags)
 		return EINVAL;
 	}
 	delete_at(cursor->txn, cursor->table, cursor->at);
+	cursor->has_deleted = true;
 	return 0;
 }

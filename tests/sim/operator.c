@@ -1,4 +1,5 @@
 #include "tests/sim/operator.h"
+#include "tests/sim/forget_requests.h"
 #include "tests/sim/kafka.h"
 #include "tests/sim/mdb_model.h"
 #include <stdio.h>
@@ -229,6 +230,7 @@ void operator_turn(void)
 	if (world_happens(60)) {
 		aggregator_part_wonder();
 	}
+	forget_requests_step();
 	int r = aggregator_part_round(part);
 	if (r == AGGREGATOR_PART_DECISION) {
 		world_note("aggregator: stops for a decision");
@@ -248,6 +250,7 @@ static void restore(void)
 	}
 	world_note_fault(FAULT_STORE_RESTORED, "");
 	aggregator_part_restore(backup);
+	forget_requests_restore();
 	backup = NULL;
 }
 
@@ -285,6 +288,7 @@ static void back_up(void)
 	}
 	mdb_files_free(backup);
 	backup = aggregator_part_back_up();
+	forget_requests_back_up();
 	world_note("operator: backup");
 }
 
@@ -331,6 +335,21 @@ static bool run_rebuild(void)
 	return false;
 }
 
+/* The first line that they do not share. */
+static void trace_difference(const char *before, const char *after)
+{
+	const char *line = before, *other = after;
+
+	while (*before != '\0' && *before == *after) {
+		before++;
+		after++;
+		line = before[-1] == '\n' ? before : line;
+		other = before[-1] == '\n' ? after : other;
+	}
+	world_trace("live: %.*s", (int)strcspn(line, "\n"), line);
+	world_trace("rebuilt: %.*s", (int)strcspn(other, "\n"), other);
+}
+
 bool operator_rebuild_is_equal(char *ret_words, size_t words_size)
 {
 	bool is_equal = true;
@@ -347,6 +366,7 @@ bool operator_rebuild_is_equal(char *ret_words, size_t words_size)
 	if (strcmp(before, after) != 0) {
 		snprintf(ret_words, words_size,
 			"the dump of a rebuild differs from that of the live store");
+		trace_difference(before, after);
 		is_equal = false;
 	}
 	free(before);

@@ -1,6 +1,7 @@
-/* What can be planted in the counting of rows that change, and in tables; the linker puts these in front of the real ones (--wrap). */
+/* What can be planted in the counting of rows that change, in tables, and in who was forgotten; the linker puts these in front of the real ones (--wrap). */
 #include "aggregator/overlay.h"
 #include "aggregator/row_change.h"
+#include "aggregator/store_layout.h"
 #include "aggregator/table_rows.h"
 #include "tests/sim/world.h"
 
@@ -28,4 +29,12 @@ int __wrap_table_rows_take(struct table_rows *rows, const char *topic, const str
 		return 0;
 	}
 	return __real_table_rows_take(rows, topic, record, reading, ret_fate);
+}
+
+int __real_store_load_forgotten(struct MDB_txn *txn, unsigned meta, struct forgotten *forgotten);
+int __wrap_store_load_forgotten(struct MDB_txn *txn, unsigned meta, struct forgotten *forgotten);
+
+int __wrap_store_load_forgotten(struct MDB_txn *txn, unsigned meta, struct forgotten *forgotten)
+{
+	return world.bug == BUG_REMEMBERED ? 0 : __real_store_load_forgotten(txn, meta, forgotten);
 }

@@ -1,6 +1,7 @@
 #include "tests/sim/stage.h"
 #include "tests/sim/database.h"
 #include "tests/sim/file_reader.h"
+#include "tests/sim/forget_requests.h"
 #include "tests/sim/kafka.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/states.h"
@@ -422,7 +423,8 @@ bool stage_is_drained(void)
 		}
 	}
 	return operator_aggregator() != NULL && file_reader_is_done() && database_is_calm() &&
-	       kafka_is_quiet() && aggregator_part_is_settled(operator_aggregator());
+	       forget_requests_are_done() && kafka_is_quiet() &&
+	       aggregator_part_is_settled(operator_aggregator());
 }
 
 bool stage_knows_cluster(void)

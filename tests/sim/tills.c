@@ -1,4 +1,6 @@
 #include "tests/sim/tills.h"
+#include "tests/sim/forget_requests.h"
+#include "tests/sim/kafka.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +173,10 @@ static char *put_sale(char *at, const struct frame *frame, size_t i)
 	}
 	if (frame->manner == MANNER_EVENT_ID && world.bug != BUG_NO_NUMBERS) {
 		at = stpcpy(put_number(stpcpy(at, "\"event_id\":\"id"), i), "\",");
+	}
+	if (forget_requests_are_in_play()) {
+		at = put_number(stpcpy(at, "\"user_id\":\"u"), (uint64_t)user_of_sale(i));
+		at = stpcpy(at, "\",");
 	}
 	at = put_number(stpcpy(at, "\"quantity\":"), quantity);
 	at = stpcpy(at, ",\"unit_price\":\"");
@@ -403,6 +409,21 @@ void tills_endanger(size_t sale)
 size_t tills_sale_count(void)
 {
 	return sale_count;
+}
+
+/* A record has its sale's order_id, "e12", in plain text; a marker has none. */
+size_t tills_sale_of(const struct kafka_record *record)
+{
+	static const char name[] = "order_id";
+	const char *at = memmem(record->value, record->value_size, name, sizeof name - 1);
+	const char *end = (const char *)record->value + record->value_size;
+
+	if (at == NULL) {
+		return SIZE_MAX;
+	}
+	for (at += sizeof name - 1; at < end && *at != 'e'; at++) {
+	}
+	return (size_t)strtoull(at + 1, NULL, 10);
 }
 
 const struct sale *tills_sale(size_t i)

@@ -40,6 +40,9 @@ void tills_frame_text(size_t frame, char text[TILLS_TEXT_SIZE]);
 
 void tills_endanger(size_t sale);
 size_t tills_sale_count(void);
+struct kafka_record;
+/* The number of the sale that a record of an event or a letter has; SIZE_MAX: none. */
+size_t tills_sale_of(const struct kafka_record *record);
 /* Sale i has order_id "eI". */
 const struct sale *tills_sale(size_t i);
 /* An answer that can't be right; "": none. */

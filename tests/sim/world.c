@@ -19,7 +19,7 @@ const char *bug_name(enum bug bug)
 		"offset-first", "stored-run", "late-ack", "restamped", "mark-first", "window",
 		"merge", "shared-reports", "no-sync", "rebuild-short", "gap-silent", "unchecked",
 		"conflict-repeat", "told-early", "ids-first", "no-anchor", "share-kept",
-		"delete-ignored"};
+		"delete-ignored", "remembered"};
 	return names[bug];
 }
 
@@ -35,7 +35,7 @@ const char *fault_name(enum fault fault)
 		"rebuild", "rebuild-killed", "log-cut", "log-overtaken", "topic-emptied",
 		"topic-made-again", "other-cluster", "partition-added", "block-damaged",
 		"image-resumed", "reowned", "sent-twice", "sent-again", "interval-lost",
-		"memory-short", "rows-retold", "snapshot-again"};
+		"memory-short", "rows-retold", "snapshot-again", "user-forgotten", "user-back"};
 	return names[fault];
 }
 

@@ -32,6 +32,7 @@ enum bug {
 	BUG_NO_ANCHOR, /* nobody looks whether the record before the position is still the same */
 	BUG_SHARE_KEPT, /* what a row counted before its change is not taken back */
 	BUG_DELETE_IGNORED, /* a table keeps a row whose deletion it reads */
+	BUG_REMEMBERED, /* who was forgotten is known again after a restart */
 	BUG_COUNT,
 };
 const char *bug_name(enum bug bug);
@@ -86,6 +87,8 @@ enum fault {
 	FAULT_MEMORY_SHORT, /* a part asks for memory and gets none: mostly that is its end */
 	FAULT_ROWS_RETOLD, /* a database's changes: the connector begins again where it noted that it was, or its producer repeats some */
 	FAULT_SNAPSHOT_AGAIN, /* it reads all rows once more */
+	FAULT_USER_FORGOTTEN, /* somebody asks for it */
+	FAULT_USER_BACK, /* and to count again */
 	FAULT_COUNT,
 };
 const char *fault_name(enum fault fault);
