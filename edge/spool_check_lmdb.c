@@ -68,6 +68,13 @@ static int take_row(void *owner, struct page_bytes key, struct page_bytes value)
 	return r > 0 ? r + CONTENT : r;
 }
 
+static int take_note(void *owner, struct page_bytes key, struct page_bytes value)
+{
+	int r = spool_content_note(
+		owner, slice_of(key.bytes, key.size), slice_of(value.bytes, value.size));
+	return r > 0 ? r + CONTENT : r;
+}
+
 static int code_of(const struct spool_content *content, int r)
 {
 	switch (r) {
@@ -97,7 +104,7 @@ static int check_bytes(const struct file_map *map, uint64_t transaction)
 	struct spool_content content = {
 		.is_read_only = transaction != PAGE_WALK_NEWEST, .transaction = newest.transaction};
 	const struct page_visitor visitor = {
-		.owner = &content, .table = take_table, .row = take_row};
+		.owner = &content, .table = take_table, .row = take_row, .note = take_note};
 	const struct page_walk_file file = {
 		.bytes = map->bytes, .size = map->size, .transaction = transaction};
 	const char *why = "";

@@ -116,21 +116,32 @@ static int compare_database(MDB_txn *ours, MDB_txn *copied, const char *name)
 	return r;
 }
 
-/* The keys of the database of databases are their names. */
+static int compare_sums(MDB_txn *ours, MDB_txn *copied)
+{
+	MDB_val key = {sizeof SPOOL_KEY_SUMS - 1, SPOOL_KEY_SUMS};
+	MDB_val value, copied_value;
+
+	bool is_same = mdb_get(ours, SPOOL_DB_NAMES, &key, &value) == 0 &&
+		       mdb_get(copied, SPOOL_DB_NAMES, &key, &copied_value) == 0 &&
+		       vals_are_equal(value, copied_value);
+	return is_same ? 0 : SPOOL_E_CORRUPT;
+}
+
+/* The keys of the database of databases are their names, but for that of the sums. */
 static int compare_all(MDB_txn *ours, MDB_txn *copied)
 {
-	enum { MAIN = 1 };
 	MDB_cursor *cursor;
 	MDB_val key, value;
 	int r = 0;
 
-	if (mdb_cursor_open(ours, MAIN, &cursor) != 0) {
+	if (mdb_cursor_open(ours, SPOOL_DB_NAMES, &cursor) != 0) {
 		return SPOOL_E_CORRUPT;
 	}
 	while (r == 0 && mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
 		char name[NAME_SIZE_MAX];
 		snprintf(name, sizeof name, "%.*s", (int)key.mv_size, (const char *)key.mv_data);
-		r = compare_database(ours, copied, name);
+		r = strcmp(name, SPOOL_KEY_SUMS) == 0 ? compare_sums(ours, copied)
+						      : compare_database(ours, copied, name);
 	}
 	mdb_cursor_close(cursor);
 	return r;

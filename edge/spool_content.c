@@ -27,10 +27,13 @@ int spool_content_table(struct spool_content *content, struct slice name)
 	return 0;
 }
 
-static int see_identity(struct spool_content *content, struct slice value)
+static int see_identity(struct spool_content *content, struct slice key, struct slice value)
 {
 	struct spool_identity identity;
 
+	if (!slice_equals_text(key, "identity")) {
+		return 0;
+	}
 	content->has_identity = true;
 	switch (spool_identity_decode(value, &identity)) {
 	case 0:
@@ -43,18 +46,6 @@ static int see_identity(struct spool_content *content, struct slice value)
 	default:
 		return SPOOL_CONTENT_E_DAMAGED;
 	}
-}
-
-static int see_meta(struct spool_content *content, struct slice key, struct slice value)
-{
-	if (slice_equals_text(key, "identity")) {
-		return see_identity(content, value);
-	}
-	if (slice_equals_text(key, "sums")) {
-		content->has_sums = true;
-		return spool_sums_decode(value, &content->told) ? 0 : SPOOL_CONTENT_E_DAMAGED;
-	}
-	return 0;
 }
 
 static uint64_t pair_hash(struct slice order, struct slice id)
@@ -110,10 +101,20 @@ static bool is_sane(struct spool_content *content, struct slice key, struct slic
 	}
 }
 
+/* There are no others; one that was a table's name is none any more. */
+int spool_content_note(struct spool_content *content, struct slice key, struct slice value)
+{
+	if (!slice_equals_text(key, "sums") || !spool_sums_decode(value, &content->told)) {
+		return SPOOL_CONTENT_E_DAMAGED;
+	}
+	content->has_sums = true;
+	return 0;
+}
+
 int spool_content_row(struct spool_content *content, struct slice key, struct slice value)
 {
 	if (content->table == SPOOL_TABLE_META) {
-		return see_meta(content, key, value);
+		return see_identity(content, key, value);
 	}
 	if (content->table >= 0 && content->table < SPOOL_TABLES_SUMMED) {
 		spool_sum_add(&content->found[content->table], (enum spool_table)content->table,

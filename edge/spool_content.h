@@ -26,6 +26,8 @@ struct spool_content {
 };
 
 int spool_content_table(struct spool_content *content, struct slice name);
+/* A row among the names of tables. */
+int spool_content_note(struct spool_content *content, struct slice key, struct slice value);
 int spool_content_row(struct spool_content *content, struct slice key, struct slice value);
 /* After all rows. */
 int spool_content_end(const struct spool_content *content);

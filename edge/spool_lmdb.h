@@ -9,8 +9,7 @@ struct MDB_txn;
 struct MDB_env;
 
 /* Named databases. */
-#define SPOOL_DB_META                                                                              \
-	"meta" /* "identity" -> spool_identity_encode; "sums" -> spool_sums_encode, absent in older spools */
+#define SPOOL_DB_META "meta" /* "identity" -> spool_identity_encode */
 #define SPOOL_DB_BLOCKS "blocks" /* spool_key_encode -> block */
 #define SPOOL_DB_CORRUPT "corrupt" /* the same, set aside */
 #define SPOOL_DB_PRODUCERS "producers" /* name -> producer_row_encode */
@@ -19,8 +18,10 @@ struct MDB_env;
 #define SPOOL_DB_MARKS                                                                             \
 	"marks" /* a source's label, NUL, its key -> mark_row.h; absent in older spools */
 #define SPOOL_KEY_IDENTITY "identity"
-#define SPOOL_KEY_SUMS "sums"
 enum { SPOOL_DBS_MAX = 8 };
+/* The database of their names, whose page every transaction writes: "sums" -> spool_sums_encode; absent in older spools. */
+enum { SPOOL_DB_NAMES = 1 };
+#define SPOOL_KEY_SUMS "sums"
 /* Files of the directory: LMDB's two, and a copy that will take the place of the first. */
 #define SPOOL_FILE "data.mdb"
 #define SPOOL_FILE_LOCK "lock.mdb"
@@ -80,7 +81,7 @@ int spool_load_blocks(struct spool *spool, struct MDB_txn *txn, bool adopts);
 int spool_sum_find(
 	struct MDB_txn *txn, unsigned dbi, enum spool_table table, struct spool_sum *ret_sum);
 /* SPOOL_E_UNKNOWN: a spool that has none. */
-int spool_sums_read(const struct spool *spool, struct MDB_txn *txn, struct spool_sums *ret_sums);
+int spool_sums_read(struct MDB_txn *txn, struct spool_sums *ret_sums);
 /* `pending`, as those of this transaction: the last thing that it writes. */
 int spool_sums_write(struct spool *spool, struct MDB_txn *txn);
 /* Of a spool of SPOOL_VERSION_WITHOUT_SUMS: `pending` becomes what is there. */

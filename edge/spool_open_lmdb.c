@@ -334,7 +334,7 @@ static int load_sums(struct spool *spool, MDB_txn *txn)
 {
 	spool->sums = (struct spool_sums){0};
 	if (spool->identity.version != SPOOL_VERSION_WITHOUT_SUMS) {
-		int r = spool_sums_read(spool, txn, &spool->sums);
+		int r = spool_sums_read(txn, &spool->sums);
 		spool->pending = spool->sums;
 		return r == SPOOL_E_UNKNOWN ? -EUCLEAN : r;
 	}

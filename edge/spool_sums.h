@@ -1,6 +1,6 @@
 /* spool_sums.h - what the rows of a spool's tables add up to. LMDB has no checksums: a row that is missing, or is as it was earlier,
- * leaves no trace in a tree but in such sums. They lie in `meta` under "sums" and are written by every transaction, with its
- * number, so that a state of an earlier time is known as one, too. Pure. */
+ * leaves no trace in a tree but in such sums. They lie among the names of the tables, on a page that every
+ * transaction writes anyway, and bear its number, so that a state of an earlier time is known as one, too. Pure. */
 #pragma once
 #include "proto/slice.h"
 #include <stdbool.h>

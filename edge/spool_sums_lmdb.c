@@ -47,12 +47,12 @@ int spool_sums_find_all(struct spool *spool, MDB_txn *txn)
 	return r;
 }
 
-int spool_sums_read(const struct spool *spool, MDB_txn *txn, struct spool_sums *ret_sums)
+int spool_sums_read(MDB_txn *txn, struct spool_sums *ret_sums)
 {
 	MDB_val key = name_of_sums();
 	MDB_val value;
 
-	int r = spool_from_mdb(mdb_get(txn, spool->meta, &key, &value));
+	int r = spool_from_mdb(mdb_get(txn, SPOOL_DB_NAMES, &key, &value));
 	if (r == 0 && !spool_sums_decode(slice_of(value.mv_data, value.mv_size), ret_sums)) {
 		r = -EUCLEAN;
 	}
@@ -67,5 +67,5 @@ int spool_sums_write(struct spool *spool, MDB_txn *txn)
 
 	spool->pending.transaction = mdb_txn_id(txn);
 	spool_sums_encode(&spool->pending, bytes);
-	return spool_from_mdb(mdb_put(txn, spool->meta, &key, &value, 0));
+	return spool_from_mdb(mdb_put(txn, SPOOL_DB_NAMES, &key, &value, 0));
 }

@@ -436,6 +436,9 @@ static int visit_row(struct walk *walk, const struct page_bytes row[2], uint16_t
 /* A row of the tree of trees. */
 static int visit_table(struct walk *walk, const struct page_bytes row[2], uint16_t flags)
 {
+	if (flags == 0 && walk->visitor->note != NULL) {
+		return walk->visitor->note(walk->visitor->owner, row[0], row[1]);
+	}
 	if (flags != FLAG_TREE || row[1].size != TREE_SIZE) {
 		return damaged(walk, "a row is where tables are named");
 	}

@@ -21,6 +21,8 @@ struct page_visitor {
 	void *owner;
 	int (*table)(void *owner, struct page_bytes name); /* its rows follow */
 	int (*row)(void *owner, struct page_bytes key, struct page_bytes value);
+	/* A row that stands among the names of tables; NULL: there must be none. */
+	int (*note)(void *owner, struct page_bytes key, struct page_bytes value);
 };
 
 enum {
@@ -48,7 +50,7 @@ struct page_walk_newest {
  * that could be true. */
 bool page_walk_newest(const uint8_t *head, size_t size, struct page_walk_newest *ret_newest);
 
-/* Tables in the order of their names, rows in the order of their keys. 0, PAGE_WALK_E_*, -ENOMEM, or what the visitor said.
+/* Tables and notes in the order of their names, rows in the order of their keys. 0, PAGE_WALK_E_*, -ENOMEM, or what the visitor said.
  * *ret_why: on PAGE_WALK_E_*, a literal. */
 int page_walk(const struct page_walk_file *file, const struct page_visitor *visitor,
 	const char **ret_why);

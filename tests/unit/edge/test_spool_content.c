@@ -25,7 +25,7 @@ static int tell_sums(struct spool_content *content)
 
 	memcpy(sums.tables, content->found, sizeof sums.tables);
 	spool_sums_encode(&sums, bytes);
-	return row(content, "meta", slice_of_text("sums"), slice_of(bytes, sizeof bytes));
+	return spool_content_note(content, slice_of_text("sums"), slice_of(bytes, sizeof bytes));
 }
 
 /* A spool with nothing in it but its identity. */
@@ -186,6 +186,18 @@ static void test_sums_read_back_and_a_flipped_bit_is_noticed(void **state)
 	}
 }
 
+/* As a table's name is when a bit says that it is none. */
+static void test_no_row_but_the_sums_stands_among_the_names_of_tables(void **state)
+{
+	struct spool_content content = empty_spool();
+
+	(void)state;
+	assert_int_equal(spool_content_note(&content, slice_of_text("marks"), slice_of_text("x")),
+		SPOOL_CONTENT_E_DAMAGED);
+	assert_int_equal(spool_content_note(&content, slice_of_text("sums"), slice_of_text("x")),
+		SPOOL_CONTENT_E_DAMAGED);
+}
+
 static void test_rows_that_changed_places_do_not_add_up(void **state)
 {
 	struct spool_sum told = {0}, found = {0};
@@ -258,6 +270,7 @@ int main(void)
 		cmocka_unit_test(test_event_ids_are_the_same_in_both_tables),
 		cmocka_unit_test(test_an_id_that_is_kept_for_good_bears_a_seal),
 		cmocka_unit_test(test_sums_read_back_and_a_flipped_bit_is_noticed),
+		cmocka_unit_test(test_no_row_but_the_sums_stands_among_the_names_of_tables),
 		cmocka_unit_test(test_rows_that_changed_places_do_not_add_up),
 		cmocka_unit_test(test_beside_a_damaged_mark_only_the_number_of_rows_tells),
 		cmocka_unit_test(test_a_state_of_another_transaction_is_refused_but_for_a_copy),

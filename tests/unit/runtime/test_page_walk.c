@@ -377,6 +377,31 @@ static void test_a_file_that_was_cut_off_is_damaged_and_no_file_of_lmdb_is_forei
 	assert_int_equal(walk(file, &sight), PAGE_WALK_E_FOREIGN);
 }
 
+/* LMDB keeps the names of tables in a table, too. */
+static void test_rows_among_the_names_of_tables_are_seen_where_they_may_be(void **state)
+{
+	struct file *file = *state;
+	struct sight sight = {0};
+	MDB_val name = {4, "note"}, value = {5, "value"};
+	const struct page_visitor visitor = {.owner = &sight, .table = see_table, .note = see_row};
+	MDB_txn *txn = NULL;
+	MDB_dbi names;
+	const char *why = NULL;
+
+	MDB_env *env = open_env(file->path, 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	assert_int_equal(mdb_dbi_open(txn, NULL, 0, &names), 0);
+	assert_int_equal(mdb_put(txn, names, &name, &value, 0), 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+	load(file);
+	const struct page_walk_file walked = {
+		.bytes = file->bytes, .size = file->size, .transaction = PAGE_WALK_NEWEST};
+	assert_int_equal(page_walk(&walked, &visitor, &why), 0);
+	assert_int_equal(sight.rows, 1);
+	assert_int_equal(walk(file, &sight), PAGE_WALK_E_DAMAGED);
+}
+
 static int stop_at_ten(void *owner, struct page_bytes key, struct page_bytes value)
 {
 	struct sight *sight = owner;
@@ -411,6 +436,7 @@ int main(void)
 		FILE_TEST(test_an_older_state_is_not_passed_for_the_newest),
 		FILE_TEST(test_a_readers_state_is_walked_while_it_is_one_of_the_two),
 		FILE_TEST(test_a_file_that_was_cut_off_is_damaged_and_no_file_of_lmdb_is_foreign),
+		FILE_TEST(test_rows_among_the_names_of_tables_are_seen_where_they_may_be),
 		FILE_TEST(test_the_visitor_ends_the_walk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
