@@ -8,6 +8,7 @@
  *	    from=N		the Nth and all after it; 1: every one
  *	    errno=NAME		ENOMEM EIO ENOSPC EMFILE ENOBUFS; without it the call goes through, maybe late
  *	    delay_ms=N		the call takes so much longer
+ *	    held		the call takes until somebody writes 0 to control.armed
  *	    under=DIR		only calls on a path, or a file that lies, under it (absolute, no links in it)
  *	    dsync		only calls on a file that was opened O_DSYNC: LMDB's own for its meta pages
  *	    armed		nothing matches until somebody writes 1 to control.armed
@@ -98,6 +99,7 @@ static struct {
 	uint64_t from; /* 0: none */
 	int error; /* 0: none */
 	long delay_ms;
+	bool is_held;
 	char under[PATH_MAX];
 	bool only_dsync;
 	bool waits_for_arming;
@@ -179,6 +181,8 @@ static void read_word(const char *word)
 		plan.delay_ms = strtol(value, NULL, 10);
 	} else if ((value = value_of(word, "under")) != NULL) {
 		snprintf(plan.under, sizeof plan.under, "%s", value);
+	} else if (strcmp(word, "held") == 0) {
+		plan.is_held = true;
 	} else if (strcmp(word, "dsync") == 0) {
 		plan.only_dsync = true;
 	} else if (strcmp(word, "armed") == 0) {
@@ -337,6 +341,9 @@ static bool strike(const void *caller)
 		const struct timespec pause = {
 			plan.delay_ms / 1000, plan.delay_ms % 1000 * 1000000};
 		nanosleep(&pause, NULL);
+	}
+	while (plan.is_held && __atomic_load_n(&control->armed, __ATOMIC_RELAXED) != 0) {
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
 	if (plan.error != 0) {
 		errno = plan.error;

@@ -82,7 +82,7 @@ class Program:
                 raise AssertionError(f"{self.name} was not ready after {deadline:.0f} s\n{self.log_tail()}")
             chunk = os.read(self.ready_fd, 65536)
             if not chunk:
-                code = self.process.wait(10)
+                code = self.process.wait(DEADLINE)
                 raise AssertionError(f"{self.name} ended with {code} before it was ready\n{self.log_tail()}")
             data += chunk
         os.close(self.ready_fd)
@@ -104,7 +104,7 @@ class Program:
                 self.process.wait(WRITE_DEADLINE)
         if self.running():
             self.process.kill()
-        self.process.wait(30)
+        self.process.wait(DEADLINE)
 
     def stop(self, deadline=DEADLINE):
         """SIGTERM; returns the exit code."""
@@ -132,7 +132,7 @@ class Program:
     def log_tail(self, lines=40):
         return "\n".join(self.log_text().splitlines()[-lines:])
 
-    def http(self, path, timeout=5.0):
+    def http(self, path, timeout=30.0):
         """(status, body) of a GET."""
         try:
             with urllib.request.urlopen(f"http://{self.ready['http']}{path}", timeout=timeout) as answer:
@@ -203,7 +203,7 @@ class Broker:
     def start(self, node=1):
         return self.run("start", "--dir", self.folder, "--node", node)
 
-    def tool(self, *args, deadline=60):
+    def tool(self, *args, deadline=180):
         return self.run("tool", *args, deadline=deadline)
 
     def topics(self, *args):

@@ -12,6 +12,12 @@ ROUNDS = int(os.environ.get("TILL_ROUNDS", "160"))
 SEED = int(os.environ.get("TILL_SEED", random.SystemRandom().randrange(2**32)))
 
 
+def missed(rig):
+    """Where nobody has died yet, and what no death has provoked."""
+    names = [f"{kind}, {name}" for kind, points in POINTS.items() for _, name, _ in points]
+    return [name for name in names if not rig.points[name]] + [what for what in ("resends", "failovers") if not rig.tally(what)]
+
+
 @pytest.mark.kill
 @pytest.mark.plain_only
 def test_death_at_any_point_loses_and_doubles_nothing(broker, prefix, tmp_path):
@@ -19,13 +25,11 @@ def test_death_at_any_point_loses_and_doubles_nothing(broker, prefix, tmp_path):
     rig = KillRig(tmp_path, broker.bootstrap, prefix, SEED)
     try:
         rig.run(ROUNDS)
+        while missed(rig) and rig.rounds < 10 * ROUNDS:  # a slow machine comes to some points late
+            rig.run(10)
+        assert not missed(rig), rig.figures()
         rig.settle()
         rig.judge()
-        figures = rig.figures()
-        print(figures)
-        assert figures["resends"] > 0 and figures["failovers"] > 0
-        for kind, points in POINTS.items():
-            for _, name, _ in points:
-                assert figures.get(f"at {kind}, {name}", 0) > 0, f"nobody died there: {kind}, {name}"
+        print(rig.figures())
     finally:
         rig.stop()

@@ -1,5 +1,6 @@
 """One peer that asks for more than it may is told so and counted; others don't notice."""
 import json
+import time
 
 import zmq
 from harness import CONTEXT, Client, Sender, free_port, show_keys, sum_metric, till, wait_until
@@ -10,11 +11,17 @@ def order(number):
     return {"order_id": f"o{number}", "product_id": "tea", "quantity": 1, "unit_price": "1.00"}
 
 
+def most(rate, begun):
+    """Its burst, and what its rate allowed meanwhile."""
+    return 2 * rate + rate * (time.monotonic() - begun) + 1
+
+
 def test_a_producer_that_floods_is_told_busy_and_others_are_served(pipeline):
     line = pipeline(options={"till-edge": ["limits.frames=50"]})
     line.start_aggregator()
     flooder, honest = Sender(line.endpoint("store-1")), Sender(line.endpoint("store-1"))
     flood, ours = 3000, 40
+    begun = time.monotonic()
     for number in range(flood):
         flooder.send([order(number)])
     for number in range(ours):  # one after the other, in the middle of it
@@ -23,7 +30,7 @@ def test_a_producer_that_floods_is_told_busy_and_others_are_served(pipeline):
     taken = [each for each in answers if each["ok"]]
     busy = [each["error"] for each in answers if not each["ok"]]
     assert {error["code"] for error in busy} == {"busy"} and all(error["retry_after_ms"] > 0 for error in busy)
-    assert len(taken) >= 100 and len(busy) > flood / 2  # its burst, and what its rate allowed meanwhile
+    assert 100 <= len(taken) <= most(50, begun) and len(taken) < flood
 
     line.wait_settled()
     metrics = line.edges["store-1"].metrics()
@@ -96,20 +103,21 @@ def test_a_reader_that_floods_is_told_busy_and_others_are_answered(pipeline):
     wait_until(lambda: line.client.ask("status")["ok"], "an answer")
     endpoint = line.aggregator.ready["listen"][0]
     flooder, honest = Client(endpoint), Client(endpoint)
+    begun = time.monotonic()
     for number in range(2000):
         flooder.socket.send_multipart([str(number).encode(), b"", b'{"query":"views"}'])
     assert [honest.ask("views")["ok"] for _ in range(40)] == 40 * [True]
     codes = [json.loads(flooder.socket.recv_multipart()[-1]) for _ in range(2000)]
     busy = [each for each in codes if not each["ok"]]
-    assert {each["error"]["code"] for each in busy} == {"busy"} and len(busy) > 1000
+    assert {each["error"]["code"] for each in busy} == {"busy"} and 2000 - len(busy) <= most(50, begun)
     assert all(100 <= each["error"]["retry_after_ms"] <= 60000 for each in busy)
     assert line.aggregator.metric("till_aggregator_queries_total") >= 2040
 
     waiter = Client(endpoint)
     after = [{"edge": "nobody", "run": 1, "kind": "order", "seq": 1}]
-    codes = flood_queries(waiter, 10, query="get", view="products", key=["tea"], after=after, timeout_ms=1000)
+    codes = flood_queries(waiter, 10, query="get", view="products", key=["tea"], after=after, timeout_ms=3000)
     assert codes.count("busy") == 7 and len(set(codes)) == 2
-    codes = flood_queries(waiter, 3, query="get", view="products", key=["tea"], after=after, timeout_ms=1000)
+    codes = flood_queries(waiter, 3, query="get", view="products", key=["tea"], after=after, timeout_ms=100)
     assert "busy" not in codes  # their places are free again
 
 

@@ -125,7 +125,7 @@ def break_and_mend(pipe, broken):
     for each in broken:
         each.do()
     wait_until(lambda: not (hidden := [each.name for each in broken if not each.sell_until_shown()]) or print(hidden),
-               "every fault to show (see what is printed)", 2 * DEADLINE, every=0.2)
+               "every fault to show (see what is printed)", 4 * DEADLINE, every=0.2)
     for each in broken:
         each.link.mend()
 
