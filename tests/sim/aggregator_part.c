@@ -30,20 +30,32 @@ struct aggregator_part {
 	struct text_set accepted;
 };
 
-static struct aggregator_config *config;
+static struct aggregator_part_features features_of_run;
+static int64_t shard_count;
+static struct aggregator_config *config; /* of the last start */
 static struct mdb_files *disk;
 static struct text_set missing;
 static struct buffer requested; /* the last answer to aggregator_part_request */
+static const void *whose_request; /* NULL: nobody waits for it */
 static char question_text[200]; /* of it */
 static struct buffer wondered; /* the last answer to aggregator_part_wonder */
 
 /* ---- a run's store */
 
+/* For a start. */
+static void configure(bool stages)
+{
+	config = aggregator_setup(&features_of_run, stages);
+	config->shards = shard_count;
+}
+
 void aggregator_part_begin(const struct aggregator_part_features *features)
 {
 	aggregator_part_end();
-	config = aggregator_setup(features);
-	config->shards = 1 + (int64_t)world_draw(SHARD_COUNT_MAX);
+	features_of_run = *features;
+	shard_count = 1 + (int64_t)world_draw(SHARD_COUNT_MAX);
+	configure(false);
+	whose_request = NULL;
 	disk = mdb_files_new();
 	mdb_model_mount(disk);
 }
@@ -117,6 +129,7 @@ struct aggregator_part *aggregator_part_new(const struct aggregator_part_options
 		}
 	}
 	text_set_deinit(&missing);
+	configure(options->stages);
 	config->owns_all = options->own == OWN_ALL;
 	for (int i = 0; i < PARTITIONS_MAX; i++) {
 		config->owned[i] = i == options->own;
@@ -197,12 +210,9 @@ bool aggregator_part_is_rebuilding(const struct aggregator_part *part)
 	return source_model_pipelines(pipelines) > 1;
 }
 
-bool aggregator_part_is_settled(const struct aggregator_part *part)
+static bool has_read_all(const struct pipeline *pipeline)
 {
-	const struct pipeline *pipeline = only_pipeline();
-
-	(void)part;
-	for (int i = 0; pipeline != NULL && i < kafka_topics() * PARTITIONS_MAX; i++) {
+	for (int i = 0; i < kafka_topics() * PARTITIONS_MAX; i++) {
 		int topic = i % kafka_topics(), number = i / kafka_topics();
 		if (number >= kafka_partition_count(topic)) {
 			continue;
@@ -213,12 +223,36 @@ bool aggregator_part_is_settled(const struct aggregator_part *part)
 			return false;
 		}
 	}
-	for (size_t i = 0; pipeline != NULL && i < pipeline->shard_count; i++) {
+	return true;
+}
+
+bool aggregator_part_has_read_all(const struct aggregator_part *part)
+{
+	const struct pipeline *pipelines[SOURCES_MAX];
+	size_t count = source_model_pipelines(pipelines);
+	bool is_read = true;
+
+	(void)part;
+	for (size_t i = 0; i < count; i++) {
+		is_read = is_read && pipelines[i] != NULL && has_read_all(pipelines[i]);
+	}
+	return is_read;
+}
+
+bool aggregator_part_is_settled(const struct aggregator_part *part)
+{
+	const struct pipeline *pipeline = only_pipeline();
+
+	(void)part;
+	if (pipeline == NULL || !has_read_all(pipeline)) {
+		return false;
+	}
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
 		if (pipeline->shards[i]->is_changed || pipeline->shards[i]->is_frozen) {
 			return false;
 		}
 	}
-	return pipeline != NULL;
+	return true;
 }
 
 bool aggregator_part_is_untold(const struct aggregator_part *part)
@@ -385,11 +419,12 @@ static const char *text_of(struct buffer *reply)
 	return (const char *)reply->bytes;
 }
 
-bool aggregator_part_request(const char *question)
+bool aggregator_part_request(const void *asker, const char *question)
 {
-	if (rim_question_is_open()) {
+	if (rim_question_is_open() || whose_request != NULL) {
 		return false;
 	}
+	whose_request = asker;
 	buffer_deinit(&requested);
 	buffer_init(&requested, ANSWER_SIZE_MAX);
 	snprintf(question_text, sizeof question_text, "%s", question);
@@ -397,9 +432,16 @@ bool aggregator_part_request(const char *question)
 	return true;
 }
 
-const char *aggregator_part_reply(void)
+const char *aggregator_part_reply(const void *asker)
 {
-	return rim_question_is_open() ? NULL : text_of(&requested);
+	if (rim_question_is_open()) {
+		return NULL;
+	}
+	if (whose_request != asker) {
+		return "";
+	}
+	whose_request = NULL;
+	return text_of(&requested);
 }
 
 static void ask_for(struct aggregator_part *part, const char *question, struct buffer *reply)
@@ -480,17 +522,31 @@ static void take_rows(const struct node *answer, aggregator_row_fn take, void *o
 	}
 }
 
-void aggregator_part_each_row(
-	struct aggregator_part *part, const char *view, aggregator_row_fn take, void *owner)
+static void each_row(struct aggregator_part *part, const char *view, bool is_staged,
+	aggregator_row_fn take, void *owner)
 {
 	struct document answer;
 	struct buffer reply;
 	char text[128];
 
-	snprintf(text, sizeof text, "{\"query\":\"scan\",\"view\":\"%s\",\"limit\":100000}", view);
+	snprintf(text, sizeof text,
+		"{\"query\":\"scan\",\"view\":\"%s\",\"limit\":100000,\"staged\":%s}", view,
+		is_staged ? "true" : "false");
 	ask(part, text, &answer, &reply);
 	take_rows(answer.nodes, take, owner);
 	forget(&answer, &reply);
+}
+
+void aggregator_part_each_row(
+	struct aggregator_part *part, const char *view, aggregator_row_fn take, void *owner)
+{
+	each_row(part, view, false, take, owner);
+}
+
+void aggregator_part_each_staged_row(
+	struct aggregator_part *part, const char *view, aggregator_row_fn take, void *owner)
+{
+	each_row(part, view, true, take, owner);
 }
 
 static uint64_t number_at(const struct node *map, const char *key)

@@ -10,6 +10,7 @@ struct mdb_files;
 struct aggregator_part_features {
 	bool has_database; /* topics of others */
 	bool has_users;
+	bool has_stage; /* some starts may stage views */
 };
 void aggregator_part_begin(const struct aggregator_part_features *features);
 void aggregator_part_end(void);
@@ -18,6 +19,7 @@ struct aggregator_part_options {
 	const char *const
 		*accepted; /* gaps, ends with NULL; NULL: none. Borrowed for aggregator_part_new */
 	bool wants_rebuild;
+	bool stages; /* views beside the live ones */
 	int own; /* this partition of each topic alone; OWN_ALL */
 };
 enum { OWN_ALL = -1 };
@@ -30,17 +32,19 @@ enum { AGGREGATOR_PART_DECISION = 1 };
 int aggregator_part_round(struct aggregator_part *part);
 /* Somebody asks something, whatever goes on; the answer comes in later rounds. */
 void aggregator_part_wonder(void);
-/* Somebody wants an answer. false: another question is open. */
-bool aggregator_part_request(const char *question);
+/* `asker` wants an answer. false: another question is open, or its answer was not taken. */
+bool aggregator_part_request(const void *asker, const char *question);
 /* NULL: none yet; "": it will never come. Borrowed until the next request. */
-const char *aggregator_part_reply(void);
+const char *aggregator_part_reply(const void *asker);
 /* What the last one that ended with a decision named for its live store; ends with NULL. What only a rebuild lacks is no
  * reason to accept anything: the rebuild is given up. */
 const char *const *aggregator_part_missing(void);
 
 /* All of the log is counted, and on disk; no rebuild is under way. */
 bool aggregator_part_is_settled(const struct aggregator_part *part);
-/* A rebuild is under way. */
+/* All of the log is read, by a rebuild and staged views too. */
+bool aggregator_part_has_read_all(const struct aggregator_part *part);
+/* A rebuild is under way, or views are staged. */
 bool aggregator_part_is_rebuilding(const struct aggregator_part *part);
 /* A commit is on disk of which the loop has not heard. */
 bool aggregator_part_is_untold(const struct aggregator_part *part);
@@ -66,6 +70,9 @@ typedef void (*aggregator_row_fn)(void *owner, const char *name, uint64_t count,
 void aggregator_part_each_row(
 	struct aggregator_part *part, const char *view, aggregator_row_fn take, void *owner);
 
+/* Of a view as it is staged. */
+void aggregator_part_each_staged_row(
+	struct aggregator_part *part, const char *view, aggregator_row_fn take, void *owner);
 /* Any answer, as text; of one that can answer. Borrowed until the next call. */
 const char *aggregator_part_ask(struct aggregator_part *part, const char *question);
 

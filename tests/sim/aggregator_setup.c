@@ -1,6 +1,8 @@
 #include "tests/sim/aggregator_setup.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static const char common[] =
 	"[aggregator]\n"
@@ -94,14 +96,40 @@ static const char with_users_of_database[] =
 	"group_by = user_id\n"
 	"measures = order_count = count(), total_quantity = sum(quantity)\n";
 
-static int read_all(struct aggregator_config *config,
-	const struct aggregator_part_features *features, struct config_error *error)
+/* In the place of a view, and beside it. */
+static const char staged[] =
+	"[view.by_product]\n"
+	"kind = order\n"
+	"group_by = product_id, currency\n"
+	"measures = order_count = count(), total_revenue = sum(revenue), dearest = max(revenue)\n"
+	"[view.by_edge]\n"
+	"kind = order\n"
+	"group_by = edge, currency\n"
+	"measures = order_count = count()\n";
+
+/* A file of them that is in memory alone. */
+static void name_staged(char *text, size_t text_size)
 {
+	int fd = memfd_create("staged", 0);
+
+	if (fd < 0 || write(fd, staged, sizeof staged - 1) != (ssize_t)sizeof staged - 1) {
+		abort();
+	}
+	snprintf(text, text_size, "[aggregator]\nstage = /proc/self/fd/%d\n", fd);
+}
+
+static int read_all(struct aggregator_config *config,
+	const struct aggregator_part_features *features, bool stages, struct config_error *error)
+{
+	char stage[64] = "";
 	const char *const texts[] = {common, features->has_database ? with_database : "",
 		features->has_users ? with_users : "",
-		features->has_database && features->has_users ? with_users_of_database : ""};
+		features->has_database && features->has_users ? with_users_of_database : "", stage};
 	int r = 0;
 
+	if (stages) {
+		name_staged(stage, sizeof stage);
+	}
 	for (size_t i = 0; r == 0 && i < sizeof texts / sizeof texts[0]; i++) {
 		r = config_read_text(&aggregator_config_schema, config, "simulated", texts[i],
 			strlen(texts[i]), error);
@@ -109,14 +137,14 @@ static int read_all(struct aggregator_config *config,
 	return r;
 }
 
-static void configure(
-	struct aggregator_config *config, const struct aggregator_part_features *features)
+static void configure(struct aggregator_config *config,
+	const struct aggregator_part_features *features, bool stages)
 {
 	struct config_error error = {0};
 
 	int r = config_init(&aggregator_config_schema, config, &error);
 	if (r == 0) {
-		r = read_all(config, features, &error);
+		r = read_all(config, features, stages, &error);
 	}
 	if (r == 0) {
 		r = config_finish(&aggregator_config_schema, config, &error);
@@ -130,13 +158,15 @@ static void configure(
 	}
 }
 
-struct aggregator_config *aggregator_setup(const struct aggregator_part_features *features)
+struct aggregator_config *aggregator_setup(
+	const struct aggregator_part_features *features, bool stages)
 {
-	static struct aggregator_config configs[2][2];
-	struct aggregator_config *config = &configs[features->has_database][features->has_users];
+	static struct aggregator_config configs[2][2][2];
+	struct aggregator_config *config =
+		&configs[features->has_database][features->has_users][stages];
 
 	if (config->data == NULL) {
-		configure(config, features);
+		configure(config, features, stages);
 	}
 	return config;
 }

@@ -55,15 +55,18 @@ void forget_requests_back_up(void)
 
 void forget_requests_restore(void)
 {
+	if (is_asked) { /* it is dead: whatever it said was of before */
+		aggregator_part_reply(&requests);
+		is_asked = false;
+	}
 	done = done_in_backup;
-	is_asked = false;
 }
 
 /* ---- asking */
 
 static void add_request(void)
 {
-	int user = (int)world_draw(USERS);
+	int user = (int)world_draw(world_draw(3) == 0 ? USERS : 2); /* some change their mind */
 
 	if (request_count == REQUESTS_MAX) {
 		return;
@@ -80,7 +83,7 @@ static void ask(void)
 
 	snprintf(question, sizeof question, "{\"query\":\"forget\",\"user\":\"u%d\",\"revoke\":%s}",
 		request->user, request->is_revoke ? "true" : "false");
-	is_asked = aggregator_part_request(question);
+	is_asked = aggregator_part_request(&requests, question);
 }
 
 static void hear(const char *reply)
@@ -107,7 +110,7 @@ void forget_requests_step(void)
 		add_request();
 	}
 	if (is_asked) {
-		const char *reply = aggregator_part_reply();
+		const char *reply = aggregator_part_reply(&requests);
 		if (reply != NULL) {
 			hear(reply);
 		}

@@ -4,6 +4,7 @@
 #include "tests/sim/forget_requests.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/stage.h"
+#include "tests/sim/staging.h"
 #include "tests/sim/states.h"
 #include "tests/sim/tills.h"
 #include <inttypes.h>
@@ -42,6 +43,10 @@ static bool check_drained(char words[AUDIT_WORDS_SIZE])
 	}
 	if (tills_complaint()[0] != '\0') {
 		snprintf(words, AUDIT_WORDS_SIZE, "%s", tills_complaint());
+		return false;
+	}
+	if (staging_complaint()[0] != '\0') {
+		snprintf(words, AUDIT_WORDS_SIZE, "%s", staging_complaint());
 		return false;
 	}
 	if (!audit(words)) {
@@ -107,10 +112,11 @@ static bool run(uint64_t seed, const struct options *options, struct sums *sums,
 	net_begin();
 	database_begin();
 	forget_requests_begin();
+	staging_begin();
 	kafka_begin(database_is_in_play() ? TOPICS : TILL_TOPICS);
 	tills_begin();
 	aggregator_part_begin(&(struct aggregator_part_features){
-		database_is_in_play(), forget_requests_are_in_play()});
+		database_is_in_play(), forget_requests_are_in_play(), staging_is_in_play()});
 	stage_begin();
 	disturb();
 	bool is_right = drain(sums);

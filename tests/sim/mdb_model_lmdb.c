@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILES_MAX = 4, TABLES_MAX = 96, NAME_SIZE = 40, PAGE_SIZE = 4096 };
+enum { FILES_MAX = 4, TABLES_MAX = 240, NAME_SIZE = 40, PAGE_SIZE = 4096 };
 
 /* A key and its value; changed by nobody once its transaction has ended. */
 struct blob {
@@ -388,8 +388,10 @@ int mdb_dbi_open(MDB_txn *txn, const char *name, unsigned flags, MDB_dbi *dbi)
 			*dbi = i;
 			return 0;
 		}
-		if (free_place == NULL && file->tables[i].name[0] == '\0') {
+		if (file->tables[i].name[0] ==
+			'\0') { /* none is ever given back: nothing lies behind */
 			free_place = &file->tables[i];
+			break;
 		}
 	}
 	if ((flags & MDB_CREATE) == 0) {

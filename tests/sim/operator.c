@@ -2,6 +2,7 @@
 #include "tests/sim/forget_requests.h"
 #include "tests/sim/kafka.h"
 #include "tests/sim/mdb_model.h"
+#include "tests/sim/staging.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,8 +167,10 @@ static int draw_own(void)
 
 static void start(void)
 {
-	const struct aggregator_part_options options = {
-		.accepted = accepted.list, .wants_rebuild = wants_rebuild, .own = draw_own()};
+	const struct aggregator_part_options options = {.accepted = accepted.list,
+		.wants_rebuild = wants_rebuild,
+		.stages = staging_is_wanted(),
+		.own = draw_own()};
 
 	if (options.own != own) {
 		world_note_fault(FAULT_REOWNED, "");
@@ -231,6 +234,7 @@ void operator_turn(void)
 		aggregator_part_wonder();
 	}
 	forget_requests_step();
+	staging_step(part);
 	int r = aggregator_part_round(part);
 	if (r == AGGREGATOR_PART_DECISION) {
 		world_note("aggregator: stops for a decision");

@@ -35,7 +35,8 @@ const char *fault_name(enum fault fault)
 		"rebuild", "rebuild-killed", "log-cut", "log-overtaken", "topic-emptied",
 		"topic-made-again", "other-cluster", "partition-added", "block-damaged",
 		"image-resumed", "reowned", "sent-twice", "sent-again", "interval-lost",
-		"memory-short", "rows-retold", "snapshot-again", "user-forgotten", "user-back"};
+		"memory-short", "rows-retold", "snapshot-again", "user-forgotten", "user-back",
+		"staged", "unstaged"};
 	return names[fault];
 }
 

@@ -89,6 +89,8 @@ enum fault {
 	FAULT_SNAPSHOT_AGAIN, /* it reads all rows once more */
 	FAULT_USER_FORGOTTEN, /* somebody asks for it */
 	FAULT_USER_BACK, /* and to count again */
+	FAULT_STAGED, /* a start with views that are staged, */
+	FAULT_UNSTAGED, /* and one without */
 	FAULT_COUNT,
 };
 const char *fault_name(enum fault fault);
