@@ -230,7 +230,7 @@ static int get_open(struct baskets *baskets, struct slice key)
 {
 	struct slice value;
 
-	int r = entries_get(baskets->options.entries, key, &value);
+	int r = entries_peek(baskets->options.entries, key, &value);
 	return r == 0 && !basket_decode(value, &baskets->basket) ? -EBADMSG : r;
 }
 
@@ -256,7 +256,7 @@ static int get_closed(struct baskets *baskets, struct slice open, int64_t *ret_l
 	uint8_t bytes[BASKET_KEY_SIZE_MAX];
 	struct slice value;
 
-	int r = entries_get(baskets->options.entries, closed_key(open, bytes), &value);
+	int r = entries_peek(baskets->options.entries, closed_key(open, bytes), &value);
 	if (r == 0) {
 		struct unpack unpack = unpack_of(value);
 		*ret_last_ms = (int64_t)unpack_varint(&unpack);

@@ -8,35 +8,55 @@
 #include <stdlib.h>
 
 enum {
-	BUCKETS_MIN = 1024,
-	/* Looked at per call: an entry that may not go yet must not make every look-up walk the list. */
+	SLOTS_MIN = 1024,
+	/* Looked at per call: what is asked for again and again must not make every look-up walk the list. */
 	FORGET_TRIES = 4,
+	/* Values that grow do so by some bytes. */
+	VALUE_ALIGNMENT = 16,
 	WALK_PASSED = INT_MAX, /* the walk is behind the prefix; no `each` returns it */
 };
 
 struct entry {
-	struct entry *chain, *newer, *older, *next_changed, *next_frozen;
-	uint8_t *value; /* owned */
-	size_t value_size; /* 0: there is none */
-	size_t weight; /* its share of changed_bytes */
-	bool is_changed; /* since the last freeze */
+	struct entry *newer; /* among those that may be forgotten */
+	struct entry *next_changed, *next_frozen;
+	uint64_t hash;
 	uint64_t
 		frozen_in; /* the commit that carries its last frozen change; 0: none since it was loaded */
-	size_t key_size;
+	uint8_t *value; /* behind the key while there is room; else owned */
+	uint32_t value_size; /* 0: there is none */
+	uint32_t value_room;
+	uint32_t weight; /* its share of changed_bytes */
+	uint32_t kept_weight; /* of kept_bytes */
+	uint32_t key_size;
+	bool is_changed; /* since the last freeze */
+	bool is_kept; /* among those that may be forgotten */
+	bool is_used; /* since it was last looked at in order to be forgotten */
+	bool owns_value;
 	uint8_t key[];
+};
+
+/* The hash beside it, so that who is not meant is not touched. */
+struct slot {
+	uint64_t hash;
+	struct entry *entry; /* NULL: free */
 };
 
 struct entries {
 	struct entries_options options;
-	struct entry **buckets; /* a power of two of them */
-	size_t bucket_count;
-	size_t count, bytes;
-	struct entry *newest, *oldest; /* by use */
+	struct slot *slots; /* a power of two of them, three quarters full at most */
+	size_t slot_count, count;
+	/* What the store has, too. Who changes stays among them until his turn comes, and comes back with the commit. */
+	struct entry *oldest, *newest;
+	size_t kept_bytes;
 	struct entry *changed; /* what the next freeze hands over */
 	size_t changed_count, changed_bytes;
 	struct entry *frozen; /* what the store may not have yet */
 	uint64_t committed;
 	struct buffer scratch;
+	/* Who looks a key up mostly comes back with it. */
+	uint64_t last_hash;
+	size_t last_key_size;
+	uint8_t last_key[ENTRY_KEY_SIZE_MAX];
 };
 
 int entries_new(const struct entries_options *options, struct entries **ret_entries)
@@ -46,10 +66,10 @@ int entries_new(const struct entries_options *options, struct entries **ret_entr
 		return -ENOMEM;
 	}
 	entries->options = *options;
-	entries->bucket_count = BUCKETS_MIN;
+	entries->slot_count = SLOTS_MIN;
 	buffer_init(&entries->scratch, ENTRY_VALUE_SIZE_MAX);
-	entries->buckets = calloc(BUCKETS_MIN, sizeof(struct entry *));
-	if (entries->buckets == NULL) {
+	entries->slots = calloc(SLOTS_MIN, sizeof *entries->slots);
+	if (entries->slots == NULL) {
 		entries_free(entries);
 		return -ENOMEM;
 	}
@@ -59,8 +79,20 @@ int entries_new(const struct entries_options *options, struct entries **ret_entr
 
 static void entry_free(struct entry *entry)
 {
-	free(entry->value);
+	if (entry->owns_value) {
+		free(entry->value);
+	}
 	free(entry);
+}
+
+static void free_all(struct entries *entries)
+{
+	for (size_t i = 0; entries->slots != NULL && i < entries->slot_count; i++) {
+		if (entries->slots[i].entry != NULL) {
+			entry_free(entries->slots[i].entry);
+		}
+		entries->slots[i].entry = NULL;
+	}
 }
 
 struct entries *entries_free(struct entries *entries)
@@ -68,26 +100,31 @@ struct entries *entries_free(struct entries *entries)
 	if (entries == NULL) {
 		return NULL;
 	}
-	for (struct entry *entry = entries->newest; entry != NULL;) {
-		struct entry *older = entry->older;
-		entry_free(entry);
-		entry = older;
-	}
+	free_all(entries);
 	buffer_deinit(&entries->scratch);
-	free(entries->buckets);
+	free(entries->slots);
 	free(entries);
 	return NULL;
 }
 
 /* ---- the table */
 
-static struct entry **bucket_of(const struct entries *entries, struct slice key)
+static uint64_t hash_of(struct entries *entries, struct slice key)
 {
-	uint8_t hash[crypto_shorthash_BYTES];
-	size_t place;
-	crypto_shorthash(hash, key.bytes, key.size, entries->options.hash_key);
-	memcpy(&place, hash, sizeof place);
-	return &entries->buckets[place & (entries->bucket_count - 1)];
+	uint8_t bytes[crypto_shorthash_BYTES];
+	uint64_t hash;
+
+	if (slice_equal(slice_of(entries->last_key, entries->last_key_size), key)) {
+		return entries->last_hash;
+	}
+	crypto_shorthash(bytes, key.bytes, key.size, entries->options.hash_key);
+	memcpy(&hash, bytes, sizeof hash);
+	if (key.size <= sizeof entries->last_key) {
+		memcpy(entries->last_key, key.bytes, key.size);
+		entries->last_key_size = key.size;
+		entries->last_hash = hash;
+	}
+	return hash;
 }
 
 static struct slice key_of(const struct entry *entry)
@@ -100,129 +137,201 @@ static size_t weigh(const struct entry *entry)
 	return sizeof *entry + entry->key_size + entry->value_size;
 }
 
-static void use_unlink(struct entries *entries, struct entry *entry)
+static struct entry *find(struct entries *entries, struct slice key)
 {
-	*(entry->newer == NULL ? &entries->newest : &entry->newer->older) = entry->older;
-	*(entry->older == NULL ? &entries->oldest : &entry->older->newer) = entry->newer;
+	uint64_t hash = hash_of(entries, key);
+	size_t mask = entries->slot_count - 1;
+
+	for (size_t i = hash & mask; entries->slots[i].entry != NULL; i = (i + 1) & mask) {
+		struct entry *entry = entries->slots[i].entry;
+		if (entries->slots[i].hash == hash && slice_equal(key_of(entry), key)) {
+			entry->is_used = true;
+			return entry;
+		}
+	}
+	return NULL;
 }
 
-static void use_link(struct entries *entries, struct entry *entry)
+static void put_slot(struct slot *slots, size_t slot_count, struct entry *entry)
 {
-	entry->newer = NULL;
-	entry->older = entries->newest;
-	*(entries->newest == NULL ? &entries->oldest : &entries->newest->newer) = entry;
-	entries->newest = entry;
+	size_t i = entry->hash & (slot_count - 1);
+
+	while (slots[i].entry != NULL) {
+		i = (i + 1) & (slot_count - 1);
+	}
+	slots[i] = (struct slot){entry->hash, entry};
+}
+
+/* Whoever stands behind the free slot, and would be missed there, moves up into it. */
+static void free_slot(struct entries *entries, const struct entry *entry)
+{
+	size_t mask = entries->slot_count - 1;
+	size_t hole = entry->hash & mask;
+
+	while (entries->slots[hole].entry != entry) {
+		hole = (hole + 1) & mask;
+	}
+	for (size_t i = (hole + 1) & mask; entries->slots[i].entry != NULL; i = (i + 1) & mask) {
+		size_t from_home = (i - entries->slots[i].hash) & mask;
+		if (from_home >= ((i - hole) & mask)) {
+			entries->slots[hole] = entries->slots[i];
+			hole = i;
+		}
+	}
+	entries->slots[hole].entry = NULL;
+}
+
+static int grow(struct entries *entries)
+{
+	size_t count = entries->slot_count * 2;
+	struct slot *slots = calloc(count, sizeof *slots);
+
+	if (slots == NULL) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < entries->slot_count; i++) {
+		if (entries->slots[i].entry != NULL) {
+			put_slot(slots, count, entries->slots[i].entry);
+		}
+	}
+	free(entries->slots);
+	entries->slots = slots;
+	entries->slot_count = count;
+	return 0;
 }
 
 static void forget(struct entries *entries, struct entry *entry)
 {
-	struct entry **link = bucket_of(entries, key_of(entry));
-	while (*link != entry) {
-		link = &(*link)->chain;
-	}
-	*link = entry->chain;
-	use_unlink(entries, entry);
+	free_slot(entries, entry);
 	entries->count--;
-	entries->bytes -= weigh(entry);
 	entry_free(entry);
+}
+
+/* From now on it may be forgotten. */
+static void keep(struct entries *entries, struct entry *entry)
+{
+	entry->is_kept = true;
+	entry->kept_weight = (uint32_t)weigh(entry);
+	entries->kept_bytes += entry->kept_weight;
+	entry->newer = NULL;
+	*(entries->newest == NULL ? &entries->oldest : &entries->newest->newer) = entry;
+	entries->newest = entry;
+}
+
+static struct entry *take_oldest(struct entries *entries)
+{
+	struct entry *entry = entries->oldest;
+
+	entries->oldest = entry->newer;
+	if (entries->oldest == NULL) {
+		entries->newest = NULL;
+	}
+	entries->kept_bytes -= entry->kept_weight;
+	entry->is_kept = false;
+	return entry;
+}
+
+static bool is_unwritten(const struct entries *entries, const struct entry *entry)
+{
+	return entry->frozen_in > entries->committed;
 }
 
 static void make_room(struct entries *entries)
 {
-	struct entry *entry = entries->oldest;
-	for (int i = 0; i < FORGET_TRIES && entry != NULL; i++) {
-		struct entry *newer = entry->newer;
-		if (entries->bytes <= entries->options.clean_bytes_max) {
-			return;
+	for (int i = 0; i < FORGET_TRIES && entries->oldest != NULL &&
+			entries->kept_bytes > entries->options.clean_bytes_max;
+		i++) {
+		struct entry *entry = take_oldest(entries);
+		if (entry->is_changed || is_unwritten(entries, entry)) {
+			continue;
 		}
-		if (!entry->is_changed && entry->frozen_in <= entries->committed) {
+		if (entry->is_used) {
+			entry->is_used = false;
+			keep(entries, entry);
+		} else {
 			forget(entries, entry);
 		}
-		entry = newer;
 	}
 }
 
-/* Twice as many buckets; when there is no memory for them, chains are longer, that is all. */
-static void grow(struct entries *entries)
+static size_t round_up(size_t size)
 {
-	size_t count = entries->bucket_count * 2;
-	struct entry **buckets = calloc(count, sizeof(struct entry *));
-	if (buckets == NULL) {
-		return;
-	}
-	free(entries->buckets);
-	entries->buckets = buckets;
-	entries->bucket_count = count;
-	for (struct entry *entry = entries->newest; entry != NULL; entry = entry->older) {
-		struct entry **bucket = bucket_of(entries, key_of(entry));
-		entry->chain = *bucket;
-		*bucket = entry;
-	}
-}
-
-static struct entry *find(struct entries *entries, struct slice key)
-{
-	struct entry *entry = *bucket_of(entries, key);
-	while (entry != NULL && !slice_equal(key_of(entry), key)) {
-		entry = entry->chain;
-	}
-	if (entry != NULL && entry != entries->newest) {
-		use_unlink(entries, entry);
-		use_link(entries, entry);
-	}
-	return entry;
+	return (size + VALUE_ALIGNMENT - 1) / VALUE_ALIGNMENT * VALUE_ALIGNMENT;
 }
 
 /* With this value, of which it has its own copy; size 0: none. NULL without memory. */
 static struct entry *add(struct entries *entries, struct slice key, struct slice value)
 {
+	size_t room = round_up(value.size);
+
 	make_room(entries);
-	if (entries->count >= entries->bucket_count) {
-		grow(entries);
+	if (entries->count >= entries->slot_count / 4 * 3 && grow(entries) < 0) {
+		return NULL;
 	}
-	struct entry *entry = calloc(1, sizeof *entry + key.size);
+	struct entry *entry = malloc(sizeof *entry + key.size + room);
 	if (entry == NULL) {
 		return NULL;
 	}
+	*entry = (struct entry){.hash = hash_of(entries, key),
+		.value = entry->key + key.size,
+		.value_size = (uint32_t)value.size,
+		.value_room = (uint32_t)room,
+		.key_size = (uint32_t)key.size};
+	memcpy(entry->key, key.bytes, key.size);
 	if (value.size > 0) {
-		entry->value = malloc(value.size);
-		if (entry->value == NULL) {
-			entry_free(entry);
-			return NULL;
-		}
 		memcpy(entry->value, value.bytes, value.size);
 	}
-	entry->value_size = value.size;
-	memcpy(entry->key, key.bytes, key.size);
-	entry->key_size = key.size;
-	struct entry **bucket = bucket_of(entries, key);
-	entry->chain = *bucket;
-	*bucket = entry;
-	use_link(entries, entry);
+	put_slot(entries->slots, entries->slot_count, entry);
 	entries->count++;
-	entries->bytes += weigh(entry);
 	return entry;
 }
 
 /* ---- one entry */
+
+static int load(struct entries *entries, struct slice key, struct slice *ret_value)
+{
+	buffer_clear(&entries->scratch);
+	int r = entries->options.load(entries->options.owner, key, &entries->scratch);
+	*ret_value = buffer_slice(&entries->scratch);
+	return r < 0 ? r : 0;
+}
 
 int entries_get(struct entries *entries, struct slice key, struct slice *ret_value)
 {
 	struct entry *entry = find(entries, key);
 
 	if (entry == NULL) {
-		buffer_clear(&entries->scratch);
-		int r = entries->options.load(entries->options.owner, key, &entries->scratch);
+		struct slice value;
+		int r = load(entries, key, &value);
 		if (r < 0) {
 			return r;
 		}
-		entry = add(entries, key, buffer_slice(&entries->scratch));
-	}
-	if (entry == NULL) {
-		return -ENOMEM;
+		entry = add(entries, key, value);
+		if (entry == NULL) {
+			return -ENOMEM;
+		}
+		keep(entries, entry);
 	}
 	*ret_value = slice_of(entry->value, entry->value_size);
 	return entry->value_size == 0 ? ENTRIES_E_ABSENT : 0;
+}
+
+int entries_peek(struct entries *entries, struct slice key, struct slice *ret_value)
+{
+	const struct entry *entry = find(entries, key);
+	struct slice value;
+	int r = 0;
+
+	if (entry == NULL) {
+		r = load(entries, key, &value);
+	} else {
+		value = slice_of(entry->value, entry->value_size);
+	}
+	if (r < 0) {
+		return r;
+	}
+	*ret_value = value;
+	return value.size == 0 ? ENTRIES_E_ABSENT : 0;
 }
 
 static void note_change(struct entries *entries, struct entry *entry)
@@ -236,25 +345,38 @@ static void note_change(struct entries *entries, struct entry *entry)
 	}
 	size_t weight = weigh(entry);
 	entries->changed_bytes += weight - entry->weight;
-	entry->weight = weight;
+	entry->weight = (uint32_t)weight;
 }
 
 /* What is borrowed may be the value that is replaced. */
-static int replace(struct entries *entries, struct entry *entry, struct slice value)
+static int replace_in_new_room(struct entry *entry, struct slice value)
 {
-	uint8_t *bytes = NULL;
+	size_t room = round_up(value.size);
+	uint8_t *bytes = malloc(room);
 
-	if (value.size > 0) {
-		bytes = malloc(value.size);
-		if (bytes == NULL) {
-			return -ENOMEM;
-		}
-		memcpy(bytes, value.bytes, value.size);
+	if (bytes == NULL) {
+		return -ENOMEM;
 	}
-	free(entry->value);
-	entries->bytes += value.size - entry->value_size;
+	memcpy(bytes, value.bytes, value.size);
+	if (entry->owns_value) {
+		free(entry->value);
+	}
 	entry->value = bytes;
-	entry->value_size = value.size;
+	entry->value_size = (uint32_t)value.size;
+	entry->value_room = (uint32_t)room;
+	entry->owns_value = true;
+	return 0;
+}
+
+static int replace(struct entry *entry, struct slice value)
+{
+	if (value.size > entry->value_room) {
+		return replace_in_new_room(entry, value);
+	}
+	if (value.size > 0) {
+		memmove(entry->value, value.bytes, value.size);
+	}
+	entry->value_size = (uint32_t)value.size;
 	return 0;
 }
 
@@ -267,7 +389,7 @@ static int set(struct entries *entries, struct slice key, struct slice value)
 		entry = add(entries, key, value);
 		r = entry == NULL ? -ENOMEM : 0;
 	} else {
-		r = replace(entries, entry, value);
+		r = replace(entry, value);
 	}
 	if (r == 0) {
 		note_change(entries, entry);
@@ -301,11 +423,6 @@ size_t entries_changed_bytes(const struct entries *entries)
 	return entries->changed_bytes;
 }
 
-static bool is_unwritten(const struct entries *entries, const struct entry *entry)
-{
-	return entry->frozen_in > entries->committed;
-}
-
 int entries_freeze(struct entries *entries, uint64_t commit,
 	int (*put)(void *owner, struct slice key, struct slice value), void *owner)
 {
@@ -328,6 +445,19 @@ int entries_freeze(struct entries *entries, uint64_t commit,
 	return 0;
 }
 
+/* The store has it. What is no more needs no place. */
+static void settle(struct entries *entries, struct entry *entry)
+{
+	if (entry->is_changed || entry->is_kept) {
+		return;
+	}
+	if (entry->value_size == 0) {
+		forget(entries, entry);
+	} else {
+		keep(entries, entry);
+	}
+}
+
 void entries_committed(struct entries *entries, uint64_t commit)
 {
 	struct entry *entry = entries->frozen;
@@ -339,6 +469,8 @@ void entries_committed(struct entries *entries, uint64_t commit)
 		if (is_unwritten(entries, entry)) {
 			entry->next_frozen = entries->frozen;
 			entries->frozen = entry;
+		} else {
+			settle(entries, entry);
 		}
 		entry = next;
 	}
@@ -347,9 +479,9 @@ void entries_committed(struct entries *entries, uint64_t commit)
 void entries_forget(struct entries *entries)
 {
 	assert(entries->changed == NULL && entries->frozen == NULL);
-	while (entries->newest != NULL) {
-		forget(entries, entries->newest);
-	}
+	free_all(entries);
+	entries->count = entries->kept_bytes = 0;
+	entries->oldest = entries->newest = NULL;
 }
 
 /* ---- walks */

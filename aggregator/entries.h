@@ -1,6 +1,6 @@
 /* entries.h - what one shard keeps by key beside the rows of views, one value a key: rows of tables, rows that a change may
- * take back, baskets. Loaded from the store at first use, in memory while they change, forgotten again (least recently used
- * first) once the store has what they say. They go into the same transaction as everything else. The loop's thread. */
+ * take back, baskets. Loaded from the store at first use, in memory while they change, forgotten again (who was not asked for
+ * longest) once the store has what they say. They go into the same transaction as everything else. The loop's thread. */
 #pragma once
 #include "aggregator/stream.h"
 
@@ -36,6 +36,8 @@ struct entries *entries_free(struct entries *entries);
 /* The newest value, whether the store has it yet or not; borrowed until the next call. 0, ENTRIES_E_ABSENT, -ENOMEM, or what
  * `load` says. */
 int entries_get(struct entries *entries, struct slice key, struct slice *ret_value);
+/* The same of a key that will hardly be asked for again: what is loaded takes no place in memory. */
+int entries_peek(struct entries *entries, struct slice key, struct slice *ret_value);
 /* Replaces it. The value is not empty. 0, -EINVAL (past the limits above), -ENOMEM. */
 int entries_put(struct entries *entries, struct slice key, struct slice value);
 /* 0 or -ENOMEM; none there is no error. */
