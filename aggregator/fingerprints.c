@@ -173,11 +173,12 @@ static int load(struct fingerprints *prints, struct fingerprint_chunk *chunk)
 	return unpack_is_whole(&unpack) ? 0 : -EBADMSG;
 }
 
-/* The chunk of a seq, from memory or the store. 0; 1: nobody has it, and *ret_chunk is new and the caller's. */
-static int get(struct fingerprints *prints, const struct fingerprint_place *place,
-	bool may_be_stored, struct fingerprint_chunk **ret_chunk)
+/* The chunk of a seq, from memory or the store, unless it is the first of its chunk or of a later one. 0; 1: nobody has it, and *ret_chunk is new and the caller's. */
+static int get(struct fingerprints *prints, const struct fingerprint_place *place, bool is_first,
+	struct fingerprint_chunk **ret_chunk)
 {
-	struct fingerprint_chunk *chunk = find(place->list, place->seq / FINGERPRINT_CHUNK);
+	struct fingerprint_chunk *chunk =
+		is_first ? NULL : find(place->list, place->seq / FINGERPRINT_CHUNK);
 	if (chunk != NULL) {
 		*ret_chunk = chunk;
 		return 0;
@@ -186,7 +187,7 @@ static int get(struct fingerprints *prints, const struct fingerprint_place *plac
 	if (r < 0) {
 		return r;
 	}
-	r = may_be_stored ? load(prints, chunk) : 1;
+	r = is_first ? 1 : load(prints, chunk);
 	if (r < 0) {
 		free(chunk);
 		return r;
@@ -204,7 +205,7 @@ int fingerprints_note(struct fingerprints *prints, const struct fingerprint_plac
 	uint64_t first = place->seq / FINGERPRINT_CHUNK * FINGERPRINT_CHUNK;
 	struct fingerprint_chunk *chunk = NULL;
 
-	int r = get(prints, place, counted_max >= first, &chunk);
+	int r = get(prints, place, counted_max < first, &chunk);
 	if (r < 0) {
 		return r;
 	}
@@ -226,7 +227,7 @@ int fingerprints_find(struct fingerprints *prints, const struct fingerprint_plac
 {
 	struct fingerprint_chunk *chunk = NULL;
 
-	int r = get(prints, place, true, &chunk);
+	int r = get(prints, place, false, &chunk);
 	if (r < 0) {
 		return r;
 	}
