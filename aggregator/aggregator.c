@@ -287,6 +287,7 @@ static void look(void *owner, struct gauges_view *ret_view)
 		.store_bytes = stores_size(aggregator->opening.stores),
 		.waiting = server_waiting(aggregator->server),
 		.forgotten = store_forgotten(aggregator->opening.stores->items[0])->in_force,
+		.wall_ms = clock_wall_ms(),
 	};
 }
 

@@ -409,6 +409,25 @@ int baskets_close_due(struct baskets *baskets, size_t count_max, bool *ret_is_be
 	return 0;
 }
 
+/* Of the heap below this place: whatever lies below one that is not over is not over either. */
+static size_t count_before(const struct lane *lane, size_t place, int64_t last_ms)
+{
+	return place >= lane->turn_count || lane->turns[place].last_ms >= last_ms
+		       ? 0
+		       : 1 + count_before(lane, 2 * place + 1, last_ms) +
+				 count_before(lane, 2 * place + 2, last_ms);
+}
+
+size_t baskets_overdue(const struct baskets *baskets, int64_t now_ms)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < baskets->lane_count; i++) {
+		count += count_before(baskets->lanes[i], 0, now_ms - baskets->options.horizon_ms);
+	}
+	return count;
+}
+
 /* ---- what is kept */
 
 static struct slice clock_key(const struct lane *lane, uint8_t ret_key[2 + BASKET_PLACE_SIZE])

@@ -39,6 +39,9 @@ int baskets_follow(
 int baskets_take(struct baskets *baskets, const struct event *line);
 /* Closes baskets whose time has come, at most so many. *ret_is_behind: there are more. */
 int baskets_close_due(struct baskets *baskets, size_t count_max, bool *ret_is_behind);
+/* Open ones that would be closed if their partitions' clocks stood at `now_ms`: as far as is known, for some may have had lines since
+ * they were looked at last. */
+size_t baskets_overdue(const struct baskets *baskets, int64_t now_ms);
 /* Puts the clocks that moved among the entries, before these are frozen. 0 or -ENOMEM. */
 int baskets_keep_clocks(struct baskets *baskets);
 

@@ -43,7 +43,7 @@ struct gauges {
 	struct change_series changes[KIND_EVENT_COUNT];
 	struct metric *foreign, *unreadable, *conflicts, *uncompared;
 	uint64_t foreign_told, unreadable_told, conflicts_told, uncompared_told;
-	struct metric *basket_lines, *late_lines, *closed_baskets, *open_baskets;
+	struct metric *basket_lines, *late_lines, *closed_baskets, *open_baskets, *overdue_baskets;
 	struct basket_books baskets_told;
 	struct query_series queries[SERIES_MAX];
 	size_t query_count;
@@ -156,6 +156,9 @@ static void add_gauges(struct gauges *gauges)
 		gauge(gauges, "till_aggregator_store_bytes", "Size of the store's files.");
 	gauges->open_baskets = gauge(gauges, "till_aggregator_baskets_open",
 		"Baskets that may still have lines to come.");
+	gauges->overdue_baskets = gauge(gauges, "till_aggregator_baskets_overdue",
+		"Open baskets that wait for a record in their quiet partition to be closed, at "
+		"most.");
 	gauges->waiting = gauge(
 		gauges, "till_aggregator_queries_waiting", "Queries that wait for fresher totals.");
 	gauges->forgotten = gauge(gauges, "till_aggregator_users_forgotten",
@@ -299,7 +302,7 @@ static void collect_shards(struct gauges *gauges, const struct pipeline *pipelin
 	metric_set(gauges->quarantined, quarantined);
 }
 
-static void collect_baskets(struct gauges *gauges, const struct pipeline *pipeline)
+static void collect_baskets(struct gauges *gauges, const struct pipeline *pipeline, int64_t wall_ms)
 {
 	struct basket_books books, seen, *told = &gauges->baskets_told;
 
@@ -308,6 +311,7 @@ static void collect_baskets(struct gauges *gauges, const struct pipeline *pipeli
 	raise_counter(gauges->late_lines, &told->late, seen.late);
 	raise_counter(gauges->closed_baskets, &told->closed, seen.closed);
 	metric_set(gauges->open_baskets, (double)(books.opened - books.closed));
+	metric_set(gauges->overdue_baskets, (double)pipeline_baskets_overdue(pipeline, wall_ms));
 }
 
 static void collect(void *owner)
@@ -323,7 +327,7 @@ static void collect(void *owner)
 	collect_kinds(gauges, pipeline);
 	collect_changes(gauges, pipeline);
 	collect_shards(gauges, pipeline);
-	collect_baskets(gauges, pipeline);
+	collect_baskets(gauges, pipeline, view.wall_ms);
 	view_gauges_set(gauges->views, pipeline);
 	raise_counter(gauges->restarts, &gauges->restarts_told, view.live->restarts);
 	metric_set(gauges->rebuild_progress, view.shadow == NULL ? 1 : view.rebuild_progress);

@@ -13,6 +13,7 @@ struct gauges_view {
 	uint64_t store_bytes;
 	size_t waiting; /* queries */
 	size_t forgotten; /* users */
+	int64_t wall_ms; /* now, by the machine's clock */
 };
 
 /* `look` fills the view, at each collection. */

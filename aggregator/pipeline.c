@@ -741,3 +741,14 @@ void pipeline_baskets(const struct pipeline *pipeline, struct basket_books *ret_
 		.given = ret_books->given - before.given,
 	};
 }
+
+size_t pipeline_baskets_overdue(const struct pipeline *pipeline, int64_t now_ms)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < pipeline->shard_count; i++) {
+		const struct baskets *baskets = pipeline->shards[i]->baskets;
+		count += baskets != NULL ? baskets_overdue(baskets, now_ms) : 0;
+	}
+	return count;
+}

@@ -114,4 +114,6 @@ int pipeline_gaps(const struct pipeline *pipeline, struct text_set *gaps);
 /* Since the generation began, or since the process did. */
 void pipeline_baskets(const struct pipeline *pipeline, struct basket_books *ret_books,
 	struct basket_books *ret_seen);
+/* baskets_overdue of all shards. */
+size_t pipeline_baskets_overdue(const struct pipeline *pipeline, int64_t now_ms);
 void pipeline_tallies(const struct pipeline *pipeline, struct tally ret_tallies[STREAM_KIND_COUNT]);

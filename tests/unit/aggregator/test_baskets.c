@@ -245,9 +245,12 @@ static void test_a_clock_moves_the_baskets_of_its_own_partition(void **state)
 	assert_int_equal(baskets_follow(world->baskets, "other", 0, 9000), 0);
 	assert_false(close_due(world, 100));
 	assert_string_equal(world->given, "");
+	assert_int_equal(baskets_overdue(world->baskets, 1100), 0);
+	assert_int_equal(baskets_overdue(world->baskets, 1101), 1);
 	follow(world, 0, 1101);
 	assert_false(close_due(world, 100));
 	assert_string_equal(world->given, "o:GBP:1:1:1:;");
+	assert_int_equal(baskets_overdue(world->baskets, 9000), 0);
 }
 
 static void test_orders_of_two_edges_are_two_baskets(void **state)
