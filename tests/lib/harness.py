@@ -324,6 +324,7 @@ class Pipeline:
         self.env = env or {}
         self.partitions = partitions
         self.edges, self.bridges, self.aggregator, self.client = {}, [], None, None
+        self.others = {}  # topics that others write, and how many partitions they have
         for number in range(bridges):
             self.start_bridge(number)
         for edge in edges:
@@ -384,7 +385,8 @@ class Pipeline:
         """{(topic, partition): the offset that the next record gets}, as Kafka itself says."""
         topics = [f"{self.prefix}{name}{suffix}" for name in ("orders", "cart_events", "page_views")
                   for suffix in ("", ".dlq")]
-        asked = [arg for topic in topics for part in range(self.partitions) for arg in ("-t", f"{topic}:{part}:-1")]
+        counts = {**{topic: self.partitions for topic in topics}, **self.others}
+        asked = [arg for topic, count in counts.items() for part in range(count) for arg in ("-t", f"{topic}:{part}:-1")]
 
         def ask():  # a topic made a moment ago may not have its leader yet
             done = subprocess.run(["kcat", "-Q", "-b", self.bootstrap, *asked], capture_output=True, text=True,

@@ -15,7 +15,7 @@ from confluent_kafka.admin import (AclBinding, AclBindingFilter, AclOperation, A
 
 ANSWER_S = 30
 PATIENCE_S = 90
-REPEATABLE = ("allow", "behind", "configure", "deny", "ends", "leaders", "purge", "scan")
+REPEATABLE = ("allow", "behind", "configure", "deny", "ends", "leaders", "purge", "scan", "settings")
 EVERYBODY = "User:*"
 
 
@@ -26,6 +26,7 @@ class Hand:
         self.bootstrap = bootstrap
         self.admin = AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": 20000, "log_level": 0})
         self.producers = {}  # open transactions
+        self.in_order = None
 
     def create(self, topic, partitions=4, copies=1, settings=None, assignment=None):
         where = {"replica_assignment": assignment} if assignment else {"replication_factor": copies}
@@ -99,15 +100,27 @@ class Hand:
             ends.setdefault(place.topic, {})[place.partition] = future.result(ANSWER_S).offset
         return ends
 
-    def produce(self, topic, partition, records, later_s=0):
-        """records: [[key, value]], both in base64; `later_s`: what they say of the time, where the topic believes producers."""
+    def settings(self, topic):
+        """{name: value} of all, the defaults too."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        return {name: entry.value for name, entry in self.admin.describe_configs([resource])[resource].result(ANSWER_S).items()}
+
+    def ordered(self):
+        """One for all, as long as it does not fail."""
+        self.in_order = self.in_order or Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 1, "enable.idempotence": True})
+        return self.in_order
+
+    def produce(self, topic, partition, records, later_s=0, ordered=False):
+        """records: [[key, value]], both in base64; `later_s`: what they say of the time, where the topic believes producers;
+        `ordered`: whatever is tried again stays where it was."""
         failed = []
-        producer = Producer({"bootstrap.servers": self.bootstrap, "acks": "all", "linger.ms": 5})
+        producer = self.ordered() if ordered else Producer({"bootstrap.servers": self.bootstrap, "acks": "all", "linger.ms": 5})
         for key, value in records:
             producer.produce(topic, base64.b64decode(value), base64.b64decode(key), partition,
                              timestamp=int((time.time() + later_s) * 1000), on_delivery=lambda error, _: failed.append(str(error)) if error else None)
         left = producer.flush(ANSWER_S)
         if failed or left:
+            self.in_order = None
             raise RuntimeError(f"{left} not delivered, {len(failed)} failed: {failed[:1]}")
 
     def open_transaction(self, name, topic, partition, value="foreign"):

@@ -1,5 +1,6 @@
 """Kills the parts of a whole chain again and again, at random moments and at named points (failpoints_preload.c), while simulated
-tills sell; at the end everything lives, and what the tills were told is held against the totals.
+tills sell and rows of a database change (kill_views.py); at the end everything lives, and what the tills were told, what the log
+has, and the rows that there are, are held against the totals of all views: of one aggregator, and of one with four shards.
 
 A death is a round. Every part is always on its way to its next one, so parts die together too. All follows from the seed but the
 operating system's timing.
@@ -17,6 +18,7 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
+import kill_views
 from harness import Client, Pipeline, program, sum_metric, wait_until
 
 # Part -> points: (CALL:WHEN or "moment", what it is called in reports, the greatest number of calls to the death).
@@ -36,6 +38,7 @@ POINTS = {
                    ("mdb_txn_commit:after", "after the store's commit", 4)],
 }
 LIFE_MAX_S = 4.0  # a point that is not met by then becomes a kill at any moment
+ROWS_EVERY_S = 0.25  # rows of the database change so often
 BROKER_EVERY_S = 25.0  # a node of Kafka's dies so often, where there are three
 TALLIES = {"repeats": "till_edge_events_repeated_total", "resends": "till_edge_batches_resent_total",
            "failovers": "till_edge_bridge_failovers_total"}
@@ -51,15 +54,16 @@ class Part:
 
 
 class KillRig:
-    def __init__(self, folder, bootstrap, prefix, seed, rate=400, edges=3, shim=None, kafka=None):
+    def __init__(self, folder, bootstrap, prefix, seed, admin, rate=400, edges=3, shim=None, kafka=None):  # pylint: disable=too-many-arguments
         self.chance = random.Random(seed)
         self.shim = shim or str(program("till-edge").parents[1] / "tests" / "lib" / "libfailpoints-preload.so")
         self.kafka = kafka  # a Broker of three nodes, which may lose one, or None
         self.names = [f"store-{number}" for number in range(1, edges + 1)]
-        self.pipe = Pipeline(folder, bootstrap, prefix, edges=self.names, bridges=2)
-        self.pipe.start_aggregator()
-        self.parts = [*(Part("edge", each) for each in self.pipe.edges.values()),
-                      *(Part("bridge", each) for each in self.pipe.bridges), Part("aggregator", self.pipe.aggregator)]
+        self.tables = kill_views.Tables(admin, prefix, seed, copies=kafka.nodes if kafka else 1)
+        self.rows_due = 0.0
+        self.pipe, self.four = self.start_pipes(folder, bootstrap, prefix)
+        self.parts = [*(Part("edge", each) for each in self.pipe.edges.values()), *(Part("bridge", each) for each in self.pipe.bridges),
+                      Part("aggregator", self.pipe.aggregator), Part("aggregator", self.four.aggregator)]
         self.turns = {kind: [] for kind in POINTS}
         self.points, self.lives, self.rounds = Counter(), {}, 0
         self.broker_faults, self.broker_thread = 0, None
@@ -69,6 +73,18 @@ class KillRig:
             [program("till"), "simulate", *[arg for name in self.names for arg in ("--to", self.pipe.endpoint(name))],
              "--rate", str(rate), "--seed", str(seed), "--invalid", "0.01", "--ledger", str(self.sold), "--timeout", "forever"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+
+    def start_pipes(self, folder, bootstrap, prefix):
+        """The chain, and another aggregator of four shards that reads the same topics."""
+        (folder / "four").mkdir()
+        options = {"till-aggregator": kill_views.OPTIONS}
+        pipe = Pipeline(folder, bootstrap, prefix, edges=self.names, bridges=2, options=options)
+        four = Pipeline(folder / "four", bootstrap, prefix, edges=(), bridges=0, options=options)
+        conf = kill_views.write_conf(folder, prefix)
+        pipe.start_aggregator("-c", conf)
+        four.start_aggregator("-c", conf, "-o", "aggregator.shards=4")
+        pipe.others = four.others = self.tables.topics()
+        return pipe, four
 
     # ---- dying
 
@@ -108,6 +124,9 @@ class KillRig:
             elif part.kind == "edge":
                 self.note(part.process)
         assert self.tills.poll() is None, f"the tills ended: {self.tills.communicate()}"
+        if time.monotonic() > self.rows_due:
+            self.tables.step()
+            self.rows_due = time.monotonic() + ROWS_EVERY_S
         if self.kafka is not None and time.monotonic() > self.broker_due:
             self.fault_broker()
 
@@ -161,39 +180,52 @@ class KillRig:
             self.broker_thread.join()
         for part in self.parts:
             part.process.start()
-        self.pipe.client.close()
-        self.pipe.client = Client(self.pipe.aggregator.ready["listen"][0])
+        for pipe in (self.pipe, self.four):
+            pipe.client.close()
+            pipe.client = Client(pipe.aggregator.ready["listen"][0])
         self.tills.terminate()
         out, err = self.tills.communicate(timeout=deadline)
         assert self.tills.returncode == 0, f"{out}{err}"
+        self.tables.step()
         self.pipe.wait_settled(deadline)
+        self.four.wait_applied(deadline)
         for part in self.parts:
             if part.kind == "edge":
                 for what, name in TALLIES.items():
                     self.lives[part.process.pid, what] = sum_metric(part.process.metrics(), name)
 
     def judge(self):
-        """Exactly what the tills were told: every product, every store, every dead letter; the books add up."""
+        """Exactly what the tills were told: every product, every store, every dead letter; every view is what follows from the log and
+        from the rows that there are; the books add up."""
         sold, client = json.loads(self.sold.read_text()), self.pipe.client
         products = {row["product_id"]: [row["order_count"], row["total_quantity"], Decimal(row["total_revenue"])]
                     for row in client.scan("products")}
         assert products == {key: [count, quantity, Decimal(revenue)] for key, (count, quantity, revenue) in sold["products"].items()}
-        wait_until(lambda: client.ask("status")["ok"], "an answer")
-        parts = sum(self.pipe.books(part) for part in ("counted", "rejected", "duplicates", "foreign", "unreadable"))
-        assert self.pipe.books("read") == parts
-        counted = {part: self.pipe.books(part) for part in ("read", "counted", "rejected", "duplicates")}
-        assert counted["counted"] == sum(sold["accepted"].values()) + sum(sold["invalid"].values()), (counted, sold["accepted"], sold["invalid"])
-        assert self.pipe.books("rejected") == 0
-        assert sum(row["order_count"] for row in client.scan("products")) == sold["accepted"]["order"]
+        told = sum(sold["accepted"].values()) + sum(sold["invalid"].values())
+        log = kill_views.Log(self.pipe)
+        for each in (self.pipe, self.four):
+            wait_until(lambda each=each: each.client.ask("status")["ok"], "an answer")
+            self.judge_books(each, told)
+            kill_views.assert_views(each.client, log, self.tables)
+            kill_views.assert_baskets(each.client, log)
         for edge in self.pipe.edges.values():
             values = edge.metrics()
             assert sum_metric(values, "till_edge_events_received_total") == sum(
                 sum_metric(values, f"till_edge_events_{part}_total") for part in ("accepted", "invalid", "refused", "repeated"))
 
+    def judge_books(self, pipe, told):
+        books = pipe.client.ask("status")["partitions"]
+        for each in books:
+            assert each["read"] == sum(each[part] for part in ("counted", "rejected", "duplicates", "foreign", "unreadable")), each
+        sales = [each for each in books if each["topic"] not in self.tables.topics()]
+        assert sum(each["counted"] for each in sales) == told, (sales, told)
+        assert sum(each["rejected"] + each["unreadable"] for each in books) == 0, books
+        assert not pipe.client.ask("status")["problems"]
+
     def rebuild(self):
-        """A store made anew from the log has the same bytes."""
+        """A store made anew from the log has the same bytes, four shards have the same rows."""
         old = self.pipe.client.ask("status")["as_of"]["store"]
-        before = self.dump()
+        before = self.dump(self.pipe)
         aggregator = self.pipe.aggregator
         aggregator.args.append("--rebuild")
         aggregator.start()
@@ -201,16 +233,18 @@ class KillRig:
         wait_until(lambda: client.ask("status").get("as_of", {}).get("store", old) != old, "the rebuilt store", 240, every=0.1)
         client.close()
         aggregator.args.remove("--rebuild")
-        assert self.dump() == before, "the rebuilt store differs"
+        assert self.dump(self.pipe) == before, "the rebuilt store differs"
+        assert rows_of(self.dump(self.four)) == rows_of(before), "four shards differ from one"
 
-    def dump(self):
+    def dump(self, pipe):
         """Stops the aggregator."""
-        self.pipe.aggregator.stop()
-        return subprocess.run([program("till-aggregator"), *self.pipe.aggregator.args, "--dump"], capture_output=True, text=True,
-                              timeout=120, check=True).stdout
+        pipe.aggregator.stop()
+        return subprocess.run([program("till-aggregator"), *pipe.aggregator.args, "--dump"], capture_output=True, text=True, timeout=120,
+                              check=True).stdout
 
     def figures(self):
-        return {"rounds": self.rounds, "broker_faults": self.broker_faults, "duplicates": self.pipe.books("duplicates"),
+        changes = {f"rows: {act}": count for act, count in sorted(self.tables.acts.items())}
+        return {"rounds": self.rounds, **changes, "broker_faults": self.broker_faults, "duplicates": self.pipe.books("duplicates"),
                 **{what: self.tally(what) for what in TALLIES}, **{f"at {name}": count for name, count in sorted(self.points.items())}}
 
     def stop(self):
@@ -220,6 +254,12 @@ class KillRig:
         if self.broker_thread is not None:
             self.broker_thread.join()
         self.pipe.stop()
+        self.four.stop()
+
+
+def rows_of(dump):
+    """Without sums over shards: a row of a view may be in several of them."""
+    return [line for line in dump.splitlines() if '"row":' in line]
 
 
 def is_readable(fd):

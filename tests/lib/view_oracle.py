@@ -121,9 +121,13 @@ class Baskets:
         for key in over:
             self.closed.append(self.open.pop(key))
 
-    def read(self, partition, append_ms, event):
-        self.clocks[partition] = now_ms = max(self.clocks[partition], append_ms)
+    def pass_time(self, partition, append_ms):
+        self.clocks[partition] = max(self.clocks[partition], append_ms)
         self.close_until(partition)
+
+    def read(self, partition, append_ms, event):
+        self.pass_time(partition, append_ms)
+        now_ms = self.clocks[partition]
         key = partition, event["edge"], event["order_id"]
         if key not in self.open and key in self.last and now_ms - self.last[key] <= self.memory_ms:
             self.late += 1
