@@ -16,6 +16,7 @@ from harness import ROOT, Client, Program, Sender, program, wait_until
 from harness import till as run_till
 from keys import Keys
 from live import Replica, Subscription, topic
+from test_changed_rows import Shop, draw_row
 from tills import Till, sale
 
 VIEWS = {  # what names a row; money, several group fields, distinct()
@@ -417,3 +418,62 @@ retain = 5m
     assert all(each.joins == 1 and each.gaps == 0 for each in followers)  # told, not read anew
     sender.close()
     kafka.kill()
+
+
+class Told(Replica):
+    """Keeps which keys it was told to be gone, too."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.gone = set()
+
+    def take(self, message):
+        self.gone |= set(map(tuple, message.get("gone", ())))
+        super().take(message)
+
+
+def test_who_follows_a_view_hears_which_rows_changes_and_forgetting_end(pipeline, admin, tmp_path):
+    """Rows of views of which everything was taken back, one by one and by a truncation, and of a table; and who was forgotten."""
+    pipe, chance = pipeline(edges=(), bridges=0), random.Random(3)
+    shop = Shop(pipe, admin, tmp_path, partitions=1)
+    pipe.start_aggregator("-c", str(shop.conf), "-o", "aggregator.live_rate=50")
+
+    def insert(numbers):
+        for number in numbers:
+            shop.table.insert(number, {**draw_row(chance), "sku": f"p{number % 5}", "who": f"u{number % 3}"})
+
+    def tell(*changes):
+        for change in changes:
+            change()
+        shop.send()
+        shop.wait_read()
+    tell(lambda: insert(range(30)))
+    sales = Told(pipe, "product_sales", lambda row: (row["product_id"], row["currency"]))
+    orders = Told(pipe, "user_orders", lambda row: (row["user_id"], row["currency"]))
+    for each in (sales, orders):
+        join(each)
+    assert len(sales.rows) == 5 and len(orders.rows) == 3
+    tell(*(lambda number=number: shop.table.delete(number) for number in range(2, 30, 5)))  # all of p2
+    assert_same_as_scanned(pipe, sales, orders)
+    assert sales.gone == {("p2", "XXX")} and not orders.gone
+    tell(shop.table.truncate, lambda: insert(range(30, 31)))
+    assert_same_as_scanned(pipe, sales, orders)
+    assert set(sales.rows) == {("p0", "XXX")} and sales.gone >= {(f"p{number}", "XXX") for number in range(1, 5)}
+    assert orders.gone >= {("u1", "XXX"), ("u2", "XXX")} and set(orders.rows) == {("u0", "XXX")}
+    assert [(each.joins, each.gaps) for each in (sales, orders)] == [(1, 0)] * 2  # told, not read anew
+    tell(lambda: insert(range(31, 40)))
+    assert_same_as_scanned(pipe, sales, orders)
+    assert pipe.client.ask("forget", user="u1")["ok"]  # a reset: what he was called is not said once more
+    join(orders, 2)
+    assert_same_as_scanned(pipe, sales, orders)
+    assert ("u1", "XXX") not in orders.rows and len(orders.rows) == 2
+    for each in (sales, orders):
+        each.close()
+
+
+def assert_same_as_scanned(pipe, *replicas):
+    def are_same():
+        for each in replicas:
+            each.step()
+        return all(each.is_whole and each.values() == {each.key_of(row): row for row in pipe.client.scan(each.view)} for each in replicas)
+    wait_until(are_same, "replicas to be as a scan shows them", every=0)
