@@ -17,11 +17,12 @@ CATCH_UP = 240.0
 USERS, PRODUCTS = 30, 12
 JSON = "org.apache.kafka.connect.json.JsonConverter"
 BARE = {"key.converter": JSON, "key.converter.schemas.enable": "false", "value.converter": JSON, "value.converter.schemas.enable": "false"}
+TRUNCATING = {"skipped.operations": "none", "topic.creation.default.partitions": "1"}
 # How a connector may write: what is set at it, and what then must be declared of (orders, order_details).
 MODES = {
     "rich": ({}, ("", "")),
     "bare": (BARE, ("amount:decimal(2), order_date:timestamp_us", "unit_price:decimal(2)")),
-    "text": ({**BARE, "decimal.handling.mode": "string", "time.precision.mode": "connect"},
+    "text": ({**BARE, **TRUNCATING, "decimal.handling.mode": "string", "time.precision.mode": "connect"},
              ("amount:text, order_date:timestamp_ms", "unit_price:text")),
 }
 TABLES = ("orders", "order_details")
@@ -131,6 +132,14 @@ class Chain:
             self.assert_topics_hold_the_tables(mode)
             for told, wanted in zip(by_till(self.pipe.client, mode), by_sql(self.database)):
                 assert not (found := difference(told, wanted)), f"{mode}: totals: {found}"
+
+    def assert_truncation_is_followed(self, mode="text"):
+        """By the one whose connector tells of it, in topics of one partition; rows come behind it, under keys of before."""
+        self.database.sql("CREATE TABLE kept AS SELECT * FROM order_details WHERE order_id % 2 = 0")
+        self.database.sql("TRUNCATE order_details")
+        self.database.sql("INSERT INTO order_details SELECT * FROM kept")
+        wanted = by_sql(self.database)
+        wait_until(lambda: by_till(self.pipe.client, mode) == wanted, "totals without what was truncated", CATCH_UP, every=0.3)
 
     def rows_in_log(self, mode, table):
         """{key: row} as the topic's records leave them, read without any of till."""

@@ -121,6 +121,8 @@ class Hand:
         left = producer.flush(ANSWER_S)
         if failed or left:
             self.in_order = None
+            producer.purge()  # nothing of it comes later, behind what is told instead
+            producer.flush(ANSWER_S)
             raise RuntimeError(f"{left} not delivered, {len(failed)} failed: {failed[:1]}")
 
     def open_transaction(self, name, topic, partition, value="foreign"):

@@ -35,6 +35,7 @@ def test_totals_equal_sql_while_connect_is_killed(chain, database):
     assert any(count == 0 for count, *_ in users.values()), "somebody has no order"
     assert_commands_of_the_page_work(chain)
     chain.assert_equal()
+    chain.assert_truncation_is_followed()
     chain.assert_rebuild_is_the_same()
 
 
