@@ -10,6 +10,7 @@
 #include "tests/sim/rim_loop.h"
 #include "tests/sim/rim_question.h"
 #include "tests/sim/source_model.h"
+#include "tests/sim/subscriber.h"
 #include "tests/sim/worker_model.h"
 #include <errno.h>
 #include <stdio.h>
@@ -53,6 +54,7 @@ void aggregator_part_begin(const struct aggregator_part_features *features)
 {
 	aggregator_part_end();
 	features_of_run = *features;
+	subscriber_begin(features);
 	shard_count = 1 + (int64_t)world_draw(SHARD_COUNT_MAX);
 	configure(false);
 	whose_request = NULL;
@@ -65,6 +67,7 @@ void aggregator_part_end(void)
 	mdb_model_mount(NULL);
 	disk = mdb_files_free(disk);
 	text_set_deinit(&missing);
+	subscriber_end();
 	buffer_deinit(&wondered);
 	buffer_deinit(&requested);
 }
@@ -444,6 +447,14 @@ const char *aggregator_part_reply(const void *asker)
 	return text_of(&requested);
 }
 
+void aggregator_part_end_requests(struct aggregator_part *part, const void *asker)
+{
+	if (whose_request != asker) {
+		wait_for_answer(part);
+		whose_request = NULL;
+	}
+}
+
 static void ask_for(struct aggregator_part *part, const char *question, struct buffer *reply)
 {
 	wait_for_answer(part);
@@ -612,4 +623,14 @@ struct aggregator_books aggregator_part_books(struct aggregator_part *part)
 	take_problems(node_find(answer.nodes, "problems"), &books);
 	forget(&answer, &reply);
 	return books;
+}
+
+void aggregator_part_listen(void)
+{
+	subscriber_step();
+}
+
+bool aggregator_part_listened(struct aggregator_part *part, char *ret_words, size_t words_size)
+{
+	return subscriber_is_right(part, ret_words, words_size);
 }

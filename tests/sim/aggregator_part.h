@@ -10,6 +10,7 @@ struct mdb_files;
 struct aggregator_part_features {
 	bool has_database; /* topics of others */
 	bool has_users;
+	bool has_subscriber; /* changed rows are published */
 	bool has_stage; /* some starts may stage views */
 };
 void aggregator_part_begin(const struct aggregator_part_features *features);
@@ -34,6 +35,8 @@ int aggregator_part_round(struct aggregator_part *part);
 void aggregator_part_wonder(void);
 /* `asker` wants an answer. false: another question is open, or its answer was not taken. */
 bool aggregator_part_request(const void *asker, const char *question);
+/* Nobody but `asker` waits any more for what he asked. */
+void aggregator_part_end_requests(struct aggregator_part *part, const void *asker);
 /* NULL: none yet; "": it will never come. Borrowed until the next request. */
 const char *aggregator_part_reply(const void *asker);
 /* What the last one that ended with a decision named for its live store; ends with NULL. What only a rebuild lacks is no
@@ -89,3 +92,7 @@ struct kafka_record;
 typedef void (*aggregator_record_fn)(void *owner, int topic, const struct kafka_record *record);
 uint64_t aggregator_part_each_conflict(aggregator_record_fn take, void *owner);
 struct aggregator_books aggregator_part_books(struct aggregator_part *part);
+/* Hears the stream of a view. */
+void aggregator_part_listen(void);
+/* What it heard is the view: false with a sentence. */
+bool aggregator_part_listened(struct aggregator_part *part, char *ret_words, size_t words_size);

@@ -6,7 +6,6 @@
 
 static const char common[] =
 	"[aggregator]\n"
-	"publish =\n"
 	"data = store\n"
 	"brokers = kafka\n"
 	"listen = tcp://127.0.0.1:1\n"
@@ -118,12 +117,16 @@ static void name_staged(char *text, size_t text_size)
 	snprintf(text, text_size, "[aggregator]\nstage = /proc/self/fd/%d\n", fd);
 }
 
+/* Where changed rows are published. */
+static const char unpublished[] = "[aggregator]\npublish =\n";
+static const char published[] = "[aggregator]\npublish = tcp://127.0.0.1:2\n";
+
 static int read_all(struct aggregator_config *config,
 	const struct aggregator_part_features *features, bool stages, struct config_error *error)
 {
 	char stage[64] = "";
-	const char *const texts[] = {common, features->has_database ? with_database : "",
-		features->has_users ? with_users : "",
+	const char *const texts[] = {common, features->has_subscriber ? published : unpublished,
+		features->has_database ? with_database : "", features->has_users ? with_users : "",
 		features->has_database && features->has_users ? with_users_of_database : "", stage};
 	int r = 0;
 
@@ -161,9 +164,9 @@ static void configure(struct aggregator_config *config,
 struct aggregator_config *aggregator_setup(
 	const struct aggregator_part_features *features, bool stages)
 {
-	static struct aggregator_config configs[2][2][2];
-	struct aggregator_config *config =
-		&configs[features->has_database][features->has_users][stages];
+	static struct aggregator_config configs[2][2][2][2];
+	struct aggregator_config *config = &configs[features->has_database][features->has_users]
+						   [features->has_subscriber][stages];
 
 	if (config->data == NULL) {
 		configure(config, features, stages);

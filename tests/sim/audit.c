@@ -252,7 +252,8 @@ static bool others_are_right(struct count *count)
 	return forget_requests_learn(aggregator, count->words, AUDIT_WORDS_SIZE) &&
 	       (!has_users || forget_requests_audit(
 				      aggregator, count->sales, count->words, AUDIT_WORDS_SIZE)) &&
-	       (!database_is_in_play() || database_audit(count->words, AUDIT_WORDS_SIZE));
+	       (!database_is_in_play() || database_audit(count->words, AUDIT_WORDS_SIZE)) &&
+	       aggregator_part_listened(aggregator, count->words, AUDIT_WORDS_SIZE);
 }
 
 bool audit(char ret_words[AUDIT_WORDS_SIZE])

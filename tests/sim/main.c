@@ -16,6 +16,7 @@ enum {
 	EVENTS_MIN = 500,
 	FAULTS_MIN = 20,
 	STEPS_MAX = 30000, /* until there were faults enough */
+	SUBSCRIBERS_ONE_RUN_IN = 8,
 	DRAIN_MS_MAX = 10 * 60 * 1000, /* of virtual time: then something stands still */
 };
 
@@ -115,8 +116,13 @@ static bool run(uint64_t seed, const struct options *options, struct sums *sums,
 	staging_begin();
 	kafka_begin(database_is_in_play() ? TOPICS : TILL_TOPICS);
 	tills_begin();
-	aggregator_part_begin(&(struct aggregator_part_features){
-		database_is_in_play(), forget_requests_are_in_play(), staging_is_in_play()});
+	const struct aggregator_part_features features = {
+		.has_database = database_is_in_play(),
+		.has_users = forget_requests_are_in_play(),
+		.has_stage = staging_is_in_play(),
+		.has_subscriber = world_draw(SUBSCRIBERS_ONE_RUN_IN) == 0,
+	};
+	aggregator_part_begin(&features);
 	stage_begin();
 	disturb();
 	bool is_right = drain(sums);

@@ -235,6 +235,7 @@ void operator_turn(void)
 	}
 	forget_requests_step();
 	staging_step(part);
+	aggregator_part_listen();
 	int r = aggregator_part_round(part);
 	if (r == AGGREGATOR_PART_DECISION) {
 		world_note("aggregator: stops for a decision");

@@ -7,6 +7,7 @@
 #include "runtime/program.h"
 #include "runtime/socket.h"
 #include "tests/sim/mdb_model.h"
+#include "tests/sim/rim_live.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,15 +29,34 @@ bool rim_question_is_open(void)
 }
 
 struct socket {
-	char unused;
+	enum socket_type type;
+	bool is_subscribed; /* an XPUB's: it was told who listens */
 };
+
+static struct {
+	const char *topic; /* NULL: nobody listens */
+	rim_live_fn hear;
+	char subscription[80];
+} listener;
+
+void rim_live_listen(const char *topic, rim_live_fn hear)
+{
+	listener.topic = topic;
+	listener.hear = hear;
+}
 
 int socket_new(struct context *context, enum socket_type type, const struct socket_options *options,
 	struct socket **ret_socket)
 {
-	(void)context, (void)type, (void)options;
-	*ret_socket = calloc(1, sizeof **ret_socket);
-	return *ret_socket == NULL ? -ENOMEM : 0;
+	struct socket *socket = calloc(1, sizeof *socket);
+
+	(void)context, (void)options;
+	if (socket == NULL) {
+		return -ENOMEM;
+	}
+	socket->type = type;
+	*ret_socket = socket;
+	return 0;
 }
 
 struct socket *socket_free(struct socket *socket)
@@ -52,9 +72,26 @@ int socket_bind(struct socket *socket, const char *endpoint, char ret_endpoint[E
 	return 0;
 }
 
+/* One, with the topic's NUL behind it, at a new socket. */
+static int receive_subscription(struct socket *socket, struct message *message)
+{
+	if (listener.topic == NULL || socket->is_subscribed) {
+		return SOCKET_E_AGAIN;
+	}
+	socket->is_subscribed = true;
+	snprintf(listener.subscription, sizeof listener.subscription, "\1%s", listener.topic);
+	message->frame_count = 1;
+	message->user_id[0] = '\0';
+	message->frames[0] =
+		(struct iovec){listener.subscription, strlen(listener.subscription) + 1};
+	return 0;
+}
+
 int socket_receive(struct socket *socket, struct message *message)
 {
-	(void)socket;
+	if (socket->type == SOCKET_XPUB) {
+		return receive_subscription(socket, message);
+	}
 	if (asked.text == NULL) {
 		return SOCKET_E_AGAIN;
 	}
@@ -84,10 +121,13 @@ int socket_send(struct socket *socket, const struct iovec *frames, size_t frame_
 	return 0;
 }
 
-/* Nothing is published: nobody would listen. */
 int socket_publish(struct socket *socket, const struct iovec *frames, size_t frame_count)
 {
-	(void)socket, (void)frames, (void)frame_count;
+	(void)socket, (void)frame_count;
+	if (listener.topic != NULL) {
+		listener.hear(slice_of(frames[0].iov_base, frames[0].iov_len - 1),
+			slice_of(frames[1].iov_base, frames[1].iov_len));
+	}
 	return 0;
 }
 
@@ -97,11 +137,12 @@ int message_connection(const struct message *message)
 	return -1;
 }
 
+/* Nobody comes or goes: who listens does so over all sockets. */
 int socket_monitor(struct socket *socket, struct socket **ret_monitor)
 {
 	(void)socket;
-	*ret_monitor = NULL;
-	return -ENOSYS;
+	*ret_monitor = calloc(1, sizeof **ret_monitor);
+	return *ret_monitor == NULL ? -ENOMEM : 0;
 }
 
 int socket_monitor_next(struct socket *monitor, enum socket_event *ret_event)

@@ -33,6 +33,7 @@ enum bug {
 	BUG_SHARE_KEPT, /* what a row counted before its change is not taken back */
 	BUG_DELETE_IGNORED, /* a table keeps a row whose deletion it reads */
 	BUG_REMEMBERED, /* who was forgotten is known again after a restart */
+	BUG_LIVE_SKIPS, /* what changed in some commits no subscriber is told */
 	BUG_COUNT,
 };
 const char *bug_name(enum bug bug);
@@ -91,6 +92,7 @@ enum fault {
 	FAULT_USER_BACK, /* and to count again */
 	FAULT_STAGED, /* a start with views that are staged, */
 	FAULT_UNSTAGED, /* and one without */
+	FAULT_MESSAGE_LOST, /* of a view's stream */
 	FAULT_COUNT,
 };
 const char *fault_name(enum fault fault);
