@@ -45,6 +45,8 @@ const char *const *aggregator_part_missing(void);
 
 /* All of the log is counted, and on disk; no rebuild is under way. */
 bool aggregator_part_is_settled(const struct aggregator_part *part);
+/* All that edges reported of themselves is read. */
+bool aggregator_part_has_read_reports(void);
 /* All of the log is read, by a rebuild and staged views too. */
 bool aggregator_part_has_read_all(const struct aggregator_part *part);
 /* A rebuild is under way, or views are staged. */

@@ -2,6 +2,7 @@
 #include "tests/sim/database.h"
 #include "tests/sim/forget_requests.h"
 #include "tests/sim/kafka.h"
+#include "tests/sim/ledger_check.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/stage.h"
 #include "tests/sim/tills.h"
@@ -253,6 +254,7 @@ static bool others_are_right(struct count *count)
 	       (!has_users || forget_requests_audit(
 				      aggregator, count->sales, count->words, AUDIT_WORDS_SIZE)) &&
 	       (!database_is_in_play() || database_audit(count->words, AUDIT_WORDS_SIZE)) &&
+	       ledger_check_end(aggregator, count->words, AUDIT_WORDS_SIZE) &&
 	       aggregator_part_listened(aggregator, count->words, AUDIT_WORDS_SIZE);
 }
 

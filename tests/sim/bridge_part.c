@@ -3,6 +3,7 @@
 #include "proto/wire.h"
 #include "tests/sim/net.h"
 #include "tests/sim/rim_loop.h"
+#include "tests/sim/telemetry.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,9 @@ struct bridge_part *bridge_part_new(int bridge)
 	};
 	if (topic_names_fill(names, part->config.topics.names, &complaint) != 0) {
 		abort();
+	}
+	if (telemetry_is_in_play()) {
+		snprintf(part->config.topics.telemetry, TOPIC_NAME_SIZE, "telemetry");
 	}
 	world_memory_begin(STARTS_A_SHORTAGE);
 	int r = bridge_new(&part->config, &part->bridge, &error);

@@ -1,14 +1,22 @@
 #include "tests/sim/edge_part.h"
 #include "edge/courier.h"
+#include "edge/reporter.h"
 #include "runtime/clock.h"
 #include "runtime/loop.h"
 #include "runtime/program.h"
 #include "tests/sim/spool_model.h"
+#include "tests/sim/telemetry.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOLD_EARLY_MS = 100, DRAIN_MS = 2000, TURNS_A_SHORTAGE = 2500, STARTS_A_SHORTAGE = 12 };
+enum {
+	TOLD_EARLY_MS = 100,
+	DRAIN_MS = 2000,
+	TURNS_A_SHORTAGE = 2500,
+	STARTS_A_SHORTAGE = 12,
+	REPORT_MS = 3000
+};
 
 enum edge_phase { EDGE_SERVING, EDGE_DRAINING, EDGE_PARTING };
 
@@ -19,6 +27,8 @@ struct edge_part {
 	struct port *port; /* of tills */
 	struct port *file_port;
 	struct courier *courier;
+	struct reporter reporter;
+	struct buffer report;
 	uint64_t conflicts;
 	enum edge_phase phase;
 	int64_t drain_until_ms;
@@ -112,9 +122,25 @@ static int make_courier(struct edge_part *part)
 		.live_first = part->options.live_first,
 		.compression_level = part->options.compression_level,
 		.drain_rate = part->options.drain_rate,
+		.reports = telemetry_is_in_play(),
 	};
 
 	return courier_new(&options, &part->courier);
+}
+
+static void begin_reports(struct edge_part *part)
+{
+	const struct reporter_options options = {
+		.spool = part->spool,
+		.desk = part->desk,
+		.edge = part->options.id,
+		.program = "simulated",
+		.interval_ms = REPORT_MS,
+		.started_ms = clock_wall_ms(),
+	};
+
+	reporter_init(&part->reporter, &options);
+	buffer_init(&part->report, TELEMETRY_SIZE_MAX);
 }
 
 struct edge_part *edge_part_new(const struct edge_part_options *options)
@@ -138,6 +164,7 @@ struct edge_part *edge_part_new(const struct edge_part_options *options)
 		world_note("edge %d: does not start", options->number);
 		return edge_part_free(part);
 	}
+	begin_reports(part);
 	world_note("edge %d: starts as %s, run %llu", options->number, options->id,
 		(unsigned long long)desk_view(part->desk).run);
 	return part;
@@ -150,6 +177,7 @@ struct edge_part *edge_part_free(struct edge_part *part)
 		courier_free(part->courier);
 		desk_free(part->desk);
 		spool_free(part->spool);
+		buffer_deinit(&part->report);
 		disk_crash(part->options.disk);
 		free(part);
 	}
@@ -318,6 +346,28 @@ bool edge_part_has_stopped(const struct edge_part *part)
 	       courier_sender(part->courier)->state == SENDER_STOPPED;
 }
 
+/* As edge.c does. */
+static int report(struct edge_part *part, bool is_last)
+{
+	const struct sender *sender = courier_sender(part->courier);
+	const struct reporter_sight sight = {
+		.session = sender->counts.sessions,
+		.pace_ms = sender->state == SENDER_IN_SESSION ? sender->report_ms : 0,
+		.is_stuck = sender_stuck_since_ms(sender) >= 0,
+		.is_stopping = is_last,
+	};
+	int64_t wait_ms = 0;
+
+	if (!reporter_is_due(&part->reporter, &sight, world.now_ms, &wait_ms)) {
+		return 0;
+	}
+	int r = reporter_write(&part->reporter, &sight, clock_wall_ms(), &part->report);
+	if (r == 0 && courier_report(part->courier, buffer_slice(&part->report), world.now_ms)) {
+		reporter_told(&part->reporter, &sight, world.now_ms);
+	}
+	return r;
+}
+
 /* As edge.c ends. */
 static int advance_end(struct edge_part *part)
 {
@@ -330,6 +380,9 @@ static int advance_end(struct edge_part *part)
 	}
 	part->phase = EDGE_PARTING;
 	int r = desk_flush(part->desk, world.now_ms, clock_wall_ms());
+	if (r == 0) {
+		r = report(part, true);
+	}
 	courier_stop(part->courier, world.now_ms);
 	return r;
 }
@@ -344,6 +397,9 @@ int edge_part_round(struct edge_part *part)
 	if (r == 0) {
 		renew_run(part);
 		r = courier_tick(part->courier, world.now_ms, &wait_ms);
+	}
+	if (r == 0) {
+		r = report(part, false);
 	}
 	if (r == 0) {
 		r = advance_end(part);

@@ -2,10 +2,12 @@
 #include "tests/sim/audit.h"
 #include "tests/sim/database.h"
 #include "tests/sim/forget_requests.h"
+#include "tests/sim/ledger_check.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/stage.h"
 #include "tests/sim/staging.h"
 #include "tests/sim/states.h"
+#include "tests/sim/telemetry.h"
 #include "tests/sim/tills.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@ enum {
 	EVENTS_MIN = 500,
 	FAULTS_MIN = 20,
 	STEPS_MAX = 30000, /* until there were faults enough */
+	LAST_REPORTS_MS = 20 * 1000, /* until each edge said how it ended */
 	SUBSCRIBERS_ONE_RUN_IN = 8,
 	DRAIN_MS_MAX = 10 * 60 * 1000, /* of virtual time: then something stands still */
 };
@@ -74,7 +77,8 @@ static bool drain(struct sums *sums)
 	int64_t began_ms = world.now_ms;
 
 	stage_heal();
-	while (!stage_is_drained()) {
+	int64_t until_ms = began_ms + (telemetry_is_in_play() ? LAST_REPORTS_MS : 0);
+	while (!stage_is_drained() || world.now_ms < until_ms) {
 		if (world.now_ms - began_ms > DRAIN_MS_MAX) {
 			return false;
 		}
@@ -114,6 +118,8 @@ static bool run(uint64_t seed, const struct options *options, struct sums *sums,
 	database_begin();
 	forget_requests_begin();
 	staging_begin();
+	telemetry_begin();
+	ledger_check_begin();
 	kafka_begin(database_is_in_play() ? TOPICS : TILL_TOPICS);
 	tills_begin();
 	const struct aggregator_part_features features = {
@@ -136,6 +142,7 @@ static bool run(uint64_t seed, const struct options *options, struct sums *sums,
 	aggregator_part_end();
 	net_end();
 	kafka_end();
+	telemetry_end();
 	return is_right;
 }
 

@@ -1,6 +1,7 @@
 #include "tests/sim/operator.h"
 #include "tests/sim/forget_requests.h"
 #include "tests/sim/kafka.h"
+#include "tests/sim/ledger_check.h"
 #include "tests/sim/mdb_model.h"
 #include "tests/sim/staging.h"
 #include <stdio.h>
@@ -236,6 +237,7 @@ void operator_turn(void)
 	forget_requests_step();
 	staging_step(part);
 	aggregator_part_listen();
+	ledger_check_step();
 	int r = aggregator_part_round(part);
 	if (r == AGGREGATOR_PART_DECISION) {
 		world_note("aggregator: stops for a decision");

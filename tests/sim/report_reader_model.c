@@ -1,13 +1,18 @@
-/* The rim's reader of what edges report of themselves: no edge here does. */
+/* The aggregator's reader of what edges report of themselves (aggregator/report_reader.h), over the modelled topic. */
 #include "aggregator/report_reader.h"
+#include "tests/sim/aggregator_part.h"
+#include "tests/sim/telemetry.h"
 #include <errno.h>
 #include <stdlib.h>
 
-enum { FD = 200 }; /* of nobody else here */
+enum { FD = 200 /* of nobody else here */, READ_A_POLL = 10 };
 
 struct report_reader {
 	struct report_reader_options options;
+	size_t next;
 };
+
+static struct report_reader *newest;
 
 int report_reader_new(const struct report_reader_options *options,
 	struct report_reader **ret_reader, struct config_error *error)
@@ -19,12 +24,13 @@ int report_reader_new(const struct report_reader_options *options,
 		return -ENOMEM;
 	}
 	reader->options = *options;
-	*ret_reader = reader;
+	*ret_reader = newest = reader;
 	return 0;
 }
 
 struct report_reader *report_reader_free(struct report_reader *reader)
 {
+	newest = newest == reader ? NULL : newest;
 	free(reader);
 	return NULL;
 }
@@ -35,9 +41,33 @@ int report_reader_fd(const struct report_reader *reader)
 	return FD;
 }
 
+bool aggregator_part_has_read_reports(void)
+{
+	return newest != NULL && newest->next == telemetry_count();
+}
+
+static int take(struct report_reader *reader, struct telemetry_entry entry)
+{
+	const struct kafka_record *record = entry.record;
+
+	return record == NULL
+		       ? 0
+		       : reader->options.take(reader->options.owner,
+				 slice_of(record->key, record->key_size),
+				 slice_of(record->value, record->value_size), entry.timestamp_ms);
+}
+
 int report_reader_poll(struct report_reader *reader, bool *ret_has_more)
 {
-	(void)reader;
-	*ret_has_more = false;
-	return 0;
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < READ_A_POLL && reader->next < telemetry_count(); i++) {
+		if (kafka_is_away() || kafka_is_other()) {
+			break;
+		}
+		r = take(reader, telemetry_at(reader->next));
+		reader->next += r == 0;
+	}
+	*ret_has_more = reader->next < telemetry_count();
+	return r;
 }

@@ -703,3 +703,48 @@ bool spool_is_map_full(const struct spool *spool)
 	(void)spool;
 	return false;
 }
+
+/* ---- for reports: of what was set aside nothing is told */
+
+struct spool_corrupt spool_corrupt(const struct spool *spool)
+{
+	(void)spool;
+	return (struct spool_corrupt){0};
+}
+
+struct spool_space spool_space(const struct spool *spool)
+{
+	(void)spool;
+	return (struct spool_space){0};
+}
+
+int64_t spool_oldest_ms(struct spool *spool, enum kind lane)
+{
+	(void)spool, (void)lane;
+	return 0;
+}
+
+int spool_list_ranges(struct spool *spool, struct telemetry_range ranges[TELEMETRY_RANGES_MAX],
+	uint32_t *ret_count, bool *ret_is_cut)
+{
+	const struct disk *disk = spool->disk;
+	struct spool_block_header header;
+	uint32_t count = 0;
+
+	*ret_is_cut = false;
+	for (size_t i = 0; i < disk->block_count && world.bug != BUG_DISK_UNTOLD; i++) {
+		const struct stored_block *block = &disk->blocks[i];
+		bool is_readable = spool_block_decode_header(
+					   slice_of(block->bytes, block->size), &header) == 0;
+		if (!is_readable || count == TELEMETRY_RANGES_MAX) {
+			*ret_is_cut = true;
+			continue;
+		}
+		ranges[count++] = (struct telemetry_range){.run = header.run,
+			.kind = header.lane,
+			.first = header.first_seq,
+			.last = header.first_seq + header.count - 1};
+	}
+	*ret_count = count;
+	return 0;
+}

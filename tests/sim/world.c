@@ -19,7 +19,7 @@ const char *bug_name(enum bug bug)
 		"offset-first", "stored-run", "late-ack", "restamped", "mark-first", "window",
 		"merge", "shared-reports", "no-sync", "rebuild-short", "gap-silent", "unchecked",
 		"conflict-repeat", "told-early", "ids-first", "no-anchor", "share-kept",
-		"delete-ignored", "remembered", "live-skips"};
+		"delete-ignored", "remembered", "live-skips", "disk-untold"};
 	return names[bug];
 }
 
@@ -36,7 +36,7 @@ const char *fault_name(enum fault fault)
 		"topic-made-again", "other-cluster", "partition-added", "block-damaged",
 		"image-resumed", "reowned", "sent-twice", "sent-again", "interval-lost",
 		"memory-short", "rows-retold", "snapshot-again", "user-forgotten", "user-back",
-		"staged", "unstaged", "message-lost"};
+		"staged", "unstaged", "message-lost", "report-lost"};
 	return names[fault];
 }
 

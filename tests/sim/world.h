@@ -34,6 +34,7 @@ enum bug {
 	BUG_DELETE_IGNORED, /* a table keeps a row whose deletion it reads */
 	BUG_REMEMBERED, /* who was forgotten is known again after a restart */
 	BUG_LIVE_SKIPS, /* what changed in some commits no subscriber is told */
+	BUG_DISK_UNTOLD, /* edges do not report what lies on their disks */
 	BUG_COUNT,
 };
 const char *bug_name(enum bug bug);
@@ -93,6 +94,7 @@ enum fault {
 	FAULT_STAGED, /* a start with views that are staged, */
 	FAULT_UNSTAGED, /* and one without */
 	FAULT_MESSAGE_LOST, /* of a view's stream */
+	FAULT_REPORT_LOST, /* of an edge on itself */
 	FAULT_COUNT,
 };
 const char *fault_name(enum fault fault);

@@ -1,0 +1,89 @@
+#include "tests/sim/ledger_check.h"
+#include "tests/sim/telemetry.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char question[] = "{\"query\":\"ledger\"}";
+static bool is_asked;
+static char complaint[200];
+
+void ledger_check_begin(void)
+{
+	is_asked = false;
+	complaint[0] = '\0';
+}
+
+/* Did anything happen by which events may be missing, or after which two processes speak for one run? */
+static bool may_lack(void)
+{
+	return world.set_aside > 0 || world.faults[FAULT_BLOCK_DAMAGED] > 0 ||
+	       world.faults[FAULT_IMAGE_RESUMED] > 0 || world.faults[FAULT_LOG_OVERTAKEN] > 0 ||
+	       world.faults[FAULT_LOG_CUT] > 0 || world.faults[FAULT_TOPIC_EMPTIED] > 0 ||
+	       world.faults[FAULT_TOPIC_MADE_AGAIN] > 0 || world.faults[FAULT_OTHER_CLUSTER] > 0 ||
+	       world.faults[FAULT_REOWNED] > 0;
+}
+
+/* The number under this name in the text up to `end`; 0: none. */
+static unsigned long long number_in(const char *text, const char *end, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	return at == NULL || (end != NULL && at >= end) ? 0 : strtoull(at + strlen(name), NULL, 10);
+}
+
+/* Of a run that never reported the ledger can only guess that it is a former one, and that what is passed over is missing. */
+static bool is_of_reported(const char *row)
+{
+	char edge[16] = "", run[24] = "", key[48];
+
+	if (sscanf(row, "{\"edge\":\"%15[^\"]\",\"run\":%20[0-9]", edge, run) != 2) {
+		abort();
+	}
+	snprintf(key, sizeof key, "%s/%s", edge, run);
+	return telemetry_has((struct kafka_bytes){key, strlen(key)});
+}
+
+static bool is_none(const char *ledger, const char *name, char *ret_words, size_t words_size)
+{
+	static const char begin[] = "{\"edge\"";
+	const char *next = NULL;
+
+	for (const char *row = strstr(ledger, begin); row != NULL; row = next) {
+		next = strstr(row + 1, begin);
+		if (is_of_reported(row) && number_in(row, next, name) > 0) {
+			snprintf(ret_words, words_size, "the ledger has %s %.180s", name, row);
+			world_trace("%.400s", row);
+			return false;
+		}
+	}
+	return true;
+}
+
+void ledger_check_step(void)
+{
+	const char *reply = is_asked ? aggregator_part_reply(complaint) : NULL;
+
+	if (reply != NULL) {
+		is_asked = false;
+		if (complaint[0] == '\0' && !may_lack() && aggregator_part_has_read_reports()) {
+			is_none(reply, "\"missing_count\":", complaint, sizeof complaint);
+		}
+	}
+	if (!is_asked && telemetry_is_in_play() && world_happens(40)) {
+		is_asked = aggregator_part_request(complaint, question);
+	}
+}
+
+bool ledger_check_end(struct aggregator_part *part, char *ret_words, size_t words_size)
+{
+	if (!telemetry_is_in_play() || may_lack()) {
+		return true;
+	}
+	snprintf(ret_words, words_size, "%s", complaint);
+	const char *ledger = aggregator_part_ask(part, question);
+	return complaint[0] == '\0' &&
+	       is_none(ledger, "\"missing_count\":", ret_words, words_size) &&
+	       is_none(ledger, "\"on_disk\":", ret_words, words_size) &&
+	       is_none(ledger, "\"unread\":", ret_words, words_size);
+}
