@@ -55,8 +55,11 @@ static void check_change(const struct change *change, const char *kind)
 	fuzz_require((change->row.size > 0) == has_row && (change->key.size > 0) == has_key);
 	fuzz_require(change->key.size <= CHANGE_KEY_SIZE_MAX && change->ts_ms >= 0);
 	if (change->op != CHANGE_TOMBSTONE) {
+		const struct change_position next =
+			change_position_follow(&change->position, &change->position);
 		fuzz_require(
 			change_position_order(&change->position, &change->position) == CHANGE_SAME);
+		fuzz_require(change_position_order(&change->position, &next) == CHANGE_SAME);
 	}
 	if (has_row) {
 		check_row(change->row, kind);

@@ -21,14 +21,29 @@ static const struct view *sample_view(void)
 	return view_set_at(set, 0);
 }
 
+/* What is read without the rest of the row is what the whole row says. */
+static void check_peeks(const struct view *view, struct slice bytes)
+{
+	uint64_t counted = 0, peeked = 0;
+	struct cell cell;
+
+	fuzz_require(row_event_count(view, bytes, &counted) == 0);
+	for (size_t i = 0; i < view->measure_count; i++) {
+		fuzz_require(row_peek(view, bytes, i, &peeked, &cell) == 0 && peeked == counted);
+	}
+}
+
 static void try_value(const struct view *view, struct slice bytes)
 {
 	struct row row;
 	struct buffer again;
+	uint64_t count = 0;
 
 	if (row_read(view, bytes, &row) != 0) {
+		fuzz_require(row_event_count(view, slice_of(bytes.bytes, 0), &count) < 0);
 		return;
 	}
+	check_peeks(view, bytes);
 	/* Min's flag is read as any byte but 0; written it is 1. So the second writing is the fixed point. */
 	buffer_init(&again, 1 << 20);
 	row_write(view, &row, &again);
@@ -50,6 +65,15 @@ static void check_key(
 	fuzz_require(!fits || !is_whole || slice_equal(row_key_slice(&again), key));
 }
 
+/* A whole key ends with its last value. */
+static void check_skips(struct slice key, const enum group_type *types, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		fuzz_require(row_key_skip(&key, types[i]));
+	}
+	fuzz_require(key.size == 0);
+}
+
 static void try_key(const struct view *view, struct slice bytes)
 {
 	enum group_type types[VIEW_GROUPS_MAX];
@@ -65,6 +89,7 @@ static void try_key(const struct view *view, struct slice bytes)
 	if (size > 0 && row_key_decode(key, slice_of(bytes.bytes + 1 + split, size - split), types,
 				view->group_count, values)) {
 		check_key(key, split == size, values, view->group_count);
+		check_skips(key, types, view->group_count);
 	}
 }
 

@@ -139,6 +139,12 @@ def debezium_seeds(vectors):
             key, value = (bytes.fromhex(vector[half + "_hex"]) if half + "_hex" in vector else (vector[half] or "").encode()
                           for half in ("key", "value"))
             yield bytes([2 if vector.get("types") else 0]) + len(key).to_bytes(2, "little") + key + value
+        else:  # of two places in a database's log
+            for place in ("kept", "next"):
+                for more in ({}, {"snapshot": True}, {"gtid": "3e11fa47-71ca-11e1-9e33-c80aa9429562:23"}, {"gtid": "0-7-23"}, {"gtid": "x:y"}, {"file": "x"}, {"pos": "x"}):
+                    row = {"order_id": 1, "product_id": "tea", "quantity": 1, "price": "1.00", "created_at": 0}
+                    change = {"before": None, "after": row, "source": {**vector[place], **more}, "op": "c", "ts_ms": 1291192000123}
+                    yield from (bytes([settings]) + (8).to_bytes(2, "little") + b'{"id":1}' + json.dumps(change).encode() for settings in ((0,) if more else (0, 4, 9, 15)))
 
 
 def config_seeds(root):
@@ -205,6 +211,15 @@ def content_seeds(act_count):
     yield from (b"\0" + each for each in steps)
     yield b"\0" + b"".join(step(act, bodies[act]) for act in range(act_count))
     yield b"\1" + b"".join(steps)
+
+
+def table_seeds():
+    """Rows of each table of a store, whole and broken."""
+    keys = (b"key", b"entries", b"offsets", b"ledger", b"\0\0\0\0\1", b"root")
+    for table in range(8):
+        for key in keys:
+            for size in (0, 3, 16, 40):
+                yield b"\0" + step(4, b"\1\0") + step(3, bytes([table, 0])) + step(2, bytes([len(key)]) + key + b"\1" * size)
 
 
 class Page:
@@ -461,7 +476,7 @@ def main():
     for noun in ("config", "view"):
         write(out / noun, by_hand(vectors.parents[1], noun))
     write(out / "spool_content", content_seeds(7))
-    write(out / "store_content", (seed[1:] for seed in content_seeds(8)))
+    write(out / "store_content", (seed[1:] for seed in [*content_seeds(8), *table_seeds()]))
     write(out / "config", config_seeds(vectors.parents[1]))
 
 
