@@ -363,7 +363,21 @@ static int make_zone(struct edge *edge, struct spool_error *error)
 	return r < 0 ? fail(error, r, "[edge] timezone", edge->config->timezone) : 0;
 }
 
-static int make_spool(struct edge *edge, struct spool_error *error)
+static void tell_lost(const struct edge *edge, const char *accept_lost)
+{
+	bool has_lost = spool_has_lost(edge->spool);
+
+	program_audit_end(
+		"accept-lost", accept_lost, has_lost ? "done" : "stopped: it was not needed");
+	if (has_lost) {
+		log_line(LOG_ERROR,
+			"rows are missing from the spool or are as they were earlier, and it goes "
+			"on with those that are there: events may be missing, or count twice",
+			"accepted=%s", accept_lost);
+	}
+}
+
+static int make_spool(struct edge *edge, const char *accept_lost, struct spool_error *error)
 {
 	const struct edge_config *config = edge->config;
 	struct spool_options options = {
@@ -372,6 +386,7 @@ static int make_spool(struct edge *edge, struct spool_error *error)
 		.quota_bytes = (uint64_t)config->spool_max,
 		.event_id_window = (uint32_t)config->event_id_window,
 		.producer_ttl_ms = config->producer_ttl_ms,
+		.accept_lost = accept_lost,
 	};
 
 	for (int i = 0; i < KIND_COUNT; i++) {
@@ -379,6 +394,9 @@ static int make_spool(struct edge *edge, struct spool_error *error)
 	}
 	int r = spool_new(&options, &edge->spool, error);
 	edge->upkeep.spool = edge->spool;
+	if (r == 0 && accept_lost != NULL) {
+		tell_lost(edge, accept_lost);
+	}
 	return r;
 }
 
@@ -554,8 +572,8 @@ static int attach(struct edge *edge, struct spool_error *error)
 	return r < 0 ? fail(error, r, "can't set up the event loop", "") : 0;
 }
 
-int edge_new(const struct edge_config *config, const char *accept_cluster, struct edge **ret_edge,
-	struct spool_error *error)
+int edge_new(const struct edge_config *config, const struct edge_decisions *decisions,
+	struct edge **ret_edge, struct spool_error *error)
 {
 	struct edge *edge = calloc(1, sizeof *edge);
 	if (edge == NULL) {
@@ -564,7 +582,7 @@ int edge_new(const struct edge_config *config, const char *accept_cluster, struc
 	edge->config = config;
 	int r = make_zone(edge, error);
 	if (r == 0) { /* before libzmq starts its threads: opening forks */
-		r = make_spool(edge, error);
+		r = make_spool(edge, decisions->accept_lost, error);
 	}
 	if (r == 0) {
 		r = make_runtime(edge, error);
@@ -579,7 +597,7 @@ int edge_new(const struct edge_config *config, const char *accept_cluster, struc
 		r = make_sources(edge, error);
 	}
 	if (r == 0) {
-		r = make_courier(edge, accept_cluster, error);
+		r = make_courier(edge, decisions->accept_cluster, error);
 	}
 	if (r == 0) {
 		r = make_health(edge, error);

@@ -24,13 +24,13 @@ static void end_audit(const char *how, const char *why)
 	program_audit_end_all(result);
 }
 
-static int run(
-	const struct edge_config *config, const char *accept_cluster, struct program *program)
+static int run(const struct edge_config *config, const struct edge_decisions *decisions,
+	struct program *program)
 {
 	struct edge *edge = NULL;
 	struct spool_error error = {0};
 
-	int r = edge_new(config, accept_cluster, &edge, &error);
+	int r = edge_new(config, decisions, &edge, &error);
 	if (r != 0) {
 		const char *why = error.text[0] != '\0' ? error.text : strerror(-r);
 		log_line(LOG_ERROR, "till-edge can't start", "why=\"%s\"", why);
@@ -48,24 +48,37 @@ static int run(
 	return r < 0 ? EXIT_FAILED : EXIT_STOPPED;
 }
 
-static int write_down(const struct edge_config *config, const char *accept_cluster)
+static int write_decision(
+	const struct edge_config *config, const char *action, const char *arguments)
 {
-	int r = program_audit(config->audit_file, "till-edge", "start", config->id);
-	return r == 0 && accept_cluster != NULL ? program_audit(config->audit_file, "till-edge",
-							  "accept-cluster", accept_cluster)
-						: r;
+	return arguments == NULL
+		       ? 0
+		       : program_audit(config->audit_file, "till-edge", action, arguments);
+}
+
+static int write_down(const struct edge_config *config, const struct edge_decisions *decisions)
+{
+	int r = write_decision(config, "start", config->id);
+	if (r == 0) {
+		r = write_decision(config, "accept-cluster", decisions->accept_cluster);
+	}
+	return r == 0 ? write_decision(config, "accept-lost", decisions->accept_lost) : r;
 }
 
 int main(int argc, char **argv)
 {
 	struct edge_config config = {0};
 	struct program program;
-	const char *accept_cluster = NULL;
+	struct edge_decisions decisions = {0};
 	const struct program_flag flags[] = {
 		{.name = "--accept-cluster",
 			.argument = "ID",
 			.help = "let this spool go to another Kafka cluster than before",
-			.ret_text = &accept_cluster},
+			.ret_text = &decisions.accept_cluster},
+		{.name = "--accept-lost",
+			.argument = "WORDS",
+			.help = "go on with a spool from which exactly that is missing",
+			.ret_text = &decisions.accept_lost},
 		{0},
 	};
 	const struct program_spec spec = {
@@ -78,11 +91,11 @@ int main(int argc, char **argv)
 	};
 
 	int code = program_parse(&program, &spec, argc, argv);
-	if (code < 0 && write_down(&config, accept_cluster) != 0) {
+	if (code < 0 && write_down(&config, &decisions) != 0) {
 		code = EXIT_FAILED;
 	}
 	if (code < 0) {
-		code = run(&config, accept_cluster, &program);
+		code = run(&config, &decisions, &program);
 	}
 	edge_config_deinit(&config);
 	return code;

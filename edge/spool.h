@@ -25,6 +25,8 @@ struct spool_options {
 	uint32_t share_percent[KIND_COUNT];
 	uint32_t event_id_window;
 	int64_t producer_ttl_ms;
+	const char *
+		accept_lost; /* the operator goes on without the rows that are missing by these words; NULL: without none */
 };
 
 struct spool;
@@ -34,6 +36,9 @@ struct spool;
 int spool_new(
 	const struct spool_options *options, struct spool **ret_spool, struct spool_error *error);
 struct spool *spool_free(struct spool *spool);
+
+/* Rows were missing, as accept_lost said: from now on what is there is all. */
+bool spool_has_lost(const struct spool *spool);
 
 const struct spool_index *spool_index(const struct spool *spool);
 /* For intake_options: looks up producers and event ids. */

@@ -22,6 +22,7 @@ enum {
 	CHECK_ERRNO = 100, /* and an errno: the file was not seen, so nothing is said of it */
 	CONTENT = 100, /* what spool_content.h says, behind what page_walk.h says */
 	BESIDE_TRIES = 5,
+	LOST_NAME_SIZE = 96,
 };
 
 int spool_from_mdb(int rc)
@@ -93,16 +94,19 @@ static int code_of(const struct spool_content *content, int r)
 	}
 }
 
-static int check_bytes(const struct file_map *map, uint64_t transaction)
+static uint64_t newest_transaction(const struct file_map *map)
 {
 	struct page_walk_newest newest = {0};
-	if (transaction == PAGE_WALK_NEWEST) {
-		size_t head_size =
-			map->size < PAGE_WALK_HEAD_SIZE ? map->size : PAGE_WALK_HEAD_SIZE;
-		(void)page_walk_newest(map->bytes, head_size, &newest);
-	}
+	size_t size = map->size < PAGE_WALK_HEAD_SIZE ? map->size : PAGE_WALK_HEAD_SIZE;
+
+	return page_walk_newest(map->bytes, size, &newest) ? newest.transaction : 0;
+}
+
+static int check_bytes(const struct file_map *map, uint64_t transaction)
+{
+	bool beside = transaction != PAGE_WALK_NEWEST;
 	struct spool_content content = {
-		.is_read_only = transaction != PAGE_WALK_NEWEST, .transaction = newest.transaction};
+		.is_read_only = beside, .transaction = beside ? 0 : newest_transaction(map)};
 	const struct page_visitor visitor = {
 		.owner = &content, .table = take_table, .row = take_row, .note = take_note};
 	const struct page_walk_file file = {
@@ -203,20 +207,41 @@ static const char *const lost_rows[SPOOL_TABLES_SUMMED] = {
 	[SPOOL_TABLE_MARKS] = "marks",
 };
 
-static int explain_lost(const char *dir, int lost, struct spool_error *error)
+/* In the words that accept it: what is missing, and since when, so that they fit no other loss. */
+static void name_lost(const char *path, int lost, char name[LOST_NAME_SIZE])
 {
-	char names[64] = "";
+	struct file_map map;
+	uint64_t transaction = 0;
 	size_t size = 0;
 
 	for (int i = 0; i < SPOOL_TABLES_SUMMED; i++) {
 		if ((lost >> i & 1) != 0) {
-			size += (size_t)snprintf(names + size, sizeof names - size, "%s%s",
+			size += (size_t)snprintf(name + size, LOST_NAME_SIZE - size, "%s%s",
 				size > 0 ? "," : "", lost_rows[i]);
 		}
 	}
+	if (file_map_open(path, &map) == 0) {
+		transaction = newest_transaction(&map);
+		file_map_close(&map);
+	}
+	snprintf(name + size, LOST_NAME_SIZE - size, "@%llu", (unsigned long long)transaction);
+}
+
+static int judge_lost(
+	const struct look *at, int lost, const char *accepted, struct spool_error *error)
+{
+	char name[LOST_NAME_SIZE] = "";
+
+	name_lost(at->path, lost, name);
+	if (accepted != NULL && strcmp(accepted, name) == 0) {
+		return SPOOL_E_LOST;
+	}
 	spool_error_set(error,
-		"%s/data.mdb is damaged: rows are missing, or are as they were earlier: %s. %s",
-		dir, names, advice);
+		"%s/data.mdb is damaged: rows are missing, or are as they were earlier: %s. "
+		"Nothing was "
+		"changed. To go on with those that are there: --accept-lost %s; or move the "
+		"directory aside",
+		at->dir, name, name);
 	return SPOOL_E_FOREIGN;
 }
 
@@ -224,9 +249,6 @@ static int explain(const char *dir, int code, struct spool_error *error)
 {
 	if (code > CHECK_ERRNO) {
 		return not_seen(dir, code - CHECK_ERRNO, error);
-	}
-	if ((code & CHECK_LOST) != 0) {
-		return explain_lost(dir, code & ~CHECK_LOST, error);
 	}
 	switch (code) {
 	case CHECK_OK:
@@ -252,10 +274,11 @@ static int explain(const char *dir, int code, struct spool_error *error)
 	}
 }
 
-int spool_check(const char *dir, bool beside, struct spool_error *error)
+int spool_check(const char *dir, bool beside, const char *accepted, struct spool_error *error)
 {
 	char path[4096];
 	struct stat file;
+	struct look at = {dir, path, beside};
 
 	snprintf(path, sizeof path, "%s/data.mdb", dir);
 	if (stat(path, &file) < 0) {
@@ -265,7 +288,7 @@ int spool_check(const char *dir, bool beside, struct spool_error *error)
 	if (file.st_size == 0) {
 		return 0; /* killed at the first moment of its life */
 	}
-	int code = look_child_run(look, &(struct look){dir, path, beside});
+	int code = look_child_run(look, &at);
 	if (code < 0 && code != -EINTR) {
 		spool_error_set(error, "%s: can't fork to check it: %s", dir, strerror(-code));
 		return code;
@@ -273,5 +296,7 @@ int spool_check(const char *dir, bool beside, struct spool_error *error)
 	if (code < 0 || code == LOOK_CRASHED) {
 		code = code < 0 ? CHECK_ERRNO - code : CHECK_DAMAGED;
 	}
-	return explain(dir, code, error);
+	bool is_lost = code < CHECK_ERRNO && (code & CHECK_LOST) != 0;
+	return is_lost ? judge_lost(&at, code & ~CHECK_LOST, accepted, error)
+		       : explain(dir, code, error);
 }

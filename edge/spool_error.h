@@ -10,6 +10,7 @@ enum {
 	SPOOL_E_END, /* no further block */
 	SPOOL_E_CORRUPT, /* this block's checksum or header is wrong */
 	SPOOL_E_UNKNOWN, /* no such row */
+	SPOOL_E_LOST, /* rows are missing, and that is accepted */
 };
 
 struct spool_error {

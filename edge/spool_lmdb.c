@@ -50,6 +50,11 @@ int64_t spool_heard_last_ms(const struct spool *spool)
 	return spool->memory.heard_last_ms;
 }
 
+bool spool_has_lost(const struct spool *spool)
+{
+	return spool->has_lost;
+}
+
 bool spool_is_map_full(const struct spool *spool)
 {
 	return spool->map_full;

@@ -41,6 +41,8 @@ struct spool {
 	struct spool_identity identity;
 	struct spool_sums sums; /* as committed */
 	struct spool_sums pending; /* of the transaction under way, if there is one */
+	bool has_lost;
+	bool adopts_rows; /* at the opening: the sums become those of what is there */
 	struct spool_corrupt corrupt;
 	struct buffer row; /* of the producer looked up last */
 	struct look_note note;
@@ -55,9 +57,9 @@ struct spool {
  * map, -EUCLEAN for a damaged or foreign file. */
 int spool_from_mdb(int rc);
 
-/* Walks the whole environment in a child process. `beside`: an edge may be writing meanwhile. 0, SPOOL_E_FOREIGN,
- * SPOOL_E_ABSENT or -errno, with the error set. */
-int spool_check(const char *dir, bool beside, struct spool_error *error);
+/* Walks the whole environment in a child process. `beside`: an edge may be writing meanwhile. 0; SPOOL_E_LOST where rows are missing by
+ * the very words that are `accepted` (NULL: none are); SPOOL_E_FOREIGN, SPOOL_E_ABSENT or -errno, with the error set. */
+int spool_check(const char *dir, bool beside, const char *accepted, struct spool_error *error);
 
 /* What was found says that the file may be damaged, or nobody knows what was written to it. */
 void spool_distrust(struct spool *spool);

@@ -329,15 +329,16 @@ static int load_marks(struct spool *spool, MDB_txn *txn)
 	return r;
 }
 
-/* Into `pending`: the spool's, or of a spool that never had any what is there. */
+/* Into `pending`: the spool's, or what is there, for a spool that never had any or one that goes on without what is missing. */
 static int load_sums(struct spool *spool, MDB_txn *txn)
 {
 	spool->sums = (struct spool_sums){0};
-	if (spool->identity.version != SPOOL_VERSION_WITHOUT_SUMS) {
+	if (spool->identity.version != SPOOL_VERSION_WITHOUT_SUMS && !spool->adopts_rows) {
 		int r = spool_sums_read(txn, &spool->sums);
 		spool->pending = spool->sums;
 		return r == SPOOL_E_UNKNOWN ? -EUCLEAN : r;
 	}
+	spool->adopts_rows = false;
 	spool->identity.version = SPOOL_VERSION;
 	int r = spool_sums_find_all(spool, txn);
 	if (r == 0) {
@@ -454,8 +455,9 @@ static int open_checked(
 		r = reserve_lock_file(spool, error);
 	}
 	if (r == 0 && !look_note_rely(&spool->note)) {
-		r = spool_check(spool->dir, false, error);
-		r = r == SPOOL_E_ABSENT ? 0 : r;
+		r = spool_check(spool->dir, false, options->accept_lost, error);
+		spool->has_lost = spool->adopts_rows = r == SPOOL_E_LOST;
+		r = r == SPOOL_E_ABSENT || r == SPOOL_E_LOST ? 0 : r;
 	}
 	if (r != 0) {
 		return r;

@@ -106,7 +106,7 @@ int spool_reader_new(const char *dir, struct spool_reader **ret_reader, struct s
 	reader->lock_fd = -1;
 	(void)spool_lock_readers(dir, LOCK_SH, &reader->lock_fd);
 	buffer_init(&reader->record, RECORD_SIZE_MAX);
-	int r = spool_check(dir, true, error);
+	int r = spool_check(dir, true, NULL, error);
 	if (r != 0) {
 		spool_reader_free(reader);
 		return r;

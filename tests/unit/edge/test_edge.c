@@ -58,7 +58,7 @@ static void run_edge(const struct bench *bench, int ready_fd)
 	struct spool_error error = {""};
 
 	log_init("test-edge", LOG_ERROR);
-	int r = edge_new(&config, NULL, &edge, &error);
+	int r = edge_new(&config, &(struct edge_decisions){0}, &edge, &error);
 	if (r == 0) {
 		r = edge_run(edge, &program);
 	} else {

@@ -185,12 +185,12 @@ enum { PLACES = 6 };
 static void list_places(struct place places[PLACES], uint8_t key[2][SPOOL_KEY_SIZE])
 {
 	const struct place all[PLACES] = {
-		{"producers", slice_of_text("till-1"), "earlier: producers."},
-		{"marks", mark_key(), "earlier: marks."},
-		{"event_ids", slice_of_text("dlq:orders.dlq/0/1"), "earlier: event-ids."},
+		{"producers", slice_of_text("till-1"), "earlier: producers@"},
+		{"marks", mark_key(), "earlier: marks@"},
+		{"event_ids", slice_of_text("dlq:orders.dlq/0/1"), "earlier: event-ids@"},
 		{"event_ids", slice_of("\0key", 4), "damaged"},
-		{"blocks", block_key(0, key[0]), "earlier: events."},
-		{"corrupt", block_key(1, key[1]), "earlier: set-aside."},
+		{"blocks", block_key(0, key[0]), "earlier: events@"},
+		{"corrupt", block_key(1, key[1]), "earlier: set-aside@"},
 	};
 	memcpy(places, all, sizeof all);
 }
@@ -262,7 +262,7 @@ static void test_an_earlier_block_under_the_key_of_a_later_one_is_noticed(void *
 	assert_int_equal(lane_of(bench, KIND_ORDER)->end, 1);
 	bench->spool = spool_free(bench->spool);
 	put_row(bench->dir, "blocks", block_key(0, key), &older);
-	expect_refused(bench, "earlier: events.");
+	expect_refused(bench, "earlier: events@");
 }
 
 static void test_what_was_answered_to_a_request_is_what_was_written(void **state)
@@ -320,6 +320,47 @@ static void test_a_table_or_the_sums_that_are_missing_are_noticed(void **state)
 	bench->spool = spool_free(bench->spool);
 	drop_table(bench->dir, "marks");
 	expect_refused(bench, "damaged");
+}
+
+/* ---- going on all the same */
+
+/* What the refusal says after --accept-lost. */
+static void read_words(const struct bench *bench, char words[64])
+{
+	const char *at = strstr(bench->error.text, "--accept-lost ");
+	assert_non_null(at);
+	assert_int_equal(sscanf(at, "--accept-lost %63[^;]", words), 1);
+}
+
+static void test_an_operator_may_go_on_without_what_is_missing(void **state)
+{
+	struct bench *bench = *state;
+	static struct row none;
+	char words[64];
+	uint8_t key[SPOOL_KEY_SIZE];
+
+	fill(bench, 1);
+	fill(bench, 2);
+	bench->spool = spool_free(bench->spool);
+	put_row_and_number(bench->dir, "producers", slice_of_text("till-1"), &none, false);
+	put_row(bench->dir, "blocks", block_key(0, key), &none);
+	expect_refused(bench, "earlier: events,producers@");
+	read_words(bench, words);
+	bench->options.accept_lost = "producers@1";
+	expect_refused(bench, words);
+	bench->options.accept_lost = words;
+	open_spool(bench);
+	assert_true(spool_has_lost(bench->spool));
+	assert_int_equal(lane_of(bench, KIND_ORDER)->events, 1);
+	assert_int_equal(spool_compact(bench->spool), 0);
+	expect_sound(bench);
+	assert_false(spool_has_lost(bench->spool));
+	fill(bench, 3);
+	expect_sound(bench);
+	/* words that are left on the command line cover no other loss */
+	bench->spool = spool_free(bench->spool);
+	put_row(bench->dir, "producers", slice_of_text("till-1"), &none);
+	expect_refused(bench, "earlier: producers@");
 }
 
 /* ---- what is said elsewhere is not refused */
@@ -472,6 +513,7 @@ int main(void)
 		BENCH_TEST(test_sums_of_an_earlier_time_beside_later_rows_are_noticed),
 		BENCH_TEST(test_a_state_that_is_not_of_the_last_transaction_is_noticed),
 		BENCH_TEST(test_a_table_or_the_sums_that_are_missing_are_noticed),
+		BENCH_TEST(test_an_operator_may_go_on_without_what_is_missing),
 		BENCH_TEST(test_a_damaged_mark_is_counted_until_it_is_written_again),
 		BENCH_TEST(test_a_block_without_a_header_is_set_aside_and_the_rest_adds_up),
 		BENCH_TEST(test_a_header_that_is_damaged_after_it_was_set_aside_is_counted),
