@@ -43,6 +43,8 @@ static int walk_open(struct walk *walk, const struct spool_options *options)
 	}
 	if (r != 0) {
 		say(name, "%s", error.text);
+	} else if (spool_reader_lost(walk->reader)[0] != '\0') {
+		say(name, "%s", spool_reader_lost(walk->reader));
 	}
 	return r;
 }
@@ -280,7 +282,8 @@ static int run(const struct spool_options *options, block_fn each, bool report)
 	if (r == 0) {
 		r = walk_blocks(&walk, each);
 	}
-	bool damaged = walk.corrupt + walk.unreadable > 0;
+	bool damaged = walk.corrupt + walk.unreadable > 0 ||
+		       (r == 0 && spool_reader_lost(walk.reader)[0] != '\0');
 	if (r == 0 && report) {
 		print_identity(&walk);
 		print_sums(&walk);

@@ -233,6 +233,12 @@ static int judge_lost(
 	char name[LOST_NAME_SIZE] = "";
 
 	name_lost(at->path, lost, name);
+	if (at->beside) {
+		spool_error_set(error,
+			"%s/data.mdb is damaged: rows are missing, or are as they were earlier: %s",
+			at->dir, name);
+		return SPOOL_E_LOST;
+	}
 	if (accepted != NULL && strcmp(accepted, name) == 0) {
 		return SPOOL_E_LOST;
 	}

@@ -104,11 +104,9 @@ static bool is_sane(struct spool_content *content, struct slice key, struct slic
 /* There are no others; one that was a table's name is none any more. */
 int spool_content_note(struct spool_content *content, struct slice key, struct slice value)
 {
-	if (!slice_equals_text(key, "sums") || !spool_sums_decode(value, &content->told)) {
-		return SPOOL_CONTENT_E_DAMAGED;
-	}
-	content->has_sums = true;
-	return 0;
+	content->has_sums =
+		slice_equals_text(key, "sums") && spool_sums_decode(value, &content->told);
+	return content->has_sums || content->is_read_only ? 0 : SPOOL_CONTENT_E_DAMAGED;
 }
 
 int spool_content_row(struct spool_content *content, struct slice key, struct slice value)
@@ -146,13 +144,8 @@ static int judge_sums(const struct spool_content *content, int tables)
 		bool is_older = tables == SPOOL_TABLE_COUNT - 1 && !content->has[SPOOL_TABLE_MARKS];
 		return is_older || tables == SPOOL_TABLE_COUNT ? 0 : SPOOL_CONTENT_E_DAMAGED;
 	}
-	if (tables != SPOOL_TABLE_COUNT || !content->has_sums) {
-		return SPOOL_CONTENT_E_DAMAGED;
-	}
-	if (content->is_read_only) {
-		return 0;
-	}
-	if (!is_of_its_time(content)) {
+	bool is_whole = content->has_sums && is_of_its_time(content);
+	if (tables != SPOOL_TABLE_COUNT || (!is_whole && !content->is_read_only)) {
 		return SPOOL_CONTENT_E_DAMAGED;
 	}
 	return spool_content_lost(content) == 0 ? 0 : SPOOL_CONTENT_E_LOST;

@@ -13,7 +13,7 @@ enum {
 
 /* Zero-initialised. */
 struct spool_content {
-	bool is_read_only; /* a tool looks at blocks: what producers sent before does not matter, nor what is missing */
+	bool is_read_only; /* a tool looks at blocks: what producers sent before does not matter */
 	uint64_t transaction; /* LMDB's number of the state that is looked at */
 	bool has[SPOOL_TABLE_COUNT];
 	bool has_identity, has_sums;

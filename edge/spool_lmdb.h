@@ -57,8 +57,8 @@ struct spool {
  * map, -EUCLEAN for a damaged or foreign file. */
 int spool_from_mdb(int rc);
 
-/* Walks the whole environment in a child process. `beside`: an edge may be writing meanwhile. 0; SPOOL_E_LOST where rows are missing by
- * the very words that are `accepted` (NULL: none are); SPOOL_E_FOREIGN, SPOOL_E_ABSENT or -errno, with the error set. */
+/* Walks the whole environment in a child process. `beside`: an edge may be writing meanwhile. 0; SPOOL_E_LOST where rows are missing by the
+ * very words that are `accepted` (NULL: none are), or `beside`, with the error set; SPOOL_E_FOREIGN, SPOOL_E_ABSENT or -errno, with the error set. */
 int spool_check(const char *dir, bool beside, const char *accepted, struct spool_error *error);
 
 /* What was found says that the file may be damaged, or nobody knows what was written to it. */

@@ -44,5 +44,7 @@ struct spool_reader;
 int spool_reader_new(const char *dir, struct spool_reader **ret_reader, struct spool_error *error);
 struct spool_reader *spool_reader_free(struct spool_reader *reader);
 const struct spool_identity *spool_reader_identity(const struct spool_reader *reader);
+/* A sentence where rows of it are missing, "" where not: what is there is read all the same. */
+const char *spool_reader_lost(const struct spool_reader *reader);
 /* 0, SPOOL_E_END after the last one, or -errno. */
 int spool_reader_next(struct spool_reader *reader, struct spool_block *ret_block);

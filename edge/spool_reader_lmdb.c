@@ -16,6 +16,7 @@ struct spool_reader {
 	MDB_dbi databases[2]; /* blocks, then what was set aside */
 	bool empty; /* killed before its first commit */
 	struct spool_identity identity;
+	struct spool_error lost;
 	int at_database;
 	uint8_t key[SPOOL_KEY_SIZE]; /* of the block given last */
 	bool key_given;
@@ -107,7 +108,9 @@ int spool_reader_new(const char *dir, struct spool_reader **ret_reader, struct s
 	(void)spool_lock_readers(dir, LOCK_SH, &reader->lock_fd);
 	buffer_init(&reader->record, RECORD_SIZE_MAX);
 	int r = spool_check(dir, true, NULL, error);
-	if (r != 0) {
+	if (r == SPOOL_E_LOST) {
+		reader->lost = *error;
+	} else if (r != 0) {
 		spool_reader_free(reader);
 		return r;
 	}
@@ -138,6 +141,11 @@ struct spool_reader *spool_reader_free(struct spool_reader *reader)
 	buffer_deinit(&reader->record);
 	free(reader);
 	return NULL;
+}
+
+const char *spool_reader_lost(const struct spool_reader *reader)
+{
+	return reader->lost.text;
 }
 
 const struct spool_identity *spool_reader_identity(const struct spool_reader *reader)

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SUBJECT_FILES_MAX = 8, PAGE_SIZE = 4096, SECONDS_MAX = 60, SHOWN_MAX = 5 };
+enum { SUBJECT_FILES_MAX = 8, PAGE_SIZE = 4096, META_PAGES = 2, SECONDS_MAX = 60, SHOWN_MAX = 5 };
 
 struct content {
 	uint8_t *bytes; /* owned; NULL: there is no such file */
@@ -110,15 +110,19 @@ static void swap_pages(struct content *content, struct chance *chance)
 	memcpy(b, kept, PAGE_SIZE);
 }
 
-static void do_damage(enum damage_kind kind, struct content *content, const struct content *early,
-	struct chance *chance)
+/* What was done in the end. One of LMDB's two first pages as it was before the last commit makes the file what it was then: nothing in
+ * it can tell. */
+static enum damage_kind do_damage(enum damage_kind kind, struct content *content,
+	const struct content *early, struct chance *chance)
 {
 	size_t page = draw_page(content, chance);
 	bool is_small = content->size < PAGE_SIZE;
 
 	if (is_small || kind == DAMAGE_BIT) {
 		flip(content, chance);
-	} else if (kind == DAMAGE_ZEROS) {
+		return DAMAGE_BIT;
+	}
+	if (kind == DAMAGE_ZEROS) {
 		memset(content->bytes + page, 0, PAGE_SIZE);
 	} else if (kind == DAMAGE_SWAP) {
 		swap_pages(content, chance);
@@ -126,10 +130,13 @@ static void do_damage(enum damage_kind kind, struct content *content, const stru
 		content->size = chance_below(chance, content->size);
 	} else if (kind == DAMAGE_OLD_PAGE && page + PAGE_SIZE <= early->size) {
 		memcpy(content->bytes + page, early->bytes + page, PAGE_SIZE);
+		return page < META_PAGES * PAGE_SIZE ? DAMAGE_OLD_FILE : kind;
 	} else if (early->bytes != NULL && early->size > 0) {
 		free(content->bytes);
 		*content = copy_of(early);
+		return DAMAGE_OLD_FILE;
 	}
+	return kind;
 }
 
 static enum damage_kind draw_kind(struct chance *chance, const char *only)
@@ -166,7 +173,7 @@ static enum damage_kind write_damaged(struct damage *damage, uint64_t number)
 	for (size_t i = 0; i < damage->file_count; i++) {
 		struct content content = copy_of(&damage->now[i]);
 		if (i == which) {
-			do_damage(kind, &content, &damage->early[i], &chance);
+			kind = do_damage(kind, &content, &damage->early[i], &chance);
 		}
 		make_dirs(damage->options->image_dir, damage->subject->files[i]);
 		store(damage->options->image_dir, damage->subject->files[i], &content);
@@ -175,15 +182,17 @@ static enum damage_kind write_damaged(struct damage *damage, uint64_t number)
 	return kind;
 }
 
-static enum verdict try_it(struct damage *damage)
+static enum verdict try_it(struct damage *damage, enum damage_kind kind)
 {
+	const struct subject *subject = damage->subject;
 	int status = 0;
 	damage->why[0] = '\0';
 	fflush(NULL);
 	pid_t child = fork();
 	if (child == 0) {
 		alarm(SECONDS_MAX);
-		_exit((int)damage->subject->endures(damage->options->image_dir, damage->why));
+		_exit((int)subject->endures(
+			damage->options->image_dir, kind == DAMAGE_OLD_FILE, damage->why));
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child) {
 		abort();
@@ -201,7 +210,7 @@ static void load_all(struct damage *damage)
 	struct disk *disk = disk_new();
 	struct chance chance = chance_of(damage->options->seed, 0);
 
-	disk_advance(disk, journal_count() / 10 * 6);
+	disk_advance(disk, journal_count() * (40 + chance_below(&chance, 60)) / 100);
 	disk_crash(disk, LOSS_OF_NOTHING, &chance);
 	scratch_empty(damage->options->image_dir);
 	disk_image_write(disk, damage->options->image_dir);
@@ -241,7 +250,7 @@ uint64_t damage_run(const struct subject *subject, const struct damage_options *
 	load_all(&damage);
 	for (uint64_t i = options->first; i < options->first + options->count; i++) {
 		enum damage_kind kind = write_damaged(&damage, i);
-		enum verdict verdict = try_it(&damage);
+		enum verdict verdict = try_it(&damage, kind);
 		damage.kinds[kind]++;
 		if (verdict == VERDICT_WRONG && damage.verdicts[VERDICT_WRONG] < SHOWN_MAX) {
 			fprintf(stderr,

@@ -227,7 +227,9 @@ static size_t write_event(char *at, size_t size, struct frame *frame, uint32_t i
 		uint64_t number =
 			is_repeated ? life.names.event_ids - 1 - chance_below(&life.chance, recent)
 				    : life.names.event_ids++;
-		snprintf(event_id, sizeof event_id, ",\"event_id\":\"id-%" PRIu64 "\"", number);
+		char name[EVENT_ID_NAME_SIZE];
+		picture_event_id(number, name);
+		snprintf(event_id, sizeof event_id, ",\"event_id\":\"%s\"", name);
 	}
 	frame->repeated |= is_repeated ? 1u << index : 0;
 	return (size_t)snprintf(at, size,
@@ -495,10 +497,10 @@ static bool recovers(const char *dir, size_t end, char why[WHY_SIZE])
 
 /* ---- damaged files */
 
-/* An older file is an older truth. */
-static const struct version *closest_version(struct slice picture)
+/* An older file is an older truth; an older page is none. */
+static const struct version *closest_version(struct slice picture, bool is_older)
 {
-	for (size_t i = life.version_count; i-- > 0;) {
+	for (size_t i = life.version_count; i-- > 0 && is_older;) {
 		if (slice_equal(buffer_slice(&life.versions[i].picture), picture)) {
 			return &life.versions[i];
 		}
@@ -506,7 +508,7 @@ static const struct version *closest_version(struct slice picture)
 	return &life.versions[life.version_count - 1];
 }
 
-static enum verdict judge(struct spool *spool, char why[WHY_SIZE])
+static enum verdict judge(struct spool *spool, bool is_older, char why[WHY_SIZE])
 {
 	struct buffer picture;
 	struct defects defects;
@@ -517,17 +519,21 @@ static enum verdict judge(struct spool *spool, char why[WHY_SIZE])
 		buffer_deinit(&picture);
 		return r < 0 && r != -EPROTO ? VERDICT_REFUSED : VERDICT_WRONG;
 	}
-	const struct version *version = closest_version(buffer_slice(&picture));
-	defects.blocks = spool_corrupt(spool).blocks - version->aside;
-	bool fits = picture_fits(
-		buffer_slice(&version->picture), buffer_slice(&picture), &defects, why);
+	const struct version *version = closest_version(buffer_slice(&picture), is_older);
+	uint64_t aside = spool_corrupt(spool).blocks;
+	defects.blocks = aside - version->aside;
+	if (aside < version->aside) {
+		snprintf(why, WHY_SIZE, "a block that was set aside is gone");
+	}
+	bool fits = aside >= version->aside && picture_fits(buffer_slice(&version->picture),
+						       buffer_slice(&picture), &defects, why);
 	buffer_deinit(&picture);
 	return !fits                               ? VERDICT_WRONG
 	       : defects.blocks + defects.rows > 0 ? VERDICT_KNOWN
 						   : VERDICT_WHOLE;
 }
 
-static enum verdict open_and_judge(const char *dir, bool goes_on, char why[WHY_SIZE])
+static enum verdict open_and_judge(const char *dir, bool is_older, bool goes_on, char why[WHY_SIZE])
 {
 	char path[PATH_MAX];
 	struct spool *spool = NULL;
@@ -538,21 +544,21 @@ static enum verdict open_and_judge(const char *dir, bool goes_on, char why[WHY_S
 	if (spool_new(&options, &spool, &error) != 0) {
 		return error.text[0] != '\0' ? VERDICT_REFUSED : VERDICT_WRONG;
 	}
-	enum verdict verdict = judge(spool, why);
+	enum verdict verdict = judge(spool, is_older, why);
 	if (goes_on && verdict != VERDICT_WRONG && go_on(spool) == 0) {
-		verdict = judge(spool, why);
+		verdict = judge(spool, is_older, why);
 	}
 	spool_free(spool);
 	return verdict;
 }
 
-static enum verdict endures(const char *dir, char why[WHY_SIZE])
+static enum verdict endures(const char *dir, bool is_older, char why[WHY_SIZE])
 {
-	enum verdict verdict = open_and_judge(dir, true, why);
+	enum verdict verdict = open_and_judge(dir, is_older, true, why);
 	if (verdict == VERDICT_REFUSED || verdict == VERDICT_WRONG) {
 		return verdict;
 	}
-	enum verdict again = open_and_judge(dir, false, why);
+	enum verdict again = open_and_judge(dir, is_older, false, why);
 	return again == VERDICT_WRONG ? again : verdict;
 }
 

@@ -59,13 +59,18 @@ static int add_lane(struct spool *spool, enum kind lane, const struct block_list
 	return r == SPOOL_E_END ? 0 : r;
 }
 
+void picture_event_id(uint64_t number, char name[EVENT_ID_NAME_SIZE])
+{
+	snprintf(name, EVENT_ID_NAME_SIZE, "%sid-%" PRIu64, number % 8 == 7 ? "dlq:" : "", number);
+}
+
 static int add_memory(struct spool *spool, const struct names *names, struct buffer *picture,
 	struct defects *defects)
 {
 	struct intake_memory memory = spool_memory(spool);
 	struct producer_row row;
 	struct slice value;
-	char name[32];
+	char name[EVENT_ID_NAME_SIZE];
 	int r = 0;
 
 	for (int i = 0; i < PRODUCERS && r >= 0; i++) {
@@ -78,7 +83,7 @@ static int add_memory(struct spool *spool, const struct names *names, struct buf
 		defects->rows += r == SPOOL_E_CORRUPT;
 	}
 	for (uint64_t i = 0; i < names->event_ids && r >= 0; i++) {
-		snprintf(name, sizeof name, "id-%" PRIu64, i);
+		picture_event_id(i, name);
 		r = memory.event_id(memory.owner, slice_of_text(name), &value);
 		if (r == 0) {
 			line(picture, "event_id %s %zu\n", name, value.size);

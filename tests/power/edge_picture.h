@@ -5,11 +5,14 @@
 #include "edge/spool.h"
 #include "subject.h"
 
-enum { PRODUCERS = 4, MARK_SIZE_MAX = 64 };
+enum { PRODUCERS = 4, MARK_SIZE_MAX = 64, EVENT_ID_NAME_SIZE = 32 };
 
 struct names {
-	uint64_t event_ids; /* "id-0" … "id-N" */
+	uint64_t event_ids; /* from 0 on, by the names of picture_event_id */
 };
+
+/* Every eighth is one that is kept for good. */
+void picture_event_id(uint64_t number, char name[EVENT_ID_NAME_SIZE]);
 
 /* What could not be read of it. */
 struct defects {

@@ -479,8 +479,10 @@ static enum verdict look(const char *dir, bool goes_on, char why[WHY_SIZE])
 	return verdict;
 }
 
-static enum verdict endures(const char *dir, char why[WHY_SIZE])
+/* An older shard reads on from where it is: the truth is the log's. */
+static enum verdict endures(const char *dir, bool is_older, char why[WHY_SIZE])
 {
+	(void)is_older;
 	log_append(&life.chance, RECORDS_A_STEP * 4);
 	enum verdict verdict = look(dir, true, why);
 	if (verdict == VERDICT_REFUSED || verdict == VERDICT_WRONG) {

@@ -23,8 +23,9 @@ struct subject {
 	/* Opens what is below `dir`: all that was acknowledged before change `end` of the journal is there, once, and nothing
 	 * that was never written. Else false, and why. */
 	bool (*recovers)(const char *dir, size_t end, char why[WHY_SIZE]);
-	/* Opens damaged files of the life's end, reads all, goes on writing, and reads again. */
-	enum verdict (*endures)(const char *dir, char why[WHY_SIZE]);
+	/* Opens damaged files of the life's end, or with is_older one whole file of an earlier time among them, reads all, goes on
+	 * writing, and reads again. */
+	enum verdict (*endures)(const char *dir, bool is_older, char why[WHY_SIZE]);
 	/* Files whose bits are flipped; ends with NULL. */
 	const char *const *files;
 };

@@ -241,6 +241,9 @@ static void test_a_state_of_another_transaction_is_refused_but_for_a_copy(void *
 	assert_int_equal(spool_content_end(&content), SPOOL_CONTENT_E_DAMAGED);
 	content.is_read_only = true;
 	assert_int_equal(spool_content_end(&content), 0);
+	content.found[SPOOL_TABLE_BLOCKS].count++; /* a tool reads what is there, and says so */
+	assert_int_equal(spool_content_end(&content), SPOOL_CONTENT_E_LOST);
+	content.found[SPOOL_TABLE_BLOCKS].count--;
 	content.is_read_only = false;
 	content.transaction = 1; /* made small by LMDB, whose numbers begin anew */
 	assert_int_equal(spool_content_end(&content), 0);

@@ -363,6 +363,36 @@ static void test_an_operator_may_go_on_without_what_is_missing(void **state)
 	expect_refused(bench, "earlier: producers@");
 }
 
+/* 1: it says nothing of it; 2: it does not read what is there. */
+static int read_what_is_there(const char *dir)
+{
+	struct spool_reader *reader = NULL;
+	struct spool_error error;
+	struct spool_block block;
+
+	if (spool_reader_new(dir, &reader, &error) != 0) {
+		return 2;
+	}
+	bool is_said = strstr(spool_reader_lost(reader), "earlier: events@") != NULL;
+	int r = spool_reader_next(reader, &block);
+	bool is_read = r == 0 && block.index == 2 && block.state == SPOOL_BLOCK_OK;
+	spool_reader_free(reader);
+	return is_said ? is_read ? 0 : 2 : 1;
+}
+
+static void test_a_tool_says_what_is_missing_and_reads_what_is_there(void **state)
+{
+	struct bench *bench = *state;
+	static struct row none;
+	uint8_t key[SPOOL_KEY_SIZE];
+
+	fill(bench, 1);
+	fill(bench, 2);
+	bench->spool = spool_free(bench->spool);
+	put_row(bench->dir, "blocks", block_key(0, key), &none);
+	assert_int_equal(in_child(read_what_is_there, bench->dir), 0);
+}
+
 /* ---- what is said elsewhere is not refused */
 
 static void test_a_damaged_mark_is_counted_until_it_is_written_again(void **state)
@@ -401,6 +431,30 @@ static void test_a_block_without_a_header_is_set_aside_and_the_rest_adds_up(void
 	expect_sound(bench);
 	fill(bench, 3);
 	expect_sound(bench);
+}
+
+/* Once it was said, the other rows are held against sums again. */
+static void test_beside_a_mark_that_is_known_to_be_damaged_another_is_missed(void **state)
+{
+	struct bench *bench = *state;
+	static struct row row, older;
+	struct slice other = slice_of_text("tail:b");
+
+	assert_int_equal(draft_add_mark(&bench->draft, other, slice_of_text("1")), 0);
+	fill(bench, 1);
+	bench->spool = spool_free(bench->spool);
+	get_row(bench->dir, "marks", other, &older);
+	open_spool(bench);
+	assert_int_equal(draft_add_mark(&bench->draft, other, slice_of_text("2")), 0);
+	fill(bench, 2);
+	bench->spool = spool_free(bench->spool);
+	get_row(bench->dir, "marks", mark_key(), &row);
+	row.bytes[row.size - 1] ^= 1;
+	put_row(bench->dir, "marks", mark_key(), &row);
+	open_spool(bench);
+	bench->spool = spool_free(bench->spool);
+	put_row(bench->dir, "marks", other, &older);
+	expect_refused(bench, "earlier: marks@");
 }
 
 /* Nobody reads it any more, but its header told which events are missing. */
@@ -514,8 +568,10 @@ int main(void)
 		BENCH_TEST(test_a_state_that_is_not_of_the_last_transaction_is_noticed),
 		BENCH_TEST(test_a_table_or_the_sums_that_are_missing_are_noticed),
 		BENCH_TEST(test_an_operator_may_go_on_without_what_is_missing),
+		BENCH_TEST(test_a_tool_says_what_is_missing_and_reads_what_is_there),
 		BENCH_TEST(test_a_damaged_mark_is_counted_until_it_is_written_again),
 		BENCH_TEST(test_a_block_without_a_header_is_set_aside_and_the_rest_adds_up),
+		BENCH_TEST(test_beside_a_mark_that_is_known_to_be_damaged_another_is_missed),
 		BENCH_TEST(test_a_header_that_is_damaged_after_it_was_set_aside_is_counted),
 		BENCH_TEST(test_a_spool_without_sums_gets_them_when_it_is_opened),
 		BENCH_TEST(test_an_empty_spool_without_sums_and_marks_gets_them),
