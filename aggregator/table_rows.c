@@ -200,7 +200,8 @@ static int keep(struct table_rows *rows, const struct view *table, struct table_
 	if (r == 0) {
 		r = change_count(rows, table->id, kept.is_there, row->is_there);
 	}
-	if (r == 0 && (kept.is_there || row->is_there)) {
+	/* Of any deletion: the row may lie in another shard. Of who was forgotten no shard has one. */
+	if (r == 0 && (kept.is_there || !row->is_hidden)) {
 		tell(rows, table);
 	}
 	return r;

@@ -239,7 +239,8 @@ static void test_the_newest_record_of_a_key_is_its_row(void **state)
 	assert_int_equal(count(fixture), 0);
 	assert_int_equal(put(fixture, 0, "7", ""), FATE_COUNTED);
 	assert_int_equal(count(fixture), 0);
-	assert_int_equal(fixture->changes, 3); /* the second deletion changed nothing */
+	assert_int_equal(
+		fixture->changes, 4); /* the second deletion may be of another shard's row */
 	put(fixture, 0, "7", "{\"user_id\":7}");
 	assert_string_equal(name_of(fixture, "7"), "");
 	assert_int_equal(count(fixture), 1);
@@ -272,6 +273,25 @@ static void test_a_key_in_several_partitions_has_the_newest_row_in_whatever_orde
 		tear_down(&own);
 	}
 	(void)state;
+}
+
+/* What the key's row was lies in the shard that read it, and what came last says that it is no more. */
+static void test_a_deletion_is_told_by_a_shard_that_never_had_the_row(void **state)
+{
+	struct fixture *fixture = *state;
+
+	put_at(fixture, 1, 100, "7", "{\"name\":\"a\"}");
+	assert_int_equal(fixture->changes, 1);
+	put_at(fixture, 0, 200, "7", "");
+	assert_null(name_of(fixture, "7"));
+	assert_int_equal(fixture->changes, 2);
+	put_at(fixture, 1, 300, "7", "{\"name\":\"b\"}");
+	put_at(fixture, 0, 400, "7", "");
+	assert_null(name_of(fixture, "7"));
+	assert_int_equal(fixture->changes, 4);
+	put_at(fixture, 0, 350, "7",
+		"{\"name\":\"c\"}"); /* its partition's time was read further */
+	assert_int_equal(fixture->changes, 5);
 }
 
 /* The same where one shard reads all partitions. */
@@ -599,6 +619,7 @@ int main(void)
 		TEST(test_the_canonical_text_declares_the_same_table),
 		TEST(test_the_newest_record_of_a_key_is_its_row),
 		TEST(test_a_key_in_several_partitions_has_the_newest_row_in_whatever_order_they_are_read),
+		TEST(test_a_deletion_is_told_by_a_shard_that_never_had_the_row),
 		TEST(test_an_older_record_of_another_partition_does_not_come_through),
 		TEST(test_a_change_out_of_a_database_counts_by_its_place_there),
 		TEST(test_a_row_of_before_a_truncation_goes_and_is_counted_no_more),
