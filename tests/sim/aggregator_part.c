@@ -84,6 +84,11 @@ void aggregator_part_restore(struct mdb_files *backup)
 	mdb_model_mount(disk);
 }
 
+void aggregator_part_set_shards(int count)
+{
+	shard_count = count;
+}
+
 enum mdb_fate mdb_model_fate(const char *path)
 {
 	(void)path;
@@ -217,7 +222,8 @@ static bool has_read_all(const struct pipeline *pipeline)
 {
 	for (int i = 0; i < kafka_topics() * PARTITIONS_MAX; i++) {
 		int topic = i % kafka_topics(), number = i / kafka_topics();
-		if (number >= kafka_partition_count(topic)) {
+		bool is_owned = config->owns_all || config->owned[number];
+		if (number >= kafka_partition_count(topic) || !is_owned) {
 			continue;
 		}
 		const struct partition *partition =

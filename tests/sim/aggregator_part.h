@@ -58,6 +58,8 @@ uint64_t aggregator_part_shape(const struct aggregator_part *part);
 /* Its disk as it is now; a copy is put in its place. The part must be dead for that. */
 struct mdb_files *aggregator_part_back_up(void);
 void aggregator_part_restore(struct mdb_files *backup); /* takes it */
+/* Of a store that is still to be made. */
+void aggregator_part_set_shards(int count);
 /* How far its disk says that a partition was read. */
 struct aggregator_mark {
 	int64_t next;

@@ -126,6 +126,8 @@ static void tell(const struct change *change, int partition)
 	value_size = change->op == OP_TOMBSTONE ? 0 : value_size;
 	notes[change->table][partition][at] = *change;
 	odd_records += is_odd(change);
+	world_trace("database: topic %d partition %d: %s: %.*s", topic, partition, key,
+		(int)value_size, value);
 	kafka_append(topic, partition,
 		kafka_record_new((struct kafka_bytes){key, strlen(key)},
 			(struct kafka_bytes){value, value_size}));

@@ -48,6 +48,11 @@ bool forget_requests_are_done(void)
 	return done == request_count;
 }
 
+bool forget_requests_are_none(void)
+{
+	return request_count == 0;
+}
+
 void forget_requests_back_up(void)
 {
 	done_in_backup = done;

@@ -16,6 +16,7 @@ static inline int user_of_sale(size_t sale)
 /* Somebody asks, or hears an answer. */
 void forget_requests_step(void);
 bool forget_requests_are_done(void);
+bool forget_requests_are_none(void); /* there was not a single one */
 /* A backup knows what was done until now; who puts it back has to ask for the rest again. */
 void forget_requests_back_up(void);
 void forget_requests_restore(void);

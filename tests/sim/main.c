@@ -4,6 +4,7 @@
 #include "tests/sim/forget_requests.h"
 #include "tests/sim/ledger_check.h"
 #include "tests/sim/operator.h"
+#include "tests/sim/second_reader.h"
 #include "tests/sim/stage.h"
 #include "tests/sim/staging.h"
 #include "tests/sim/states.h"
@@ -56,7 +57,14 @@ static bool check_drained(char words[AUDIT_WORDS_SIZE])
 	if (!audit(words)) {
 		return false;
 	}
-	return kafka_is_short() || operator_rebuild_is_equal(words, AUDIT_WORDS_SIZE);
+	if (kafka_is_short()) {
+		return true;
+	}
+	if (!operator_rebuild_is_equal(words, AUDIT_WORDS_SIZE)) {
+		return false;
+	}
+	operator_rest();
+	return second_reader_is_equal(words, AUDIT_WORDS_SIZE);
 }
 
 static void disturb(void)
@@ -120,6 +128,7 @@ static bool run(uint64_t seed, const struct options *options, struct sums *sums,
 	staging_begin();
 	telemetry_begin();
 	ledger_check_begin();
+	second_reader_begin();
 	kafka_begin(database_is_in_play() ? TOPICS : TILL_TOPICS);
 	tills_begin();
 	const struct aggregator_part_features features = {
@@ -143,6 +152,7 @@ static bool run(uint64_t seed, const struct options *options, struct sums *sums,
 	net_end();
 	kafka_end();
 	telemetry_end();
+	second_reader_end();
 	return is_right;
 }
 

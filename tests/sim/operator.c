@@ -3,6 +3,7 @@
 #include "tests/sim/kafka.h"
 #include "tests/sim/ledger_check.h"
 #include "tests/sim/mdb_model.h"
+#include "tests/sim/second_reader.h"
 #include "tests/sim/staging.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,6 +211,11 @@ void operator_begin(void)
 	start();
 }
 
+void operator_rest(void)
+{
+	part = aggregator_part_free(part);
+}
+
 void operator_end(void)
 {
 	part = aggregator_part_free(part);
@@ -296,6 +302,7 @@ static void back_up(void)
 	mdb_files_free(backup);
 	backup = aggregator_part_back_up();
 	forget_requests_back_up();
+	second_reader_copy();
 	world_note("operator: backup");
 }
 

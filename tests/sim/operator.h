@@ -16,6 +16,8 @@ void operator_turn(void);
 void operator_drop_backup(void);
 /* The topic is about to be deleted: no older backup is of any use. */
 void operator_lose_topic(int topic);
+/* Nobody is at work any more. */
+void operator_rest(void);
 /* Counts the whole log anew, after the run, and holds the canonical dump of that against what was there: false with a
  * sentence. Only where the log still has everything. */
 bool operator_rebuild_is_equal(char *ret_words, size_t words_size);

@@ -280,7 +280,7 @@ static void take_published(struct slice of, struct slice payload)
 	if (!slice_equals_text(of, topic) || world_fails(FAULT_MESSAGE_LOST, 80000)) {
 		return;
 	}
-	world_trace("live: %.*s", (int)(payload.size < 300 ? payload.size : 300),
+	world_trace("live: %.*s", (int)(payload.size < 390 ? payload.size : 390),
 		(const char *)payload.bytes);
 	inbox_add(&arrived, payload.bytes, payload.size);
 }
@@ -401,6 +401,11 @@ static bool is_equal(const struct replica *view, char *ret_words, size_t words_s
 				view->entries[i].row, source->view,
 				at < replica.count ? replica.entries[at].row : "none");
 			return false;
+		}
+	}
+	for (size_t i = 0; i < replica.count; i++) {
+		if (find(view, replica.entries[i].key) == view->count) {
+			world_trace("it knows %s", replica.entries[i].row);
 		}
 	}
 	if (!is_same) {
