@@ -90,11 +90,14 @@ static void write_errors(struct writer *writer, const struct view *view)
 static void write_view(
 	struct writer *writer, const struct view *view, const struct view_summary *sums)
 {
+	char kinds[VIEW_KINDS_TEXT_SIZE];
+
+	view_kinds_write(view, kinds);
 	write_map(writer, 11);
 	write_key(writer, "name");
 	write_text(writer, slice_of_text(view->name));
 	write_key(writer, "kind");
-	write_text(writer, slice_of_text(view_kind_name(view->kind)));
+	write_text(writer, slice_of_text(kinds));
 	write_names(writer, "group_by", view->group_count, group_name, view);
 	write_names(writer, "group_types", view->group_count, group_type, view);
 	write_names(writer, "measures", view->measure_count, measure_name, view);

@@ -73,8 +73,6 @@ void shares_write(struct answering *answering, struct writer *writer, const stru
 void share_write(struct writer *writer, money part, money whole);
 /* The group column that is the currency; -1: none. */
 int view_currency_group(const struct view *view);
-/* Is the measure a sum or a count, so that of two rows it adds up? */
-bool measure_adds_up(const struct measure *measure);
 /* A row whose value was kept, ready to be shown. 0 or -EBADMSG. */
 int kept_row_read(const struct view *view, struct slice value, struct row *ret_row);
 /* Fills the values of the columns that are joined to a row of the source, or of the result. 0, -EBADMSG, -errno. */

@@ -18,6 +18,9 @@ const char *measure_type_name(const struct measure *measure)
 	static const char *const names[] = {"integer", "money", "time", "text"};
 	enum operand_type type = result_type(measure);
 
+	if (measure->op == MEASURE_RATIO) {
+		return "decimal";
+	}
 	return measure->op == MEASURE_AVERAGE && type == TYPE_INTEGER ? "decimal" : names[type];
 }
 
@@ -145,6 +148,8 @@ void measure_write(struct writer *writer, const struct measure *measure, uint64_
 			write_nil(writer); /* no event had the field */
 		} else if (measure->op == MEASURE_AVERAGE) {
 			write_average(writer, measure, cell);
+		} else if (measure->op == MEASURE_RATIO) {
+			write_money(writer, cell->number);
 		} else {
 			write_number(writer, measure, cell);
 		}

@@ -13,11 +13,6 @@ int view_currency_group(const struct view *view)
 	return -1;
 }
 
-bool measure_adds_up(const struct measure *measure)
-{
-	return measure_takes_nothing(measure) || measure->op == MEASURE_SUM;
-}
-
 int shares_check_measure(struct answering *answering, size_t measure)
 {
 	const struct view *view = answering->view;

@@ -21,8 +21,8 @@ static int rank_row(const struct top *top, struct walk *walk, struct row *row, b
 	struct cell cell;
 	int r = 0;
 
-	*ret_is_read =
-		value.size == 0 || measure_is_stamped(measure) || measure->op == MEASURE_QUANTILE;
+	*ret_is_read = value.size == 0 || measure_is_stamped(measure) ||
+		       measure->op == MEASURE_QUANTILE || measure->op == MEASURE_RATIO;
 	if (*ret_is_read) {
 		r = walk_row(walk, row);
 		cell = row->cells[top->measure];

@@ -8,7 +8,7 @@ __extension__ typedef unsigned __int128 money_bits;
 const char *measure_op_name(enum measure_op op)
 {
 	static const char *const names[] = {"count", "sum", "min", "max", "first", "last",
-		"average", "distinct", "quantile", "count", "column"};
+		"average", "distinct", "quantile", "ratio", "count", "column"};
 
 	return names[op];
 }
@@ -20,6 +20,7 @@ size_t measure_fixed_size(const struct measure *measure)
 	case MEASURE_FIRST:
 	case MEASURE_LAST:
 	case MEASURE_QUANTILE:
+	case MEASURE_RATIO:
 	case MEASURE_COLUMN:
 		return 0;
 	case MEASURE_SUM:
@@ -116,6 +117,7 @@ bool cell_merge(const struct measure *measure, struct cell *into, const struct c
 {
 	switch (measure->op) {
 	case MEASURE_COUNT:
+	case MEASURE_RATIO:
 		break;
 	case MEASURE_SUM:
 	case MEASURE_AVERAGE:
@@ -195,6 +197,7 @@ void cell_write(const struct measure *measure, const struct cell *cell, uint8_t 
 	case MEASURE_FIRST:
 	case MEASURE_LAST:
 	case MEASURE_QUANTILE:
+	case MEASURE_RATIO:
 	case MEASURE_COLUMN:
 		break;
 	}
@@ -224,6 +227,7 @@ void cell_read(const struct measure *measure, const uint8_t *bytes, struct cell 
 	case MEASURE_FIRST:
 	case MEASURE_LAST:
 	case MEASURE_QUANTILE:
+	case MEASURE_RATIO:
 	case MEASURE_COLUMN:
 		break;
 	}

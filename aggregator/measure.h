@@ -14,6 +14,7 @@ enum measure_op {
 	MEASURE_AVERAGE,
 	MEASURE_DISTINCT, /* exact, by members */
 	MEASURE_QUANTILE, /* of a histogram that those of the same field share */
+	MEASURE_RATIO, /* of two measures of the same row: keeps nothing, row_settle works it out */
 	MEASURE_COUNT_SOME, /* a count() with conditions of its own */
 	MEASURE_COLUMN, /* of a table: a value of the newest record, as a stamp that says nothing but its text */
 };
@@ -26,11 +27,12 @@ struct condition_range {
 struct measure {
 	char name[VIEW_NAME_SIZE_MAX + 1];
 	enum measure_op op;
-	struct operand operand; /* not of count() */
+	struct operand operand; /* not of count() and ratio() */
 	struct condition_range where; /* of its own, beside the view's */
 	size_t histogram; /* of a quantile(): its place among the view's */
 	uint32_t millionths; /* of a quantile(): 950000 is 0.95 */
-	size_t offset; /* of its state in a row's value; not of first, last and quantile */
+	size_t dividend, divisor; /* of a ratio(): their places among the view's measures */
+	size_t offset; /* of its state in a row's value; not of first, last, quantile and ratio */
 };
 
 /* Which event a first() or last() stands for. Slices are borrowed from where the cell lives. */
@@ -41,9 +43,9 @@ struct stamp {
 };
 
 struct cell {
-	money number; /* sum, min, max, or what first and last found, of numbers */
+	money number; /* sum, min, max, or what first and last found, of numbers; a ratio in millionths */
 	uint64_t
-		count; /* average: events with the field; count with conditions: events; distinct: members; min, max, first, last: 1 once there is one; quantile: as average, of its histogram's first */
+		count; /* average: events with the field; count with conditions: events; distinct: members; min, max, first, last, ratio: 1 once there is one; quantile: as average, of its histogram's first */
 	union { /* NULL: nothing yet, or none of these */
 		struct stamp *stamp; /* first and last */
 		struct bins *bins; /* of the first quantile() of a histogram, in an overlay */
@@ -68,6 +70,11 @@ static inline bool measure_takes_nothing(const struct measure *measure)
 {
 	return measure->op == MEASURE_COUNT || measure->op == MEASURE_COUNT_SOME;
 }
+/* Is it a sum or a count, so that of two rows it adds up? */
+static inline bool measure_adds_up(const struct measure *measure)
+{
+	return measure_takes_nothing(measure) || measure->op == MEASURE_SUM;
+}
 /* The bytes of its state in the fixed part of a row's value. */
 size_t measure_fixed_size(const struct measure *measure);
 
@@ -78,7 +85,7 @@ static inline bool measure_takes_back(const struct measure *measure)
 {
 	return measure->op == MEASURE_COUNT || measure->op == MEASURE_COUNT_SOME ||
 	       measure->op == MEASURE_SUM || measure->op == MEASURE_AVERAGE ||
-	       measure->op == MEASURE_QUANTILE;
+	       measure->op == MEASURE_QUANTILE || measure->op == MEASURE_RATIO;
 }
 /* Of sum and average: undoes cell_add. */
 void cell_take(const struct measure *measure, struct cell *cell, money number);

@@ -1,5 +1,6 @@
 #include "aggregator/measure_row.h"
 #include "aggregator/overlay.h"
+#include "aggregator/ratio.h"
 #include <errno.h>
 
 enum {
@@ -178,7 +179,7 @@ int row_merge_row(const struct view *view, struct row *row, const struct row *fr
 	return merge_cells(view, row, from->event_count, from->cells, from->longs);
 }
 
-void row_settle(const struct view *view, struct row *row)
+static void settle_quantiles(const struct view *view, struct row *row)
 {
 	for (size_t i = 0; view->histogram_count > 0 && i < view->measure_count; i++) {
 		const struct measure *measure = &view->measures[i];
@@ -192,6 +193,23 @@ void row_settle(const struct view *view, struct row *row)
 				cell->count, measure->millionths);
 		}
 	}
+}
+
+static void settle_ratios(const struct view *view, struct row *row)
+{
+	for (size_t i = 0; view->has_ratios && i < view->measure_count; i++) {
+		const struct measure *measure = &view->measures[i];
+		if (measure->op == MEASURE_RATIO) {
+			struct cell *cell = &row->cells[i];
+			cell->count = ratio_of_row(view, row, measure, &cell->number);
+		}
+	}
+}
+
+void row_settle(const struct view *view, struct row *row)
+{
+	settle_quantiles(view, row);
+	settle_ratios(view, row);
 }
 
 static void write_histogram(const struct histogram *histogram, struct buffer *value)

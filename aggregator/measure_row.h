@@ -27,10 +27,10 @@ int row_merge(const struct view *view, struct row *row, uint64_t event_count,
 	const struct cell *cells, struct slice longs);
 /* Adds a row that was read or merged; its stamps must live on, its histograms are borrowed as they are. Likewise. */
 int row_merge_row(const struct view *view, struct row *row, const struct row *from);
-/* Looks the quantiles up, once all is merged: before that their cells say nothing. */
+/* Looks the quantiles up and works the ratios out, once all is merged: before that their cells say nothing. */
 void row_settle(const struct view *view, struct row *row);
 /* Appends the row's value; the buffer's error tells of failure. */
 void row_write(const struct view *view, const struct row *row, struct buffer *ret_value);
-/* One measure's cell out of a stored value, without reading the rest: not for first, last and quantile. 0 or -EBADMSG. */
+/* One measure's cell out of a stored value, without reading the rest: not for first, last, quantile and ratio. 0 or -EBADMSG. */
 int row_peek(const struct view *view, struct slice value, size_t measure, uint64_t *ret_event_count,
 	struct cell *ret_cell);

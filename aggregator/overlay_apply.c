@@ -158,7 +158,8 @@ static void count_measure(
 	struct delta *delta = plan->delta;
 	money number;
 
-	if (measure->op == MEASURE_COUNT || shares_histogram(plan->view, index) ||
+	if (measure->op == MEASURE_COUNT || measure->op == MEASURE_RATIO ||
+		shares_histogram(plan->view, index) ||
 		!view_measure_admits(plan->view, measure, event) ||
 		(overlay->takes_back && !measure_takes_back(measure))) {
 		return;

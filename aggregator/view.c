@@ -176,21 +176,16 @@ bool view_takes_back(const struct view *view, const char **ret_what)
 
 bool view_counts_kind(const struct view *view, enum kind kind)
 {
-	switch (view->kind) {
-	case VIEW_KIND_ORDER:
-		return kind == KIND_ORDER;
-	case VIEW_KIND_CART:
-		return kind == KIND_CART;
-	case VIEW_KIND_VIEW:
-		return kind == KIND_VIEW;
-	case VIEW_KIND_DEAD_LETTER:
-		return kind_is_dead_letter(kind);
-	case VIEW_KIND_BASKET:
-		break;
-	case VIEW_KIND_TABLE:
-		return false;
+	switch (kind) {
+	case KIND_ORDER:
+		return (view->kinds & OF_ORDER) != 0;
+	case KIND_CART:
+		return (view->kinds & OF_CART) != 0;
+	case KIND_VIEW:
+		return (view->kinds & OF_VIEW) != 0;
+	default:
+		return kind_is_dead_letter(kind) && (view->kinds & OF_LETTER) != 0;
 	}
-	return false;
 }
 
 bool view_counts_baskets(const struct view *view)

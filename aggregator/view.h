@@ -10,8 +10,8 @@ struct view_set; /* views in the order of their names; a view's id is its place 
 
 enum { VIEWS_MAX = 64 };
 
-/* One `[view.NAME]` section, key by key: kind, group_by, measures, where, retain, zone. view_set_add takes it. `baskets` is not
- * for sections: basket_spans_write says it of all views of kind basket. */
+/* One `[view.NAME]` section, key by key: kind (one, or several of order, cart and view), group_by, measures, where, retain, zone.
+ * view_set_add takes it. `baskets` is not for sections: basket_spans_write says it of all views of kind basket. */
 struct view_declaration {
 	char name[VIEW_NAME_SIZE_MAX + 1];
 	char *kind, *group_by, *measures, *where, *retain, *zone,
@@ -46,8 +46,8 @@ bool view_is_table(const struct view *view);
 const char *view_name(const struct view *view);
 uint32_t view_id(const struct view *view);
 const char *view_text(const struct view *view);
-bool view_is_conserved(
-	const struct view *view); /* no where: count + unmatched + expired = accepted */
+bool view_is_conserved(const struct view
+		*view); /* no where: count + unmatched + expired = accepted, of all its kinds */
 /* Can it take back what it counted? If not, *ret_what is the measure's name, or "retain", or "kind" of closed baskets. */
 bool view_takes_back(const struct view *view, const char **ret_what);
 /* Does it count events of this kind? (dead_letter: all three *.dlq kinds) */

@@ -19,6 +19,7 @@ enum operand_type operand_type_of(struct operand operand)
 		return TYPE_TIME;
 	case OPERAND_TEXT:
 	case OPERAND_EDGE:
+	case OPERAND_KIND:
 	case OPERAND_BASKET:
 	case OPERAND_COLUMN_TEXT:
 		return TYPE_TEXT;
@@ -39,6 +40,8 @@ const char *operand_text_of(struct operand operand)
 		return "ts";
 	case OPERAND_EDGE:
 		return "edge";
+	case OPERAND_KIND:
+		return "kind";
 	case OPERAND_BASKET:
 		return "basket";
 	case OPERAND_BASKET_AMOUNT:
@@ -102,6 +105,7 @@ bool operand_number(struct operand operand, const struct event *event, money *re
 		return true;
 	case OPERAND_TEXT:
 	case OPERAND_EDGE:
+	case OPERAND_KIND:
 	case OPERAND_BASKET:
 	case OPERAND_COLUMN_INTEGER:
 	case OPERAND_COLUMN_MONEY:
@@ -116,7 +120,15 @@ bool operand_number(struct operand operand, const struct event *event, money *re
 bool operand_text(struct operand operand, const struct event *event, struct slice *ret_text)
 {
 	assert(operand_type_of(operand) == TYPE_TEXT && operand.source != OPERAND_BASKET);
-	*ret_text = operand.source == OPERAND_EDGE ? event->certificate.edge
-						   : event->text[operand.field];
+	switch (operand.source) {
+	case OPERAND_EDGE:
+		*ret_text = event->certificate.edge;
+		break;
+	case OPERAND_KIND:
+		*ret_text = slice_of_text(kind_name(event->kind));
+		break;
+	default:
+		*ret_text = event->text[operand.field];
+	}
 	return ret_text->size > 0;
 }

@@ -10,6 +10,7 @@ enum operand_source {
 	OPERAND_TS,
 	OPERAND_TEXT, /* a text field */
 	OPERAND_EDGE,
+	OPERAND_KIND, /* "order", "cart", "view": in conditions of a view of several kinds */
 	OPERAND_BASKET, /* (edge, order_id): one purchase; for distinct() */
 	OPERAND_BASKET_AMOUNT, /* of a closed basket: the revenue of its lines, */
 	OPERAND_BASKET_LINES, /* and their number */

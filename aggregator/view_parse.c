@@ -14,6 +14,19 @@ const char *view_kind_name(enum view_kind kind)
 	return kind == VIEW_KIND_TABLE ? "table" : kind_words[kind];
 }
 
+void view_kinds_write(const struct view *view, char ret_text[VIEW_KINDS_TEXT_SIZE])
+{
+	size_t size =
+		(size_t)snprintf(ret_text, VIEW_KINDS_TEXT_SIZE, "%s", view_kind_name(view->kind));
+
+	for (unsigned kind = view->kind + 1; kind < KIND_WORD_COUNT; kind++) {
+		if ((view->kinds >> kind & 1) != 0) {
+			size += (size_t)snprintf(ret_text + size, VIEW_KINDS_TEXT_SIZE - size,
+				", %s", kind_words[kind]);
+		}
+	}
+}
+
 /* What a view can be grouped by, and its column. */
 static const struct group_field group_words[] = {
 	{.name = "product_id", .source = GROUP_BY_FIELD, .field = FIELD_PRODUCT_ID},
@@ -82,11 +95,12 @@ static int check_group(
 		return scanner_fail(scanner, "at most %d group fields", VIEW_GROUP_FIELDS_MAX);
 	}
 	if (group->source == GROUP_BY_CODE && view->kind != VIEW_KIND_DEAD_LETTER) {
+		char kinds[VIEW_KINDS_TEXT_SIZE];
+		view_kinds_write(view, kinds);
 		return scanner_fail(scanner,
-			"only dead letters have a \"code\"; this view is of kind %s",
-			view_kind_name(view->kind));
+			"only dead letters have a \"code\"; this view is of kind %s", kinds);
 	}
-	return check_field(scanner, view->kind, group->name);
+	return check_field(scanner, view, group->name);
 }
 
 static int parse_group(struct scanner *scanner, struct view *view)
@@ -148,12 +162,12 @@ static int check_measure_name(struct scanner *scanner, const struct view *view)
 
 static int parse_op(struct scanner *scanner, enum measure_op *ret_op)
 {
-	const char *names[MEASURE_QUANTILE + 1];
+	const char *names[MEASURE_RATIO + 1];
 
-	for (int i = 0; i <= MEASURE_QUANTILE; i++) {
+	for (int i = 0; i <= MEASURE_RATIO; i++) {
 		names[i] = measure_op_name((enum measure_op)i);
 	}
-	int op = scanner_choose(scanner, "measure", names, MEASURE_QUANTILE + 1);
+	int op = scanner_choose(scanner, "measure", names, MEASURE_RATIO + 1);
 	if (op < 0) {
 		return op;
 	}
@@ -175,6 +189,11 @@ static int check_operand_of(struct scanner *scanner, const struct measure *measu
 
 	if (measure->operand.source == OPERAND_BASKET && measure->op != MEASURE_DISTINCT) {
 		return scanner_fail(scanner, "basket can only be counted, by distinct(basket)");
+	}
+	if (measure->operand.source == OPERAND_KIND) {
+		return scanner_fail(scanner,
+			"kind can only be in conditions, such as count() where kind = order, and "
+			"in group_by");
 	}
 	if (needs_number && !is_number) {
 		return scanner_fail(scanner,
@@ -203,6 +222,10 @@ static int parse_measure_where(struct scanner *scanner, struct view *view, struc
 {
 	if (!scanner_is(scanner, TOKEN_WORD, "where")) {
 		return 0;
+	}
+	if (measure->op == MEASURE_RATIO) {
+		return scanner_fail(scanner,
+			"a ratio() has no conditions: give them to the measures that it is of");
 	}
 	scanner_next(scanner);
 	return parse_where(scanner, view, &measure->where);
@@ -281,6 +304,64 @@ static int choose_histogram(struct scanner *scanner, struct view *view, size_t i
 	return 0;
 }
 
+/* The name of a measure that stands before the ratio(). */
+static int parse_term(struct scanner *scanner, const struct view *view, size_t *ret_index)
+{
+	const char *names[VIEW_MEASURES_MAX];
+
+	for (size_t i = 0; i < view->measure_count; i++) {
+		names[i] = view->measures[i].name;
+	}
+	if (view->measure_count == 0) {
+		return scanner_fail(scanner,
+			"ratio() is of two measures that are declared before it, such as sold = "
+			"count(), pieces = sum(quantity), each = ratio(pieces, sold)");
+	}
+	int index = scanner_choose(scanner, "measure before ratio()", names, view->measure_count);
+	if (index < 0) {
+		return index;
+	}
+	if (!measure_adds_up(&view->measures[index])) {
+		return scanner_fail(scanner, "ratio() is of counts and sums, and \"%s\" is %s()",
+			scanner->word, measure_op_name(view->measures[index].op));
+	}
+	*ret_index = (size_t)index;
+	scanner_next(scanner);
+	return 0;
+}
+
+static int parse_ratio(struct scanner *scanner, const struct view *view, struct measure *measure)
+{
+	int r = parse_term(scanner, view, &measure->dividend);
+	if (r < 0) {
+		return r;
+	}
+	if (!scanner_take_sign(scanner, ",")) {
+		return scanner_fail_expected(scanner, "\",\" and the measure to divide by");
+	}
+	r = parse_term(scanner, view, &measure->divisor);
+	return r == 0 && measure->divisor == measure->dividend
+		       ? scanner_fail(scanner, "the ratio of \"%s\" to itself is always 1",
+				 view->measures[measure->divisor].name)
+		       : r;
+}
+
+/* What stands in the parentheses. */
+static int parse_arguments(
+	struct scanner *scanner, const struct view *view, struct measure *measure)
+{
+	if (measure->op == MEASURE_COUNT) {
+		return 0;
+	}
+	if (measure->op == MEASURE_RATIO) {
+		return parse_ratio(scanner, view, measure);
+	}
+	int r = parse_operand(scanner, view, &measure->operand);
+	r = r < 0 ? r : check_operand_of(scanner, measure);
+	r = r < 0 ? r : check_distinct(scanner, view, measure);
+	return r == 0 && measure->op == MEASURE_QUANTILE ? parse_quantile(scanner, measure) : r;
+}
+
 static int parse_measure(struct scanner *scanner, struct view *view)
 {
 	struct measure *measure = &view->measures[view->measure_count];
@@ -294,13 +375,8 @@ static int parse_measure(struct scanner *scanner, struct view *view)
 		return scanner_fail_expected(scanner, "\"=\" after the measure's name");
 	}
 	r = parse_op(scanner, &measure->op);
-	if (r == 0 && measure->op != MEASURE_COUNT) {
-		r = parse_operand(scanner, view->kind, &measure->operand);
-		r = r < 0 ? r : check_operand_of(scanner, measure);
-		r = r < 0 ? r : check_distinct(scanner, view, measure);
-	}
-	if (r == 0 && measure->op == MEASURE_QUANTILE) {
-		r = parse_quantile(scanner, measure);
+	if (r == 0) {
+		r = parse_arguments(scanner, view, measure);
 	}
 	if (r < 0) {
 		return r;
@@ -323,9 +399,30 @@ static int parse_kind(struct scanner *scanner, struct view *view)
 	if (kind < 0) {
 		return kind;
 	}
-	view->kind = (enum view_kind)kind;
+	if ((view->kinds >> kind & 1) != 0) {
+		return scanner_fail(scanner, "\"%s\" is there twice", scanner->word);
+	}
+	view->kinds |= 1U << kind;
+	if (view_has_several_kinds(view) && (view->kinds & ~(unsigned)OF_EVENT) != 0) {
+		return scanner_fail(scanner,
+			"a view counts several kinds of order, cart and view alone; declare one "
+			"of its own for dead_letter and for basket");
+	}
+	view->kind = view->kind < (enum view_kind)kind ? view->kind : (enum view_kind)kind;
 	scanner_next(scanner);
-	return scanner->token == TOKEN_END ? 0 : scanner_fail_expected(scanner, "the end");
+	return 0;
+}
+
+static int parse_kinds(struct scanner *scanner, const char *value, struct view *view)
+{
+	if (value == NULL) {
+		view->kind = VIEW_KIND_ORDER;
+		view->kinds = OF_ORDER;
+		return 0;
+	}
+	view->kind = VIEW_KIND_TABLE; /* behind all that can stand here */
+	scanner_start(scanner, "kind", value);
+	return parse_list(scanner, view, parse_kind);
 }
 
 static int parse_zone(struct scanner *scanner, const char *name, const struct zone_source *zones,
@@ -412,7 +509,7 @@ static void add_currency(struct view *view)
 {
 	for (size_t i = 0; i < view->measure_count; i++) {
 		const struct measure *measure = &view->measures[i];
-		bool is_money = !measure_takes_nothing(measure) &&
+		bool is_money = !measure_takes_nothing(measure) && measure->op != MEASURE_RATIO &&
 				measure->op != MEASURE_DISTINCT &&
 				operand_type_of(measure->operand) == TYPE_MONEY;
 		if (is_money && !has_group(view, "currency")) {
@@ -446,6 +543,7 @@ static void lay_out_row(struct view *view)
 		measure->offset = offset;
 		offset += measure_fixed_size(measure);
 		view->distinct_count += measure->op == MEASURE_DISTINCT;
+		view->has_ratios |= measure->op == MEASURE_RATIO;
 		view->has_stamps |= measure_is_stamped(measure);
 	}
 	view->row_fixed_size = offset - sizeof(uint64_t);
@@ -474,12 +572,8 @@ static int check_declaration(struct scanner *scanner, const struct view_declarat
 static int parse_keys(struct scanner *scanner, const struct view_declaration *declaration,
 	const struct zone_source *zones, struct view *view)
 {
-	int r = 0;
+	int r = parse_kinds(scanner, declaration->kind, view);
 
-	if (declaration->kind != NULL) {
-		scanner_start(scanner, "kind", declaration->kind);
-		r = parse_kind(scanner, view);
-	}
 	if (r == 0) {
 		scanner_start(scanner, "group_by", declaration->group_by);
 		r = parse_list(scanner, view, parse_group);

@@ -22,6 +22,15 @@ enum view_kind {
 	VIEW_KIND_TABLE,
 };
 const char *view_kind_name(enum view_kind kind);
+/* Kinds of views as bits. */
+enum {
+	OF_ORDER = 1 << VIEW_KIND_ORDER,
+	OF_CART = 1 << VIEW_KIND_CART,
+	OF_VIEW = 1 << VIEW_KIND_VIEW,
+	OF_LETTER = 1 << VIEW_KIND_DEAD_LETTER,
+	OF_BASKET = 1 << VIEW_KIND_BASKET,
+	OF_EVENT = OF_ORDER | OF_CART | OF_VIEW,
+};
 
 enum group_source {
 	GROUP_BY_FIELD, /* a text field */
@@ -58,7 +67,8 @@ struct condition {
 struct view {
 	char name[VIEW_NAME_SIZE_MAX + 1];
 	uint32_t id;
-	enum view_kind kind;
+	enum view_kind kind; /* the first of them */
+	unsigned kinds; /* whose events it counts: one, or several of OF_EVENT; of a table none */
 	struct table_plan
 		*table; /* owned; of VIEW_KIND_TABLE: what its rows are read by (table.h) */
 	const struct zone *zone; /* borrowed; NULL is UTC */
@@ -75,6 +85,7 @@ struct view {
 	size_t distinct_count; /* distinct() among the measures */
 	size_t histogram_count;
 	size_t histogram_owners[VIEW_HISTOGRAMS_MAX]; /* the first quantile() of each */
+	bool has_ratios;
 	bool has_stamps; /* a first() or last() that needs its certificate */
 	struct condition_range where; /* the view's own */
 	size_t condition_count; /* with those of its measures */
@@ -88,6 +99,13 @@ struct zone_source {
 };
 int view_parse(const struct view_declaration *declaration, const struct zone_source *zones,
 	struct view *view, char *error, size_t error_size);
+/* "order", or "order, cart" of a view of several. */
+enum { VIEW_KINDS_TEXT_SIZE = 32 };
+void view_kinds_write(const struct view *view, char ret_text[VIEW_KINDS_TEXT_SIZE]);
+static inline bool view_has_several_kinds(const struct view *view)
+{
+	return (view->kinds & (view->kinds - 1)) != 0;
+}
 /* The canonical text; the caller's to free; NULL without memory. */
 char *view_write_text(const struct view *view);
 void view_deinit(struct view *view);

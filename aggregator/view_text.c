@@ -34,7 +34,11 @@ static void write_measures(const struct view *view, struct buffer *text)
 		buffer_append_text(text, " = ");
 		buffer_append_text(text, measure_op_name(measure->op));
 		buffer_append_byte(text, '(');
-		if (!measure_takes_nothing(measure)) {
+		if (measure->op == MEASURE_RATIO) {
+			buffer_append_text(text, view->measures[measure->dividend].name);
+			buffer_append_text(text, ", ");
+			buffer_append_text(text, view->measures[measure->divisor].name);
+		} else if (!measure_takes_nothing(measure)) {
 			buffer_append_text(text, operand_text_of(measure->operand));
 		}
 		if (measure->op == MEASURE_QUANTILE) {
@@ -60,11 +64,13 @@ void basket_spans_write(struct basket_spans spans, char ret_text[BASKET_SPANS_TE
 char *view_write_text(const struct view *view)
 {
 	struct buffer text;
+	char kinds[VIEW_KINDS_TEXT_SIZE];
 	char *result = NULL;
 
+	view_kinds_write(view, kinds);
 	buffer_init(&text, VIEW_TEXT_SIZE_MAX);
 	buffer_append_text(&text, "kind = ");
-	buffer_append_text(&text, view_kind_name(view->kind));
+	buffer_append_text(&text, kinds);
 	buffer_append_byte(&text, '\n');
 	write_groups(view, &text);
 	write_measures(view, &text);

@@ -7,15 +7,6 @@
 static const char *const comparison_signs[] = {"=", "!=", "<", "<=", ">", ">="};
 enum { COMPARISON_COUNT = sizeof comparison_signs / sizeof comparison_signs[0] };
 
-enum {
-	OF_ORDER = 1 << VIEW_KIND_ORDER,
-	OF_CART = 1 << VIEW_KIND_CART,
-	OF_VIEW = 1 << VIEW_KIND_VIEW,
-	OF_LETTER = 1 << VIEW_KIND_DEAD_LETTER,
-	OF_BASKET = 1 << VIEW_KIND_BASKET,
-	OF_EVENT = OF_ORDER | OF_CART | OF_VIEW,
-};
-
 /* The fields that a measure or condition may read, and which kinds have them. */
 static const struct {
 	struct operand operand;
@@ -29,6 +20,7 @@ static const struct {
 	{{OPERAND_MONEY, FIELD_TAX}, OF_ORDER},
 	{{OPERAND_TS, FIELD_TS}, OF_EVENT | OF_LETTER | OF_BASKET},
 	{{OPERAND_EDGE, FIELD_COUNT}, OF_EVENT | OF_LETTER | OF_BASKET},
+	{{OPERAND_KIND, FIELD_COUNT}, OF_EVENT | OF_LETTER | OF_BASKET},
 	{{OPERAND_BASKET, FIELD_ORDER_ID}, OF_ORDER | OF_BASKET},
 	{{OPERAND_BASKET_LINES, FIELD_COUNT}, OF_BASKET},
 	{{OPERAND_TEXT, FIELD_ORDER_ID}, OF_ORDER | OF_BASKET},
@@ -44,19 +36,23 @@ static const struct {
 };
 enum { OPERAND_COUNT = sizeof operands / sizeof operands[0] };
 
-static int check_operand(struct scanner *scanner, enum view_kind kind, size_t index)
+static int check_operand(struct scanner *scanner, const struct view *view, size_t index)
 {
-	return (operands[index].kinds >> kind & 1) != 0
-		       ? 0
-		       : scanner_fail(scanner, "events of kind %s have no field \"%s\"",
-				 view_kind_name(kind), operand_text_of(operands[index].operand));
+	char kinds[VIEW_KINDS_TEXT_SIZE];
+
+	if ((operands[index].kinds & view->kinds) != 0) {
+		return 0;
+	}
+	view_kinds_write(view, kinds);
+	return scanner_fail(scanner, "events of kind %s have no field \"%s\"", kinds,
+		operand_text_of(operands[index].operand));
 }
 
-int check_field(struct scanner *scanner, enum view_kind kind, const char *name)
+int check_field(struct scanner *scanner, const struct view *view, const char *name)
 {
 	for (size_t i = 0; i < OPERAND_COUNT; i++) {
 		if (strcmp(operand_text_of(operands[i].operand), name) == 0) {
-			return check_operand(scanner, kind, i);
+			return check_operand(scanner, view, i);
 		}
 	}
 	return 0;
@@ -80,7 +76,7 @@ static int parse_product(struct scanner *scanner, struct operand *operand)
 	return 0;
 }
 
-int parse_operand(struct scanner *scanner, enum view_kind kind, struct operand *ret_operand)
+int parse_operand(struct scanner *scanner, const struct view *view, struct operand *ret_operand)
 {
 	const char *names[OPERAND_COUNT];
 
@@ -88,13 +84,13 @@ int parse_operand(struct scanner *scanner, enum view_kind kind, struct operand *
 		names[i] = operand_text_of(operands[i].operand);
 	}
 	int index = scanner_choose(scanner, "field", names, OPERAND_COUNT);
-	int r = index < 0 ? index : check_operand(scanner, kind, (size_t)index);
+	int r = index < 0 ? index : check_operand(scanner, view, (size_t)index);
 	if (r < 0) {
 		return r;
 	}
 	scanner_next(scanner);
 	struct operand operand = operands[index].operand;
-	if (kind != VIEW_KIND_BASKET) {
+	if (!view_counts_baskets(view)) {
 		r = parse_product(scanner, &operand);
 	} else if (operand_type_of(operand) == TYPE_MONEY) {
 		operand.source = OPERAND_BASKET_AMOUNT;
@@ -141,18 +137,57 @@ static bool parse_literal(enum operand_type type, const char *text, struct condi
 	return r == 0;
 }
 
+/* `kind = order`: is it one that the view counts, and are there others? */
+static int check_kind_condition(
+	struct scanner *scanner, const struct view *view, enum comparison comparison)
+{
+	const char *counted[VIEW_KIND_VIEW + 1];
+	size_t count = 0;
+
+	if (comparison != IS_EQUAL && comparison != IS_UNEQUAL) {
+		return scanner_fail(scanner, "kind is compared by = and != alone");
+	}
+	for (unsigned kind = VIEW_KIND_ORDER; kind <= VIEW_KIND_VIEW; kind++) {
+		if ((view->kinds >> kind & 1) != 0) {
+			counted[count++] = view_kind_name((enum view_kind)kind);
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(scanner->word, counted[i]) == 0) {
+			return 0;
+		}
+	}
+	return scanner_fail_word(scanner, "kind in this view", counted, count);
+}
+
+/* What no condition can be of. */
+static int check_conditional(
+	struct scanner *scanner, const struct view *view, const struct operand *operand)
+{
+	if (operand->source == OPERAND_BASKET) {
+		return scanner_fail(scanner, "basket can only be counted, by distinct(basket)");
+	}
+	if (operand->source == OPERAND_KIND && !view_has_several_kinds(view)) {
+		return scanner_fail(scanner,
+			"all events of this view are of kind %s; a condition on kind needs "
+			"several, such as kind = order, cart",
+			view_kind_name(view->kind));
+	}
+	return 0;
+}
+
 static int parse_condition(struct scanner *scanner, struct view *view)
 {
 	static const char *const wanted[] = {"a whole number", "a decimal number",
 		"a time such as \"2010-12-01T08:26Z\"", "a text that is not empty"};
 	struct condition *condition = &view->conditions[view->condition_count];
 
-	int r = parse_operand(scanner, view->kind, &condition->operand);
+	int r = parse_operand(scanner, view, &condition->operand);
+	if (r == 0) {
+		r = check_conditional(scanner, view, &condition->operand);
+	}
 	if (r < 0) {
 		return r;
-	}
-	if (condition->operand.source == OPERAND_BASKET) {
-		return scanner_fail(scanner, "basket can only be counted, by distinct(basket)");
 	}
 	size_t sign = 0;
 	while (sign < COMPARISON_COUNT &&
@@ -171,6 +206,12 @@ static int parse_condition(struct scanner *scanner, struct view *view)
 	if (!parse_literal(type, scanner->word, condition)) {
 		return scanner_fail(scanner, "%s is compared with %s, and \"%s\" is none",
 			operand_text_of(condition->operand), wanted[type], scanner->word);
+	}
+	if (condition->operand.source == OPERAND_KIND) {
+		r = check_kind_condition(scanner, view, condition->comparison);
+		if (r < 0) {
+			return r;
+		}
 	}
 	scanner_next(scanner);
 	view->condition_count++;

@@ -20,8 +20,10 @@ static const char *const values[] = {"", "yes", "no", "0", "-1", "1GiB", "64 KiB
 	"q = quantile(amount, 0.95), f = first(channel), l = last(user_id)", "m = min(quantity)",
 	"quantity > 0", "channel = \"web\"", "unit_price >= 2.50", "Europe/London",
 	"9223372036854775807", "9223372036854775808", "tcp://127.0.0.1:7171", "tcp://*:0, ipc:///x",
-	"always", "interval:100ms", "zstd:3", "mqtt", "/x/*.csv", "csv", "a/{edge}/+", "order_id=b",
-	"\xff", " x ", "= =", "#", "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"};
+	"order, cart", "view, order",
+	"a = count() where kind = order, b = sum(quantity), r = ratio(a, b)", "always",
+	"interval:100ms", "zstd:3", "mqtt", "/x/*.csv", "csv", "a/{edge}/+", "order_id=b", "\xff",
+	" x ", "= =", "#", "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"};
 
 /* A line with its end, at most LINE_ROOM bytes. */
 static size_t make_line(struct chance *chance, uint8_t *out, size_t size_max)

@@ -9,7 +9,7 @@ ZONE = "Europe/Berlin"
 VIEWS = f"""
 [view.lines]
 group_by = edge, minute(ts), product_id
-measures = n = count(), quantity_sum = sum(quantity), revenue = sum(revenue), low = min(unit_price), high = max(quantity), mean = average(quantity), paid = average(revenue), newest = last(ts), way = last(channel)
+measures = n = count(), quantity_sum = sum(quantity), revenue = sum(revenue), low = min(unit_price), high = max(quantity), mean = average(quantity), paid = average(revenue), newest = last(ts), way = last(channel), piece = ratio(revenue, quantity_sum), apart = ratio(n, quantity_sum)
 zone = {ZONE}
 
 [view.hours]
@@ -37,7 +37,7 @@ measures = n = count(), newest = max(ts)
 
 [view.products]
 group_by = product_id
-measures = n = count(), revenue = sum(revenue), high = max(quantity)
+measures = n = count(), revenue = sum(revenue), high = max(quantity), line = ratio(revenue, n)
 """
 COUNT = ("count", "integer")
 REVENUE = ("sum", "money")
@@ -45,11 +45,12 @@ MODELS = [
     View("lines", ["edge", "minute", "product_id", "currency"], {
         "n": COUNT, "quantity_sum": ("sum", "integer"), "revenue": REVENUE, "low": ("min", "money"), "high": ("max", "integer"),
         "mean": (("average", "quantity_sum", "n"), "decimal"), "paid": (("average", "revenue", "n"), "money"), "newest": ("max", "time"),
-        "way": (("last", "newest"), "text")}, ZONE),
+        "way": (("last", "newest"), "text"), "piece": (("average", "revenue", "quantity_sum"), "decimal"),
+        "apart": (("average", "n", "quantity_sum"), "decimal")}, ZONE),
     View("hours", ["hour", "weekday", "channel", "currency"], {"n": COUNT, "revenue": REVENUE}, ZONE),
     View("days", ["edge", "day"], {"n": COUNT, "baskets": ("distinct_basket", "integer")}),
     View("weeks", ["week"], {"n": COUNT, "newest": ("max", "time")}),
-    View("products", ["product_id", "currency"], {"n": COUNT, "revenue": REVENUE, "high": ("max", "integer")}),
+    View("products", ["product_id", "currency"], {"n": COUNT, "revenue": REVENUE, "high": ("max", "integer"), "line": (("average", "revenue", "n"), "decimal")}),
 ]
 EDGES = ["berlin", "oslo", "New York", "zürich"]
 

@@ -2,7 +2,7 @@
 how the aggregator counts. A row is {column: value}; money is Decimal."""
 from collections import defaultdict
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 SUMS = ("total_quantity", "total_revenue", "returned_quantity", "returned_revenue")
 
@@ -76,6 +76,12 @@ def of_carts(members):
     return {"added": sum(each["action"] == "add" for each in members), "removed": sum(each["action"] == "remove" for each in members)}
 
 
+def of_demand(members):
+    carts = of_carts([each for each in members if each["kind"] == "cart"])
+    ordered = sum(each["kind"] == "order" and each["quantity"] > 0 for each in members)
+    return {**carts, "ordered": ordered, "orders_per_add": ratio(ordered, carts["added"])}
+
+
 def shipped(events, letters=()):
     """{view: {key: row}}. `letters`: (kind, code, edge) of each event that was refused."""
     orders = [each for each in events if each["kind"] == "order"]
@@ -92,6 +98,7 @@ def shipped(events, letters=()):
         "views_by_category": group(pages, ["category"], False, lambda members: {"view_count": len(members)}),
         "viewed_products": group(pages, ["product_id"], False, lambda members: {"view_count": len(members)}),
         "carts": group(carts, ["product_id"], False, of_carts),
+        "cart_to_order": group(orders + carts, ["product_id"], False, of_demand),
         "weekday_hour": group(orders, ["weekday", "hour_of_day"], True, takings),
         "channels": group(orders, ["channel"], True, takings),
         "payments": group(orders, ["payment"], True, takings),
@@ -140,6 +147,11 @@ def first_of(lines, name):
     return next((each[name] for each in lines if each.get(name)), None)
 
 
+def ratio(dividend, divisor):
+    """Of integers; None where nothing is to be divided by."""
+    return None if divisor == 0 else (Decimal(dividend) / divisor).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
+
+
 def average(numbers):
     return (sum(numbers) / Decimal(len(numbers))).quantize(Decimal("0.000001"))
 
@@ -163,7 +175,7 @@ def as_found(view, key_columns, rows):
     """Rows of an answer, in the oracle's form."""
     found = {}
     for row in rows:
-        shown = {name: Decimal(value) if name.endswith("_revenue") else value for name, value in row.items()}
+        shown = {name: Decimal(value) if name.endswith(("_revenue", "_per_add")) and value is not None else value for name, value in row.items()}
         key = tuple(row[name] for name in key_columns)
         assert key not in found, (view, key)
         found[key] = shown

@@ -62,6 +62,9 @@ def assert_metrics(pipe, source):
         assert metrics[f'till_aggregator_view_rows{{view="{name}"}}'] == view["stored_rows"], name
         if view["kind"] == "order" and name not in ("returns", "spread"):  # they have conditions
             assert sum(events.values()) == orders, (name, events)
+        if name == "cart_to_order":
+            assert view["kind"] == "order, cart" and view["measure_types"][-1] == "decimal"
+            assert sum(events.values()) == orders + sum(event["kind"] == "cart" for event in source.events), events
     assert metrics['till_aggregator_view_events{view="recent_pages",state="expired"}'] > 0
     assert sum(series.startswith("till_aggregator_view_rows{") for series in metrics) == len(views)
 
@@ -98,6 +101,11 @@ def test_a_store_with_fewer_views_gets_the_new_ones_by_itself(rig):
     ("measures = n = quantile(revenu, 0.5)", 'did you mean "revenue"?'),
     ("measures = n = quantile(revenue, 50)", "it lies between 0 and 1, as 0.95 does"),
     ("measures = n = count() where acton = add", 'did you mean "action"?'),
+    ("kind = order, basket\nmeasures = n = count()", "a view counts several kinds of order, cart and view alone"),
+    ("kind = order, cart\nmeasures = n = count() where kind = crt", 'did you mean "cart"?'),
+    ("kind = cart\nmeasures = n = count() where kind = cart", "needs several, such as kind = order, cart"),
+    ("measures = n = count(), each = ratio(n, pieces), pieces = sum(quantity)", 'unknown measure before ratio() "pieces"; known are n'),
+    ("measures = n = count(), high = max(quantity), each = ratio(high, n)", 'ratio() is of counts and sums, and "high" is max()'),
     ("measures = n = count()\nretain = 7d", "add day(ts) to group_by"),
     ("measures = n = count()\nretain = a week", "no time span such as 36h or 7d"),
 ])

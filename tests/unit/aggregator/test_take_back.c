@@ -26,6 +26,10 @@ static struct sample *new_sample(void)
 		"count() where quantity > 5, total_quantity = sum(quantity), total_revenue = "
 		"sum(revenue), mean = average(unit_price), q25 = quantile(revenue, 0.25), q75 = "
 		"quantile(revenue, 0.75)\n");
+	add_view(sample->views, "demand",
+		"kind = order, cart\ngroup_by = product_id\nmeasures = sold = count() where kind = "
+		"order, put = count() where kind = cart, revenue = sum(revenue), rate = "
+		"ratio(sold, put)\n");
 	add_view(sample->views, "users",
 		"kind = order\ngroup_by = user_id\nmeasures = order_count = count()\nwhere = "
 		"quantity > 0\n");
@@ -41,6 +45,9 @@ static struct sample *new_sample(void)
 			sample_order(i + 1, draw_below(&draw, 600000), sample->texts[i][0],
 				(int64_t)draw_below(&draw, 20) - 5, draw_below(&draw, 100000000));
 		set_text(&sample->events[i], FIELD_USER_ID, sample->texts[i][1]);
+		if (i % 5 == 0) {
+			sample->events[i].kind = KIND_CART;
+		}
 		if (i % 9 == 0) {
 			sample->events[i].present &= ~(1u << FIELD_USER_ID);
 			sample->events[i].text[FIELD_USER_ID] = slice_of(NULL, 0);
@@ -200,7 +207,7 @@ static void what_remembers_only_an_end_can_not_be_taken_back(void **state)
 {
 	(void)state;
 	assert_keeps("n = count(), s = sum(quantity), a = average(revenue), q = "
-		     "quantile(revenue, 0.5), w = count() where quantity > 1",
+		     "quantile(revenue, 0.5), w = count() where quantity > 1, r = ratio(w, n)",
 		"", NULL);
 	assert_keeps("n = count(), low = min(quantity)", "", "low");
 	assert_keeps("n = count(), high = max(quantity)", "", "high");
