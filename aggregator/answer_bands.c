@@ -245,7 +245,11 @@ static int write_band(struct banding *banding, const struct band_set *set, size_
 	write_map(&writer, banding->currency_group < 0 ? 6 : 7);
 	if (banding->currency_group >= 0) {
 		write_key(&writer, "currency");
-		write_text(&writer, slice_of(set->currency, set->currency_size));
+		if (set->currency_size > 0) {
+			write_text(&writer, slice_of(set->currency, set->currency_size));
+		} else {
+			write_nil(&writer); /* rows of zeros */
+		}
 	}
 	write_bounds(banding, set, index, &writer);
 	write_key(&writer, "rows");

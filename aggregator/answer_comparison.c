@@ -7,7 +7,7 @@ static int make_key(
 {
 	ret_key->size = 0;
 	for (size_t i = 0; i < view->group_count; i++) {
-		if (!row_key_append(ret_key, &values[i])) {
+		if (!row_key_append_of(ret_key, group_field_type(&view->groups[i]), &values[i])) {
 			return -EBADMSG;
 		}
 	}

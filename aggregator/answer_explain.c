@@ -158,10 +158,14 @@ static void write_plan(
 
 	const struct view *joined = refinement->join.table;
 
-	write_map(writer, 12 + (joined != NULL));
+	write_map(writer, 12 + (joined != NULL) + refinement->with_missing);
 	if (joined != NULL) {
 		write_key(writer, "join");
 		write_text(writer, slice_of_text(view_short_name(joined)));
+	}
+	if (refinement->with_missing) {
+		write_key(writer, "missing");
+		write_key(writer, refinement_is_grouped(refinement) ? "by_group" : "by_key");
 	}
 	write_key(writer, "query");
 	write_key(writer, query_type_name(query->type));

@@ -41,16 +41,18 @@ static int add_row(struct answering *answering, struct slice key, const struct r
 	const struct refinement *refinement = answering->refinement;
 	struct group_value values[ROW_VALUES_MAX];
 
-	answering->found_count++;
 	if (refinement != NULL) {
 		int r = group_values_read(answering->view, key, row, values);
 		if (r == 0) {
 			r = join_values(
 				answering->context, &refinement->join, answering->view, values);
 		}
-		if (r < 0 || !refinement_admits_groups(refinement, values, &refinement->period) ||
-			!refinement_admits_row(refinement, row)) {
+		if (r < 0 || !refinement_admits_groups(refinement, values, &refinement->period)) {
 			return r;
+		}
+		answering->found_count++;
+		if (!refinement_admits_row(refinement, row)) {
+			return 0;
 		}
 	}
 	return row_list_add(answering, key, row);
@@ -180,8 +182,7 @@ static int get_key(struct answering *answering, const struct node *array)
 	} else {
 		return complain_of_count(answering, count);
 	}
-	bool has_all = count + view_ends_in_currency(view) == view->group_count;
-	bool is_missing = r == 0 && answering->found_count == found_before && has_all;
+	bool is_missing = r == 0 && answering->found_count == found_before;
 	return is_missing && answering->refinement != NULL && answering->refinement->with_missing
 		       ? missing_get(answering, &key)
 		       : r;

@@ -22,23 +22,19 @@ static void append_long(struct buffer *longs, const struct group_value *value)
 	}
 }
 
-/* The row's key in the answer, and the whole of its long texts. */
-static int regroup(const struct refinement *refinement, const struct group_value *values,
-	struct row_key *ret_key, struct buffer *longs)
+int result_key_make(const struct view *result, const struct group_value *values,
+	struct row_key *ret_key, struct buffer *ret_longs)
 {
-	struct group_value own[VIEW_GROUPS_MAX];
-
-	refinement_group(refinement, values, own);
-	buffer_clear(longs);
+	buffer_clear(ret_longs);
 	ret_key->size = 0;
-	for (size_t i = 0; i < refinement->result->group_count; i++) {
-		bool is_absent = own[i].type == GROUP_ABSENT;
-		if (is_absent ? !row_key_append_none(ret_key) : !row_key_append(ret_key, &own[i])) {
+	for (size_t i = 0; i < result->group_count; i++) {
+		enum group_type type = group_field_type(&result->groups[i]);
+		if (!row_key_append_of(ret_key, type, &values[i])) {
 			return -EBADMSG;
 		}
-		append_long(longs, &own[i]);
+		append_long(ret_longs, &values[i]);
 	}
-	return longs->error;
+	return ret_longs->error;
 }
 
 static bool is_wanted(const struct wanted *wanted, struct slice key)
@@ -68,9 +64,12 @@ struct merging {
 
 static int merge_row(struct merging *merging, const struct group_value *values, struct row *row)
 {
+	const struct refinement *refinement = merging->answering->refinement;
+	struct group_value own[VIEW_GROUPS_MAX];
 	struct row_key key;
-	int r = regroup(merging->answering->refinement, values, &key, &merging->longs);
 
+	refinement_group(refinement, values, own);
+	int r = result_key_make(refinement->result, own, &key, &merging->longs);
 	if (r < 0 || !is_wanted(merging->wanted, row_key_slice(&key))) {
 		return r;
 	}
@@ -104,7 +103,7 @@ int rollup_make(struct answering *answering, const struct period *period,
 	if (r < 0) {
 		return r;
 	}
-	buffer_init(&merging.longs, VIEW_GROUPS_MAX * (ROW_TEXT_LONG_MAX + 2));
+	buffer_init(&merging.longs, ROW_LONGS_SIZE_MAX);
 	r = merge_rows(&merging);
 	buffer_deinit(&merging.longs);
 	if (r != 0) {
@@ -112,6 +111,27 @@ int rollup_make(struct answering *answering, const struct period *period,
 		return r;
 	}
 	*ret_rollup = merging.rollup;
+	return 0;
+}
+
+int rollup_make_answer(
+	struct answering *answering, const struct wanted *wanted, struct rollup **ret_rollup)
+{
+	const struct refinement *refinement = answering->refinement;
+	const struct wanted all = {.keys = NULL};
+	struct rollup *rollup = NULL;
+
+	/* What is missing is seen from all rows. */
+	int r = rollup_make(
+		answering, &refinement->period, refinement->with_missing ? &all : wanted, &rollup);
+	if (r == 0 && refinement->with_missing) {
+		r = missing_merge(answering, rollup);
+	}
+	if (r != 0) {
+		rollup_free(rollup);
+		return r;
+	}
+	*ret_rollup = rollup;
 	return 0;
 }
 
@@ -184,7 +204,7 @@ static int get_rolled_up(struct answering *answering, const struct row_key *keys
 	memcpy(wanted.keys, keys, count * sizeof *keys);
 	qsort(wanted.keys, count, sizeof *keys, compare_keys);
 	drop_longer(&wanted);
-	int r = rollup_make(answering, &answering->refinement->period, &wanted, &rollup);
+	int r = rollup_make_answer(answering, &wanted, &rollup);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		r = list_wanted(answering, rollup, &keys[i]);
 	}

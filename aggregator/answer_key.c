@@ -63,9 +63,34 @@ static int parse_time(struct answering *answering, const struct group_field *gro
 	return REASON_BAD_KEY;
 }
 
+static int parse_money(struct answering *answering, const struct group_field *group,
+	const struct node *node, int64_t *ret_value)
+{
+	return node->type == NODE_TEXT && money_parse_text(node->text, ret_value) == 0
+		       ? 0
+		       : complain_of_value(answering, group,
+				 "a decimal number as text, such as \"12.50\"", node);
+}
+
+static int parse_instant(struct answering *answering, const struct group_field *group,
+	const struct node *node, int64_t *ret_value)
+{
+	return node->type == NODE_TEXT && timestamp_parse_text(
+						  node->text, answering->view->zone, ret_value) == 0
+		       ? 0
+		       : complain_of_value(
+				 answering, group, "a time such as \"2010-12-01T08:26Z\"", node);
+}
+
 static int parse_number(struct answering *answering, const struct group_field *group,
 	const struct node *node, int64_t *ret_value)
 {
+	if (group->source == GROUP_BY_COLUMN && group->type == TYPE_MONEY) {
+		return parse_money(answering, group, node, ret_value);
+	}
+	if (group->source == GROUP_BY_COLUMN && group->type == TYPE_TIME) {
+		return parse_instant(answering, group, node, ret_value);
+	}
 	if (group->source == GROUP_BY_BUCKET && !is_numbered(group->bucket)) {
 		return parse_time(answering, group, node, ret_value);
 	}
@@ -78,14 +103,22 @@ static int parse_number(struct answering *answering, const struct group_field *g
 static int append_value(struct answering *answering, const struct group_field *group,
 	const struct node *node, struct row_key *key)
 {
-	struct group_value value = {.type = group_field_type(group)};
+	enum group_type type = group_field_type(group);
+	struct group_value value = {.type = type == GROUP_OPTIONAL ? GROUP_INTEGER : type};
 	char digits[INTEGER_TEXT_SIZE];
-	int r = value.type == GROUP_TEXT ? parse_text(answering, group, node, digits, &value.text)
-					 : parse_number(answering, group, node, &value.integer);
+	int r = 0;
+
+	if (node->type == NODE_NIL && group->is_optional) {
+		value.type = GROUP_ABSENT;
+	} else if (type == GROUP_TEXT) {
+		r = parse_text(answering, group, node, digits, &value.text);
+	} else {
+		r = parse_number(answering, group, node, &value.integer);
+	}
 	if (r != 0) {
 		return r;
 	}
-	if (!row_key_append(key, &value)) {
+	if (!row_key_append_of(key, type, &value)) {
 		complaint_set(&answering->complaint, REASON_BAD_KEY, group->name,
 			"%s must be a text of 1 to %d bytes", group->name, TEXT_SIZE_MAX);
 		return REASON_BAD_KEY;

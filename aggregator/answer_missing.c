@@ -1,45 +1,58 @@
-/* with_missing: rows of the view and, in key order between them, a row of zeros for each row of the joined table that the view has
- * none of, as SQL's LEFT JOIN of the table with the view has it. Its currency is null. */
+/* with_missing of a view that has the table's key order: its rows and, between them, a row of zeros for each row of the joined table
+ * that the view has none of, as SQL's LEFT JOIN of the table with the view has it. Both are walked side by side. */
 #include "aggregator/answer_refined.h"
 
 struct missing {
 	struct answering *answering;
 	row_visitor visit;
 	void *owner;
+	struct row_key from, to; /* of what is told; size 0: open */
 	struct table_walk table;
 	bool has_row; /* the table's walk stands at a row that is not told */
 };
 
-/* The key of the row of zeros: before all rows of this key in currencies. */
-static bool make_key(const struct view *view, struct slice table_key, struct row_key *ret_key)
+/* A row of zeros, made ready: its key, and the whole of its long texts. */
+struct zeros {
+	struct row_key key;
+	struct buffer longs;
+	struct row row;
+};
+
+/* 0, MISSING_E_LEFT_OUT, -EBADMSG, -errno. */
+static int make_zeros(const struct refinement *refinement, struct slice table_key,
+	const struct row *table_row, struct zeros *zeros)
 {
-	memcpy(ret_key->bytes, table_key.bytes, table_key.size);
-	ret_key->size = table_key.size;
-	return !view_ends_in_currency(view) || row_key_append_none(ret_key);
+	struct group_value values[VIEW_GROUPS_MAX];
+	int r = refinement_make_zeros(refinement, table_key, table_row, values);
+
+	if (r == 0) {
+		r = result_key_make(refinement->result, values, &zeros->key, &zeros->longs);
+	}
+	row_init(refinement->result, &zeros->row);
+	zeros->row.longs = buffer_slice(&zeros->longs);
+	return r == 0 && !refinement_admits_row(refinement, &zeros->row) ? MISSING_E_LEFT_OUT : r;
 }
 
-static int tell_zeros(struct answering *answering, struct slice table_key,
-	const struct row *table_row, row_visitor visit, void *owner)
+static bool is_asked(const struct missing *missing, const struct row_key *key)
 {
-	const struct refinement *refinement = answering->refinement;
-	struct group_value values[ROW_VALUES_MAX];
-	struct row_key key;
-	struct row zeros;
+	struct slice bytes = row_key_slice(key);
 
-	row_init(refinement->source, &zeros);
-	zeros.longs = table_row->longs;
-	if (!make_key(refinement->source, table_key, &key)) {
-		return 0;
+	return row_key_compare(bytes, row_key_slice(&missing->from)) >= 0 &&
+	       (missing->to.size == 0 || row_key_compare(bytes, row_key_slice(&missing->to)) < 0);
+}
+
+static int tell_zeros(struct missing *missing)
+{
+	struct zeros zeros;
+
+	buffer_init(&zeros.longs, ROW_LONGS_SIZE_MAX);
+	int r = make_zeros(missing->answering->refinement, row_key_slice(&missing->table.key),
+		&missing->table.row, &zeros);
+	if (r == 0 && is_asked(missing, &zeros.key)) {
+		r = missing->visit(missing->owner, row_key_slice(&zeros.key), &zeros.row);
 	}
-	int r = group_values_read(refinement->source, row_key_slice(&key), &zeros, values);
-	if (r < 0) {
-		return r;
-	}
-	join_set_values(&refinement->join, refinement->source, table_row, values);
-	return refinement_admits_groups(refinement, values, &refinement->period) &&
-			       refinement_admits_row(refinement, &zeros)
-		       ? visit(owner, row_key_slice(&key), &zeros)
-		       : 0;
+	buffer_deinit(&zeros.longs);
+	return r == MISSING_E_LEFT_OUT ? 0 : r;
 }
 
 static int step(struct missing *missing)
@@ -63,8 +76,7 @@ static int tell_until(struct missing *missing, struct slice key)
 			return 0;
 		}
 		if (!is_met) {
-			r = tell_zeros(missing->answering, table_key, &missing->table.row,
-				missing->visit, missing->owner);
+			r = tell_zeros(missing);
 		}
 		if (r == 0) {
 			r = step(missing);
@@ -73,49 +85,64 @@ static int tell_until(struct missing *missing, struct slice key)
 	return r;
 }
 
-/* One row of the view. */
-static int tell_row(struct missing *missing, struct walk *walk)
+/* What is missing before this row, which must be read anew where its snapshot has ended meanwhile. */
+static int tell_before(struct missing *missing, struct walk *walk, struct row *row)
+{
+	size_t renewals = missing->table.renewals;
+	int r = tell_until(missing, row_key_slice(&walk->key));
+
+	return r == 0 && missing->table.renewals != renewals ? walk_row(walk, row) : r;
+}
+
+/* Rows that the conditions on group columns leave out are as if they were not there. */
+static int tell_all(struct missing *missing, struct walk *walk)
 {
 	const struct refinement *refinement = missing->answering->refinement;
 	struct group_value values[ROW_VALUES_MAX];
-	struct slice key = row_key_slice(&walk->key);
 	struct row row;
-
-	int r = tell_until(missing, key);
-	if (r == 0) {
-		r = walk_row(walk, &row);
-	}
-	if (r == 0) {
-		r = group_values_read(refinement->source, key, &row, values);
-	}
-	if (r == 0) {
-		r = join_values(walk->context, &refinement->join, refinement->source, values);
-	}
-	if (r != 0 || !refinement_admits_groups(refinement, values, &refinement->period) ||
-		!refinement_admits_row(refinement, &row)) {
-		return r;
-	}
-	return missing->visit(missing->owner, key, &row);
-}
-
-static int tell_all(struct missing *missing, struct walk *walk)
-{
 	int r = 0;
 
 	while (r == 0) {
-		r = walk_next(walk);
+		r = refined_next(walk, refinement, &refinement->period, &row, values);
 		if (r == WALK_E_END) {
 			return tell_until(missing, slice_of(NULL, 0));
 		}
-		r = r == 0 ? tell_row(missing, walk) : r;
+		if (r == 0) {
+			r = tell_before(missing, walk, &row);
+		}
+		if (r == 0 && refinement_admits_row(refinement, &row)) {
+			r = missing->visit(missing->owner, row_key_slice(&walk->key), &row);
+		}
 	}
 	return r;
 }
 
-static int open_table(struct missing *missing, const struct walk *walk, struct slice from)
+/* What a key of the view has of the table's. */
+static struct slice table_part(const struct view *table, const struct row_key *key)
 {
-	int r = table_walk_open(&missing->table, missing->answering->context,
-		missing->answering->refinement->join.table, from, row_key_slice(&walk->to));
+	struct slice rest = row_key_slice(key);
+
+	for (size_t i = 0; i < table->group_count; i++) {
+		if (!row_key_skip(&rest, GROUP_TEXT)) {
+			return row_key_slice(key);
+		}
+	}
+	return slice_of(key->bytes, key->size - rest.size);
+}
+
+static int renew_walk(void *owner)
+{
+	return walk_renew(owner);
+}
+
+static int open_table(struct missing *missing, struct walk *walk, const struct row_key *begin)
+{
+	const struct view *table = missing->answering->refinement->join.table;
+	int r = table_walk_open(&missing->table, missing->answering->context, table,
+		table_part(table, begin), row_key_slice(&walk->to));
+
+	missing->table.renew = renew_walk;
+	missing->table.renew_owner = walk;
 	return r == 0 ? step(missing) : r;
 }
 
@@ -128,12 +155,18 @@ int missing_each(struct answering *answering, const struct row_key *from, const 
 	struct walk walk;
 
 	refinement_key_range(refinement, &refinement->period, &begin, &end);
-	if (from != NULL && row_key_compare(row_key_slice(from), row_key_slice(&begin)) > 0) {
-		begin = *from;
+	if (from != NULL) {
+		missing.from = *from;
+	}
+	if (to != NULL) {
+		missing.to = *to;
+	}
+	if (row_key_compare(row_key_slice(&missing.from), row_key_slice(&begin)) > 0) {
+		begin = missing.from;
 	}
 	int r = refined_open_walk(answering, &refinement->period, from, to, &walk);
 	if (r == 0) {
-		r = open_table(&missing, &walk, row_key_slice(&begin));
+		r = open_table(&missing, &walk, &begin);
 	}
 	if (r == 0) {
 		r = tell_all(&missing, &walk);
@@ -143,19 +176,23 @@ int missing_each(struct answering *answering, const struct row_key *from, const 
 	return r == VISIT_END ? 0 : r;
 }
 
-static int list(void *owner, struct slice key, const struct row *row)
-{
-	return row_list_add(owner, key, row);
-}
-
 int missing_get(struct answering *answering, const struct row_key *key)
 {
+	const struct refinement *refinement = answering->refinement;
+	const struct view *table = refinement->join.table;
+	struct slice table_key = table_part(table, key);
+	struct zeros zeros;
 	struct row row;
-	int r = table_find_row(
-		answering->context, answering->refinement->join.table, row_key_slice(key), &row);
 
+	int r = table_find_row(answering->context, table, table_key, &row);
 	if (r != 0) {
 		return r == STORE_E_ABSENT ? 0 : r;
 	}
-	return tell_zeros(answering, row_key_slice(key), &row, list, answering);
+	buffer_init(&zeros.longs, ROW_LONGS_SIZE_MAX);
+	r = make_zeros(refinement, table_key, &row, &zeros);
+	if (r == 0 && slice_begins_with(row_key_slice(&zeros.key), row_key_slice(key))) {
+		r = row_list_add(answering, row_key_slice(&zeros.key), &zeros.row);
+	}
+	buffer_deinit(&zeros.longs);
+	return r == MISSING_E_LEFT_OUT ? 0 : r;
 }

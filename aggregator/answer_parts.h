@@ -31,7 +31,7 @@ struct answering {
 	struct shares *shares; /* what each row shows beside its columns; else NULL */
 	struct complaint complaint;
 	struct row_list rows;
-	size_t found_count; /* get: rows that were there, shown or not */
+	size_t found_count; /* get: rows that conditions on group columns let through, shown or not */
 	char *next; /* scan: the cursor; owned; NULL: at the end */
 	bool is_cut; /* there are more rows than were asked for, and no cursor leads to them */
 	struct view_summary sums[VIEWS_MAX]; /* views: over all shards */

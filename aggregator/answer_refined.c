@@ -2,6 +2,7 @@
  * that is asked (answer_groups.c), and then listed, ordered (answer_ordered.c) or looked up. A get of rows as they are
  * stays a look-up. */
 #include "aggregator/answer_refined.h"
+#include "aggregator/gate.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -83,13 +84,12 @@ int refined_each(struct answering *answering, const struct row_key *from, const 
 	const struct wanted all = {.keys = NULL};
 	struct rollup *rollup = NULL;
 
-	if (answering->refinement->with_missing) {
-		return missing_each(answering, from, to, visit, owner);
-	}
 	if (!refinement_is_grouped(answering->refinement)) {
-		return walk_rows(answering, from, to, visit, owner);
+		return answering->refinement->with_missing
+			       ? missing_each(answering, from, to, visit, owner)
+			       : walk_rows(answering, from, to, visit, owner);
 	}
-	int r = rollup_make(answering, &answering->refinement->period, &all, &rollup);
+	int r = rollup_make_answer(answering, &all, &rollup);
 	if (r == 0) {
 		size_t first = from == NULL ? 0 : rollup_lower_bound(rollup, row_key_slice(from));
 		r = visit_rollup(answering, rollup, first, visit, owner);
@@ -196,8 +196,9 @@ static int find_joined(struct answering *answering, const struct view **ret_tabl
 
 int answer_refined(struct answering *answering)
 {
-	struct refined_view of = {
-		.view = answering->view, .event_ts = answering->context->freshness.event_ts};
+	struct refined_view of = {.view = answering->view,
+		.stores = gate_stores_of(answering->context->asker, answering->view),
+		.event_ts = answering->context->freshness.event_ts};
 	struct refinement refinement;
 	int r = find_joined(answering, &of.joined);
 

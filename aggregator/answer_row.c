@@ -13,15 +13,20 @@ static enum operand_type result_type(const struct measure *measure)
 	return operand_type_of(measure->operand);
 }
 
+static const char *const type_names[] = {[TYPE_INTEGER] = "integer",
+	[TYPE_MONEY] = "money",
+	[TYPE_TIME] = "time",
+	[TYPE_TEXT] = "text"};
+
 const char *measure_type_name(const struct measure *measure)
 {
-	static const char *const names[] = {"integer", "money", "time", "text"};
 	enum operand_type type = result_type(measure);
 
 	if (measure->op == MEASURE_RATIO) {
 		return "decimal";
 	}
-	return measure->op == MEASURE_AVERAGE && type == TYPE_INTEGER ? "decimal" : names[type];
+	return measure->op == MEASURE_AVERAGE && type == TYPE_INTEGER ? "decimal"
+								      : type_names[type];
 }
 
 const char *group_type_name(const struct group_field *group)
@@ -29,6 +34,9 @@ const char *group_type_name(const struct group_field *group)
 	bool is_time = group->source == GROUP_BY_BUCKET && group->bucket != BUCKET_WEEKDAY &&
 		       group->bucket != BUCKET_HOUR_OF_DAY;
 
+	if (group->source == GROUP_BY_COLUMN) {
+		return type_names[group->type];
+	}
 	return is_time ? "time" : group_field_type(group) == GROUP_TEXT ? "text" : "integer";
 }
 
@@ -108,25 +116,34 @@ static void write_average(
 	}
 }
 
-static void write_number(
-	struct writer *writer, const struct measure *measure, const struct cell *cell)
+static void write_typed(
+	struct writer *writer, enum operand_type type, money number, struct slice words)
 {
 	char text[TIMESTAMP_TEXT_SIZE];
 
-	switch (result_type(measure)) {
+	switch (type) {
 	case TYPE_INTEGER:
-		integer_write(writer, cell->number);
+		integer_write(writer, number);
 		break;
 	case TYPE_MONEY:
-		write_money(writer, cell->number);
+		write_money(writer, number);
 		break;
 	case TYPE_TIME:
-		write_text(writer, slice_of(text, timestamp_format((int64_t)cell->number, text)));
+		write_text(writer, slice_of(text, timestamp_format((int64_t)number, text)));
 		break;
 	case TYPE_TEXT:
-		write_text(writer, cell->stamp->text);
+		write_text(writer, words);
 		break;
 	}
+}
+
+static void write_number(
+	struct writer *writer, const struct measure *measure, const struct cell *cell)
+{
+	enum operand_type type = result_type(measure);
+
+	write_typed(writer, type, cell->number,
+		type == TYPE_TEXT ? cell->stamp->text : slice_of(NULL, 0));
 }
 
 void measure_write(struct writer *writer, const struct measure *measure, uint64_t event_count,
@@ -161,8 +178,10 @@ void group_value_write(struct writer *writer, const struct view *view,
 {
 	char text[TIMESTAMP_TEXT_SIZE];
 
-	if (value->type == GROUP_ABSENT || (value->type == GROUP_TEXT && value->text.size == 0)) {
+	if (value->type == GROUP_ABSENT) {
 		write_nil(writer);
+	} else if (group->source == GROUP_BY_COLUMN) {
+		write_typed(writer, group->type, value->integer, value->text);
 	} else if (value->type == GROUP_TEXT) {
 		write_text(writer, value->text);
 	} else if (strcmp(group_type_name(group), "integer") == 0) {

@@ -38,6 +38,9 @@ static int check_currency(struct answering *answering, const struct group_value 
 		return 0;
 	}
 	struct slice currency = values[group].text, first = buffer_slice(&shares->currency);
+	if (values[group].type == GROUP_ABSENT) {
+		return 0; /* a row of zeros */
+	}
 	if (first.size == 0) {
 		buffer_append(&shares->currency, currency.bytes, currency.size);
 		return shares->currency.error;

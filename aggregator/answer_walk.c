@@ -307,22 +307,19 @@ static int leave_row(struct walk *walk)
 	return 0;
 }
 
-/* New snapshots for a long walk; goes on behind the row where it was. */
-static int renew(struct walk *walk)
+int walk_renew(struct walk *walk)
 {
 	struct answer_context *context = walk->context;
 
 	close_cursors(walk);
 	int r = context->renew(context->renew_owner, context->shards, context->shard_count);
-	if (r < 0) {
-		return r;
+	if (r == 0) {
+		r = seek(walk, row_key_slice(&walk->key));
 	}
-	r = seek(walk, row_key_slice(&walk->key));
-	if (r < 0) {
-		return r;
+	if (r == 0) {
+		gather(walk);
 	}
-	gather(walk);
-	return leave_row(walk);
+	return r;
 }
 
 static int step(struct walk *walk)
@@ -332,7 +329,10 @@ static int step(struct walk *walk)
 	}
 	walk->is_at_row = false;
 	if (walk->context->renew != NULL && --walk->rows_left == 0) {
-		return renew(walk);
+		int r = walk_renew(walk);
+		if (r < 0) {
+			return r;
+		}
 	}
 	return leave_row(walk);
 }

@@ -42,6 +42,8 @@ int walk_next(struct walk *walk);
 int walk_row(struct walk *walk, struct row *ret_row);
 /* When the current row lies only in one base: its value, else {NULL, 0}. */
 struct slice walk_base_value(const struct walk *walk);
+/* New snapshots for what stands in the old ones; the walk stays where it is. 0, -EBADMSG, -errno. */
+int walk_renew(struct walk *walk);
 void walk_close(struct walk *walk);
 
 /* One row by its whole key: 0, STORE_E_ABSENT, -EBADMSG, -errno. Slices are borrowed from the layers. */

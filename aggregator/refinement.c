@@ -64,11 +64,20 @@ static struct group_value value_of(const struct refinement *refinement,
 {
 	struct group_value value = values[origin->group];
 
-	if (origin->is_coarser) {
+	if (origin->is_coarser && value.type != GROUP_ABSENT) {
 		value.integer = timestamp_bucket(
 			value.integer, origin->field.bucket, refinement->source->zone);
 	}
 	return value;
+}
+
+bool refinement_holds(const struct refinement *refinement, const struct row_condition *condition,
+	const struct group_value *values)
+{
+	struct group_value value = value_of(refinement, &condition->origin, values);
+	struct literal literal = {.text = value.text, .number = value.integer};
+
+	return value.type != GROUP_ABSENT && holds(condition, &literal);
 }
 
 bool refinement_admits_groups(const struct refinement *refinement, const struct group_value *values,
@@ -82,14 +91,7 @@ bool refinement_admits_groups(const struct refinement *refinement, const struct 
 	}
 	for (size_t i = 0; i < refinement->condition_count; i++) {
 		const struct row_condition *condition = &refinement->conditions[i];
-		if (condition->is_measure) {
-			continue;
-		}
-		struct group_value value = value_of(refinement, &condition->origin, values);
-		struct literal literal = {.text = value.text, .number = value.integer};
-		bool is_there =
-			value.type == GROUP_TEXT ? value.text.size > 0 : value.type != GROUP_ABSENT;
-		if (!is_there || !holds(condition, &literal)) {
+		if (!condition->is_measure && !refinement_holds(refinement, condition, values)) {
 			return false;
 		}
 	}
@@ -127,7 +129,9 @@ void refinement_group(const struct refinement *refinement, const struct group_va
 	struct group_value ret_values[VIEW_GROUPS_MAX])
 {
 	for (size_t i = 0; i < refinement->result->group_count; i++) {
-		ret_values[i] = value_of(refinement, &refinement->origins[i], values);
+		ret_values[i] = refinement_is_grouped(refinement)
+					? value_of(refinement, &refinement->origins[i], values)
+					: values[i];
 	}
 }
 
@@ -153,15 +157,19 @@ void refinement_shift(const struct refinement *refinement, const struct group_va
 	}
 }
 
-/* The value that a condition holds this group field of the view to. */
-static bool find_fixed(
-	const struct refinement *refinement, size_t group, struct group_value *ret_value)
+static bool is_same_column(const struct group_origin *a, const struct group_origin *b)
+{
+	return a->group == b->group && a->is_coarser == b->is_coarser &&
+	       (!a->is_coarser || a->field.bucket == b->field.bucket);
+}
+
+bool refinement_find_fixed(const struct refinement *refinement, const struct group_origin *origin,
+	struct group_value *ret_value)
 {
 	for (size_t i = 0; i < refinement->condition_count; i++) {
 		const struct row_condition *condition = &refinement->conditions[i];
-		const struct group_origin *origin = &condition->origin;
 		if (!condition->is_measure && condition->op == QUERY_EQUAL &&
-			origin->group == group && !origin->is_coarser) {
+			is_same_column(&condition->origin, origin)) {
 			*ret_value = (struct group_value){group_field_type(&origin->field),
 				condition->literals->text, (int64_t)condition->literals->number};
 			return true;
@@ -178,16 +186,17 @@ static void append_bucket(struct row_key *key, int64_t start)
 void refinement_key_range(const struct refinement *refinement, const struct period *period,
 	struct row_key *ret_from, struct row_key *ret_to)
 {
+	struct group_origin origin = {.group = 0};
 	struct group_value value;
-	size_t group = 0;
 
 	ret_from->size = 0;
-	while (group < refinement->source->group_count && find_fixed(refinement, group, &value) &&
+	while (origin.group < refinement->source->group_count &&
+		refinement_find_fixed(refinement, &origin, &value) &&
 		row_key_append(ret_from, &value)) {
-		group++;
+		origin.group++;
 	}
 	*ret_to = *ret_from;
-	bool is_by_time = group == refinement->source_bucket;
+	bool is_by_time = origin.group == refinement->source_bucket;
 	if (is_by_time && period->from != INT64_MIN) {
 		append_bucket(ret_from, period->from);
 	}

@@ -52,7 +52,8 @@ struct refinement {
 	const struct view *result; /* whose rows are answered: the source, or `grouped` */
 	struct join join; /* to rows of the source */
 	struct join shown; /* to rows of the result; NULL: they have not its whole key */
-	bool with_missing;
+	bool with_missing; /* rows of zeros for what the view has nothing of */
+	const char *stores; /* who asks sees rows of these edges only; NULL: all. Borrowed */
 	struct view grouped; /* the source with other groups; it borrows all else */
 	struct group_origin origins[VIEW_GROUPS_MAX]; /* of grouped's groups */
 	size_t condition_count;
@@ -72,6 +73,7 @@ struct refinement {
 struct refined_view {
 	const struct view *view;
 	const struct view *joined; /* the table that the query names; NULL: none */
+	const char *stores; /* as in a refinement */
 	int64_t event_ts; /* what `last` counts back from */
 };
 
@@ -90,6 +92,9 @@ bool refinement_admits_groups(const struct refinement *refinement, const struct 
 	const struct period *period);
 /* Does a row of the answer pass the conditions on measures? A column that is null passes none. */
 bool refinement_admits_row(const struct refinement *refinement, const struct row *row);
+/* Does this condition on a group column hold? */
+bool refinement_holds(const struct refinement *refinement, const struct row_condition *condition,
+	const struct group_value *values);
 /* What a row of the view is in the answer: its group values there. */
 void refinement_group(const struct refinement *refinement, const struct group_value *values,
 	struct group_value ret_values[VIEW_GROUPS_MAX]);
@@ -99,6 +104,16 @@ void refinement_shift(const struct refinement *refinement, const struct group_va
 /* Rows of the view outside these keys can't be in the answer: from inclusive, to exclusive, empty where open. */
 void refinement_key_range(const struct refinement *refinement, const struct period *period,
 	struct row_key *ret_from, struct row_key *ret_to);
+
+enum { MISSING_E_LEFT_OUT = 1 };
+
+/* The group values of the row of zeros that stands for a row of the joined table: those that the table does not tell are
+ * absent, or what a condition holds them to. 0, MISSING_E_LEFT_OUT by the conditions on the table's columns, -EBADMSG. */
+int refinement_make_zeros(const struct refinement *refinement, struct slice table_key,
+	const struct row *table_row, struct group_value ret_values[VIEW_GROUPS_MAX]);
+/* The same of a row of the answer: rows that differ only in what the table does not tell become alike. */
+void refinement_blank(
+	const struct refinement *refinement, struct group_value values[VIEW_GROUPS_MAX]);
 
 /* The column of this name in a joined table: its place behind the view's group values; false: none. */
 bool join_find_column(const struct join *join, const struct view *view, struct slice name,
@@ -112,7 +127,13 @@ void join_set_values(const struct join *join, const struct view *view, const str
 int refinement_make_join(
 	struct refinement *refinement, const struct view *table, struct complaint *complaint);
 void refinement_show_join(struct refinement *refinement);
-int refinement_check_missing(const struct refinement *refinement, struct complaint *complaint);
+/* Is the view grouped by the key of its table and nothing else but the currency? Then both are in one order. */
+bool refinement_is_keyed_by_table(const struct refinement *refinement);
+/* Once the result's groups are known: makes place for null in those that the table does not tell. */
+int refinement_make_missing(struct refinement *refinement, struct complaint *complaint);
+/* The value that a condition holds this column to. */
+bool refinement_find_fixed(const struct refinement *refinement, const struct group_origin *origin,
+	struct group_value *ret_value);
 size_t view_time_bucket(const struct view *view);
 /* Can the second bucket be told from the first? */
 bool bucket_coarsens(enum bucket from, enum bucket to);

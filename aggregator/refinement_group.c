@@ -117,19 +117,20 @@ static bool measures_money(const struct view *view)
 	return false;
 }
 
-/* Numbers are shown as what they are, and a key has no place for that: only texts group. */
 static bool find_joined(
 	const struct refinement *refinement, struct slice name, struct group_origin *ret_origin)
 {
 	const struct measure *column = NULL;
 	size_t value = 0;
 
-	if (!join_find_column(&refinement->join, refinement->source, name, &value, &column) ||
-		operand_type_of(column->operand) != TYPE_TEXT) {
+	if (!join_find_column(&refinement->join, refinement->source, name, &value, &column)) {
 		return false;
 	}
-	*ret_origin = (struct group_origin){
-		value, false, {.name = column->name, .source = GROUP_BY_COLUMN}};
+	*ret_origin = (struct group_origin){value, false,
+		{.name = column->name,
+			.source = GROUP_BY_COLUMN,
+			.type = operand_type_of(column->operand),
+			.is_optional = true}};
 	return true;
 }
 
@@ -177,15 +178,25 @@ static int add_currency(struct refinement *refinement, struct complaint *complai
 	return 0;
 }
 
+/* The view's own groups, in rows that are merged with others of another kind. */
+static void copy_groups(struct refinement *refinement)
+{
+	refinement->grouped = *refinement->source;
+	refinement->result = &refinement->grouped;
+	for (size_t i = 0; i < refinement->source->group_count; i++) {
+		refinement->origins[i] =
+			(struct group_origin){i, false, refinement->source->groups[i]};
+	}
+}
+
 static int make_groups(
 	struct refinement *refinement, const struct node *list, struct complaint *complaint)
 {
 	const struct node *name = node_first(list);
 	int r = 0;
 
-	refinement->grouped = *refinement->source;
+	copy_groups(refinement);
 	refinement->grouped.group_count = 0;
-	refinement->result = &refinement->grouped;
 	for (uint32_t i = 0; r == 0 && i < list->count; i++, name = node_next(name)) {
 		r = add_group(refinement, name->text, complaint);
 	}
@@ -215,6 +226,7 @@ int refinement_make(struct refinement *refinement, const struct refined_view *of
 {
 	*refinement = (struct refinement){.source = of->view,
 		.result = of->view,
+		.stores = of->stores,
 		.with_missing = query->with_missing && of->joined != NULL};
 	int r = check_table(of->view, query, complaint);
 	if (r == 0 && of->joined != NULL) {
@@ -222,9 +234,12 @@ int refinement_make(struct refinement *refinement, const struct refined_view *of
 	}
 	if (r == 0 && query->group_by != NULL) {
 		r = make_groups(refinement, query->group_by, complaint);
+	} else if (r == 0 && refinement->with_missing &&
+		   !refinement_is_keyed_by_table(refinement)) {
+		copy_groups(refinement);
 	}
 	if (r == 0 && refinement->with_missing) {
-		r = refinement_check_missing(refinement, complaint);
+		r = refinement_make_missing(refinement, complaint);
 	}
 	refinement_show_join(refinement);
 	refinement->source_bucket = view_time_bucket(of->view);

@@ -76,26 +76,6 @@ void refinement_show_join(struct refinement *refinement)
 	}
 }
 
-int refinement_check_missing(const struct refinement *refinement, struct complaint *complaint)
-{
-	const struct view *view = refinement->source, *table = refinement->join.table;
-	size_t count = view->group_count - view_ends_in_currency(view);
-	bool fits = count == table->group_count;
-
-	for (size_t i = 0; fits && i < count; i++) {
-		fits = refinement->join.groups[i] == i;
-	}
-	if (!fits) {
-		complaint_set(complaint, REASON_BAD_REQUEST, "with_missing",
-			"wants a view that is grouped by the key of %s, and by nothing else but "
-			"the "
-			"currency; view %s is not",
-			view_short_name(table), view->name);
-		return REASON_BAD_REQUEST;
-	}
-	return 0;
-}
-
 bool join_find_column(const struct join *join, const struct view *view, struct slice name,
 	size_t *ret_value, const struct measure **ret_column)
 {

@@ -193,6 +193,12 @@ static int make_comparison(
 		return refuse(complaint, "compare",
 			"and a condition on time don't go together: say the period by \"range\"");
 	}
+	if (refinement->with_missing && refinement->result_bucket != GROUP_NONE) {
+		return refuse(complaint, "compare",
+			"and \"with_missing\" go together in rows of no point in time only: what "
+			"is "
+			"missing has none to be earlier than; leave it out of \"group_by\"");
+	}
 	if (has_column(refinement->source, "previous") ||
 		has_column(refinement->source, "difference")) {
 		return refuse(complaint, "compare",

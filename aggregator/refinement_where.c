@@ -175,8 +175,9 @@ static int find_column(const struct refinement *refinement, struct slice name,
 	}
 	const struct measure *column = NULL;
 	if (join_find_column(&refinement->join, view, name, &condition->origin.group, &column)) {
-		condition->origin.field =
-			(struct group_field){.name = column->name, .source = GROUP_BY_COLUMN};
+		condition->origin.field = (struct group_field){.name = column->name,
+			.source = GROUP_BY_COLUMN,
+			.type = operand_type_of(column->operand)};
 		*ret_type = type_of_measure(column);
 		return 0;
 	}

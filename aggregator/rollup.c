@@ -185,6 +185,8 @@ static void collect(const void *node, VISIT visit, void *closure)
 
 int rollup_sort(struct rollup *rollup)
 {
+	free(rollup->sorted);
+	rollup->sorted_count = 0;
 	rollup->sorted = malloc((rollup->count + 1) * sizeof *rollup->sorted);
 	if (rollup->sorted == NULL) {
 		return -ENOMEM;

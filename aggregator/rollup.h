@@ -18,7 +18,7 @@ struct rollup *rollup_free(struct rollup *rollup);
 int rollup_add(struct rollup *rollup, struct slice key, const struct row *row);
 /* The value of the row with this key (measure_row.h); {NULL, 0}: there is none. */
 struct slice rollup_find(const struct rollup *rollup, struct slice key);
-/* Brings the rows into the order of their keys; none is added after it. 0 or -ENOMEM. */
+/* Brings the rows into the order of their keys; again after others were added. 0 or -ENOMEM. */
 int rollup_sort(struct rollup *rollup);
 size_t rollup_count(const struct rollup *rollup);
 struct slice rollup_key_at(const struct rollup *rollup, size_t index);

@@ -1,7 +1,7 @@
 #include "aggregator/row_key.h"
 #include "proto/checksum.h"
 
-enum { TEXT_END = 0x00, TEXT_HASHED = 0xff, INTEGER_SIZE = 8 };
+enum { TEXT_END = 0x00, TEXT_HASHED = 0xff, INTEGER_SIZE = 8, IS_ABSENT = 0x00, IS_THERE = 0x01 };
 
 static bool append_short(struct row_key *key, struct slice text)
 {
@@ -54,12 +54,28 @@ bool row_key_append(struct row_key *key, const struct group_value *value)
 					     : append_short(key, value->text);
 }
 
-bool row_key_append_none(struct row_key *key)
+static bool append_byte(struct row_key *key, uint8_t byte)
 {
 	if (key->size == ROW_KEY_CAPACITY) {
 		return false;
 	}
-	key->bytes[key->size++] = TEXT_END;
+	key->bytes[key->size++] = byte;
+	return true;
+}
+
+bool row_key_append_of(struct row_key *key, enum group_type type, const struct group_value *value)
+{
+	size_t size_before = key->size;
+
+	if (value->type == GROUP_ABSENT) {
+		return (type == GROUP_TEXT && append_byte(key, TEXT_END)) ||
+		       (type == GROUP_OPTIONAL && append_byte(key, IS_ABSENT));
+	}
+	if ((type == GROUP_OPTIONAL && !append_byte(key, IS_THERE)) ||
+		!row_key_append(key, value)) {
+		key->size = size_before;
+		return false;
+	}
 	return true;
 }
 
@@ -145,15 +161,40 @@ static bool take_text(struct slice *key, struct slice *longs, struct slice *ret_
 	return take_long(longs, ret_text);
 }
 
+/* An integer behind the byte that says whether it is there. */
+static bool take_optional(struct slice *key, struct group_value *value)
+{
+	if (key->size == 0 || key->bytes[0] > IS_THERE) {
+		return false;
+	}
+	bool is_there = key->bytes[0] == IS_THERE;
+	*key = slice_rest(*key, 1);
+	value->type = is_there ? GROUP_INTEGER : GROUP_ABSENT;
+	return !is_there || row_key_take_integer(key, &value->integer);
+}
+
+static bool take_value(struct slice *key, struct slice *longs, struct group_value *value)
+{
+	switch (value->type) {
+	case GROUP_TEXT:
+		if (!take_text(key, longs, &value->text)) {
+			return false;
+		}
+		value->type = value->text.size > 0 ? GROUP_TEXT : GROUP_ABSENT;
+		return true;
+	case GROUP_OPTIONAL:
+		return take_optional(key, value);
+	default:
+		return row_key_take_integer(key, &value->integer);
+	}
+}
+
 bool row_key_decode(struct slice key, struct slice longs, const enum group_type *types,
 	size_t count, struct group_value *ret_values)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct group_value *value = &ret_values[i];
-		*value = (struct group_value){.type = types[i]};
-		bool ok = types[i] == GROUP_TEXT ? take_text(&key, &longs, &value->text)
-						 : row_key_take_integer(&key, &value->integer);
-		if (!ok) {
+		ret_values[i] = (struct group_value){.type = types[i]};
+		if (!take_value(&key, &longs, &ret_values[i])) {
 			return false;
 		}
 	}

@@ -3,6 +3,7 @@
  *   text up to 96 bytes   its bytes, 0x00              (text has no NUL, so a prefix sorts before what it begins)
  *   longer text           its first 64 bytes, 0xff, 128-bit hash of the whole   (UTF-8 has no 0xff)
  *   integer, bucket       8 bytes big-endian, sign bit flipped
+ *   that may be absent    0x01 in front of it, or 0x00 alone
  *
  * The whole of a long text is kept beside the key as "longs": for each long text of the key, in order, its size
  * (2 bytes little-endian) and bytes. Pure. */
@@ -15,6 +16,7 @@ enum {
 	ROW_TEXT_PREFIX_SIZE = 64,
 	ROW_TEXT_HASH_SIZE = 16,
 	ROW_KEY_FIELDS_MAX = 5, /* four declared and the currency */
+	ROW_LONGS_SIZE_MAX = ROW_KEY_FIELDS_MAX * (ROW_TEXT_LONG_MAX + 2),
 	/* 5 x 97. LMDB's keys end at 511; the store puts at most 8 bytes in front. */
 	ROW_KEY_CAPACITY = ROW_KEY_FIELDS_MAX * (ROW_TEXT_SHORT_MAX + 1),
 };
@@ -24,7 +26,8 @@ enum group_type {
 	GROUP_TEXT,
 	GROUP_INTEGER,
 	GROUP_BUCKET,
-	GROUP_ABSENT, /* of a joined column: nothing is there; in a key an empty text, which is no value */
+	GROUP_OPTIONAL, /* a field of an answer's rows: an integer, a bucket or nothing; no value is of this type */
+	GROUP_ABSENT, /* a value: nothing is there; of a text an empty one in the key, which is no value */
 };
 
 struct group_value {
@@ -49,8 +52,8 @@ static inline struct slice row_key_slice(const struct row_key *key)
 {
 	return slice_of(key->bytes, key->size);
 }
-/* The empty text, which is what stands for no value: shown as null. false when it would not fit. */
-bool row_key_append_none(struct row_key *key);
+/* Appends the value of a field of this type, which may be absent of a text and of what is optional. Likewise. */
+bool row_key_append_of(struct row_key *key, enum group_type type, const struct group_value *value);
 /* Reads `count` values of these types back; texts point into key or longs. false when the bytes are no such key. */
 bool row_key_decode(struct slice key, struct slice longs, const enum group_type *types,
 	size_t count, struct group_value *ret_values);

@@ -160,7 +160,7 @@ static void fill_view(struct view *view)
 	view->group_count = table->key_count;
 	for (size_t i = 0; i < table->key_count; i++) {
 		view->groups[i] = (struct group_field){
-			.name = table->keys[i].name, .source = GROUP_BY_COLUMN};
+			.name = table->keys[i].name, .source = GROUP_BY_COLUMN, .type = TYPE_TEXT};
 	}
 	view->measure_count = table->column_count;
 	for (size_t i = 0; i < table->column_count; i++) {

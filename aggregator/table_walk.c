@@ -103,7 +103,8 @@ int table_walk_open(struct table_walk *walk, struct answer_context *context,
 	walk->context = context;
 	walk->table = table;
 	walk->batch = BATCH_FIRST;
-	walk->read_count = 0;
+	walk->read_count = walk->renewals = 0;
+	walk->renew = NULL;
 	walk->key.size = 0;
 	assert(to.size <= sizeof walk->to.bytes);
 	walk->to.size = to.size;
@@ -149,6 +150,10 @@ static int renew(struct table_walk *walk)
 		return 0;
 	}
 	walk->read_count = 0;
+	walk->renewals++;
+	if (walk->renew != NULL) {
+		return walk->renew(walk->renew_owner);
+	}
 	return context->renew(context->renew_owner, context->shards, context->shard_count);
 }
 

@@ -20,6 +20,10 @@ struct table_walk {
 	struct table_walk_shard *shards; /* owned */
 	size_t batch; /* entries read ahead at once: a page needs few, a roll-up all */
 	size_t read_count; /* since the snapshots were renewed */
+	size_t renewals; /* of the snapshots */
+	/* Renews the snapshots in place of the context, for what else stands in them; NULL: nothing does. */
+	int (*renew)(void *owner);
+	void *renew_owner;
 	struct row_key key; /* of the current row */
 	struct row_key to; /* exclusive; size 0: to the end */
 	struct table_row newest; /* of the current key */

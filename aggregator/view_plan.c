@@ -1,16 +1,22 @@
 /* What one event is to a view: admitted or not, and its group values. */
 #include "aggregator/view_plan.h"
 
+static bool is_text(const struct group_field *field)
+{
+	return field->source == GROUP_BY_COLUMN
+		       ? field->type == TYPE_TEXT
+		       : field->source != GROUP_BY_QUANTITY && field->source != GROUP_BY_BUCKET;
+}
+
 enum group_type group_field_type(const struct group_field *field)
 {
-	switch (field->source) {
-	case GROUP_BY_QUANTITY:
-		return GROUP_INTEGER;
-	case GROUP_BY_BUCKET:
-		return GROUP_BUCKET;
-	default:
+	if (is_text(field)) {
 		return GROUP_TEXT;
 	}
+	if (field->is_optional) {
+		return GROUP_OPTIONAL;
+	}
+	return field->source == GROUP_BY_BUCKET ? GROUP_BUCKET : GROUP_INTEGER;
 }
 
 bool view_ends_in_currency(const struct view *view)

@@ -47,7 +47,9 @@ struct group_field {
 	enum group_source source;
 	enum field field;
 	enum bucket bucket;
+	enum operand_type type; /* of GROUP_BY_COLUMN */
 	bool is_automatic; /* currency, brought by a money measure */
+	bool is_optional; /* of rows of an answer, which may lack it */
 };
 enum group_type group_field_type(const struct group_field *field);
 /* What views can be grouped by, by its name: NULL when there is no such field. */

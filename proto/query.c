@@ -42,20 +42,20 @@ const char *const query_key_names[KEY_COUNT] = {
 #define KEYS_OF_ALL (BIT(KEY_QUERY) | BIT(KEY_TIMEOUT_MS) | BIT(KEY_MAX_LAG) | BIT(KEY_AFTER))
 #define KEYS_OF_STREAMS (KEYS_OF_ALL | BIT(KEY_EDGE) | BIT(KEY_RUN) | BIT(KEY_KIND))
 #define KEYS_OF_ROWS                                                                               \
-	(KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_TABLE) | BIT(KEY_JOIN) | BIT(KEY_WHERE) |           \
-		BIT(KEY_GROUP_BY) | BIT(KEY_RANGE) | BIT(KEY_EXPLAIN) | BIT(KEY_STAGED))
+	(KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_TABLE) | BIT(KEY_JOIN) | BIT(KEY_WITH_MISSING) |    \
+		BIT(KEY_WHERE) | BIT(KEY_GROUP_BY) | BIT(KEY_RANGE) | BIT(KEY_EXPLAIN) |           \
+		BIT(KEY_STAGED))
 
 static const struct {
 	const char *name;
 	uint64_t keys;
 } types[] = {
-	[QUERY_GET] = {"get", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_WITH_MISSING) |
-				      BIT(KEY_KEY) | BIT(KEY_KEYS)},
+	[QUERY_GET] = {"get", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_KEY) | BIT(KEY_KEYS)},
 	[QUERY_TOP] = {"top", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_BY) | BIT(KEY_ORDER) |
 				      BIT(KEY_LIMIT) | BIT(KEY_CUMULATIVE) | BIT(KEY_UNTIL_SHARE)},
-	[QUERY_SCAN] = {"scan", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_WITH_MISSING) |
-					BIT(KEY_ORDER_BY) | BIT(KEY_FROM) | BIT(KEY_TO) |
-					BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
+	[QUERY_SCAN] = {"scan", KEYS_OF_ROWS | BIT(KEY_COMPARE) | BIT(KEY_ORDER_BY) |
+					BIT(KEY_FROM) | BIT(KEY_TO) | BIT(KEY_CURSOR) |
+					BIT(KEY_LIMIT)},
 	[QUERY_BANDS] = {"bands",
 		KEYS_OF_ROWS | BIT(KEY_BY) | BIT(KEY_BAND_EDGES) | BIT(KEY_BAND_COUNT)},
 	[QUERY_VIEWS] = {"views", KEYS_OF_ALL},
@@ -231,8 +231,8 @@ static int check_group(
 				 : "must have 1 to 5 group values");
 	}
 	for (uint32_t i = 0; i < node->count; i++) {
-		if (!query_node_is_value(value)) {
-			return query_refuse(request, key, "may hold text and numbers only");
+		if (value->type != NODE_NIL && !query_node_is_value(value)) {
+			return query_refuse(request, key, "may hold text, numbers and null only");
 		}
 		value = node_next(value);
 	}

@@ -98,7 +98,7 @@ struct query {
 	/* A table whose columns the rows of a view get, named as `view` is; empty: none. */
 	struct slice join;
 	char join_name[VIEW_NAME_SIZE_MAX + 1];
-	bool with_missing; /* get, scan: a row of zeros for each of its rows that the view has none of */
+	bool with_missing; /* a row of zeros for each of its rows that the view has none of */
 	const struct node *group_by; /* array of texts; NULL: rows as the view has them */
 	struct query_period range;
 	struct query_comparison compare;

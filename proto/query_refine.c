@@ -273,12 +273,6 @@ static int read_with_missing(struct request *request)
 		return query_refuse(request, KEY_WITH_MISSING,
 			"wants \"join\": the table whose rows may be missing");
 	}
-	if (node->boolean &&
-		(request->values[KEY_GROUP_BY] != NULL || request->values[KEY_RANGE] != NULL ||
-			request->values[KEY_COMPARE] != NULL)) {
-		return query_refuse(
-			request, KEY_WITH_MISSING, "goes with neither group_by, range nor compare");
-	}
 	request->query->with_missing = node->boolean;
 	return 0;
 }

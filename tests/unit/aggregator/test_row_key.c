@@ -194,6 +194,44 @@ static void test_a_text_that_is_no_text_leaves_the_key_alone(void **state)
 	assert_int_equal(key.size, 2);
 }
 
+static void test_what_may_be_absent_sorts_before_what_is_there(void **state)
+{
+	static const enum group_type kinds[] = {GROUP_OPTIONAL, GROUP_TEXT, GROUP_OPTIONAL};
+	const struct group_value none = {.type = GROUP_ABSENT};
+	const struct group_value least = {.type = GROUP_INTEGER, .integer = INT64_MIN};
+	struct row_key absent = {0}, there = {0};
+	struct group_value values[3];
+	(void)state;
+
+	assert_true(row_key_append_of(&absent, GROUP_OPTIONAL, &none));
+	assert_true(row_key_append_of(&there, GROUP_OPTIONAL, &least));
+	assert_true(row_key_compare(row_key_slice(&absent), row_key_slice(&there)) < 0);
+	assert_true(row_key_append_of(&there, GROUP_TEXT, &none));
+	assert_false(row_key_append_of(&there, GROUP_INTEGER, &none));
+	assert_true(row_key_append_of(&there, GROUP_OPTIONAL, &none));
+	assert_true(row_key_decode(row_key_slice(&there), slice_of(NULL, 0), kinds, 3, values));
+	assert_int_equal(values[0].type, GROUP_INTEGER);
+	assert_true(values[0].integer == INT64_MIN);
+	assert_int_equal(values[1].type, GROUP_ABSENT);
+	assert_int_equal(values[2].type, GROUP_ABSENT);
+	assert_false(row_key_decode(slice_of("\2", 1), slice_of(NULL, 0), kinds, 1, values));
+	assert_false(row_key_decode(slice_of("\1xxx", 4), slice_of(NULL, 0), kinds, 1, values));
+	assert_false(row_key_decode(slice_of("", 0), slice_of(NULL, 0), kinds, 1, values));
+}
+
+static void test_what_may_be_absent_needs_room_as_well(void **state)
+{
+	const struct group_value number = {.type = GROUP_INTEGER};
+	struct row_key key = {.size = ROW_KEY_CAPACITY - 8};
+	(void)state;
+
+	assert_false(row_key_append_of(&key, GROUP_OPTIONAL, &number));
+	assert_int_equal(key.size, ROW_KEY_CAPACITY - 8);
+	key.size = ROW_KEY_CAPACITY;
+	assert_false(
+		row_key_append_of(&key, GROUP_TEXT, &(struct group_value){.type = GROUP_ABSENT}));
+}
+
 static void test_five_of_the_longest_texts_fit_and_no_sixth(void **state)
 {
 	char text[ROW_TEXT_SHORT_MAX];
@@ -231,6 +269,8 @@ int main(void)
 		cmocka_unit_test(test_broken_keys_are_refused_and_harm_nobody),
 		cmocka_unit_test(test_long_texts_that_begin_alike_have_keys_of_their_own),
 		cmocka_unit_test(test_a_text_that_is_no_text_leaves_the_key_alone),
+		cmocka_unit_test(test_what_may_be_absent_sorts_before_what_is_there),
+		cmocka_unit_test(test_what_may_be_absent_needs_room_as_well),
 		cmocka_unit_test(test_five_of_the_longest_texts_fit_and_no_sixth),
 		cmocka_unit_test(test_the_successor_follows_every_key_that_begins_alike),
 	};
