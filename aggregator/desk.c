@@ -227,8 +227,9 @@ static int answer_by_type(struct desk *desk, const struct question *question,
 		return forget_answer_write(question->forget, freshness, query->encoding, reply);
 	case QUERY_EDGES:
 	case QUERY_LEDGER:
-		return stream_answers_write(
-			desk->live->pipeline, desk->reports, question, freshness, reply);
+		return stream_answers_write(desk->live->pipeline,
+			&(struct reported){desk->reports, desk->now_ms}, question, freshness,
+			reply);
 	case QUERY_TRACE:
 		return trace_answer_write(
 			desk->live->pipeline, desk->reports, question, freshness, reply);

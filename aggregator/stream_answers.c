@@ -1,5 +1,6 @@
 #include "aggregator/stream_answers.h"
 #include "aggregator/account.h"
+#include "aggregator/report_answer.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -19,6 +20,8 @@ struct listing {
 	struct buffer bytes;
 	size_t *ends; /* of each row in `bytes` */
 	size_t count;
+	struct row_list told; /* what edges report of themselves */
+	bool is_told_cut;
 	bool is_cut;
 };
 
@@ -135,7 +138,8 @@ static int add_row(struct listing *listing, struct slice key, const struct strea
 	if (!is_wanted(listing, &id)) {
 		return 0;
 	}
-	if (listing->count == ROWS_MAX || listing->bytes.size > ANSWER_SIZE_MAX) {
+	if (listing->count == ROWS_MAX ||
+		listing->bytes.size + listing->told.bytes.size > ANSWER_SIZE_MAX) {
 		listing->is_cut = true;
 		return ENOUGH;
 	}
@@ -285,9 +289,10 @@ static void write_reply(const struct listing *listing, const struct query *query
 {
 	struct writer writer;
 	size_t start = 0;
+	bool is_cut = listing->is_cut || listing->is_told_cut;
 
 	writer_init(&writer, query->encoding, reply);
-	write_map(&writer, listing->is_cut ? 4 : 3);
+	write_map(&writer, is_cut ? 5 : 4);
 	write_key(&writer, "ok");
 	write_bool(&writer, true);
 	write_key(&writer, query->type == QUERY_LEDGER ? "ledger" : "edges");
@@ -297,7 +302,9 @@ static void write_reply(const struct listing *listing, const struct query *query
 			&writer, slice_of(listing->bytes.bytes + start, listing->ends[i] - start));
 		start = listing->ends[i];
 	}
-	if (listing->is_cut) {
+	write_key(&writer, "reports");
+	row_list_write(&listing->told, &writer);
+	if (is_cut) {
 		write_key(&writer, "cut");
 		write_bool(&writer, true);
 	}
@@ -305,19 +312,36 @@ static void write_reply(const struct listing *listing, const struct query *query
 	answer_write_as_of(&writer, freshness);
 }
 
-int stream_answers_write(struct pipeline *pipeline, const struct reports *reports,
+/* What needs a look comes first: at most half of the answer. */
+static int list_reports(struct listing *listing, int64_t now_ms)
+{
+	const struct report_sight sight = {.reports = listing->reports,
+		.query = listing->query,
+		.stores = listing->stores,
+		.now_ms = now_ms};
+
+	return report_answer_list(
+		&sight, ANSWER_SIZE_MAX / 2, &listing->told, &listing->is_told_cut);
+}
+
+int stream_answers_write(struct pipeline *pipeline, const struct reported *reported,
 	const struct question *question, const struct freshness *freshness, struct buffer *reply)
 {
 	const struct query *query = question->query;
 	struct listing listing = {
 		.stores = gate_stores_of_streams(question->asker),
 		.query = query,
-		.reports = reports,
+		.reports = reported->reports,
 		.ends = malloc(ROWS_MAX * sizeof *listing.ends),
 	};
 	int r = listing.ends == NULL ? -ENOMEM : 0;
 
 	buffer_init(&listing.bytes, ANSWER_SIZE_MAX + 64 * 1024);
+	buffer_init(&listing.told.bytes, ANSWER_SIZE_MAX);
+	buffer_init(&listing.told.ends, REPORTS_MAX * 2 * sizeof(size_t));
+	if (r == 0) {
+		r = list_reports(&listing, reported->now_ms);
+	}
 	for (size_t i = 0; i < pipeline->shard_count && r == 0; i++) {
 		r = add_shard(&listing, pipeline->shards[i]);
 	}
@@ -330,5 +354,7 @@ int stream_answers_write(struct pipeline *pipeline, const struct reports *report
 	}
 	free(listing.ends);
 	buffer_deinit(&listing.bytes);
+	buffer_deinit(&listing.told.bytes);
+	buffer_deinit(&listing.told.ends);
 	return r;
 }

@@ -5,8 +5,14 @@
 #include "aggregator/pipeline.h"
 #include "aggregator/reports.h"
 
-/* `reports` may be NULL: then it is not known how far edges have numbered. 0 or -errno; a whole reply, errors included. */
-int stream_answers_write(struct pipeline *pipeline, const struct reports *reports,
+/* What edges said, up to now. */
+struct reported {
+	const struct reports *reports; /* NULL: it is not known how far edges have numbered */
+	int64_t now_ms; /* by the clock that says when they arrived */
+};
+
+/* 0 or -errno; a whole reply, errors included. */
+int stream_answers_write(struct pipeline *pipeline, const struct reported *reported,
 	const struct question *question, const struct freshness *freshness, struct buffer *reply);
 int trace_answer_write(struct pipeline *pipeline, const struct reports *reports,
 	const struct question *question, const struct freshness *freshness, struct buffer *reply);

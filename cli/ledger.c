@@ -2,6 +2,7 @@
 #include "cli/answer_table.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/edge_health.h"
 #include "cli/options.h"
 #include "cli/ranking.h"
 #include "proto/event.h"
@@ -63,8 +64,9 @@ static int parse(int argc, char **argv, struct ledger_options *ledger)
 	const struct options_spec spec = {name, "[EDGE] [OPTIONS]",
 		"Shows the books of each edge, run and kind: what the edge numbered, and how much "
 		"of that is counted,\nrejected, in Kafka and not yet read, on the edge's disk, "
-		"damaged there, or missing; and names what is\nmissing. Exit code: 1 when "
-		"something is missing.",
+		"damaged there, or missing; and names what is\nmissing. Edges that need a look "
+		"come first: silent ones, and such as are buffering, full, damaged,\nor skewed "
+		"(their clock is off). Exit code: 1 when something is missing.",
 		options, 0, 1};
 
 	int code = options_or_exit(&spec, argc, argv, &positionals);
@@ -227,6 +229,15 @@ static bool misses_something(const struct node *rows)
 	return false;
 }
 
+/* What is wrong with edges comes before what is counted of them. */
+static void print_health(const struct node *root)
+{
+	if (edge_health_of(root).troubled_count > 0) {
+		edge_health_print(root, stdout);
+		putchar('\n');
+	}
+}
+
 static int show(const struct ledger_options *ledger, const struct answer_view *answer)
 {
 	const struct node *rows = node_find(answer->root, "ledger");
@@ -241,6 +252,7 @@ static int show(const struct ledger_options *ledger, const struct answer_view *a
 		return EXIT_FAILED;
 	}
 	if (!ledger->json) {
+		print_health(answer->root);
 		print_table(rows, sums);
 	}
 	if (node_find(answer->root, "cut") != NULL) {

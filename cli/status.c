@@ -1,6 +1,7 @@
 #include "cli/answer_table.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/edge_health.h"
 #include "cli/http_get.h"
 #include "cli/options.h"
 #include "proto/timestamp.h"
@@ -34,7 +35,7 @@ static int parse(int argc, char **argv, struct status_options *status)
 	};
 	const struct options_spec spec = {"till status", "[ENDPOINT] [--http ADDRESS]...",
 		"Shows how the aggregator at ENDPOINT is (default " ASK_ENDPOINT_DEFAULT
-		"), and whether daemons are ready.\n"
+		"), which edges need a look, and whether\ndaemons are ready. "
 		"With --http alone only those are asked. Exit code: 1 when something is not well, "
 		"3 when it is silent.",
 		options, 0, 1};
@@ -127,10 +128,37 @@ static bool has_problems(const struct node *root)
 	return problems != NULL && problems->type == NODE_ARRAY && problems->count > 0;
 }
 
+static void print_status(const struct node *root)
+{
+	struct text_table table;
+
+	text_table_init(&table, 2);
+	add_scalars(&table, root);
+	text_table_print(&table, stdout);
+	text_table_deinit(&table);
+	print_tables(root);
+}
+
+/* Who may not ask about edges sees the rest. */
+static void ask_edges(struct ask *ask)
+{
+	struct answer_view answer = {.ok = false};
+
+	if (query_client_ask(ask->client, slice_of_text("{\"query\":\"edges\"}"), &answer) != 0 ||
+		!answer.ok) {
+		return;
+	}
+	struct edge_health health = edge_health_of(answer.root);
+	if (health.edge_count > 0) {
+		printf("\nedges\n  %zu report, %zu of them need a look\n", health.edge_count,
+			health.troubled_count);
+		edge_health_print(answer.root, stdout);
+	}
+}
+
 static int ask_status(const struct status_options *status)
 {
 	struct answer_view answer;
-	struct text_table table;
 	struct ask ask;
 
 	int code = ask_open(&ask, &(struct ask_options){.command = "till status",
@@ -143,14 +171,13 @@ static int ask_status(const struct status_options *status)
 	if (code < 0 && status->json) {
 		printf("%.*s\n", (int)answer.bytes.size, (const char *)answer.bytes.bytes);
 	} else if (code < 0) {
-		text_table_init(&table, 2);
-		add_scalars(&table, answer.root);
-		text_table_print(&table, stdout);
-		text_table_deinit(&table);
-		print_tables(answer.root);
+		print_status(answer.root);
 	}
 	if (code < 0) {
 		code = has_problems(answer.root) ? EXIT_FAILED : EXIT_STOPPED;
+		if (!status->json) {
+			ask_edges(&ask); /* the answer before is no more */
+		}
 	}
 	ask_close(&ask);
 	return code;
