@@ -1,7 +1,7 @@
 /* Any bytes as a request: refused with a code of queries, or within every limit; then what it asks beyond rows as they
  * are is made ready against a view, refused or within its bounds. */
 #include "aggregator/refinement.h"
-#include "aggregator/table.h"
+#include "aggregator/table_row.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 
@@ -85,12 +85,36 @@ static void check_row(const struct refinement *refinement)
 	}
 }
 
+/* A row of zeros for a row of the table: its values make a key of the answer, which reads back. */
+static void check_zeros(const struct refinement *refinement)
+{
+	static const uint8_t table_key[] = "a";
+	struct group_value values[VIEW_GROUPS_MAX], again[VIEW_GROUPS_MAX];
+	enum group_type types[VIEW_GROUPS_MAX];
+	struct row_key key = {0};
+	struct row row;
+
+	row_init(refinement->join.table, &row);
+	table_row_set(&row, 0, slice_of_text("x"), 0);
+	table_row_set(&row, 1, slice_of("", 0), -5);
+	int r = refinement_make_zeros(
+		refinement, slice_of(table_key, sizeof table_key), &row, values);
+	fuzz_require(r == 0 || r == MISSING_E_LEFT_OUT);
+	for (size_t i = 0; r == 0 && i < refinement->result->group_count; i++) {
+		types[i] = group_field_type(&refinement->result->groups[i]);
+		fuzz_require(row_key_append_of(&key, types[i], &values[i]));
+	}
+	fuzz_require(r != 0 || row_key_decode(row_key_slice(&key), slice_of(NULL, 0), types,
+				       refinement->result->group_count, again));
+}
+
 static void check_refinement(const struct query *query)
 {
 	struct refinement refinement;
 	struct complaint complaint;
-	const struct refined_view of = {sample_view(), query->join.size > 0 ? sample_table() : NULL,
-		INT64_C(1291191960000)};
+	const struct refined_view of = {.view = sample_view(),
+		.joined = query->join.size > 0 ? sample_table() : NULL,
+		.event_ts = INT64_C(1291191960000)};
 	int r = refinement_make(&refinement, &of, query, &complaint);
 
 	fuzz_require(r == 0 || r == REASON_BAD_REQUEST || r == REASON_UNKNOWN_FIELD);
@@ -100,23 +124,43 @@ static void check_refinement(const struct query *query)
 		fuzz_require(refinement.period.from < refinement.period.to);
 		check_row(&refinement);
 	}
+	if (r == 0 && refinement.with_missing) {
+		check_zeros(&refinement);
+	}
 	refinement_deinit(&refinement);
+}
+
+/* What is asked of all rows: shares of a top, and bands. */
+static void check_whole(const struct query *query)
+{
+	bool has_bands = query->type == QUERY_BANDS;
+
+	fuzz_require(query->until_share >= 0 && query->until_share <= MONEY_MICROS_PER_UNIT);
+	fuzz_require(query->is_cumulative || query->until_share == 0);
+	fuzz_require(!query->is_cumulative || query->type == QUERY_TOP);
+	fuzz_require(query->band_count <= QUERY_BANDS_MAX && query->edge_count <= QUERY_EDGES_MAX);
+	fuzz_require(has_bands == (query->band_count > 0 || query->edge_count > 0));
+	for (uint32_t i = 1; i < query->edge_count; i++) {
+		fuzz_require(query->edges[i] > query->edges[i - 1]);
+	}
 }
 
 static void check_query(const struct query *query)
 {
 	fuzz_require(query->where_count <= QUERY_CONDITIONS_MAX);
 	fuzz_require(query->order_count <= QUERY_ORDERS_MAX);
-	fuzz_require(!query_is_refined(query) || query->type <= QUERY_SCAN);
+	fuzz_require(!query_is_refined(query) || query_has_rows(query->type));
+	fuzz_require(!query->with_missing || query->join.size > 0);
 	if (query_is_refined(query)) {
 		check_refinement(query);
 	}
-	fuzz_require(query->type <= QUERY_FORGOTTEN);
+	check_whole(query);
+	fuzz_require(query->type <= QUERY_DROP_STAGED);
 	fuzz_require(query->limit <= SCAN_LIMIT_MAX && query->timeout_ms <= QUERY_TIMEOUT_MS_MAX);
 	fuzz_require(query->max_lag >= -1 && query->after_count <= QUERY_AFTER_MAX);
 	fuzz_require(query->type != QUERY_GET || (query->key == NULL) != (query->keys == NULL));
 	fuzz_require(query->type != QUERY_TOP || query->by.size > 0);
-	fuzz_require(query->type > QUERY_SCAN || query->view.size > 0);
+	fuzz_require(!query_has_rows(query->type) || query->view.size > 0);
 	fuzz_require(query->about.run <= RUN_MAX && (int)query->about.kind < KIND_COUNT);
 	fuzz_require(query->type != QUERY_TRACE || (query->about.seq > 0 && query->has_kind));
 	for (uint32_t i = 0; i < query->after_count; i++) {

@@ -306,6 +306,8 @@ def sized(text):
 
 def pack(value):
     """msgpack, as far as it is needed here."""
+    if isinstance(value, bool):
+        return b"\xc3" if value else b"\xc2"
     if isinstance(value, int):
         return bytes([value]) if 0 <= value < 0x80 else b"\xcf" + big(value)
     if isinstance(value, str):
@@ -382,6 +384,55 @@ def stored_seeds():
     yield big(4) + big(0) + big(1) + sized(b"c" * 200) + tallies
     yield sized(b"orders") + big(3, 4) + big(17) + big(1291191960000) + sized(b"bad_frame") + sized(b"uk") + varint(2000) + sized(b"v" * 600)
     yield sized(b"orders") + big(3, 4) + big(17) + big(1291191960000) + sized(b"bad_frame") + sized(b"") + varint(2) + sized(b"v") + b"more"
+
+
+def telemetry(**other):
+    numbers = ("run", "number", "started_ms", "now_ms", "interval_ms", "received", "accepted", "invalid", "refused", "repeated", "spool_bytes",
+               "spool_max", "disk_room", "oldest_ms", "aside_unknown")
+    return {"kind": "telemetry", "edge": "uk", "program": "till-edge 0.1.0", "numbered": [17, 0, 0, 0, 0, 1], "disk": [], "aside": [], "cut": False, "stopping": False,
+            **{name: 100 + place for place, name in enumerate(numbers)}, **other}
+
+
+def telemetry_seeds():
+    yield from (pack(telemetry(**other)) for other in (
+        {}, {"disk": [[4711, 0, 18, 20], [4710, 3, 1, 1]], "aside": [[4711, 0, 5, 5]], "cut": True, "stopping": True}, {"disk": [[1, 0, 1, 1]] * 64},
+        {"disk": [[1, 0, 1, 1]] * 60, "aside": [[1, 0, 1, 1]] * 5}, {"disk": [[1, 0, 2**62, 2**63 - 1]] * 5}, {"kind": "order"}, {"kind": 1}, {"edge": " uk"}, {"edge": 7},
+        {"program": "x" * 65}, {"numbered": [1]}, {"numbered": [1, 2, 3, 4, 5, "6"]}, {"disk": 1}, {"disk": [[1, 0, 2, 1]]}, {"disk": [[1, 6, 1, 1]]}, {"disk": [[1, 0, 1]]},
+        {"disk": [[1, 0, 1, "1"]]}, {"aside": [[0, 0, 1, 1]]}, {"cut": 1}, {"stopping": 1}, {"run": 0}, {"run": 2**53}, {"number": 0}, {"now_ms": "1"}, {"more": 1}))
+    yield from (pack([telemetry()]), pack(telemetry(padding=b"x" * 8192)), b"")
+
+
+def database_position(flags):
+    return bytes([flags]) + b"".join(map(varint, (7, 4096, 2, 1))) + big(5) + varint(9) + varint(3)
+
+
+def entry_seeds():
+    # baskets
+    head = varint(1291191960000) + varint(1291191960000) + big(4711) + varint(17)
+    amount = sized(b"GBP") + big(0) + big(2550000) + big(6) + varint(2)
+    minus = sized(b"EUR") + big(-1) + big(-5) + big(-1) + varint(1)
+    for count in (0, 1, 2, 64, 65):
+        for user in (b"", b"17850"):
+            yield b"\0" + head + sized(b"web") + sized(b"card") + sized(user) + varint(5) + bytes([user == b""]) + varint(count) + (minus + amount * 70)[:len(amount) * count + (count > 0) * (len(minus) - len(amount))]
+    yield from (b"\0" + head, b"\0" + head + sized(b"web") + varint(200) + b"x", b"\0bo12345678uk\0o1", b"\0")
+    # rows of sources whose rows change
+    event = bytes([0]) + varint(0b11111) + varint(2 * 1291191960000) + sized(b"e") + sized(b"o1") + sized(b"p") + varint(12)
+    whole = bytes([0]) + varint(2**17 - 1) + b"".join(varint(2) + b"x" for _ in range(20))
+    for flags in (0, 1, 2, 3, 4):
+        yield from (b"\1" + database_position(flags) + rest for rest in (b"\0", b"\2", b"\3", b"\4", b"\1" + varint(7) + event, b"\5" + varint(8) + event, b"\1" + varint(7) + whole))
+    yield from (b"\1" + database_position(0) + b"\1" + varint(7) + rest for rest in (
+        b"\3" + varint(1), b"\0" + varint(2**40), b"\0" + varint(8) + sized(b"x" * 1025), b"\0" + varint(0), b"\0" + varint(1) + b"\xff" * 10))
+    # rows of tables
+    log = big(1291191960000) + big(7, 4) + big(1, 4) + big(12)
+    database = b"".join(map(varint, (7, 4096, 2, 1, 5, 9, 3)))
+    longs = (100).to_bytes(2, "little") + b"l" * 100
+    there = [sized(b"") + b"\0" * 4, sized(longs) + b"\1" + sized(b"Ada") + b"\1" + big(-2500000) + b"\1" + big(1291191960000) + b"\1" + big(7), sized(b"") + b"\1\x03ab"]
+    for flags, stand in ((0, log), (2, database), (4 + 2, database), (8 + 2, database), (14, database)):
+        yield b"\2" + bytes([flags]) + stand
+        yield b"\2" + bytes([flags + 16 + 32]) + stand + sized(b"17850")
+        yield from (b"\2" + bytes([flags + 1]) + stand + rest for rest in there)
+        yield b"\2" + bytes([flags + 1 + 16]) + stand + sized(b"17850") + there[1]
+    yield from (b"\2\x40" + log, b"\2\0" + log + b"more", b"\2\0")
 
 
 def row_seeds():
@@ -468,6 +519,8 @@ def main():
         write(out / target, many_keys())
     write(out / "mark", mark_seeds())
     write(out / "stored", stored_seeds())
+    write(out / "telemetry", telemetry_seeds())
+    write(out / "entry", entry_seeds())
     write(out / "row", row_seeds())
     write(out / "zone", zone_seeds())
     write(out / "block", block_seeds(vectors))

@@ -176,6 +176,54 @@ static void check_refinement(
 	check_equal_number(check, "explain", vector_has(vector, "explain"), query->explain);
 }
 
+/* "-500000": in millionths, and longer than a number of JSON may be. */
+static money read_micros(struct slice text)
+{
+	bool is_negative = text.size > 0 && text.bytes[0] == '-';
+	money number = 0;
+
+	for (size_t i = is_negative; i < text.size; i++) {
+		number = number * 10 + (text.bytes[i] - '0');
+	}
+	return is_negative ? -number : number;
+}
+
+static void check_edges(struct check *check, const struct node *vector, const struct query *query)
+{
+	const struct node *wanted = node_find(vector, "edges");
+	uint32_t count = wanted == NULL ? 0 : wanted->count;
+
+	check_equal_number(check, "edges", count, query->edge_count);
+	if (count != query->edge_count || count == 0) {
+		return;
+	}
+	const struct node *edge = node_first(wanted);
+	for (uint32_t i = 0; i < count; i++, edge = node_next(edge)) {
+		if (read_micros(edge->text) != query->edges[i]) {
+			check_fail(check, "edge %u is another", i);
+		}
+	}
+}
+
+/* What is asked of all rows, and of tables beside views. */
+static void check_whole(struct check *check, const struct node *vector, const struct query *query)
+{
+	check_equal_text(check, "join", vector_text(vector, "join"), query->join);
+	check_equal_number(
+		check, "with_missing", vector_has(vector, "with_missing"), query->with_missing);
+	check_equal_number(check, "staged", vector_has(vector, "staged"), query->is_staged);
+	check_equal_number(
+		check, "cumulative", vector_has(vector, "cumulative"), query->is_cumulative);
+	check_equal_number(check, "until_share",
+		vector_has(vector, "until_share") ? vector_integer(check, vector, "until_share")
+						  : 0,
+		query->until_share);
+	check_equal_number(check, "bands",
+		vector_has(vector, "bands") ? vector_integer(check, vector, "bands") : 0,
+		query->band_count);
+	check_edges(check, vector, query);
+}
+
 static void check_query(struct check *check, const struct node *vector, const struct query *query)
 {
 	int64_t timeout_ms = vector_has(vector, "timeout_ms")
@@ -189,6 +237,7 @@ static void check_query(struct check *check, const struct node *vector, const st
 	check_equal_text(check, "view", vector_text(vector, "view"), query->view);
 	check_equal_text(check, "by", vector_text(vector, "by"), query->by);
 	check_refinement(check, vector, query);
+	check_whole(check, vector, query);
 	check_equal_text(check, "cursor", vector_text(vector, "cursor"), query->cursor);
 	check_equal_text(check, "user", vector_text(vector, "user"), query->user);
 	check_count(check, vector, "key", query->key);
