@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
+import pytest
 from debezium import TYPES, Table
 from harness import BUILD, DEADLINE, wait_until
 from test_aggregator_faults import dump
@@ -246,6 +247,7 @@ class Truncated:
         assert told == {row["sku"]: row["price"] for row in self.goods.rows.values()}
 
 
+@pytest.mark.plain_only
 def test_a_truncated_table_is_let_go_whatever_kills_on_the_way(pipeline, admin, tmp_path):
     """More rows than one step of it takes, killed behind this and that commit; some rows come again behind it, by their old keys, and
     some changes of before are told again."""
