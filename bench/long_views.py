@@ -10,6 +10,7 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+import basket_rig
 import view_oracle
 import view_rig
 from harness import Broker, Client, Pipeline
@@ -19,6 +20,8 @@ EVENTS = int(os.environ.get("TILL_EVENTS", "2000000"))
 PIECE_S = 1200  # what one takes, about
 DEADLINE_S = 900
 EDGES = view_rig.EDGES
+HORIZON_MS, MEMORY_MS = 1000, 3_600_000
+SPANS = [f"aggregator.basket_horizon={HORIZON_MS}ms", f"aggregator.basket_memory={MEMORY_MS}ms"]
 BANDS = ["0", "1000", "100000", "10000000"]
 # distinct(user_id) may be of several shards' users: one that has shards refuses it
 OF_ONE_SHARD = view_rig.OWN[view_rig.OWN.index("[view.recent_pages]"):]
@@ -43,12 +46,13 @@ def piece(folder, kafka, prefix, seed):
     folder.mkdir()
     conf = folder / "views.conf"
     conf.write_text(view_rig.SHIPPED + view_rig.OWN)
-    pipe = Pipeline(folder, kafka.bootstrap, prefix, edges=EDGES)
+    pipe = Pipeline(folder, kafka.bootstrap, prefix, edges=EDGES, options={"till-aggregator": SPANS})
     try:
         pipe.start_aggregator("-c", conf)
         source = view_rig.Simulated(seed, EVENTS)
         count_with_a_kill(pipe, source)
         rows = judge(pipe.client, source)
+        basket_rig.assert_same(pipe, *basket_rig.count_by_hand(pipe, HORIZON_MS, MEMORY_MS))
         compare_shards(folder, kafka, prefix, pipe.client)
         view_rig.rebuild(pipe, DEADLINE_S)
         return {"rounds": 1, "events": len(source.events), "invalid": len(source.letters), "rows": rows}
@@ -110,7 +114,7 @@ def compare_shards(folder, kafka, prefix, client):
     other.mkdir()
     conf = other / "views.conf"
     conf.write_text(view_rig.SHIPPED + view_rig.OWN.replace(OF_ONE_SHARD, ""))
-    four = Pipeline(other, kafka.bootstrap, prefix, edges=(), bridges=0, options={"till-aggregator": ["aggregator.shards=4"]})
+    four = Pipeline(other, kafka.bootstrap, prefix, edges=(), bridges=0, options={"till-aggregator": ["aggregator.shards=4", *SPANS]})
     try:
         four.start_aggregator("-c", conf)
         four.wait_applied(DEADLINE_S)

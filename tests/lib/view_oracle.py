@@ -120,13 +120,17 @@ class Baskets:
 
     def __init__(self, horizon_ms, memory_ms):
         self.horizon_ms, self.memory_ms = horizon_ms, memory_ms
-        self.clocks, self.open, self.last = defaultdict(int), {}, {}
+        self.clocks, self.last = defaultdict(int), {}
+        self.open = defaultdict(dict)  # of each partition, those that had a line last at the end
         self.closed, self.late = [], 0
 
+    def open_count(self):
+        return sum(map(len, self.open.values()))
+
     def close_until(self, partition):
-        over = [key for key in self.open if key[0] == partition and self.clocks[partition] - self.last[key] > self.horizon_ms]
-        for key in over:
-            self.closed.append(self.open.pop(key))
+        mine = self.open[partition]
+        while mine and self.clocks[partition] - self.last[first := next(iter(mine))] > self.horizon_ms:
+            self.closed.append(mine.pop(first))
 
     def pass_time(self, partition, append_ms):
         self.clocks[partition] = max(self.clocks[partition], append_ms)
@@ -136,10 +140,10 @@ class Baskets:
         self.pass_time(partition, append_ms)
         now_ms = self.clocks[partition]
         key = partition, event["edge"], event["order_id"]
-        if key not in self.open and key in self.last and now_ms - self.last[key] <= self.memory_ms:
+        if key not in self.open[partition] and key in self.last and now_ms - self.last[key] <= self.memory_ms:
             self.late += 1
             return
-        self.open.setdefault(key, []).append(event)
+        self.open[partition][key] = [*self.open[partition].pop(key, ()), event]
         self.last[key] = now_ms
 
 

@@ -49,7 +49,7 @@ class Simulated:
     def __init__(self, seed, count):
         self.draw = random.Random(seed)
         self.now_ms = int(time.time() * 1000)
-        self.events, self.letters, self.frames = [], [], []
+        self.events, self.letters, self.frames, self.numbers = [], [], [], {}
         while len(self.events) < count:
             self.add_frame()
 
@@ -78,10 +78,18 @@ class Simulated:
         return {"kind": "view", "page": f"/{draw.randrange(5)}", "product_id": f"p{draw.randrange(300)}", "category": draw.choice(("tea", None)),
                 "user_id": f"u{draw.randrange(50)}", "ts_ms": self.now_ms - age * DAY_MS}
 
+    def number(self, edge):
+        """Of an order; now and then of an earlier one, of which more lines come."""
+        earlier = self.numbers.setdefault(edge, [])
+        if not earlier or self.draw.random() < 0.97:
+            earlier.append(self.draw.randrange(10 ** 9))
+            return earlier[-1]
+        return self.draw.choice(earlier)
+
     def add_frame(self):
         edge, frame = self.draw.choice(EDGES), []
         while len(frame) < FRAME:
-            number, ts_ms = self.draw.randrange(10 ** 9), self.time_ms()
+            number, ts_ms = self.number(edge), self.time_ms()
             made = [self.order(number, line, ts_ms) for line in range(self.draw.randrange(1, 5))]
             made += [self.other() for _ in range(self.draw.randrange(3))]
             for event in made:

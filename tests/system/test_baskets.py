@@ -4,11 +4,10 @@ import csv
 import json
 import subprocess
 from collections import defaultdict
-from decimal import Decimal
 
+import basket_rig
 import pytest
-import view_oracle
-from harness import ROOT, Client, Pipeline, Program, Sender, program, till, wait_until
+from harness import ROOT, Client, Pipeline, Program, Sender, program, wait_until
 
 LINES = 6000  # more than till-devbroker would forget before a rebuild are too many
 FRAME = 500
@@ -79,57 +78,14 @@ def sale(order_id, price, **more):
     return {"order_id": order_id, "product_id": "tea", "unit_price": str(price), "channel": "web", "payment": "card", **more}
 
 
-def baskets(pipe):
-    return pipe.client.ask("status")["baskets"]
-
-
 def close_all(pipe, tills, opened):
     """Until so many baskets have closed, at least."""
 
     def are_closed():
         tills.probe()
-        return baskets(pipe)["closed"] >= opened
+        return basket_rig.books(pipe)["closed"] >= opened
 
     wait_until(are_closed, "the baskets to close", every=0.3)
-
-
-def records(pipe):
-    shown = till("tail", "orders", "--brokers", pipe.bootstrap, "--from", "beginning", "--until-end", "--json")
-    assert shown.returncode == 0, shown
-    return [json.loads(line) for line in shown.stdout.splitlines()]
-
-
-def as_event(event):
-    return {name: Decimal(value) if name in ("unit_price", "amount") else value for name, value in event.items()}
-
-
-def count_by_hand(pipe):
-    hand = view_oracle.Baskets(HORIZON_MS, MEMORY_MS)
-    read = sorted(records(pipe), key=lambda each: (each["partition"], each["offset"]))
-    for each in read:
-        hand.read(each["partition"], each["timestamp_ms"], as_event(each["event"]))
-    return hand, len(read)
-
-
-def assert_same(pipe, hand, count):
-    """Rows, the lines that were late, and the books."""
-    wait_until(lambda: pipe.client.ask("status")["uncommitted"] == 0, "sums of views, which are those of the last commit", every=0.05)
-    amounts, unmatched = view_oracle.of_baskets(hand.closed)
-    status = baskets(pipe)
-    assert (status["late"], status["lines"]) == (hand.late, count - hand.late)
-    assert (status["closed"], status["open"]) == (len(hand.closed), len(hand.open))
-    rows = pipe.client.scan("baskets")
-    assert {(row["channel"], row["payment"], row["currency"]) for row in rows} == set(amounts)
-    for row in rows:
-        numbers = amounts[row["channel"], row["payment"], row["currency"]]
-        assert row["basket_count"] == len(numbers)
-        assert Decimal(row["average"]) == view_oracle.average(numbers), row
-        assert (Decimal(row["min"]), Decimal(row["max"])) == (min(numbers), max(numbers)), row
-        for name, millionths in (("q25", 250_000), ("q50", 500_000), ("q75", 750_000)):
-            exact = view_oracle.quantile(numbers, millionths)
-            assert abs(Decimal(row[name]) - exact) <= abs(exact) / 128, (row, name, exact)
-    view = next(each for each in pipe.client.ask("views")["views"] if each["name"] == "baskets")
-    assert view["unmatched"] == unmatched > 0
 
 
 def dump_of(args):
@@ -177,20 +133,20 @@ def test_baskets_of_real_sales_are_right_to_the_cent_and_late_lines_are_counted(
     pipe.wait_settled()
     opened = sum(len({each["order_id"] for each in lines}) for lines in sales.values()) + 3
     close_all(pipe, tills, opened)
-    late = baskets(pipe)["late"]
+    late = basket_rig.books(pipe)["late"]
     tills.send("paris", [sale("returned", 7), sale("two", 9, currency="EUR")])
     tills.send("berlin", sales["berlin"][:50])
     pipe.aggregator.restart()  # the closed ones are known
     pipe.client = Client(pipe.aggregator.ready["listen"][0])
     pipe.wait_settled()
-    assert baskets(pipe)["late"] >= late + 52
+    assert basket_rig.books(pipe)["late"] >= late + 52
     tills.send("berlin", [sale("last", 3)])
     pipe.wait_settled()
-    close_all(pipe, tills, baskets(pipe)["closed"] + baskets(pipe)["open"])
+    close_all(pipe, tills, basket_rig.books(pipe)["closed"] + basket_rig.books(pipe)["open"])
     tills.close()
     pipe.wait_settled()
-    hand, count = count_by_hand(pipe)
-    assert_same(pipe, hand, count)
+    hand, count = basket_rig.count_by_hand(pipe, HORIZON_MS, MEMORY_MS)
+    basket_rig.assert_same(pipe, hand, count)
     assert_rebuilt(pipe, tmp_path)
 
 
