@@ -84,7 +84,7 @@ class Cluster(Broker):
     """Three nodes, each broker and controller, within a heap of 384 MB each. Serves in about ten seconds."""
 
     def __init__(self, folder, nodes=3, options=()):
-        os.environ["KAFKA_JAVA_OPTS"] = HEAP  # deploy/kafka reads it at every start of a node
+        os.environ["KAFKA_JAVA_OPTS"] = f"{os.environ.get('KAFKA_JAVA_OPTS', '')} {HEAP}"  # deploy/kafka reads it at every start of a node
         os.environ["KAFKA_START_SECONDS"] = "600"  # on a busy machine, and while the others are frozen
         self.ports = {name: free_decade() for name in ("PLAINTEXT", "CONTROLLER", "NAMED")}
         super().__init__(folder, nodes, [*OPTIONS, *self.listeners(nodes), *options])

@@ -11,6 +11,8 @@ from mosquitto import Mosquitto
 from mqtt_ledger import Publisher
 from postgres import Postgres
 
+# deploy/kafka reads it at every start of a broker: the second compiler pays off after minutes, and these live for seconds.
+os.environ.setdefault("KAFKA_JAVA_OPTS", "-XX:TieredStopAtLevel=1")
 DATA = Path(os.environ.get("TILL_DATA", ROOT.parent / "shared" / "data")) / "online-retail"
 _numbers = itertools.count(1)
 
