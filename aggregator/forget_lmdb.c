@@ -94,6 +94,7 @@ struct sweep {
 	const struct generation *generation;
 	const struct forgotten *forgotten;
 	struct slice user; /* the one who is forgotten now; empty: look at all rows */
+	bool must_sweep;
 	const struct view *view;
 	int group; /* of the view: where keys hold a user; -1: nowhere */
 	uint8_t key[ROW_KEY_SIZE_MAX]; /* of the current row: its page may move */
@@ -368,8 +369,25 @@ static int sweep_generation(struct sweep *sweep, uint32_t number, const struct v
 	return r == 0 ? sweep_quarantine(sweep) : r;
 }
 
-/* *ret_must_sweep: somebody who was not is hidden in everything from now on. */
-static int put_tombstones(struct sweep *sweep, bool *ret_must_sweep)
+static bool is_of(const struct sweep *sweep, const struct tombstone *tombstone)
+{
+	uint8_t hash[FORGOTTEN_HASH_SIZE];
+
+	forgotten_hash(sweep->forgotten, sweep->user, hash);
+	return memcmp(hash, tombstone->hash, sizeof hash) == 0;
+}
+
+/* Somebody who was not is hidden in everything from now on. If it is another than who is forgotten now, a request for whom there
+ * was no room earlier, his rows lie elsewhere. */
+static void note_hidden(struct sweep *sweep, const struct tombstone *tombstone)
+{
+	sweep->must_sweep = true;
+	if (sweep->user.size > 0 && !is_of(sweep, tombstone)) {
+		sweep->user = slice_of(NULL, 0);
+	}
+}
+
+static int put_tombstones(struct sweep *sweep)
 {
 	const struct forgotten *old = &sweep->store->forgotten, *wanted = sweep->forgotten;
 	unsigned meta = sweep->store->meta;
@@ -379,12 +397,13 @@ static int put_tombstones(struct sweep *sweep, bool *ret_must_sweep)
 		r = sealed_put(sweep->txn, meta, slice_of_text(key_name),
 			slice_of(wanted->key, sizeof wanted->key));
 	}
-	*ret_must_sweep = false;
 	for (size_t i = 0; i < wanted->count && r == 0; i++) {
 		const struct tombstone *now = &wanted->items[i];
 		const struct tombstone *before = forgotten_find(old, now->hash);
 		if (before == NULL || !tombstone_equal(before, now)) {
-			*ret_must_sweep |= now->until_ms == FORGOTTEN_FOR_EVER;
+			if (now->until_ms == FORGOTTEN_FOR_EVER) {
+				note_hidden(sweep, now);
+			}
 			r = put_tombstone(sweep->txn, meta, now);
 		}
 	}
@@ -396,17 +415,16 @@ static int write_all(
 {
 	const struct store_root *root = &sweep->store->root;
 	struct store_root marked = *root;
-	bool must_sweep = false;
 
 	marked.is_forgetful = true;
-	int r = put_tombstones(sweep, &must_sweep);
+	int r = put_tombstones(sweep);
 	if (r == 0) {
 		r = store_put_root(sweep->txn, sweep->store->meta, &marked);
 	}
-	if (r == 0 && must_sweep) {
+	if (r == 0 && sweep->must_sweep) {
 		r = sweep_generation(sweep, root->live, live_views);
 	}
-	if (r == 0 && must_sweep && root->shadow != 0) {
+	if (r == 0 && sweep->must_sweep && root->shadow != 0) {
 		struct forget_counts uncounted = {0};
 		struct forget_counts *counts = sweep->counts;
 		sweep->counts = &uncounted; /* what it took out is told of the live one */
@@ -485,6 +503,18 @@ int store_forget(struct store *store, const struct forgotten *wanted, struct sli
 	store->scrub = (struct scrub){0}; /* rows went behind it: it begins anew */
 	*ret_counts = counts;
 	return 0;
+}
+
+int store_forget_in_memory(struct store *store, const struct forgotten *wanted)
+{
+	struct forgotten next = {0};
+
+	int r = forgotten_copy(wanted, &next);
+	if (r == 0) {
+		forgotten_deinit(&store->forgotten);
+		store->forgotten = next;
+	}
+	return r;
 }
 
 const struct forgotten *store_forgotten(const struct store *store)

@@ -127,11 +127,12 @@ static int fail(struct complaint *complaint, const char *words)
 	return REASON_INTERNAL;
 }
 
-static int forget_in(struct store *store, struct forget_plan *plan, struct complaint *complaint)
+static int forget_in(struct store *store, const struct forgotten *wanted, struct forget_plan *plan,
+	struct complaint *complaint)
 {
 	struct forget_counts counts = {0};
 
-	int r = store_forget(store, &plan->wanted, plan->user, &counts);
+	int r = store_forget(store, wanted, plan->user, &counts);
 	plan->counts.rows += counts.rows;
 	plan->counts.events += counts.events;
 	plan->counts.texts += counts.texts;
@@ -155,6 +156,41 @@ static void forget_in_memory(struct pipeline *pipeline)
 	}
 }
 
+/* Shard 0 first: what it has is so. He comes back in all of them at the same moment of the log, or a shard would go on to hide what
+ * the others count; so the others do without room for it, and before that know all that was said earlier. */
+static int bring_back(
+	const struct stores *stores, struct forget_plan *plan, struct complaint *complaint)
+{
+	const struct forgotten *earlier = store_forgotten(stores->items[0]);
+	int r = 0;
+
+	for (size_t i = 1; i < stores->count && r == 0; i++) {
+		r = forget_in(stores->items[i], earlier, plan, complaint);
+	}
+	if (r == 0) {
+		r = forget_in(stores->items[0], &plan->wanted, plan, complaint);
+	}
+	for (size_t i = 1; i < stores->count && r == 0; i++) {
+		struct forget_counts none;
+		r = store_forget(stores->items[i], &plan->wanted, plan->user, &none);
+		if (r == STORE_E_FULL) {
+			r = store_forget_in_memory(stores->items[i], &plan->wanted);
+		}
+	}
+	return r;
+}
+
+static int let_go(
+	const struct stores *stores, struct forget_plan *plan, struct complaint *complaint)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < stores->count && r == 0; i++) {
+		r = forget_in(stores->items[i], &plan->wanted, plan, complaint);
+	}
+	return r;
+}
+
 int forgetting_carry_out(
 	const struct forgetting *forgetting, struct forget_plan *plan, struct complaint *complaint)
 {
@@ -169,8 +205,9 @@ int forgetting_carry_out(
 			"what is counted can't be written to the store now: see /readyz, and ask "
 			"again");
 	}
-	for (size_t i = 0; i < forgetting->stores->count && r == 0; i++) {
-		r = forget_in(forgetting->stores->items[i], plan, complaint);
+	if (r == 0) {
+		r = plan->is_revoke ? bring_back(forgetting->stores, plan, complaint)
+				    : let_go(forgetting->stores, plan, complaint);
 	}
 	forget_in_memory(forgetting->live);
 	forget_in_memory(forgetting->shadow);

@@ -80,6 +80,9 @@ struct forget_counts {
  * nothing. 0; STORE_E_FULL, STORE_E_CORRUPT (a row can't be read: whose is it?): nothing was written; -errno. */
 int store_forget(struct store *store, const struct forgotten *wanted, struct slice user,
 	struct forget_counts *ret_counts);
+/* The same in memory alone, where nobody new is to be hidden: for a shard without room, as shard 0 has it on disk and the next start
+ * brings it to the others. 0 or -ENOMEM. */
+int store_forget_in_memory(struct store *store, const struct forgotten *wanted);
 
 /* A read view of one generation at one commit. Ends within 250 ms. */
 int snapshot_begin(struct store *store, uint32_t generation, struct snapshot **ret_snapshot);

@@ -491,16 +491,22 @@ static uint64_t held_of(struct fixture *fixture, const char *view)
 	return held;
 }
 
+static void want(struct forgotten *wanted, const char *user)
+{
+	struct tombstone tombstone = {.when_ms = 1, .until_ms = FORGOTTEN_FOR_EVER, .by = "boss"};
+
+	memcpy(wanted->key, "0123456789abcdef", FORGOTTEN_KEY_SIZE);
+	wanted->has_key = true;
+	forgotten_hash(wanted, slice_of_text(user), tombstone.hash);
+	assert_int_equal(forgotten_put(wanted, &tombstone), 0);
+}
+
 static int forget_user(
 	struct fixture *fixture, const char *user, bool is_named, struct forget_counts *ret_counts)
 {
 	struct forgotten wanted = {0};
-	struct tombstone tombstone = {.when_ms = 1, .until_ms = FORGOTTEN_FOR_EVER, .by = "boss"};
 	assert_int_equal(forgotten_copy(store_forgotten(fixture->store), &wanted), 0);
-	memcpy(wanted.key, "0123456789abcdef", FORGOTTEN_KEY_SIZE);
-	wanted.has_key = true;
-	forgotten_hash(&wanted, slice_of_text(user), tombstone.hash);
-	assert_int_equal(forgotten_put(&wanted, &tombstone), 0);
+	want(&wanted, user);
 	struct slice name = is_named ? slice_of_text(user) : slice_of(NULL, 0);
 	int r = store_forget(fixture->store, &wanted, name, ret_counts);
 	forgotten_deinit(&wanted);
@@ -558,6 +564,25 @@ static void test_who_is_forgotten_is_gone_from_all_generations_and_the_sums_fit(
 		unlink(path); /* the whole file is read again, and found whole */
 		assert_int_equal(open_store(fixture, MAP_SIZE), 0);
 	}
+}
+
+/* There was no room for one of them when he was forgotten elsewhere. */
+static void test_who_was_to_be_forgotten_earlier_goes_with_the_next(void **state)
+{
+	struct fixture *fixture = *state;
+	struct forgotten wanted = {0};
+	struct forget_counts counts;
+	assert_int_equal(open_store(fixture, MAP_SIZE), 0);
+	make_generation(fixture);
+	commit_users(fixture, 1, 1, 20);
+	want(&wanted, "u7");
+	want(&wanted, "u1");
+	assert_int_equal(store_forget(fixture->store, &wanted, slice_of_text("u1"), &counts), 0);
+	forgotten_deinit(&wanted);
+	assert_int_equal(counts.rows, 2);
+	assert_int_equal(find_user(fixture, 1, "u1"), STORE_E_ABSENT);
+	assert_int_equal(find_user(fixture, 1, "u7"), STORE_E_ABSENT);
+	assert_sums_fit(fixture);
 }
 
 static void test_a_store_without_room_forgets_nobody_by_half(void **state)
@@ -626,6 +651,7 @@ int main(void)
 		TEST(test_a_full_map_writes_nothing_and_the_rest_goes_on),
 		TEST(test_a_shadow_is_filled_switched_in_and_the_old_one_dropped),
 		TEST(test_who_is_forgotten_is_gone_from_all_generations_and_the_sums_fit),
+		TEST(test_who_was_to_be_forgotten_earlier_goes_with_the_next),
 		TEST(test_a_store_without_room_forgets_nobody_by_half),
 		TEST(test_a_generation_keeps_its_declarations),
 	};
