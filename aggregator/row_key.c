@@ -47,6 +47,9 @@ static bool append_integer(struct row_key *key, int64_t value)
 
 bool row_key_append(struct row_key *key, const struct group_value *value)
 {
+	if (value->type == GROUP_ABSENT) {
+		return false;
+	}
 	if (value->type != GROUP_TEXT) {
 		return append_integer(key, value->integer);
 	}

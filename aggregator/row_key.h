@@ -41,7 +41,7 @@ struct row_key {
 	uint8_t bytes[ROW_KEY_CAPACITY];
 };
 
-/* Appends one value. false, and the key as it was, for a text that is empty, has a NUL, or would not fit. */
+/* Appends one value. false, and the key as it was, for none, and for a text that is empty, has a NUL, or would not fit. */
 bool row_key_append(struct row_key *key, const struct group_value *value);
 /* true when this text is kept whole in the longs. */
 static inline bool row_text_is_long(struct slice text)

@@ -208,6 +208,7 @@ static void test_what_may_be_absent_sorts_before_what_is_there(void **state)
 	assert_true(row_key_compare(row_key_slice(&absent), row_key_slice(&there)) < 0);
 	assert_true(row_key_append_of(&there, GROUP_TEXT, &none));
 	assert_false(row_key_append_of(&there, GROUP_INTEGER, &none));
+	assert_false(row_key_append(&there, &none));
 	assert_true(row_key_append_of(&there, GROUP_OPTIONAL, &none));
 	assert_true(row_key_decode(row_key_slice(&there), slice_of(NULL, 0), kinds, 3, values));
 	assert_int_equal(values[0].type, GROUP_INTEGER);
