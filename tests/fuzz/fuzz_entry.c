@@ -20,6 +20,7 @@ static void check_events(const struct basket *basket, struct slice bytes)
 		fuzz_require(basket_event(basket, i, slice_of(key, sizeof key - 1), &event));
 		fuzz_require(slice_equals_text(event.text[FIELD_ORDER_ID], "o1"));
 		fuzz_require(event.basket_amount == basket->sums[i].amount);
+		fuzz_require(!basket_event(basket, i, slice_of(key, 10), &event));
 		/* Any bytes as a key: none, or with an edge and an order. */
 		if (basket_event(basket, i, bytes, &event)) {
 			fuzz_require(event.text[FIELD_ORDER_ID].size < bytes.size);

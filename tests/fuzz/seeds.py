@@ -386,6 +386,16 @@ def stored_seeds():
     yield sized(b"orders") + big(3, 4) + big(17) + big(1291191960000) + sized(b"bad_frame") + sized(b"") + varint(2) + sized(b"v") + b"more"
 
 
+def query_seeds():
+    """Refinements of the target's own view (edge, minute; n, m, f, newest) and table (edge; name, credit, since, visits)."""
+    for more in ({}, {"group_by": ["credit", "edge"]}, {"group_by": ["visits", "day"]}, {"group_by": ["since"], "range": {"last": "1d"}, "compare": {"shift": "1d"}},
+                 {"group_by": ["name"], "where": [{"field": "day", "op": "=", "value": "2010-12-01"}]}, {"group_by": ["minute"]}, {"compare": {"shift": "1d"}},
+                 {"group_by": ["name", "day"], "where": [{"field": "day", "op": "=", "value": "2010-12-01"}, {"field": "credit", "op": "<", "value": "0"}]},
+                 {"where": [{"field": "name", "op": "=", "value": "y"}]}, {"where": [{"field": "currency", "op": "=", "value": "GBP"}, {"field": "edge", "op": "=", "value": "a"}]}):
+        for query in ({"query": "scan"}, {"query": "get", "key": [None, "a"]}, {"query": "top", "by": "m", "until_share": "0.8"}, {"query": "bands", "by": "n", "count": 3}):
+            yield json.dumps({**query, "view": "v", "join": "t", "with_missing": True, **more}).encode()
+
+
 def telemetry(**other):
     numbers = ("run", "number", "started_ms", "now_ms", "interval_ms", "received", "accepted", "invalid", "refused", "repeated", "spool_bytes",
                "spool_max", "disk_room", "oldest_ms", "aside_unknown")
@@ -519,6 +529,7 @@ def main():
         write(out / target, many_keys())
     write(out / "mark", mark_seeds())
     write(out / "stored", stored_seeds())
+    write(out / "query", query_seeds())
     write(out / "telemetry", telemetry_seeds())
     write(out / "entry", entry_seeds())
     write(out / "row", row_seeds())
