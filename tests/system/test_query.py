@@ -114,3 +114,24 @@ def test_the_schema_says_what_the_vectors_say():
     for answer in ({"ok": True, "rows": []}, {"ok": True, "rows": [{"n": [1]}], "as_of": as_of}, {"ok": False, "error": {"code": "eclipse", "message": "x"}},
                    {"ok": True, "as_of": as_of}, {"ok": True, "explain": {}, "as_of": as_of}, {"ok": True, "rows": [], "as_of": {**as_of, "lag": -1}}):
         assert query_schema.fault("answer", answer), answer
+
+
+def test_every_member_of_an_answer_is_in_the_schema(pipeline, tmp_path):
+    """The real program's answers, of each type but staged ones (test_views.py holds those against the schema): it says nothing that is not written down."""
+    pipe = start(pipeline, tmp_path)
+    send(pipe, random.Random(5), 40)
+    client = pipe.client
+    wait_until(lambda: client.ask("edges")["reports"], "a report of an edge")
+    stream = client.ask("edges", kind="order")["edges"][0]
+    event = {name: stream[name] for name in ("edge", "run", "kind")}
+    range_ = {"from": "2010-10-25", "to": "2010-11-01"}
+    asked = [{"query": "views"}, {"query": "tables"}, {"query": "status"}, {"query": "edges"}, {"query": "ledger"}, {"query": "trace", **event, "seq": 1},
+             {"query": "get", "view": "products", "key": ["tea"]}, {"query": "top", "view": "products", "by": "n", "cumulative": True},
+             {"query": "scan", "view": "days", "group_by": ["edge", "day"], "range": range_, "compare": {"shift": "1w"}, "limit": 1},
+             {"query": "scan", "view": "lines", "limit": 1}, {"query": "scan", "view": "lines", "explain": True}, {"query": "bands", "view": "hours", "by": "n", "count": 3},
+             {"query": "forget", "user": "nobody"}, {"query": "forgotten"}, {"query": "quarantine"}, {"query": "scan", "view": "line"}]
+    for request in asked:
+        answer = client.ask(**request)
+        name = query_schema.answer_of(request)[1] if answer["ok"] else "error"
+        assert not (found := query_schema.undescribed(query_schema.SCHEMA["$defs"][name], answer)), f"{request}: {found}"
+    assert not answer["ok"] and "next" in client.ask("scan", view="lines", limit=1)
