@@ -70,19 +70,24 @@ bool answer_list_has(const struct node *list, struct slice text)
 	return false;
 }
 
-/* The first row, of an array or of a map's values. */
-static const struct node *first_row(const struct node *rows)
+/* The first of those rows, of an array or of a map's values, that have the most columns: others lack those of a joined table. */
+static const struct node *widest_row(const struct node *rows)
 {
-	if (rows == NULL || rows->count == 0) {
+	const struct node *row = rows == NULL ? NULL : node_first(rows), *widest = NULL;
+
+	if (rows == NULL || (rows->type != NODE_ARRAY && rows->type != NODE_MAP)) {
 		return NULL;
 	}
-	const struct node *row = rows->type == NODE_ARRAY ? node_first(rows)
-				 : rows->type == NODE_MAP ? node_next(node_first(rows))
-							  : NULL;
-	return row != NULL && row->type == NODE_MAP ? row : NULL;
+	for (uint32_t i = 0; i < rows->count; i++, row = node_next(row)) {
+		row = rows->type == NODE_MAP ? node_next(row) : row;
+		if (row->type == NODE_MAP && (widest == NULL || row->count > widest->count)) {
+			widest = row;
+		}
+	}
+	return widest;
 }
 
-/* A column of the first row: its value, or one in a map that it holds. */
+/* A column of the widest row: its value, or one in a map that it holds. */
 struct place {
 	const struct node *outer; /* the key; NULL: before the first */
 	const struct node *inner; /* the key in the map; NULL: there is none */
@@ -163,7 +168,7 @@ static void add_headings(struct text_table *table, const struct node *row,
 	}
 }
 
-/* By the first row's columns: a row may have them in another order, or lack one. */
+/* By the widest row's columns: a row may have them in another order, or lack one. */
 static void add_row(
 	struct text_table *table, const struct node *first, const struct node *row, uint32_t column)
 {
@@ -185,7 +190,7 @@ static void add_row(
 bool answer_table_fill(struct text_table *table, const struct node *rows, const char *name,
 	const struct node *measures)
 {
-	const struct node *first = first_row(rows);
+	const struct node *first = widest_row(rows);
 	if (first == NULL) {
 		return false;
 	}

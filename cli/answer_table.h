@@ -3,8 +3,8 @@
 #include "cli/text_table.h"
 #include "proto/document.h"
 
-/* An array of maps, or a map of maps (whose keys become the first column, headed `name`). Columns are those of the first
- * row; a map in a row is columns of its own, as "previous.order_count". Numbers get separators and go to the right: integers, and text of the columns named in `measures` (an array of
+/* An array of maps, or a map of maps (whose keys become the first column, headed `name`). Columns are those of the row
+ * that has most of them; a map in a row is columns of its own, as "previous.order_count". Numbers get separators and go to the right: integers, and text of the columns named in `measures` (an array of
  * texts; NULL: none), for ids may look like numbers. false when there are no rows of that form. */
 bool answer_table_fill(struct text_table *table, const struct node *rows, const char *name,
 	const struct node *measures);

@@ -100,6 +100,11 @@ int refining_check(const struct refining *refining, const char *command)
 				"a condition such as total_revenue>=100.00");
 		}
 	}
+	if (refining->with_missing && refining->join == NULL) {
+		say(command,
+			"--with-missing wants --join TABLE: the table whose rows may be missing");
+		return -EINVAL;
+	}
 	if (refining->last != NULL && (refining->from != NULL || refining->to != NULL)) {
 		say(command, "--last and --from or --to don't go together");
 		return -EINVAL;
@@ -115,7 +120,7 @@ static bool has_range(const struct refining *refining)
 uint32_t refining_count(const struct refining *refining)
 {
 	return (uint32_t)((refining->where.count > 0) + (refining->group_by != NULL) +
-			  (refining->join != NULL) + has_range(refining) +
+			  (refining->join != NULL) + refining->with_missing + has_range(refining) +
 			  (refining->compare != NULL) + (refining->order_by != NULL) +
 			  refining->explain + refining->staged);
 }
@@ -213,6 +218,10 @@ void refining_write(const struct refining *refining, struct writer *writer)
 	if (refining->join != NULL) {
 		write_key(writer, "join");
 		write_key(writer, refining->join);
+	}
+	if (refining->with_missing) {
+		write_key(writer, "with_missing");
+		write_bool(writer, true);
 	}
 	if (refining->where.count > 0) {
 		write_where(writer, &refining->where);

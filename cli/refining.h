@@ -9,6 +9,7 @@ struct refining {
 	const char
 		*group_by; /* "day,edge"; "" is one row of everything; NULL: as the view has them */
 	const char *join; /* a table */
+	bool with_missing; /* rows of zeros for what the view has none of */
 	const char *from, *to, *last;
 	const char *compare; /* a span, or FROM..TO */
 	const char *order_by; /* "COLUMN[:desc],…"; scan only */
@@ -22,11 +23,13 @@ struct refining {
 		"repeatable",                                                                      \
 		0, 0},                                                                             \
 		{"--group-by", 0, OPTION_TEXT, &(refining)->group_by, "COLUMNS",                   \
-			"merge rows: some of the view's columns, or day, week, month … of its "  \
-			"time",                                                                    \
+			"merge rows: some of the view's columns, of a joined table's, or day, "    \
+			"week, month … of its time",                                               \
 			0, 0},                                                                     \
 		{"--join", 0, OPTION_TEXT, &(refining)->join, "TABLE",                             \
 			"columns of a table beside the view's", 0, 0},                             \
+		{"--with-missing", 0, OPTION_FLAG, &(refining)->with_missing, NULL,                \
+			"with --join: zeros for what the table has and the view has not", 0, 0},   \
 		{"--from", 0, OPTION_TEXT, &(refining)->from, "TIME", "rows from then on", 0, 0},  \
 		{"--to", 0, OPTION_TEXT, &(refining)->to, "TIME", "rows before then", 0, 0},       \
 		{"--last", 0, OPTION_TEXT, &(refining)->last, "SPAN",                              \

@@ -7,7 +7,7 @@ import random
 from decimal import Decimal
 
 import pytest
-from harness import Pipeline
+from harness import Pipeline, till
 from join_model import COLUMNS, Shop, draw_question, micros
 from query_rig import ask_all
 from test_tables import PARTITIONS, Rows, devbroker, hand, wait_read  # noqa: F401 - fixtures
@@ -142,6 +142,12 @@ def check_dashboard(client, shop):
     assert [(row["currency"], row["n"], row["revenue"], row["difference"]["revenue"]) for row in zeros] == [(None, 0, "0.00", "0.00")]
     of_one = {**request, "where": [{"field": "currency", "op": "=", "value": "EUR"}]}
     assert [row["currency"] for row in client.rows(**of_one)] == ["EUR"] * 5, "four categories and none"
+    asked = ["scan", client.endpoint, "sold", "--join", "products", "--with-missing", "--group-by", "category", "--from", week["from"], "--to", week["to"], "--compare", "7d",
+             "--order-by", "revenue:desc"]
+    assert json.loads(till(*asked, "--json").stdout)["rows"] == rows
+    assert "never sold  -" in till(*asked).stdout
+    done = till("scan", client.endpoint, "sold", "--with-missing")
+    assert done.returncode == 2 and "wants --join" in done.stderr, done
 
 
 @pytest.mark.plain_only
