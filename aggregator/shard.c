@@ -24,18 +24,7 @@ enum {
 static int load(
 	struct shard *shard, enum store_table table, struct slice key, struct buffer *ret_value)
 {
-	struct snapshot *snapshot = NULL;
-	struct slice value;
-
-	int r = snapshot_begin(shard->options.store, shard->options.generation, &snapshot);
-	if (r == 0) {
-		r = snapshot_get(snapshot, table, key, &value);
-	}
-	if (r == 0) {
-		buffer_append(ret_value, value.bytes, value.size);
-		r = ret_value->error;
-	}
-	snapshot_end(snapshot);
+	int r = store_get(shard->options.store, shard->options.generation, table, key, ret_value);
 	return r == STORE_E_ABSENT ? 1 : r > 0 ? -EBADMSG : r;
 }
 
@@ -184,6 +173,7 @@ struct shard *shard_free(struct shard *shard)
 	assert(!shard->is_writing);
 	commit_deinit(&shard->active);
 	commit_deinit(&shard->frozen);
+	commit_deinit(&shard->written);
 	streams_free(shard->streams);
 	fingerprints_free(shard->fingerprints);
 	baskets_free(shard->baskets);
@@ -566,6 +556,27 @@ static int run_commit(struct job *job)
 	return store_commit(shard->options.store, &shard->frozen);
 }
 
+static int run_disposal(struct job *job)
+{
+	struct shard *shard = (struct shard *)((char *)job - offsetof(struct shard, disposal));
+	commit_deinit(&shard->written);
+	return 0;
+}
+
+static void disposal_done(struct job *job)
+{
+	(void)job;
+}
+
+/* The worker is done with it before it begins the next commit. */
+static void dispose_of_frozen(struct shard *shard)
+{
+	shard->written = shard->frozen;
+	shard->frozen = (struct commit){0};
+	shard->disposal = (struct job){.run = run_disposal, .done = disposal_done};
+	worker_submit(shard->options.worker, &shard->disposal);
+}
+
 static void commit_done(struct job *job)
 {
 	struct shard *shard = (struct shard *)((char *)job - offsetof(struct shard, job));
@@ -577,7 +588,7 @@ static void commit_done(struct job *job)
 		streams_committed(shard->streams, shard->committed);
 		fingerprints_committed(shard->fingerprints, shard->committed);
 		entries_committed(shard->entries, shard->committed);
-		commit_deinit(&shard->frozen);
+		dispose_of_frozen(shard);
 	} else if (job->result == STORE_E_FULL) {
 		shard->is_full = true;
 		shard->retry_ms = INT64_MIN; /* set by the first shard_retry */

@@ -67,6 +67,9 @@ struct shard {
 	struct commit active;
 	struct commit frozen;
 	struct job job; /* writes `frozen` */
+	struct commit written; /* was `frozen`, and nobody looks at it any more */
+	struct job
+		disposal; /* frees it: some milliseconds where much changed, for which no answer shall wait */
 	bool is_frozen; /* `frozen` holds something that the store may not have yet */
 	bool is_writing;
 	bool is_changed; /* since the last freeze */

@@ -47,18 +47,27 @@ static int renew(struct store *store, struct snapshot **ret_snapshot)
 	return 0;
 }
 
-int snapshot_begin(struct store *store, uint32_t generation, struct snapshot **ret_snapshot)
+/* Which commit it is, its owner asks for himself. */
+static int begin(struct store *store, uint32_t generation, struct snapshot **ret_snapshot)
 {
 	const struct generation *place = store_generation(store, generation);
-	struct snapshot *snapshot = NULL;
 	if (place == NULL) {
 		return STORE_E_ABSENT;
 	}
-	int r = renew(store, &snapshot);
+	int r = renew(store, ret_snapshot);
+	if (r == 0) {
+		(*ret_snapshot)->generation = place;
+	}
+	return r;
+}
+
+int snapshot_begin(struct store *store, uint32_t generation, struct snapshot **ret_snapshot)
+{
+	struct snapshot *snapshot = NULL;
+	int r = begin(store, generation, &snapshot);
 	if (r != 0) {
 		return r;
 	}
-	snapshot->generation = place;
 	r = read_commit(snapshot);
 	if (r != 0) {
 		snapshot_end(snapshot);
@@ -95,6 +104,24 @@ int snapshot_get(struct snapshot *snapshot, enum store_table table, struct slice
 	if (r == STORE_E_CORRUPT) {
 		store_distrust(snapshot->store);
 	}
+	return r;
+}
+
+int store_get(struct store *store, uint32_t generation, enum store_table table, struct slice key,
+	struct buffer *ret_value)
+{
+	struct snapshot *snapshot = NULL;
+	struct slice value;
+
+	int r = begin(store, generation, &snapshot);
+	if (r == 0) {
+		r = snapshot_get(snapshot, table, key, &value);
+	}
+	if (r == 0) {
+		buffer_append(ret_value, value.bytes, value.size);
+		r = ret_value->error;
+	}
+	snapshot_end(snapshot);
 	return r;
 }
 

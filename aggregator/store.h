@@ -134,6 +134,9 @@ enum store_table {
 
 int snapshot_get(struct snapshot *snapshot, enum store_table table, struct slice key,
 	struct slice *ret_value);
+/* A single value as the last commit left it, which is appended to `ret_value`: cheaper than a snapshot. As above. */
+int store_get(struct store *store, uint32_t generation, enum store_table table, struct slice key,
+	struct buffer *ret_value);
 /* Calls `each` for every pair from the first key >= `from`, until it returns other than 0, which is returned; but STORE_E_ABSENT, as
  * at the end, as 0. */
 int snapshot_walk(struct snapshot *snapshot, enum store_table table, struct slice from,

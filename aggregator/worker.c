@@ -151,16 +151,6 @@ void worker_collect(struct worker *worker)
 	} while (job != NULL);
 }
 
-void worker_drain(struct worker *worker)
-{
-	pthread_mutex_lock(&worker->lock);
-	while (worker->is_running || worker->waiting.first != NULL) {
-		pthread_cond_wait(&worker->changed, &worker->lock);
-	}
-	pthread_mutex_unlock(&worker->lock);
-	worker_collect(worker);
-}
-
 bool worker_is_idle(struct worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
@@ -168,4 +158,16 @@ bool worker_is_idle(struct worker *worker)
 		       worker->finished.first == NULL;
 	pthread_mutex_unlock(&worker->lock);
 	return is_idle;
+}
+
+void worker_drain(struct worker *worker)
+{
+	do {
+		pthread_mutex_lock(&worker->lock);
+		while (worker->is_running || worker->waiting.first != NULL) {
+			pthread_cond_wait(&worker->changed, &worker->lock);
+		}
+		pthread_mutex_unlock(&worker->lock);
+		worker_collect(worker);
+	} while (!worker_is_idle(worker));
 }

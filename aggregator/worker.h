@@ -21,6 +21,6 @@ struct worker *worker_free(struct worker *worker);
 void worker_submit(struct worker *worker, struct job *job);
 int worker_fd(const struct worker *worker); /* readable when a job is finished */
 void worker_collect(struct worker *worker);
-/* Waits until every job that was given is finished, and collects them. */
+/* Waits until every job that was given is finished, and collects them; those that their `done` gives, too. */
 void worker_drain(struct worker *worker);
 bool worker_is_idle(struct worker *worker); /* nothing runs, waits, or is to be collected */
