@@ -165,15 +165,11 @@ static void tell(const struct table_rows *rows, const struct view *table)
 	}
 }
 
-/* Of who was forgotten nothing is kept that bears his id. */
-static int put_or_forget(struct table_rows *rows, const struct view *table,
-	const struct table_key *key, struct table_row *row)
+/* Of who was forgotten nothing is kept that bears his id: where that is in the key, not even when the record came. What leaves
+ * no mark must not take away an older row, either: read before that row, it could not. */
+static bool leaves_nothing(const struct table_row *row)
 {
-	if (row->is_hidden && row->is_user_in_key) {
-		return entries_delete(rows->options.entries, table_key_slice(key));
-	}
-	row->user = row->is_hidden ? slice_of(NULL, 0) : row->user;
-	return put(rows, table, key, row);
+	return row->is_hidden && row->is_user_in_key;
 }
 
 /* Puts it where nothing newer is. */
@@ -193,15 +189,16 @@ static int keep(struct table_rows *rows, const struct view *table, struct table_
 		row->stand = table_stand_follow(&kept.stand, &row->stand);
 	}
 	bool is_late = *ret_order == CHANGE_OLDER || *ret_order == CHANGE_SAME;
-	if (r < 0 || is_late) {
-		return r;
+	if (r < 0 || is_late || leaves_nothing(row)) {
+		return r < 0 ? r : 0;
 	}
-	r = put_or_forget(rows, table, &key, row);
+	row->user = row->is_hidden ? slice_of(NULL, 0) : row->user;
+	r = put(rows, table, &key, row);
 	if (r == 0) {
 		r = change_count(rows, table->id, kept.is_there, row->is_there);
 	}
-	/* Of any deletion: the row may lie in another shard. Of who was forgotten no shard has one. */
-	if (r == 0 && (kept.is_there || !row->is_hidden)) {
+	/* Of any deletion: the row may lie in another shard. */
+	if (r == 0) {
 		tell(rows, table);
 	}
 	return r;

@@ -127,6 +127,21 @@ static enum fate put(struct fixture *fixture, size_t shard, const char *key, con
 	return put_at(fixture, shard, 1000, key, value);
 }
 
+/* A record of any partition, as the first shard reads it. */
+static enum fate put_of(struct fixture *fixture, int32_t partition, int64_t time_ms,
+	const char *key, const char *row)
+{
+	const struct record record = {.partition = partition, .timestamp_ms = time_ms};
+	const struct row_change change = {.table = slice_of_text("users"),
+		.change = {.op = CHANGE_READ, .key = slice_of_text(key), .row = slice_of_text(row)},
+		.is_placed_by_log = true};
+	const struct reading reading = {.class = RECORD_CHANGE, .row_change = &change};
+	enum fate fate = FATE_COUNT;
+
+	assert_int_equal(table_rows_take(fixture->rows[0], "people", &record, &reading, &fate), 0);
+	return fate;
+}
+
 static const struct view *users(const struct fixture *fixture)
 {
 	return view_set_find_table(fixture->views, slice_of_text("users"));
@@ -298,18 +313,9 @@ static void test_a_deletion_is_told_by_a_shard_that_never_had_the_row(void **sta
 static void test_an_older_record_of_another_partition_does_not_come_through(void **state)
 {
 	struct fixture *fixture = *state;
-	const struct record late = {.partition = 9, .timestamp_ms = 10};
-	const struct row_change change = {.table = slice_of_text("users"),
-		.change = {.op = CHANGE_READ,
-			.key = slice_of_text("7"),
-			.row = slice_of_text("{\"name\":\"old\"}")},
-		.is_placed_by_log = true};
-	const struct reading reading = {.class = RECORD_CHANGE, .row_change = &change};
-	enum fate fate = FATE_COUNT;
 
 	put_at(fixture, 0, 100, "7", "");
-	assert_int_equal(table_rows_take(fixture->rows[0], "people", &late, &reading, &fate), 0);
-	assert_int_equal(fate, FATE_COUNTED);
+	assert_int_equal(put_of(fixture, 9, 10, "7", "{\"name\":\"old\"}"), FATE_COUNTED);
 	assert_null(name_of(fixture, "7"));
 }
 
@@ -611,6 +617,47 @@ static void test_what_comes_of_who_was_forgotten_is_left_out(void **state)
 	assert_int_equal(count(fixture), 1);
 }
 
+/* The log's times were set back after he was known again: what is hidden of him stands behind what is not. */
+static void test_a_row_stays_whether_what_is_hidden_of_its_user_is_read_before_or_after_it(
+	void **state)
+{
+	static const struct {
+		int32_t partition;
+		int64_t time_ms;
+		const char *user, *value;
+	} records[] = {{1, 9000, "bert", "{\"name\":\"B\"}"}, {1, 1999, "anna", "{\"name\":\"B\"}"},
+		{0, 3000, "anna", "{\"name\":\"A\"}"}};
+	static const size_t orders[][3] = {{0, 1, 2}, {2, 0, 1}};
+
+	for (size_t i = 0; i < 2; i++) {
+		void *own = NULL;
+		set_up(&own);
+		struct fixture *fixture = own;
+		forget(fixture, "anna", 2000);
+		for (size_t j = 0; j < 3; j++) {
+			size_t at = orders[i][j];
+			put_of(fixture, records[at].partition, records[at].time_ms,
+				records[at].user, records[at].value);
+		}
+		assert_non_null(name_of(fixture, "anna"));
+		assert_string_equal(name_of(fixture, "anna"), "A");
+		assert_int_equal(count(fixture), 2);
+		tear_down(&own);
+	}
+	(void)state;
+}
+
+static void test_who_is_forgotten_takes_the_row_of_another_shard_and_that_is_told(void **state)
+{
+	struct fixture *fixture = *state;
+
+	put_in(fixture, "cards", 1, 100, "c1", "{\"user_id\":\"bert\",\"points\":7}");
+	assert_int_equal(fixture->changes, 1);
+	forget(fixture, "anna", FORGOTTEN_FOR_EVER);
+	put_in(fixture, "cards", 0, 200, "c1", "{\"user_id\":\"anna\",\"points\":7}");
+	assert_int_equal(fixture->changes, 2);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -629,6 +676,8 @@ int main(void)
 		TEST(test_a_cut_value_is_corrupt_and_never_a_row),
 		TEST(test_who_is_forgotten_is_in_no_table),
 		TEST(test_what_comes_of_who_was_forgotten_is_left_out),
+		TEST(test_a_row_stays_whether_what_is_hidden_of_its_user_is_read_before_or_after_it),
+		TEST(test_who_is_forgotten_takes_the_row_of_another_shard_and_that_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
