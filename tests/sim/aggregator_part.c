@@ -248,6 +248,29 @@ bool aggregator_part_has_read_all(const struct aggregator_part *part)
 	return is_read;
 }
 
+static uint64_t records_read(const struct pipeline *pipeline, int number)
+{
+	const struct partition *partition = pipeline_partition(pipeline, KIND_ORDER, number);
+
+	return partition == NULL ? 0 : partition->position.books.read;
+}
+
+bool aggregator_part_has_read_alike(const struct aggregator_part *part)
+{
+	const struct pipeline *pipelines[SOURCES_MAX];
+	size_t count = source_model_pipelines(pipelines);
+	bool is_alike = true;
+
+	(void)part;
+	for (size_t i = 1; i < count; i++) {
+		for (int number = 0; number < PARTITIONS_MAX; number++) {
+			is_alike = is_alike && records_read(pipelines[i], number) ==
+						       records_read(pipelines[0], number);
+		}
+	}
+	return is_alike;
+}
+
 bool aggregator_part_is_settled(const struct aggregator_part *part)
 {
 	const struct pipeline *pipeline = only_pipeline();

@@ -49,6 +49,8 @@ bool aggregator_part_is_settled(const struct aggregator_part *part);
 bool aggregator_part_has_read_reports(void);
 /* All of the log is read, by a rebuild and staged views too. */
 bool aggregator_part_has_read_all(const struct aggregator_part *part);
+/* What is rebuilt or staged has read as many records of orders as the live store: neither lacks what the log lost. */
+bool aggregator_part_has_read_alike(const struct aggregator_part *part);
 /* A rebuild is under way, or views are staged. */
 bool aggregator_part_is_rebuilding(const struct aggregator_part *part);
 /* A commit is on disk of which the loop has not heard. */
