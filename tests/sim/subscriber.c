@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-	ROWS_MAX = 4096,
+	ROWS_MAX = 32768, /* far more than the orders of the longest run */
 	NODES_MAX = 1000000,
 	WORDS_MAX = 400, /* of a row */
 	ROUNDS_TO_THE_END = 200,
