@@ -200,15 +200,16 @@ int forgetting_carry_out(
 	if (r == 0) {
 		r = flush(forgetting, forgetting->shadow, &shadow_is_clean);
 	}
-	if (r == 0 && !(live_is_clean && shadow_is_clean)) {
+	if (r < 0) {
+		return r; /* what changed is in memory alone, and ends with the process */
+	}
+	if (!(live_is_clean && shadow_is_clean)) {
 		return fail(complaint,
 			"what is counted can't be written to the store now: see /readyz, and ask "
 			"again");
 	}
-	if (r == 0) {
-		r = plan->is_revoke ? bring_back(forgetting->stores, plan, complaint)
-				    : let_go(forgetting->stores, plan, complaint);
-	}
+	r = plan->is_revoke ? bring_back(forgetting->stores, plan, complaint)
+			    : let_go(forgetting->stores, plan, complaint);
 	forget_in_memory(forgetting->live);
 	forget_in_memory(forgetting->shadow);
 	return r;

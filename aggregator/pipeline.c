@@ -546,6 +546,14 @@ int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_m
 	return 0;
 }
 
+/* A record that broke the shard half-way has left entries that no commit will carry, without having been counted. */
+static bool is_written(const struct shard *shard)
+{
+	return !shard->is_frozen && !shard->is_changed && !shard->is_closing &&
+	       !shard->is_loading && !shard_is_truncating(shard) &&
+	       entries_changed_count(shard->entries) == 0;
+}
+
 int pipeline_flush(struct pipeline *pipeline, bool *ret_is_clean)
 {
 	bool is_clean = true;
@@ -558,8 +566,7 @@ int pipeline_flush(struct pipeline *pipeline, bool *ret_is_clean)
 		if (r < 0) {
 			return r;
 		}
-		is_clean = is_clean && !shard->is_frozen && !shard->is_changed &&
-			   !shard->is_closing && !shard->is_loading && !shard_is_truncating(shard);
+		is_clean = is_clean && is_written(shard);
 	}
 	*ret_is_clean = is_clean;
 	return 0;
