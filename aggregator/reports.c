@@ -191,21 +191,8 @@ static int keep(
 	report->appended_ms = like->appended_ms;
 	report->arrived_ms = like->arrived_ms;
 	report->order = like->order;
+	report->is_shared = like->is_shared;
 	return put(reports, table, report, of_run);
-}
-
-int reports_take(struct reports *reports, const struct telemetry *telemetry, int64_t appended_ms,
-	int64_t arrived_ms)
-{
-	const struct report like = {.telemetry = *telemetry,
-		.appended_ms = appended_ms,
-		.arrived_ms = arrived_ms,
-		.order = ++reports->taken};
-	struct slice edge = telemetry->edge;
-	bool is_held = is_of_edge(&reports->held, lower_bound(&reports->held, edge, 0), edge);
-
-	int r = keep(reports, &reports->by_run, &like, true);
-	return r == 0 && !is_held ? keep(reports, &reports->held, &like, false) : r;
 }
 
 const struct report *reports_of_run(const struct reports *reports, struct slice edge, uint64_t run)
@@ -232,6 +219,45 @@ const struct report *reports_of_edge(const struct reports *reports, struct slice
 		}
 	}
 	return newest;
+}
+
+/* What is read once more, or comes late, is no news of a run. */
+static bool is_shared(const struct reports *reports, const struct telemetry *telemetry)
+{
+	const struct report *newest = reports_of_edge(reports, telemetry->edge);
+	const struct report *before = reports_of_run(reports, telemetry->edge, telemetry->run);
+	bool goes_on = before != NULL && before->telemetry.number < telemetry->number;
+
+	return newest != NULL &&
+	       (newest->is_shared || (goes_on && newest->telemetry.run != telemetry->run));
+}
+
+static void mark_shared(struct table *table, struct slice edge)
+{
+	size_t place = lower_bound(table, edge, 0);
+
+	if (is_of_edge(table, place, edge)) {
+		table->items[place]->is_shared = true;
+	}
+}
+
+int reports_take(struct reports *reports, const struct telemetry *telemetry, int64_t appended_ms,
+	int64_t arrived_ms)
+{
+	const struct report like = {.telemetry = *telemetry,
+		.appended_ms = appended_ms,
+		.arrived_ms = arrived_ms,
+		.order = ++reports->taken,
+		.is_shared = is_shared(reports, telemetry)};
+	struct slice edge = telemetry->edge;
+	bool is_held = is_of_edge(&reports->held, lower_bound(&reports->held, edge, 0), edge);
+
+	if (like.is_shared) {
+		mark_shared(&reports->held, edge);
+		mark_shared(&reports->judged, edge);
+	}
+	int r = keep(reports, &reports->by_run, &like, true);
+	return r == 0 && !is_held ? keep(reports, &reports->held, &like, false) : r;
 }
 
 size_t reports_count(const struct reports *reports)
@@ -285,9 +311,6 @@ uint64_t reports_judged_up_to(
 	if (judged->telemetry.run == run) {
 		return judged->telemetry.numbered[kind];
 	}
-	const struct report *newest = reports_of_edge(reports, edge);
-	bool is_former = of_run != NULL
-				 ? of_run->order < judged->order
-				 : newest != NULL && newest->telemetry.run == judged->telemetry.run;
+	bool is_former = !judged->is_shared && of_run != NULL && of_run->order < judged->order;
 	return is_former ? UINT64_MAX : 0;
 }

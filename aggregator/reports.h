@@ -14,6 +14,8 @@ struct report {
 	int64_t arrived_ms; /* by our monotonic clock */
 	int64_t appended_ms; /* Kafka's */
 	uint64_t order; /* the later one has the larger */
+	/* A run of the edge spoke again after another one had: it is on two machines, and no report knows both disks. */
+	bool is_shared;
 };
 
 struct reports;
@@ -36,6 +38,7 @@ uint64_t reports_forgotten(const struct reports *reports); /* for want of places
 int reports_settle(struct reports *reports, int64_t until_ms);
 /* The edge's newest report of which all is read that Kafka held when it came; NULL: there is none. */
 const struct report *reports_judged(const struct reports *reports, struct slice edge);
-/* Of which seqs of a run that report speaks: up to this one; 0: of none. */
+/* Of which seqs of a run that report speaks: up to this one; 0: of none. A run that has not reported may be a later one, and
+ * one of an edge on two machines may lie on the other's disk. */
 uint64_t reports_judged_up_to(
 	const struct reports *reports, struct slice edge, uint64_t run, enum kind kind);

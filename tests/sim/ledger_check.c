@@ -32,16 +32,12 @@ static unsigned long long number_in(const char *text, const char *end, const cha
 	return at == NULL || (end != NULL && at >= end) ? 0 : strtoull(at + strlen(name), NULL, 10);
 }
 
-/* Of a run that never reported the ledger can only guess that it is a former one, and that what is passed over is missing. */
-static bool is_of_reported(const char *row)
+/* Of an edge that never reported the ledger can only guess that what is passed over is missing, and says so. */
+static bool is_guess(const char *row, const char *end)
 {
-	char edge[16] = "", run[24] = "", key[48];
+	const char *at = strstr(row, "\"numbered\":null");
 
-	if (sscanf(row, "{\"edge\":\"%15[^\"]\",\"run\":%20[0-9]", edge, run) != 2) {
-		abort();
-	}
-	snprintf(key, sizeof key, "%s/%s", edge, run);
-	return telemetry_has((struct kafka_bytes){key, strlen(key)});
+	return at != NULL && (end == NULL || at < end);
 }
 
 static bool is_none(const char *ledger, const char *name, char *ret_words, size_t words_size)
@@ -51,7 +47,7 @@ static bool is_none(const char *ledger, const char *name, char *ret_words, size_
 
 	for (const char *row = strstr(ledger, begin); row != NULL; row = next) {
 		next = strstr(row + 1, begin);
-		if (is_of_reported(row) && number_in(row, next, name) > 0) {
+		if (!is_guess(row, next) && number_in(row, next, name) > 0) {
 			snprintf(ret_words, words_size, "the ledger has %s %.180s", name, row);
 			world_trace("%.400s", row);
 			return false;

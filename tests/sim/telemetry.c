@@ -62,18 +62,6 @@ bool telemetry_append(struct kafka_bytes key, struct kafka_bytes value)
 	return true;
 }
 
-bool telemetry_has(struct kafka_bytes key)
-{
-	bool is_found = false;
-
-	for (size_t i = 0; i < count && !is_found; i++) {
-		const struct kafka_record *record = entries[i].record;
-		is_found = record != NULL && record->key_size == key.size &&
-			   memcmp(record->key, key.bytes, key.size) == 0;
-	}
-	return is_found;
-}
-
 size_t telemetry_count(void)
 {
 	return count;

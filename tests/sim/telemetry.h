@@ -13,7 +13,5 @@ struct telemetry_entry {
 	const struct kafka_record *record; /* NULL: compaction took it */
 	int64_t timestamp_ms;
 };
-/* Is there a report of this key? */
-bool telemetry_has(struct kafka_bytes key);
 size_t telemetry_count(void);
 struct telemetry_entry telemetry_at(size_t i);

@@ -198,7 +198,7 @@ static void say(const char *edge, uint64_t run, uint64_t numbered, int64_t now_m
 {
 	const struct telemetry telemetry = {.edge = slice_of_text(edge),
 		.run = run,
-		.number = 1,
+		.number = numbered,
 		.program = slice_of_text("till-edge 9"),
 		.numbered = {numbered},
 		.ranges = ranges,
@@ -243,7 +243,6 @@ static void test_the_newest_report_of_run_and_edge_is_kept(void **state)
 	say("uk", 5, 7, 55);
 	assert_int_equal(reports_settle(reports, 55), 0);
 	assert_int_equal(reports_judged_up_to(reports, uk, 5, KIND_ORDER), 7);
-	assert_int_equal(reports_judged_up_to(reports, uk, 9, KIND_ORDER), UINT64_MAX);
 
 	say("fr", 1, 7, 60); /* no place: uk1 was silent longest */
 	assert_null(reports_of_edge(reports, slice_of_text("uk1")));
@@ -252,6 +251,46 @@ static void test_the_newest_report_of_run_and_edge_is_kept(void **state)
 	assert_true(slice_equals_text(reports_at(reports, 0)->telemetry.edge, "fr"));
 	reports = reports_free(reports);
 	assert_null(reports_free(NULL));
+}
+
+static void test_a_run_that_has_not_reported_yet_is_no_former_one(void **state)
+{
+	const struct slice uk = slice_of_text("uk");
+
+	(void)state;
+	assert_int_equal(reports_new(3, &reports), 0);
+	say("uk", 9, 4, 10);
+	assert_int_equal(reports_settle(reports, 10), 0);
+	assert_int_equal(reports_judged_up_to(reports, uk, 5, KIND_ORDER), 0);
+	reports = reports_free(reports);
+}
+
+static void test_two_machines_of_one_name_do_not_speak_of_each_others_disks(void **state)
+{
+	const struct slice uk = slice_of_text("uk");
+
+	(void)state;
+	assert_int_equal(reports_new(5, &reports), 0);
+	say("uk", 1, 4, 10);
+	say("uk", 2, 3, 20);
+	assert_int_equal(reports_settle(reports, 10), 0);
+	say("uk", 2, 4, 30);
+	assert_int_equal(reports_settle(reports, 30), 0);
+	say("uk", 1, 4, 35); /* both are read once more */
+	assert_int_equal(reports_settle(reports, 35), 0);
+	say("uk", 2, 4, 36);
+	assert_int_equal(reports_settle(reports, 36), 0);
+	assert_int_equal(reports_judged_up_to(reports, uk, 1, KIND_ORDER), UINT64_MAX);
+	say("uk", 1, 8, 40); /* it is not a former run: it goes on */
+	say("uk", 3, 1, 50); /* whose, nobody knows */
+	assert_int_equal(reports_settle(reports, 50), 0);
+	assert_int_equal(reports_judged_up_to(reports, uk, 2, KIND_ORDER), 0);
+	say("uk", 3, 2, 60);
+	assert_int_equal(reports_settle(reports, 60), 0);
+	assert_int_equal(reports_judged_up_to(reports, uk, 3, KIND_ORDER), 2); /* its own */
+	assert_int_equal(reports_judged_up_to(reports, uk, 2, KIND_ORDER), 0);
+	assert_int_equal(reports_judged_up_to(reports, uk, 1, KIND_ORDER), 0);
+	reports = reports_free(reports);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -270,6 +309,8 @@ int main(void)
 		TEST(test_without_a_report_what_was_passed_over_is_missed),
 		TEST(test_more_ranges_than_are_named_are_counted),
 		cmocka_unit_test(test_the_newest_report_of_run_and_edge_is_kept),
+		cmocka_unit_test(test_a_run_that_has_not_reported_yet_is_no_former_one),
+		cmocka_unit_test(test_two_machines_of_one_name_do_not_speak_of_each_others_disks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
