@@ -1,6 +1,7 @@
 """Drives the real programs: start, wait until ready, ask, kill, stop. No test sleeps: everything waits for an event with a
 deadline. Times are seconds."""
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -59,9 +60,13 @@ class Program:
         self.process = None
         self.start(wait_ready, ready_deadline)
 
-    def start(self, wait_ready=True, deadline=DEADLINE):
-        """(Re)starts with the same arguments."""
+    def start(self, wait_ready=True, deadline=DEADLINE, is_held=False):
+        """(Re)starts with the same arguments. `is_held`: the pipe is full, so that it stands still in saying that it is ready until
+        wait_ready is called."""
         read_end, write_end = os.pipe()
+        if is_held:
+            size = fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+            os.write(write_end, b" " * size)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [*self.wrap, str(program(self.name)), *self.args, "--ready-fd", str(write_end)], pass_fds=[write_end],
@@ -72,6 +77,9 @@ class Program:
         if wait_ready:
             self.wait_ready(deadline)
         return self
+
+    def is_held(self):
+        return Path(f"/proc/{self.pid}/wchan").read_text().endswith("pipe_write")
 
     def wait_ready(self, deadline=DEADLINE):
         data, end = b"", time.monotonic() + deadline

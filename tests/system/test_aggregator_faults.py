@@ -317,8 +317,10 @@ def load_users(pipe, users):
 def start_after_kill(pipe):
     """Pages that it met until it was ready."""
     pipe.aggregator.kill()
-    pipe.aggregator.start()
+    pipe.aggregator.start(wait_ready=False, is_held=True)
+    wait_until(pipe.aggregator.is_held, "all that is done before it is ready")
     pages = start_work(pipe.aggregator.pid)["pages"]
+    pipe.aggregator.wait_ready()
     pipe.client.connect()
     return pages
 
