@@ -127,16 +127,8 @@ static int fail(struct complaint *complaint, const char *words)
 	return REASON_INTERNAL;
 }
 
-static int forget_in(struct store *store, const struct forgotten *wanted, struct forget_plan *plan,
-	struct complaint *complaint)
+static int explain(int r, struct complaint *complaint)
 {
-	struct forget_counts counts = {0};
-
-	int r = store_forget(store, wanted, plan->user, &counts);
-	plan->counts.rows += counts.rows;
-	plan->counts.events += counts.events;
-	plan->counts.texts += counts.texts;
-	plan->counts.quarantined += counts.quarantined;
 	switch (r) {
 	case STORE_E_FULL:
 		return fail(complaint, "no room to write the store: make some, and ask again");
@@ -147,6 +139,19 @@ static int forget_in(struct store *store, const struct forgotten *wanted, struct
 	default:
 		return r;
 	}
+}
+
+static int forget_in(struct store *store, const struct forgotten *wanted, struct forget_plan *plan,
+	struct complaint *complaint)
+{
+	struct forget_counts counts = {0};
+
+	int r = store_forget(store, wanted, plan->user, &counts);
+	plan->counts.rows += counts.rows;
+	plan->counts.events += counts.events;
+	plan->counts.texts += counts.texts;
+	plan->counts.quarantined += counts.quarantined;
+	return explain(r, complaint);
 }
 
 static void forget_in_memory(struct pipeline *pipeline)
@@ -176,6 +181,7 @@ static int bring_back(
 		if (r == STORE_E_FULL) {
 			r = store_forget_in_memory(stores->items[i], &plan->wanted);
 		}
+		r = explain(r, complaint);
 	}
 	return r;
 }
