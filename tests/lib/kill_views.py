@@ -241,8 +241,8 @@ def assert_baskets(client, log):
 
     def are_closed():
         status = client.ask("status")["baskets"]
-        return (status["closed"], status["open"], status["late"]) == (len(hand.closed), len(hand.open), hand.late)
-    wait_until(are_closed, f"{len(hand.closed)} closed baskets, {len(hand.open)} open ones and {hand.late} late lines")
+        return (status["closed"], status["open"], status["late"]) == (len(hand.closed), hand.open_count(), hand.late)
+    wait_until(are_closed, f"{len(hand.closed)} closed baskets, {hand.open_count()} open ones and {hand.late} late lines")
     amounts, _ = view_oracle.of_baskets(hand.closed)
     told = {(row["channel"], row["payment"], row["currency"]): (row["basket_count"], Decimal(row["average"]), Decimal(row["min"]), Decimal(row["max"]))
             for row in client.scan("baskets")}
