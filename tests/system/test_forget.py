@@ -146,13 +146,10 @@ def test_a_kill_between_question_and_answer_forgets_wholly_or_not_at_all(pipelin
         sell(pipe, range(6), NAME, edge)
     rows = pipe.client.rows("get", view="users", key=[NAME])
     assert rows[0]["order_count"] == 12
-    fates = []
-    # in the first shard's transaction, at its end, and behind it, before the second one's
-    for point in ("mdb_put:before:2", "mdb_txn_commit:before:1", "mdb_txn_commit:after:1"):
+
+    def kill_at(point):
         assert pipe.aggregator.stop() == 0
-        call, moment, number = point.split(":")
-        opening = shards if call == "mdb_txn_commit" else 0  # that a shard is opened is a commit, too
-        pipe.aggregator.env["TILL_FAILPOINT"] = f"{call}:{moment}:{int(number) + opening}"
+        pipe.aggregator.env["TILL_FAILPOINT"] = point
         pipe.aggregator.env["LD_PRELOAD"] = str(BUILD / "tests" / "lib" / "libfailpoints-preload.so")
         pipe.aggregator.start()
         dying = Client(pipe.aggregator.ready["listen"][0])
@@ -162,8 +159,13 @@ def test_a_kill_between_question_and_answer_forgets_wholly_or_not_at_all(pipelin
         pipe.aggregator.env["TILL_FAILPOINT"] = ""
         pipe.aggregator.start()
         pipe.wait_applied()
-        fates.append(is_consistent(pipe, NAME, rows))
-    assert fates == [False, False, True], fates
+        return is_consistent(pipe, NAME, rows)
+
+    # in the first shard's transaction, at its end; that a shard is opened is a commit, too
+    assert not kill_at("mdb_put:before:2")
+    assert not kill_at(f"mdb_txn_commit:before:{shards + 1}")
+    # and behind it, before the second one's; on a slow machine something else may be committed first
+    assert any(kill_at(f"mdb_txn_commit:after:{shards + number}") for number in range(1, 5))
     done = forget(pipe, NAME)
     assert done.returncode == 0 and is_consistent(pipe, NAME, rows)
 
