@@ -312,14 +312,24 @@ static void take_each(
 	}
 }
 
-void kafka_each(kafka_each_fn take, void *owner)
+static void take_all(const struct topic *of_cluster, kafka_each_fn take, void *owner)
 {
 	for (int i = 0; i < topic_count * PARTITIONS_MAX; i++) {
-		const struct topic *topic = &topics[0][i % topic_count];
+		const struct topic *topic = &of_cluster[i % topic_count];
 		int partition = i / topic_count;
 		take_each(i % topic_count, partition, &topic->former[partition], take, owner);
 		take_each(i % topic_count, partition, &topic->logs[partition], take, owner);
 	}
+}
+
+void kafka_each(kafka_each_fn take, void *owner)
+{
+	take_all(topics[0], take, owner);
+}
+
+void kafka_each_of_other(kafka_each_fn take, void *owner)
+{
+	take_all(topics[1], take, owner);
 }
 
 uint64_t kafka_written(void)

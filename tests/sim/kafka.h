@@ -85,6 +85,8 @@ uint64_t kafka_written(void);
 typedef void (*kafka_each_fn)(
 	void *owner, int topic, int partition, const struct kafka_entry *entry);
 void kafka_each(kafka_each_fn take, void *owner);
+/* Of the other cluster, which may stand at the same address for a while: readers meet its records until they notice. */
+void kafka_each_of_other(kafka_each_fn take, void *owner);
 /* Is there anything that the logs don't have any more? */
 bool kafka_is_short(void);
 
