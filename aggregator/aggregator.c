@@ -371,8 +371,10 @@ static int drop_tick(struct aggregator *aggregator)
 {
 	bool is_gone = false;
 	int r = generations_drop_tick(&aggregator->generations, &is_gone);
-	if (is_gone) {
+	if (is_gone) { /* from memory, even where the store has no room to say so: nobody may look at it any more */
 		refresh(aggregator);
+	}
+	if (is_gone && r == 0) {
 		log_line(LOG_INFO, "the staged views are dropped", "%s", "");
 	}
 	return r;

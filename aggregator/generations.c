@@ -183,8 +183,8 @@ int generations_drop_tick(struct generations *generations, bool *ret_is_gone)
 	generations->drops_shadow = false;
 	opening->shadow_views = view_set_free(opening->shadow_views);
 	opening->is_staged = false;
+	*ret_is_gone = true;
 	int r = stores_discard_shadow(opening->stores);
-	*ret_is_gone = r == 0;
 	return r > 0 ? -EIO : r;
 }
 
