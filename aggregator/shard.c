@@ -648,6 +648,19 @@ void shard_retry(struct shard *shard, int64_t now_ms)
 	}
 }
 
+int shard_walk_entries(const struct shard *shard, struct slice from,
+	int (*each)(void *owner, struct slice key, struct slice value), void *owner)
+{
+	struct snapshot *snapshot = NULL;
+
+	int r = snapshot_begin(shard->options.store, shard->options.generation, &snapshot);
+	if (r == 0) {
+		r = snapshot_walk(snapshot, TABLE_ENTRIES, from, each, owner);
+	}
+	snapshot_end(snapshot);
+	return r;
+}
+
 int shard_layers(struct shard *shard, struct layers *ret_layers)
 {
 	struct snapshot *snapshot = NULL;

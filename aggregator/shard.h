@@ -118,5 +118,8 @@ int shard_freeze(struct shard *shard, struct partition *const *partitions, size_
 /* Tries again to write a frozen commit that found no room. */
 void shard_retry(struct shard *shard, int64_t now_ms);
 
+/* Entries as the last commit left them, as snapshot_walk has it. */
+int shard_walk_entries(const struct shard *shard, struct slice from,
+	int (*each)(void *owner, struct slice key, struct slice value), void *owner);
 /* base + frozen + active, for an answer. 0, STORE_E_CORRUPT, -errno. The snapshot is the caller's to end. */
 int shard_layers(struct shard *shard, struct layers *ret_layers);

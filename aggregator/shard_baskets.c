@@ -25,19 +25,6 @@ static int give(void *owner, const struct event *event, const struct basket *bas
 	return overlay_apply_basket(shard->active.overlay, event, standing);
 }
 
-static int walk(struct shard *shard, struct slice from,
-	int (*each)(void *owner, struct slice key, struct slice value), void *owner)
-{
-	struct snapshot *snapshot = NULL;
-
-	int r = snapshot_begin(shard->options.store, shard->options.generation, &snapshot);
-	if (r == 0) {
-		r = snapshot_walk(snapshot, TABLE_ENTRIES, from, each, owner);
-	}
-	snapshot_end(snapshot);
-	return r;
-}
-
 /* ---- at start */
 
 static int load_clock(void *owner, struct slice key, struct slice value)
@@ -76,7 +63,7 @@ static int load_some(struct shard *shard)
 	struct loading loading = {.shard = shard, .left = LOADED_AT_ONCE_MAX};
 	struct slice from = at->next_size == 0 ? BASKETS_OPEN : slice_of(at->next, at->next_size);
 
-	int r = walk(shard, from, load_open, &loading);
+	int r = shard_walk_entries(shard, from, load_open, &loading);
 	shard->is_loading = r == WALK_PAUSES;
 	return r == BASKETS_E_PASSED || r == WALK_PAUSES ? 0 : r == STORE_E_CORRUPT ? -EBADMSG : r;
 }
@@ -102,7 +89,7 @@ int shard_open_baskets(struct shard *shard)
 	shard->review.closed = shard->ledger.baskets.closed;
 	shard->baskets_before = shard->ledger.baskets;
 	if (r == 0) {
-		r = walk(shard, BASKETS_CLOCKS, load_clock, shard);
+		r = shard_walk_entries(shard, BASKETS_CLOCKS, load_clock, shard);
 	}
 	return r == WALK_PAUSES || r == BASKETS_E_PASSED ? 0 : r == -EBADMSG ? STORE_E_CORRUPT : r;
 }
@@ -161,7 +148,7 @@ static int review_some(struct shard *shard)
 		return 0;
 	}
 	at->closed = shard->ledger.baskets.closed;
-	int r = walk(shard, from, review, &reviewing);
+	int r = shard_walk_entries(shard, from, review, &reviewing);
 	if (r == 0 || r == BASKETS_E_PASSED) {
 		at->key_size = 0;
 		return 0;

@@ -22,17 +22,12 @@ int shard_open_truncations(struct shard *shard)
 {
 	const struct truncations_options options = {
 		.entries = shard->entries, .drop = drop, .owner = shard};
-	struct snapshot *snapshot = NULL;
 
 	int r = truncations_new(&options, &shard->truncations);
 	if (r == 0) {
-		r = snapshot_begin(shard->options.store, shard->options.generation, &snapshot);
+		r = shard_walk_entries(
+			shard, TRUNCATIONS_FIRST, truncations_load, shard->truncations);
 	}
-	if (r == 0) {
-		r = snapshot_walk(snapshot, TABLE_ENTRIES, TRUNCATIONS_FIRST, truncations_load,
-			shard->truncations);
-	}
-	snapshot_end(snapshot);
 	return r == TRUNCATIONS_E_PASSED ? 0 : r == -EBADMSG ? STORE_E_CORRUPT : r;
 }
 

@@ -52,11 +52,6 @@ static struct slice prefix_of(const struct truncation *truncation)
 	return slice_of(truncation->prefix, truncation->prefix_size);
 }
 
-static bool begins_with(struct slice key, struct slice prefix)
-{
-	return key.size >= prefix.size && memcmp(key.bytes, prefix.bytes, prefix.size) == 0;
-}
-
 /* The one of this prefix, a new one where there is none; NULL: no room. */
 static struct truncation *get(struct truncations *truncations, struct slice prefix)
 {
@@ -123,7 +118,7 @@ size_t truncations_count(const struct truncations *truncations)
 bool truncations_find(const struct truncations *truncations, struct slice key, uint64_t *ret_log)
 {
 	for (size_t i = 0; i < truncations->count; i++) {
-		if (begins_with(key, prefix_of(&truncations->items[i]))) {
+		if (slice_begins_with(key, prefix_of(&truncations->items[i]))) {
 			*ret_log = truncations->items[i].log;
 			return true;
 		}
