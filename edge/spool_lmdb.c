@@ -20,7 +20,7 @@ static MDB_val key_val(uint8_t key[SPOOL_KEY_SIZE])
 	return (MDB_val){SPOOL_KEY_SIZE, key};
 }
 
-static struct slice slice_of_val(MDB_val value)
+struct slice slice_of_val(MDB_val value)
 {
 	return slice_of(value.mv_data, value.mv_size);
 }

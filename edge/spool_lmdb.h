@@ -7,6 +7,7 @@
 
 struct MDB_txn;
 struct MDB_env;
+struct MDB_val;
 
 /* Named databases. */
 #define SPOOL_DB_META "meta" /* "identity" -> spool_identity_encode */
@@ -56,6 +57,8 @@ struct spool {
 /* The border: LMDB's codes stop here. 0, SPOOL_E_UNKNOWN for MDB_NOTFOUND, or a negative errno: -ENOSPC for a full
  * map, -EUCLEAN for a damaged or foreign file. */
 int spool_from_mdb(int rc);
+/* As long as the transaction lets it be. */
+struct slice slice_of_val(struct MDB_val value);
 
 /* Walks the whole environment in a child process. `beside`: an edge may be writing meanwhile. 0; SPOOL_E_LOST where rows are missing by the
  * very words that are `accepted` (NULL: none are), or `beside`, with the error set; SPOOL_E_FOREIGN, SPOOL_E_ABSENT or -errno, with the error set. */

@@ -15,11 +15,6 @@ int spool_marks_open(MDB_txn *txn, unsigned *ret_dbi)
 	return spool_from_mdb(mdb_dbi_open(txn, SPOOL_DB_MARKS, MDB_CREATE, ret_dbi));
 }
 
-static struct slice slice_of_val(MDB_val value)
-{
-	return slice_of(value.mv_data, value.mv_size);
-}
-
 /* The old row, if there is one, is no longer among those that add up. One whose bytes are not what was added leaves nobody knows
  * what: *is_unsure. */
 static int subtract_old(const struct marks_writing *writing, MDB_val name, bool *is_unsure)

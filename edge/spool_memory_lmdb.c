@@ -12,11 +12,6 @@ static MDB_val val_of(struct slice slice)
 	return (MDB_val){slice.size, (void *)(uintptr_t)slice.bytes};
 }
 
-static struct slice slice_of_val(MDB_val value)
-{
-	return slice_of(value.mv_data, value.mv_size);
-}
-
 int spool_memory_open(struct spool_memory_db *db, MDB_txn *txn, bool create)
 {
 	unsigned flags = create ? MDB_CREATE : 0;

@@ -23,11 +23,6 @@ enum {
 	BAD_KEYS_SIZE_MAX = 64 * 1024 * 1024,
 };
 
-static struct slice slice_of_val(MDB_val value)
-{
-	return slice_of(value.mv_data, value.mv_size);
-}
-
 /* ---- opening */
 
 /* Held by fcntl-free flock on a file of our own: LMDB's lock file must never be opened twice in one process. */

@@ -19,8 +19,7 @@ int spool_sum_find(MDB_txn *txn, unsigned dbi, enum spool_table table, struct sp
 		return spool_from_mdb(rc);
 	}
 	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-		spool_sum_add(&sum, table, slice_of(key.mv_data, key.mv_size),
-			slice_of(value.mv_data, value.mv_size));
+		spool_sum_add(&sum, table, slice_of_val(key), slice_of_val(value));
 	}
 	mdb_cursor_close(cursor);
 	if (rc != MDB_NOTFOUND) {
@@ -53,7 +52,7 @@ int spool_sums_read(MDB_txn *txn, struct spool_sums *ret_sums)
 	MDB_val value;
 
 	int r = spool_from_mdb(mdb_get(txn, SPOOL_DB_NAMES, &key, &value));
-	if (r == 0 && !spool_sums_decode(slice_of(value.mv_data, value.mv_size), ret_sums)) {
+	if (r == 0 && !spool_sums_decode(slice_of_val(value), ret_sums)) {
 		r = -EUCLEAN;
 	}
 	return r;
