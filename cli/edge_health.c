@@ -37,14 +37,6 @@ struct edge_health edge_health_of(const struct node *root)
 	return health;
 }
 
-static int64_t number_of(const struct node *report, const char *key)
-{
-	const struct node *node = node_find(report, key);
-	int64_t number = 0;
-
-	return node != NULL && node_integer(node, &number) ? number : 0;
-}
-
 /* "silent, buffering" */
 static void add_problems(struct text_table *table, const struct node *report)
 {
@@ -87,8 +79,9 @@ static void add_span(struct text_table *table, int64_t span_ms)
 
 static void add_oldest(struct text_table *table, const struct node *report)
 {
-	int64_t oldest_ms = number_of(report, "oldest_ms");
-	int64_t now_ms = number_of(report, "reported_ms") + number_of(report, "clock_skew_ms");
+	int64_t oldest_ms = node_integer_at(report, "oldest_ms");
+	int64_t now_ms =
+		node_integer_at(report, "reported_ms") + node_integer_at(report, "clock_skew_ms");
 
 	if (oldest_ms == 0) {
 		text_table_add_text(table, "-");
@@ -99,7 +92,8 @@ static void add_oldest(struct text_table *table, const struct node *report)
 
 static void add_spool(struct text_table *table, const struct node *report)
 {
-	int64_t max = number_of(report, "spool_max"), size = number_of(report, "spool_bytes");
+	int64_t max = node_integer_at(report, "spool_max"),
+		size = node_integer_at(report, "spool_bytes");
 	char words[WORDS_SIZE];
 
 	snprintf(words, sizeof words, "%" PRId64 " %%", max < 100 ? 0 : size / (max / 100));
@@ -115,13 +109,13 @@ static void add_report(struct text_table *table, const struct node *report)
 	text_table_add(
 		table, edge != NULL && edge->type == NODE_TEXT ? edge->text : slice_of_text("-"));
 	add_problems(table, report);
-	add_span(table, number_of(report, "heard_ms"));
-	text_table_add_text(table, number_text(text, number_of(report, "waiting")));
+	add_span(table, node_integer_at(report, "heard_ms"));
+	text_table_add_text(table, number_text(text, node_integer_at(report, "waiting")));
 	add_oldest(table, report);
 	add_spool(table, report);
 	text_table_add_text(
-		table, number_text(text, number_of(report, "disk_room") / (1024 * 1024)));
-	add_span(table, number_of(report, "clock_skew_ms"));
+		table, number_text(text, node_integer_at(report, "disk_room") / (1024 * 1024)));
+	add_span(table, node_integer_at(report, "clock_skew_ms"));
 	text_table_add(table,
 		program != NULL && program->type == NODE_TEXT ? program->text : slice_of_text("-"));
 }
