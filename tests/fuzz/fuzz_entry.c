@@ -3,7 +3,7 @@
 #include "aggregator/basket.h"
 #include "aggregator/changed_row.h"
 #include "aggregator/table_row.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/sample_view.h"
 #include <errno.h>
 
 enum { ENTRY_SIZE_MAX = 1 << 20 };
@@ -80,11 +80,9 @@ static const struct view *sample_table(void)
 	static char key[] = "user_id", columns[] = "name, credit money, since time, visits integer";
 	static const struct table_declaration declaration = {"users", key, columns};
 	static struct view_set *set;
-	char error[512];
 
 	if (set == NULL) {
-		fuzz_require(view_set_new(NULL, NULL, &set) == 0);
-		fuzz_require(view_set_add_table(set, &declaration, error, sizeof error) == 0);
+		set = fuzz_make_table(&declaration);
 	}
 	return view_set_at(set, 0);
 }

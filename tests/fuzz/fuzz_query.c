@@ -2,8 +2,8 @@
  * are is made ready against a view, refused or within its bounds. */
 #include "aggregator/refinement.h"
 #include "aggregator/table_row.h"
-#include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
+#include "tests/fuzz/sample_view.h"
 
 const struct structure fuzz_structure = {.mutate = mutate_value};
 
@@ -30,12 +30,9 @@ static const struct view *sample_view(void)
 		"kind = order\ngroup_by = edge, minute(ts)\nmeasures = n = count(), m = "
 		"sum(revenue), f = first(channel), newest = last(ts)\n";
 	static struct view_set *set;
-	char error[512];
 
 	if (set == NULL) {
-		fuzz_require(view_set_new(NULL, NULL, &set) == 0);
-		fuzz_require(view_set_add_text(set, slice_of_text("v"), slice_of_text(text), error,
-				     sizeof error) == 0);
+		set = fuzz_make_view(text);
 	}
 	return view_set_at(set, 0);
 }
@@ -46,11 +43,9 @@ static const struct view *sample_table(void)
 	static char key[] = "edge", columns[] = "name, credit money, since time, visits integer";
 	static const struct table_declaration declaration = {"t", key, columns};
 	static struct view_set *set;
-	char error[512];
 
 	if (set == NULL) {
-		fuzz_require(view_set_new(NULL, NULL, &set) == 0);
-		fuzz_require(view_set_add_table(set, &declaration, error, sizeof error) == 0);
+		set = fuzz_make_table(&declaration);
 	}
 	return view_set_at(set, 0);
 }

@@ -1,6 +1,6 @@
 /* Any bytes as a row's value, as its key, and as a scan's cursor: refused, or written again as the same bytes. */
 #include "aggregator/answer_parts.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/sample_view.h"
 
 static const struct view *sample_view(void)
 {
@@ -11,12 +11,9 @@ static const struct view *sample_view(void)
 		"average(amount), d = distinct(basket), q = quantile(revenue, 0.5), "
 		"r = quantile(quantity, 0.95)\n";
 	static struct view_set *set;
-	char error[512];
 
 	if (set == NULL) {
-		fuzz_require(view_set_new(NULL, NULL, &set) == 0);
-		fuzz_require(view_set_add_text(set, slice_of_text("v"), slice_of_text(text), error,
-				     sizeof error) == 0);
+		set = fuzz_make_view(text);
 	}
 	return view_set_at(set, 0);
 }
