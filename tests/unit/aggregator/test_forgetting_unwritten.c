@@ -1,56 +1,13 @@
 /* Forgetting while not all that was counted can be written: without memory (every allocation fails once; linked with --wrap for
  * the allocating calls), and with a shard that a record broke half-way. */
 #include "aggregator/forgetting.h"
+#include "failing_memory.h"
 #include "many_logs.h"
 #include <errno.h>
 
 enum { ORDERS = 40, USERS = 3, TRIES_MAX = 2000 };
 
 #define GONE_MS (START_MS + DAY_MS)
-
-/* Of the thread that forgets, until one fails; 0: none does. */
-static _Thread_local int calls_left;
-
-static bool fails_now(void)
-{
-	return calls_left > 0 && --calls_left == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-	return fails_now() ? NULL : __real_realloc(memory, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return fails_now() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t size)
-{
-	return fails_now() ? NULL : __real_strndup(text, size);
-}
 
 /* One partition, and baskets of it, so that a shard has entries; some are closed when all is read. */
 static struct world *new_sales(void)

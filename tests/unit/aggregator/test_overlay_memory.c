@@ -1,48 +1,6 @@
 /* Without memory nothing happens by halves: every allocation fails once. Linked with --wrap for the allocating calls. */
 #include "answer_world.h"
-
-static int calls_left; /* until one fails; 0: none does */
-
-static bool fails_now(void)
-{
-	return calls_left > 0 && --calls_left == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-	return fails_now() ? NULL : __real_realloc(memory, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return fails_now() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t size)
-{
-	return fails_now() ? NULL : __real_strndup(text, size);
-}
+#include "failing_memory.h"
 
 /* Did this call fail because an allocation was made to? */
 static bool was_failed(int r)
