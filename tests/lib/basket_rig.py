@@ -34,15 +34,18 @@ def count_by_hand(pipe, horizon_ms, memory_ms):
     return hand, count
 
 
-def assert_same(pipe, hand, count):
-    """Rows, the lines that were late, and the books."""
-    wait_until(lambda: books(pipe)["closed"] == len(hand.closed), "all that are over to be closed", every=0.05)
-    wait_until(lambda: pipe.client.ask("status")["uncommitted"] == 0, "sums of views, which are those of the last commit", every=0.05)
+def wait_closed(client, hand):
+    """Until what is open, over and late is what it is by hand."""
+    def is_same():
+        status = client.ask("status")["baskets"]
+        return (status["closed"], status["open"], status["late"]) == (len(hand.closed), hand.open_count(), hand.late)
+    wait_until(is_same, f"{len(hand.closed)} closed baskets, {hand.open_count()} open ones and {hand.late} late lines", every=0.05)
+
+
+def assert_rows(client, hand):
+    """How many baskets are in none of them."""
     amounts, unmatched = view_oracle.of_baskets(hand.closed)
-    status = books(pipe)
-    assert (status["late"], status["lines"]) == (hand.late, count - hand.late)
-    assert (status["closed"], status["open"]) == (len(hand.closed), hand.open_count())
-    rows = pipe.client.scan("baskets")
+    rows = client.scan("baskets")
     assert {(row["channel"], row["payment"], row["currency"]) for row in rows} == set(amounts)
     for row in rows:
         numbers = amounts[row["channel"], row["payment"], row["currency"]]
@@ -52,5 +55,16 @@ def assert_same(pipe, hand, count):
         for name, millionths in (("q25", 250_000), ("q50", 500_000), ("q75", 750_000)):
             exact = view_oracle.quantile(numbers, millionths)
             assert abs(Decimal(row[name]) - exact) <= abs(exact) / 128, (row, name, exact)
+    return unmatched
+
+
+def assert_same(pipe, hand, count):
+    """Rows, the lines that were late, and the books."""
+    wait_closed(pipe.client, hand)
+    wait_until(lambda: pipe.client.ask("status")["uncommitted"] == 0, "sums of views, which are those of the last commit", every=0.05)
+    status = books(pipe)
+    assert (status["late"], status["lines"]) == (hand.late, count - hand.late)
+    assert (status["closed"], status["open"]) == (len(hand.closed), hand.open_count())
+    unmatched = assert_rows(pipe.client, hand)
     view = next(each for each in pipe.client.ask("views")["views"] if each["name"] == "baskets")
     assert view["unmatched"] == unmatched > 0

@@ -11,6 +11,7 @@ import random
 from collections import Counter, defaultdict
 from decimal import Decimal
 
+import basket_rig
 import view_oracle
 from debezium import Table
 from harness import ROOT, till, wait_until
@@ -237,13 +238,5 @@ def assert_wished(client, carts):
 
 
 def assert_baskets(client, log):
-    hand = log.baskets
-
-    def are_closed():
-        status = client.ask("status")["baskets"]
-        return (status["closed"], status["open"], status["late"]) == (len(hand.closed), hand.open_count(), hand.late)
-    wait_until(are_closed, f"{len(hand.closed)} closed baskets, {hand.open_count()} open ones and {hand.late} late lines")
-    amounts, _ = view_oracle.of_baskets(hand.closed)
-    told = {(row["channel"], row["payment"], row["currency"]): (row["basket_count"], Decimal(row["average"]), Decimal(row["min"]), Decimal(row["max"]))
-            for row in client.scan("baskets")}
-    assert told == {key: (len(each), view_oracle.average(each), min(each), max(each)) for key, each in amounts.items()}
+    basket_rig.wait_closed(client, log.baskets)
+    basket_rig.assert_rows(client, log.baskets)
