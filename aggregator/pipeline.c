@@ -515,6 +515,12 @@ static size_t count_truncations(const struct pipeline *pipeline)
 	return count;
 }
 
+/* Not while a commit is written: until then `expiry` is the worker's. */
+static bool has_work(const struct shard *shard)
+{
+	return shard->is_changed || shard->expiry.is_behind;
+}
+
 int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	pipeline->now_ms = now_ms;
@@ -526,8 +532,7 @@ int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_m
 		if (r < 0) {
 			return r;
 		}
-		bool has_work = shard->is_changed || shard->expiry.is_behind;
-		if (shard->is_frozen || !has_work || shard->is_broken) {
+		if (shard->is_frozen || shard->is_broken || !has_work(shard)) {
 			continue; /* a finished commit wakes the loop */
 		}
 		if (is_amid_closing(pipeline, shard)) {
