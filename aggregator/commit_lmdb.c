@@ -305,6 +305,14 @@ static void keep_expiry(const struct writing *writing)
 	*writing->commit->expiry = writing->expiry;
 }
 
+/* What a tool could see that was killed while it read the running store would be kept for it until the next start, and the file would
+ * grow with every commit. */
+static void forget_dead_readers(struct store *store)
+{
+	int dead = 0;
+	(void)mdb_reader_check(store->env, &dead); /* if it can't, the next commit does */
+}
+
 int store_commit(struct store *store, const struct commit *commit)
 {
 	struct writing writing = {
@@ -315,6 +323,7 @@ int store_commit(struct store *store, const struct commit *commit)
 	};
 	assert(writing.generation != NULL);
 	buffer_init(&writing.value, ROW_VALUE_SIZE_MAX);
+	forget_dead_readers(store);
 	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &writing.txn));
 	if (r == 0) {
 		r = write_all(&writing);

@@ -6,6 +6,7 @@
 #include "aggregator/view_summary.h"
 #include "sample_views.h"
 #include "scratch_dir.h"
+#include "tests/lib/killed_reader.h"
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -633,6 +634,26 @@ static void test_a_generation_keeps_its_declarations(void **state)
 	view_set_free(views);
 }
 
+/* Pages that its transaction could see are used for nothing else as long as it counts as a reader: the file would grow with every
+ * commit, until the next start. */
+static void test_a_tool_that_is_killed_over_a_store_costs_no_room(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t number = 1;
+
+	assert_int_equal(open_store(fixture, MAP_SIZE), 0);
+	make_generation(fixture);
+	for (; number <= 20; number++) {
+		commit_products(fixture, number, "p", 20);
+	}
+	uint64_t size = store_size(fixture->store);
+	assert_int_equal(killed_reader_leave(fixture->dir), 0);
+	for (; number <= 120; number++) {
+		commit_products(fixture, number, "p", 20);
+	}
+	assert_true(store_size(fixture->store) < size + size / 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -654,6 +675,7 @@ int main(void)
 		TEST(test_who_was_to_be_forgotten_earlier_goes_with_the_next),
 		TEST(test_a_store_without_room_forgets_nobody_by_half),
 		TEST(test_a_generation_keeps_its_declarations),
+		TEST(test_a_tool_that_is_killed_over_a_store_costs_no_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
