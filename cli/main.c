@@ -1,6 +1,7 @@
 /* till: the command line of till. The table is all there is to it; each command has a file of its own. */
 #include "cli/commands.h"
 #include "cli/external.h"
+#include "cli/hidden_password.h"
 #include "runtime/program.h"
 #include "runtime/suggest.h"
 #include <errno.h>
@@ -118,6 +119,10 @@ int main(int argc, char **argv)
 	if (strcmp(name, "--version") == 0) {
 		printf("till %s\n", program_version());
 		return conclude(EXIT_STOPPED);
+	}
+	if (hidden_password_move(argc, argv) < 0) {
+		fprintf(stderr, "till: %s\n", strerror(ENOMEM));
+		return EXIT_FAILED;
 	}
 	const struct command *command = find_command(name);
 	if (command != NULL) {

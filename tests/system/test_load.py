@@ -2,9 +2,13 @@
 import csv
 import json
 import os
+import socket
+import struct
+import subprocess
+from pathlib import Path
 
 import pytest
-from harness import free_port, till
+from harness import free_port, program, till
 from postgres import PASSWORD
 
 
@@ -101,6 +105,27 @@ def test_no_word_of_a_password_is_printed(database, tmp_path):
     passfile.chmod(0o600)
     address = f"postgresql://postgres@127.0.0.1:{database.server.port}/{database.name}"
     assert till("load", "--to", address, path, env={**os.environ, "PGPASSFILE": str(passfile)}).returncode == 0
+
+
+def test_a_password_on_the_command_line_is_not_seen_by_others(tmp_path):
+    """By those who list processes, while the database lets us wait."""
+    path = write(tmp_path, "t.csv", "a\n1\n")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        address = f"postgresql://me:s3cret@127.0.0.1:{server.getsockname()[1]}/x?sslmode=disable"
+        command = subprocess.Popen([program("till"), "load", "--to", address, path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            peer, _ = server.accept()
+            peer.settimeout(60)
+            assert b"me" in peer.recv(1000), "the user is said"
+            peer.sendall(b"R" + struct.pack("!II", 8, 3))  # a password in clear text, please
+            assert b"s3cret" in peer.recv(1000)
+            seen = Path(f"/proc/{command.pid}/cmdline").read_bytes()
+            assert b"s3cret" not in seen and b"postgresql://me:******@127.0.0.1" in seen, seen
+            peer.close()
+        finally:
+            command.kill()
+            command.wait()
 
 
 def test_a_months_real_transactions_are_in_the_table_to_the_cent(database, retail, tmp_path):
