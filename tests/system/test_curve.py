@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import ROOT, Client, Sender, free_port, program, sum_metric, till, wait_until
+import zmq
+from harness import ROOT, Client, Sender, free_port, program, show_keys, sum_metric, till, wait_until
 from keys import Keys
 
 NOTHING_HEARD_MS = 1500  # how long a peer that must not get in is listened to
@@ -236,6 +237,56 @@ def test_plain_peers_get_nowhere_and_honest_ones_are_served(pipeline, keys):
     nothing = hears_nothing(late.socket)
     aggregator.signal(signal.SIGCONT)
     assert nothing and late.socket.poll(60000), "and then it goes on"
+
+
+CROWD = 100
+
+
+def come_with_unknown_keys(pipe, keys, context):
+    """A crowd at each port that asks for keys; each has a pair of its own, and knows the server's."""
+    crowd = []
+    for endpoint, server in ((pipe.endpoint("store-1"), "store-1"), (pipe.bridges[0].ready["listen"][0], "bridge"),
+                             (pipe.aggregator.ready["listen"][0], "aggregator")):
+        for _ in range(CROWD):
+            public, secret = zmq.curve_keypair()
+            peer = context.socket(zmq.DEALER)
+            show_keys(peer, (secret.decode(), public.decode(), keys.public_text(server)))
+            peer.connect(endpoint)
+            peer.send_multipart([b"", b'{"query":"status"}'], zmq.DONTWAIT)
+            crowd.append(peer)
+    return crowd
+
+
+def refused(part):
+    return sum_metric(part.metrics(), "till_key_handshakes_total", result="unknown_key")
+
+
+@pytest.mark.plain_only
+def test_a_crowd_with_wrong_keys_is_refused_and_costs_nothing(pipeline, keys):
+    pipe = start_chain(pipeline, keys)
+    start_aggregator(pipe, keys)
+    parts = [pipe.edges["store-1"], pipe.bridges[0], pipe.aggregator]
+    seller = sender(pipe, keys, "store-1")
+    assert seller.ask([order(0)])["ok"]
+    pipe.wait_settled()
+    before = {part: part.metric("process_open_fds") for part in parts}
+    for number in (1, 2):
+        context = zmq.Context()
+        context.linger = 0
+        crowd = come_with_unknown_keys(pipe, keys, context)
+        for part in parts:
+            wait_until(lambda part=part, least=number * CROWD: refused(part) >= least, f"{part.name} to refuse them all")
+        assert seller.ask([order(number)])["ok"] and sender(pipe, keys, "store-1").ask([order(10 + number)])["ok"]
+        assert pipe.client.ask("views")["ok"]
+        for peer in crowd:
+            peer.close()
+        context.term()
+        for part in parts:
+            wait_until(lambda part=part: part.metric("process_open_fds") <= before[part] + 10, f"descriptors of {part.name}")
+    pipe.wait_settled()
+    assert pipe.client.rows("get", view="stores", key=["store-1", "EUR"])[0]["order_count"] == 5
+    for part in parts:
+        assert part.metric("process_resident_memory_bytes") < 200 * 2**20
 
 
 def test_what_a_key_may_ask(pipeline, keys):

@@ -31,7 +31,8 @@ def ports(pipe):
     edge, bridge = pipe.edges["store-1"], pipe.bridges[0]
     return {"edge": (edge.ready["listen"][0], edge, b"DEALER"), "push": (edge.ready["listen_push"][0], edge, b"PUSH"),
             "bridge": (bridge.ready["listen"][0], bridge, b"DEALER"),
-            "queries": (pipe.aggregator.ready["listen"][0], pipe.aggregator, b"DEALER")}
+            "queries": (pipe.aggregator.ready["listen"][0], pipe.aggregator, b"DEALER"),
+            "live": (pipe.aggregator.ready["publish"], pipe.aggregator, b"SUB")}
 
 
 def programs(pipe):
@@ -83,7 +84,10 @@ def test_a_message_without_end_is_ended(pipe, what):
     assert max(most.values()) < MEMORY_MAX_MIB, {program.name: mib for program, mib in most.items()}
     for program in programs(pipe):
         cut = sum_metric(program.metrics(), "till_peers_cut_total")
-        assert cut == (2 if program.name == "till-edge" else 1), program.log_tail()
+        mine = [port for port, (_, behind, _) in ports(pipe).items() if behind is program]
+        if what == "large frames":  # subscriptions are small: libzmq itself ends who sends more
+            mine = [port for port in mine if port != "live"]
+        assert cut == len(mine), program.log_tail()
         wait_until(lambda program=program: anonymous_mib(program) < 200, f"{program.name} to give the memory back")
     assert_told_is_counted(pipe, [till])
     assert_books_add_up(pipe)

@@ -2,7 +2,7 @@
 import subprocess
 
 import pytest
-from harness import program
+from harness import ROOT, program
 
 SECRET = "open-sesame-81b2"
 LEAST = {"till-bridge": ["bridge.brokers=127.0.0.1:1"], "till-aggregator": ["aggregator.data=/tmp", "aggregator.brokers=127.0.0.1:1"],
@@ -42,3 +42,9 @@ def test_a_secret_is_taken_from_a_closed_file_only(name, tmp_path):
     config.write_text(before)
     done = run(name, "-c", config, "-o", f"{section}.{key}={SECRET}")
     assert done.returncode == 2 and f"{section}.{key}_file=PATH" in done.stderr
+
+
+def test_the_units_leave_no_core_dump():
+    """Which would hold what is in memory: keys, passwords, sales."""
+    units = list((ROOT / "deploy" / "systemd").glob("*.service"))
+    assert len(units) == 3 and all("\nLimitCORE=0\n" in unit.read_text() for unit in units)
