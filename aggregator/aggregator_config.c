@@ -275,6 +275,7 @@ static int check_source_topics(
 	const struct aggregator_config *config, size_t source, struct config_error *error)
 {
 	const struct source_declaration *declaration = &config->sources[source];
+	char why[TOPIC_NAME_SIZE + 64];
 
 	for (uint32_t i = 0; i < declaration->topic_count; i++) {
 		bool is_read = topic_is_read(config, source, declaration->topics[i]);
@@ -282,14 +283,30 @@ static int check_source_topics(
 			is_read |= strcmp(declaration->topics[i], declaration->topics[j]) == 0;
 		}
 		if (is_read) {
-			return config_fail(error,
-				"[source.%s] topic: \"%s\" is read already, as one of till's own "
-				"or "
-				"of a source",
-				declaration->name, declaration->topics[i]);
+			snprintf(why, sizeof why,
+				"\"%s\" is read already, as one of till's own or of a source",
+				declaration->topics[i]);
+			return source_declaration_refuse(declaration, "topic", why, error);
 		}
 	}
 	return 0;
+}
+
+/* Is the table that its rows are of declared? */
+static int check_source_table(const struct aggregator_config *config,
+	const struct source_declaration *source, struct config_error *error)
+{
+	const char *table = source->table;
+	const char *near = table == NULL ? NULL : declared_tables_near(&config->tables, table);
+	bool is_near = near != NULL;
+	char why[192];
+
+	if (table == NULL || (is_near && strcmp(near, table) == 0)) {
+		return 0;
+	}
+	snprintf(why, sizeof why, "no [table.%.64s] is declared%s%s%s", table,
+		is_near ? "; did you mean \"" : "", is_near ? near : "", is_near ? "\"?" : "");
+	return source_declaration_refuse(source, "table", why, error);
 }
 
 static int check_sources(const struct aggregator_config *config, struct config_error *error)
@@ -303,9 +320,8 @@ static int check_sources(const struct aggregator_config *config, struct config_e
 		if (r == 0) {
 			r = check_source_topics(config, i, error);
 		}
-		if (r == 0 && config->sources[i].table != NULL) {
-			r = declared_tables_find(&config->tables, config->sources[i].table,
-				config->sources[i].name, error);
+		if (r == 0) {
+			r = check_source_table(config, &config->sources[i], error);
 		}
 	}
 	return r == 0 && topics > TOPICS_MAX

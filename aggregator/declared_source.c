@@ -2,6 +2,7 @@
 
 #include "aggregator/view_suggest.h"
 #include "proto/pairs.h"
+#include "runtime/suggest.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,15 @@ static int set_table(struct source_declaration *declaration, struct config_error
 	return declaration->table[0] != '\0' ? 0 : config_fail(error, "table names no table");
 }
 
+/* What is read by other programs' options, too, begins with the key, which stands in front already. */
+static int fail_pairs(struct config_error *error, const char *key, const struct pairs_error *pairs)
+{
+	size_t size = strlen(key);
+	bool has_key = strncmp(pairs->text, key, size) == 0 && pairs->text[size] == ':';
+
+	return config_fail(error, "%s", has_key ? pairs->text + size + 2 : pairs->text);
+}
+
 static int set_fields(struct source_declaration *declaration, struct config_error *error)
 {
 	struct pairs_error pairs_error = {""};
@@ -109,12 +119,11 @@ static int set_fields(struct source_declaration *declaration, struct config_erro
 		return -ENOMEM;
 	}
 	if (pairs_add_columns(list, "fields", declaration->fields, &pairs_error) != 0) {
-		return config_fail(error, "%s", pairs_error.text);
+		return fail_pairs(error, "fields", &pairs_error);
 	}
 	for (size_t i = 0; i < list->count; i++) {
 		if (pairs_find_right(list, list->items[i].right) != &list->items[i]) {
-			return config_fail(error,
-				"fields: two of the record's fields give \"%.*s\"",
+			return config_fail(error, "two of the record's fields give \"%.*s\"",
 				(int)list->items[i].right.size,
 				(const char *)list->items[i].right.bytes);
 		}
@@ -138,7 +147,7 @@ static int add_key_column(
 			CHANGE_KEY_COLUMNS_MAX);
 	}
 	if (pairs_find_left(list, column) != NULL) {
-		return config_fail(error, "key: column \"%.*s\" is given twice", (int)column.size,
+		return config_fail(error, "column \"%.*s\" is given twice", (int)column.size,
 			(const char *)column.bytes);
 	}
 	list->items[list->count++].left = column;
@@ -177,7 +186,7 @@ static int set_types(struct source_declaration *declaration, struct config_error
 	}
 	return column_types_parse(types, "types", declaration->types, &pairs_error) == 0
 		       ? 0
-		       : config_fail(error, "%s", pairs_error.text);
+		       : fail_pairs(error, "types", &pairs_error);
 }
 
 static const struct source_key {
@@ -217,10 +226,11 @@ int source_declaration_set(struct source_declaration *declaration, const char *k
 	size_t index = find_key(key);
 
 	if (index == SOURCE_KEYS) {
-		return config_fail(error,
-			"%s: a source has topic, format, kind or table, fields, key, types and "
-			"uncertified",
-			key);
+		const char *names[SOURCE_KEYS];
+		for (size_t i = 0; i < SOURCE_KEYS; i++) {
+			names[i] = keys[i].key;
+		}
+		return config_fail_unknown(error, key, "a source", names, SOURCE_KEYS);
 	}
 	char **place = (char **)((char *)declaration + keys[index].offset);
 	char *copy = strdup(value);
@@ -235,11 +245,19 @@ int source_declaration_set(struct source_declaration *declaration, const char *k
 
 /* ---- is it whole? */
 
-/* Names the line of the key, where it came from a file. */
-static int refuse(const struct source_declaration *declaration, const char *key, const char *why,
-	struct config_error *error)
+/* The line of the key, else of the first that was given. */
+static const char *place_of(const struct source_declaration *declaration, size_t key)
 {
-	const char *place = declaration->places[find_key(key)];
+	for (size_t i = 0; declaration->places[key][0] == '\0' && i < SOURCE_KEYS; i++) {
+		key = declaration->places[i][0] != '\0' ? i : key;
+	}
+	return declaration->places[key];
+}
+
+int source_declaration_refuse(const struct source_declaration *declaration, const char *key,
+	const char *why, struct config_error *error)
+{
+	const char *place = place_of(declaration, find_key(key));
 
 	return config_fail(error, "%s%s[source.%s] %s: %s", place, place[0] != '\0' ? ": " : "",
 		declaration->name, key, why);
@@ -260,20 +278,20 @@ static int check_keys(const struct source_declaration *declaration, struct confi
 		bool is_given = value_of(declaration, i) != NULL;
 		char rule = has_keys[declaration->format_type][i];
 		if (rule == 'w' && !is_given) {
-			return config_fail(
-				error, "[source.%s] wants %s", declaration->name, keys[i].key);
+			return source_declaration_refuse(
+				declaration, keys[i].key, "is missing", error);
 		}
 		if (rule == 'n' && is_given) {
 			snprintf(why, sizeof why, "a source with format = %s has none",
 				formats[declaration->format_type]);
-			return refuse(declaration, keys[i].key, why, error);
+			return source_declaration_refuse(declaration, keys[i].key, why, error);
 		}
 	}
 	if ((declaration->kind != NULL) == (declaration->table != NULL)) {
-		return config_fail(error,
-			"[source.%s] wants kind, whose events its records are, or table, whose "
-			"rows they are: one of the two",
-			declaration->name);
+		return source_declaration_refuse(declaration, "kind",
+			"wanted is kind, whose events its records are, or table, whose rows they "
+			"are: one of the two",
+			error);
 	}
 	return 0;
 }
@@ -329,7 +347,7 @@ static int check_field(
 		(int)(name.size < 64 ? name.size : 64), (const char *)name.bytes,
 		near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
 		near != NULL ? "\"?" : "");
-	return refuse(declaration, "fields", why, error);
+	return source_declaration_refuse(declaration, "fields", why, error);
 }
 
 static int check_fields(const struct source_declaration *declaration, struct config_error *error)
@@ -345,9 +363,53 @@ static int check_fields(const struct source_declaration *declaration, struct con
 	if (missing != NULL) {
 		snprintf(why, sizeof why, "nothing gives %s, which every event of kind %s has",
 			missing, declaration->kind);
-		r = refuse(declaration, "fields", why, error);
+		r = source_declaration_refuse(declaration, "fields", why, error);
 	}
 	return r;
+}
+
+static bool is_read(const struct source_declaration *declaration, struct slice column)
+{
+	enum field field;
+
+	if (declaration->key_list != NULL && pairs_find_left(declaration->key_list, column)) {
+		return true;
+	}
+	return declaration->field_list != NULL
+		       ? pairs_find_left(declaration->field_list, column) != NULL
+		       : field_from_name(column, &field);
+}
+
+/* A type for a column that is not read was meant for another one. A table's columns are looked at where they are known. */
+static int check_types(const struct source_declaration *declaration, struct config_error *error)
+{
+	const struct column_types *types = declaration->type_list;
+	const struct pair_list *fields = declaration->field_list;
+	char word[64], near[64], why[256];
+
+	for (size_t i = 0; types != NULL && i < types->count; i++) {
+		struct slice column = types->items[i].column;
+		struct suggestion suggestion = {.word = word};
+		if (is_read(declaration, column)) {
+			continue;
+		}
+		snprintf(word, sizeof word, "%.*s", (int)column.size, (const char *)column.bytes);
+		for (size_t j = 0; fields != NULL && j < fields->count; j++) {
+			char name[sizeof near];
+			snprintf(name, sizeof name, "%.*s", (int)fields->items[j].left.size,
+				(const char *)fields->items[j].left.bytes);
+			suggestion_offer(&suggestion, name);
+			if (suggestion.best == name) {
+				suggestion.best = memcpy(near, name, sizeof near);
+			}
+		}
+		bool is_near = suggestion.best != NULL;
+		snprintf(why, sizeof why, "column \"%s\" is not read%s%s%s", word,
+			is_near ? "; did you mean \"" : "", is_near ? near : "",
+			is_near ? "\"?" : "");
+		return source_declaration_refuse(declaration, "types", why, error);
+	}
+	return 0;
 }
 
 int source_declaration_check(
@@ -357,23 +419,25 @@ int source_declaration_check(
 	int r = check_keys(declaration, error);
 
 	if (r == 0 && is_plain && declaration->kind != NULL && declaration->fields == NULL) {
-		r = config_fail(error, "[source.%s] wants fields", declaration->name);
+		r = source_declaration_refuse(declaration, "fields", "is missing", error);
 	}
 	if (r == 0 && is_plain && declaration->kind != NULL && declaration->key != NULL) {
-		r = refuse(declaration, "key",
+		r = source_declaration_refuse(declaration, "key",
 			"plain records that are events have none: each is itself by its offset",
 			error);
 	}
 	if (r == 0 && is_plain && declaration->table != NULL && declaration->key != NULL) {
-		r = refuse(declaration, "key", "[table.NAME] says what names a row", error);
+		r = source_declaration_refuse(
+			declaration, "key", "[table.NAME] says what names a row", error);
 	}
 	if (r == 0 && is_plain && declaration->table != NULL && declaration->fields != NULL) {
-		r = refuse(declaration, "fields",
+		r = source_declaration_refuse(declaration, "fields",
 			"[table.NAME] says which columns a row has, and their names", error);
 	}
-	return r == 0 && declaration->kind != NULL && declaration->field_list != NULL
-		       ? check_fields(declaration, error)
-		       : r;
+	if (r == 0 && declaration->kind != NULL && declaration->field_list != NULL) {
+		r = check_fields(declaration, error);
+	}
+	return r == 0 && declaration->kind != NULL ? check_types(declaration, error) : r;
 }
 
 void source_declaration_print(const struct source_declaration *declaration, FILE *out)

@@ -48,6 +48,9 @@ int source_declaration_set(struct source_declaration *declaration, const char *k
 /* Is it whole? -EINVAL with the error, and where it is. */
 int source_declaration_check(
 	const struct source_declaration *declaration, struct config_error *error);
+/* -EINVAL with the error: where the key stands, else the section, and why. */
+int source_declaration_refuse(const struct source_declaration *declaration, const char *key,
+	const char *why, struct config_error *error);
 /* Are its records whole orders, each with its amount and without a product? */
 bool source_has_order_totals(const struct source_declaration *declaration);
 void source_declaration_print(const struct source_declaration *declaration, FILE *out);

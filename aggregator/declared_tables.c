@@ -69,7 +69,8 @@ int declared_tables_set(struct declared_tables *tables, const char *name, const 
 			sizeof error->place);
 		return 0;
 	}
-	return config_fail(error, "%s: a table has key and columns", key);
+	return config_fail_unknown(
+		error, key, "a table", (const char *const[]){keys[0].key, keys[1].key}, TABLE_KEYS);
 }
 
 void declared_tables_print(const struct declared_tables *tables, FILE *out)
@@ -122,19 +123,12 @@ int declared_tables_add(const struct declared_tables *tables, struct view_set *v
 	return r;
 }
 
-int declared_tables_find(const struct declared_tables *tables, const char *name, const char *source,
-	struct config_error *error)
+const char *declared_tables_near(const struct declared_tables *tables, const char *name)
 {
 	const char *names[TABLES_MAX];
 
 	for (size_t i = 0; i < tables->count; i++) {
 		names[i] = tables->items[i].name;
-		if (strcmp(names[i], name) == 0) {
-			return 0;
-		}
 	}
-	const char *near = suggest_word(slice_of_text(name), names, tables->count);
-	return config_fail(error, "[source.%s] table: no [table.%.64s] is declared%s%s%s", source,
-		name, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-		near != NULL ? "\"?" : "");
+	return suggest_word(slice_of_text(name), names, tables->count);
 }

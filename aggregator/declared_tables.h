@@ -20,6 +20,5 @@ void declared_tables_print(const struct declared_tables *tables, FILE *out);
 /* Adds them to a set of views: 0, -EINVAL with a sentence, in front of it where it stands; -ENOMEM. */
 int declared_tables_add(const struct declared_tables *tables, struct view_set *views, char *error,
 	size_t error_size);
-/* -EINVAL with the error: there is no table of this name. `source` is whose records it wants. */
-int declared_tables_find(const struct declared_tables *tables, const char *name, const char *source,
-	struct config_error *error);
+/* The name of a table that is this one, or near enough to be meant; NULL: none is. */
+const char *declared_tables_near(const struct declared_tables *tables, const char *name);

@@ -35,6 +35,9 @@ struct view_set *view_set_free(struct view_set *set);
 /* 0, or -EINVAL with a sentence that names the view, the key and, where it can, what was meant. */
 int view_set_add(struct view_set *set, const struct view_declaration *declaration, char *error,
 	size_t error_size);
+/* What no event of the view's kinds has, such as currency = eur, is a typing error: 0, or -EINVAL with a sentence as above. Views of a
+ * store are not asked: what was declared once goes on. */
+int view_check_sense(const struct view *view, char *error, size_t error_size);
 /* The canonical text of one view: equal texts, equal meaning. `view_set_add_text` reads it back. */
 int view_set_add_text(
 	struct view_set *set, struct slice name, struct slice text, char *error, size_t error_size);

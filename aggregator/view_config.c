@@ -1,7 +1,7 @@
 #include "aggregator/view_config.h"
-#include "aggregator/view_suggest.h"
 #include "aggregator/zones.h"
 #include "proto/event.h"
+#include "runtime/zonefile.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,11 +95,7 @@ static int refuse_key(const char *key, struct config_error *error)
 	for (size_t i = 0; i < VIEW_KEYS; i++) {
 		names[i] = view_keys[i].key;
 	}
-	const char *meant = suggest_word(slice_of_text(key), names, VIEW_KEYS);
-	return config_fail(error,
-		"%s: a view has kind, group_by, measures, where, retain and zone%s%s%s", key,
-		meant == NULL ? "" : "; did you mean \"", meant == NULL ? "" : meant,
-		meant == NULL ? "" : "\"?");
+	return config_fail_unknown(error, key, "a view", names, VIEW_KEYS);
 }
 
 int view_config_set(struct view_config *views, const char *section, const char *key,
@@ -165,6 +161,21 @@ static const char *place_of_complaint(
 	return place;
 }
 
+/* The grammar reads no files; what else the system has for a zone is told here. */
+static void suggest_zone(
+	const struct view_declaration *declaration, char *complaint, size_t complaint_size)
+{
+	char about_zone[VIEW_NAME_SIZE_MAX + 32], meant[ZONE_NAME_SIZE_MAX + 1];
+
+	snprintf(about_zone, sizeof about_zone, "view %s: zone: ", declaration->name);
+	if (strncmp(complaint, about_zone, strlen(about_zone)) == 0 &&
+		zonefile_suggest(declaration->zone, meant)) {
+		snprintf(complaint, complaint_size,
+			"%sunknown time zone \"%.80s\"; did you mean \"%s\"?", about_zone,
+			declaration->zone, meant);
+	}
+}
+
 int view_config_check(const struct view_config *config, const struct declared_tables *tables,
 	view_check_fn check, const void *owner, struct config_error *error)
 {
@@ -181,7 +192,10 @@ int view_config_check(const struct view_config *config, const struct declared_ta
 		if (r == 0) {
 			const struct view *view =
 				view_set_find(views, slice_of_text(config->items[i].name));
-			r = check(owner, view, complaint, sizeof complaint);
+			r = view_check_sense(view, complaint, sizeof complaint);
+			r = r == 0 ? check(owner, view, complaint, sizeof complaint) : r;
+		} else if (r == -EINVAL) {
+			suggest_zone(&config->items[i], complaint, sizeof complaint);
 		}
 		if (r == -EINVAL) {
 			const char *place = place_of_complaint(config, i, complaint);

@@ -1,4 +1,6 @@
 #include "aggregator/view_where.h"
+#include "aggregator/view_suggest.h"
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -254,6 +256,93 @@ int parse_where(struct scanner *scanner, struct view *view, struct condition_ran
 		scanner_next(scanner);
 	} while (true);
 }
+
+/* ---- what can be written, and never be */
+
+/* As events have it: three capital letters. */
+static bool currency_can_be(const char *text, char ret_meant[CURRENCY_SIZE + 1])
+{
+	bool is_code = strlen(text) == CURRENCY_SIZE;
+
+	ret_meant[0] = '\0';
+	for (size_t i = 0; i < CURRENCY_SIZE && is_code; i++) {
+		ret_meant[i] =
+			(char)(islower((unsigned char)text[i]) ? text[i] - 'a' + 'A' : text[i]);
+		is_code = ret_meant[i] >= 'A' && ret_meant[i] <= 'Z';
+	}
+	ret_meant[is_code ? CURRENCY_SIZE : 0] = '\0';
+	return is_code && strcmp(text, ret_meant) == 0;
+}
+
+/* What events have: carts bear these two words, whatever the till wrote; other kinds what they like. */
+static const char *action_meant(const char *text)
+{
+	static const char *const actions[] = {"add", "remove"};
+	static const char *const aliases[] = {"add_to_cart", "remove_from_cart"};
+
+	for (size_t i = 0; i < 2; i++) {
+		if (strcmp(text, actions[i]) == 0) {
+			return NULL;
+		}
+		if (strcmp(text, aliases[i]) == 0) {
+			return actions[i];
+		}
+	}
+	const char *near = suggest_word(slice_of_text(text), actions, 2);
+	return near != NULL ? near : "";
+}
+
+static int check_condition(
+	struct scanner *scanner, const struct view *view, const struct condition *condition)
+{
+	char currency[CURRENCY_SIZE + 1];
+	bool is_text = condition->operand.source == OPERAND_TEXT &&
+		       (condition->comparison == IS_EQUAL || condition->comparison == IS_UNEQUAL);
+	const char *meant = NULL, *wanted = NULL;
+
+	if (is_text && condition->operand.field == FIELD_CURRENCY &&
+		!currency_can_be(condition->text, currency)) {
+		meant = currency;
+		wanted = "currency is three capital letters, such as EUR";
+	}
+	if (is_text && condition->operand.field == FIELD_ACTION && view->kinds == OF_CART) {
+		meant = action_meant(condition->text);
+		wanted = "action of a cart event is add or remove";
+	}
+	if (meant == NULL) {
+		return 0;
+	}
+	return scanner_fail(scanner, "%s, and \"%s\" is not%s%s%s", wanted, condition->text,
+		meant[0] != '\0' ? "; did you mean \"" : "", meant, meant[0] != '\0' ? "\"?" : "");
+}
+
+/* quantity * unit_price begins with a field that carts have, too. */
+static int check_line(struct scanner *scanner, const struct view *view, struct operand operand)
+{
+	return operand.source == OPERAND_LINE ? check_field(scanner, view, "unit_price") : 0;
+}
+
+int view_check_sense(const struct view *view, char *error, size_t error_size)
+{
+	struct scanner scanner = {.view_name = view->name,
+		.key = "measures",
+		.error = error,
+		.error_size = error_size};
+	int r = 0;
+
+	for (size_t i = 0; i < view->measure_count && r == 0; i++) {
+		r = check_line(&scanner, view, view->measures[i].operand);
+	}
+	for (size_t i = 0; i < view->condition_count && r == 0; i++) {
+		bool is_own = i >= view->where.first && i < view->where.first + view->where.count;
+		scanner.key = is_own ? "where" : "measures";
+		r = check_line(&scanner, view, view->conditions[i].operand);
+		r = r == 0 ? check_condition(&scanner, view, &view->conditions[i]) : r;
+	}
+	return r;
+}
+
+/* ---- writing them */
 
 static void write_quoted(struct buffer *text, const char *literal)
 {

@@ -221,15 +221,23 @@ static int check_compress(struct edge_config *config, struct config_error *error
 
 static int check_timezone(const struct edge_config *config, struct config_error *error)
 {
+	char meant[ZONE_NAME_SIZE_MAX + 1];
 	struct zone *zone = NULL;
 
 	int r = edge_config_zone(config->timezone, &zone);
 	zone_free(zone);
-	return r == 0 ? 0
-		      : config_fail(error,
-				"[edge] timezone: \"%s\" is no time zone of this system, as "
-				"Europe/Berlin is",
-				config->timezone);
+	if (r == 0) {
+		return 0;
+	}
+	return zonefile_suggest(config->timezone, meant)
+		       ? config_fail(error,
+				 "[edge] timezone: \"%s\" is no time zone of this system; did you "
+				 "mean \"%s\"?",
+				 config->timezone, meant)
+		       : config_fail(error,
+				 "[edge] timezone: \"%s\" is no time zone of this system, as "
+				 "Europe/Berlin is",
+				 config->timezone);
 }
 
 static int check_currency(const struct edge_config *config, struct config_error *error)

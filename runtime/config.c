@@ -34,6 +34,23 @@ void config_error_at(struct config_error *error, const char *prefix, ...)
 	}
 }
 
+int config_fail_unknown(struct config_error *error, const char *key, const char *what,
+	const char *const *known, size_t count)
+{
+	struct suggestion suggestion = {.word = key};
+	char list[sizeof error->text / 2] = "";
+
+	for (size_t i = 0, size = 0; i < count; i++) {
+		suggestion_offer(&suggestion, known[i]);
+		int n = snprintf(
+			list + size, sizeof list - size, "%s%s", i == 0 ? "" : ", ", known[i]);
+		size += n > 0 && size + (size_t)n < sizeof list ? (size_t)n : 0;
+	}
+	return suggestion.best != NULL
+		       ? config_fail(error, "unknown key; did you mean \"%s\"?", suggestion.best)
+		       : config_fail(error, "unknown key; %s has %s", what, list);
+}
+
 static bool is_text(enum config_type type)
 {
 	return type == CONFIG_TEXT || type == CONFIG_LIST || type == CONFIG_SECRET;
@@ -165,6 +182,30 @@ static bool is_in_table(const struct config_schema *schema, const char *section)
 	return false;
 }
 
+/* [veiw.mine]: what stands before the name, the dot too, is held against "view." */
+static int fail_named_section(
+	const struct config_schema *schema, const char *section, struct config_error *error)
+{
+	char head[CONFIG_SECTION_SIZE_MAX + 1] = "";
+	const char *dot = strchr(section, '.');
+	size_t size = dot != NULL ? (size_t)(dot - section) + 1 : 0;
+	struct suggestion suggestion = {.word = head};
+
+	if (size == 0 || size >= sizeof head) {
+		return 0;
+	}
+	memcpy(head, section, size);
+	for (const struct config_section *entry = schema->sections;
+		entry != NULL && entry->prefix != NULL; entry++) {
+		if (strchr(entry->prefix, '.') == entry->prefix + strlen(entry->prefix) - 1) {
+			suggestion_offer(&suggestion, entry->prefix);
+		}
+	}
+	return suggestion.best == NULL ? 0
+				       : config_fail(error, "no such section; did you mean [%s%s]?",
+						 suggestion.best, section + size);
+}
+
 int config_check_section(
 	const struct config_schema *schema, const char *section, struct config_error *error)
 {
@@ -172,6 +213,10 @@ int config_check_section(
 
 	if (is_in_table(schema, section) || config_find_section(schema, section) != NULL) {
 		return 0;
+	}
+	int r = fail_named_section(schema, section, error);
+	if (r < 0) {
+		return r;
 	}
 	for (const struct config_option *option = schema->options; option->section != NULL;
 		option++) {

@@ -94,6 +94,9 @@ int config_read_secret(const char *path, char **ret_text, struct config_error *e
 /* Sets the error's words and returns -EINVAL. */
 int config_fail(struct config_error *error, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* "unknown key; did you mean …?", else the keys that `what`, such as "a view", has. -EINVAL. */
+int config_fail_unknown(struct config_error *error, const char *key, const char *what,
+	const char *const *known, size_t count);
 
 /* For the sections' own set functions. false when malformed. */
 bool config_parse_bool(const char *text, bool *ret_value);

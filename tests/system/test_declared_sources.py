@@ -89,6 +89,6 @@ def test_a_bad_declaration_is_refused_before_anything_starts(tmp_path):
     code, words = check(tmp_path, declaration("slips", fields="bon:ordr_id"))
     assert code == 2 and "bad.conf:5" in words and 'did you mean "order_id"?' in words, words
     code, words = check(tmp_path, declaration("orders"))
-    assert code == 2 and "[source.slips] topic" in words and "read already" in words, words
+    assert code == 2 and "bad.conf:2: [source.slips] topic" in words and "read already" in words, words
     code, words = check(tmp_path, declaration("slips", fields="bon:order_id, sku:product_id"))
     assert code == 2 and "unit_price" in words, words

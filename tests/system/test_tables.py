@@ -323,8 +323,8 @@ def check(tmp_path, text):
 def test_a_bad_table_is_refused_before_anything_starts(tmp_path):
     assert check(tmp_path, DECLARED)[0] == 0
     for wrong, right, line, words in (
-            ("money", "mony", 4, 'did you mean "money"?'), ("table = users", "table = usres", None, 'did you mean "users"?'),
-            ("key = user_id", "keys = user_id", 3, "a table has key and columns"),
+            ("money", "mony", 4, 'did you mean "money"?'), ("table = users", "table = usres", 8, 'did you mean "users"?'),
+            ("key = user_id", "keys = user_id", 3, 'unknown key; did you mean "key"?'), ("key = user_id", "names = user_id", 3, "unknown key; a table has key, columns"),
             ("sku as product_id", "sku money", 11, "columns of a key are text"),
             ("table = users", "kind = order\nfields = a:order_id, b:product_id, c:amount", 3, "nothing fills [table.users]")):
         code, said = check(tmp_path, DECLARED.replace(wrong, right, 1))

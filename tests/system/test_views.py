@@ -106,6 +106,10 @@ def test_a_store_with_fewer_views_gets_the_new_ones_by_itself(rig):
     ("kind = cart\nmeasures = n = count() where kind = cart", "needs several, such as kind = order, cart"),
     ("measures = n = count(), each = ratio(n, pieces), pieces = sum(quantity)", 'unknown measure before ratio() "pieces"; known are n'),
     ("measures = n = count(), high = max(quantity), each = ratio(high, n)", 'ratio() is of counts and sums, and "high" is max()'),
+    ("measures = n = count() where currency = eur", 'did you mean "EUR"?'),
+    ("kind = cart\nmeasures = n = count() where action = add_to_cart", 'did you mean "add"?'),
+    ("measures = n = count()\nzone = Europe/Berln", 'unknown time zone "Europe/Berln"; did you mean "Europe/Berlin"?'),
+    ("measures = n = count()\nzone = berlin", 'did you mean "Europe/Berlin"?'),
     ("measures = n = count()\nretain = 7d", "add day(ts) to group_by"),
     ("measures = n = count()\nretain = a week", "no time span such as 36h or 7d"),
 ])

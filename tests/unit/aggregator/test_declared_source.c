@@ -134,7 +134,10 @@ static void assert_refused(const char *key, const char *value, const char *says)
 static void a_bad_declaration_is_refused_with_what_was_meant(void **state)
 {
 	(void)state;
-	assert_refused("topics", "x", "a source has topic, format, kind or table, fields");
+	assert_refused("topics", "x", "unknown key; did you mean \"topic\"?");
+	assert_refused("colour", "x",
+		"unknown key; a source has topic, format, kind, table, fields, key, types, "
+		"uncertified");
 	assert_refused("topic", "", "no topic");
 	assert_refused("topic", "a b", "letters, digits");
 	assert_refused("topic", "a,b,c,d,e,f,g,h,i", "at most 8");
@@ -175,7 +178,17 @@ static void assert_not_whole(const char *const *pairs, const char *says)
 static void what_does_not_go_together_is_refused_with_its_line(void **state)
 {
 	(void)state;
-	assert_not_whole(PAIRS("format", "debezium"), "wants kind");
+	assert_not_whole(
+		PAIRS("format", "debezium"), "till.conf:7: [source.shop] kind: wanted is kind");
+	assert_not_whole(PAIRS("kind", "order"), "till.conf:7: [source.shop] format: is missing");
+	assert_not_whole(PAIRS("format", "plain", "kind", "order"), "fields: is missing");
+	assert_not_whole(PAIRS("format", "debezium", "kind", "order", "fields",
+				 "order:order_id, sku:product_id, price:unit_price", "types",
+				 "prise:decimal(2)"),
+		"till.conf:7: [source.shop] types: column \"prise\" is not read; did you mean "
+		"\"price\"?");
+	assert_not_whole(PAIRS("format", "debezium", "kind", "order", "types", "cost:decimal(2)"),
+		"column \"cost\" is not read");
 	assert_not_whole(
 		PAIRS("format", "debezium", "kind", "order", "table", "x"), "one of the two");
 	assert_not_whole(PAIRS("format", "debezium", "kind", "order", "uncertified", "count"),
@@ -192,7 +205,7 @@ static void what_does_not_go_together_is_refused_with_its_line(void **state)
 	assert_not_whole(PAIRS("format", "plain", "table", "x", "fields", "n:name"),
 		"says which columns a row has");
 	assert_not_whole(PAIRS("format", "till", "kind", "order", "key", "a"), "has none");
-	assert_not_whole(PAIRS("format", "till"), "wants kind");
+	assert_not_whole(PAIRS("format", "till"), "[source.shop] kind: is missing");
 }
 
 static void rows_of_tables_and_till_need_no_fields(void **state)

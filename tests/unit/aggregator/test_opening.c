@@ -354,7 +354,9 @@ static void test_every_mistake_is_told_with_its_line_and_what_would_be_right(voi
 		{"retain = week", "no time span such as 36h or 7d"},
 		{"retain = 90s", "such as 90m or 7d"},
 		{"retain = 7d", "add day(ts) to group_by"},
-		{"zone = Berlin", "names are like \"Europe/Berlin\""},
+		{"zone = Berlin", "did you mean \"Europe/Berlin\""},
+		{"zone = Mars/Base", "names are like \"Europe/Berlin\""},
+		{"where = currency = eur", "did you mean \"EUR\""},
 		{"mesures = n = count()", "did you mean \"measures\""},
 	};
 	static const char *const whole[] = {

@@ -272,6 +272,45 @@ static void test_every_mistake_is_named_with_what_was_meant(void **state)
 	view_set_free(set);
 }
 
+static const struct example senseless[] = {
+	{NULL, "edge", COUNT, "currency = eur",
+		.complaint = "view v: where: currency is three capital letters, such as EUR, and "
+			     "\"eur\" is not; did you mean \"EUR\"?"},
+	{NULL, "edge", "n = count() where currency != EURO",
+		.complaint = "view v: measures: currency is three capital letters, such as EUR, "
+			     "and \"EURO\" is not"},
+	{"cart", "edge", COUNT, "quantity > 1 and action = ad",
+		.complaint = "view v: where: action of a cart event is add or remove, and \"ad\" "
+			     "is not; did you mean \"add\"?"},
+	{"cart", "edge", "n = count() where action = remove_from_cart",
+		.complaint = "view v: measures: action of a cart event is add or remove, and "
+			     "\"remove_from_cart\" is not; did you mean \"remove\"?"},
+	{"cart", "edge", "n = sum(quantity * unit_price)",
+		.complaint = "view v: measures: events of kind cart have no field \"unit_price\""},
+	{"cart", "edge", COUNT, "quantity * unit_price > 1",
+		.complaint = "view v: where: events of kind cart have no field \"unit_price\""},
+	{NULL, "edge", COUNT, "currency = EUR and action = ad", .complaint = ""},
+	{"cart, order", "edge", "n = count() where action = ad", .complaint = ""},
+	{"order, cart", "edge", "n = sum(quantity * unit_price)", .complaint = ""},
+	{NULL, "edge", COUNT, "currency < eur", .complaint = ""},
+	{"cart", "edge", "n = count() where action != remove", .complaint = ""},
+};
+
+static void test_what_no_event_has_can_be_read_but_makes_no_sense(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < sizeof senseless / sizeof *senseless; i++) {
+		struct view_set *set = new_view_set();
+		char error[512] = "";
+		assert_int_equal(add_example(set, &senseless[i], error), 0);
+		int r = view_check_sense(view_set_at(set, 0), error, sizeof error);
+		assert_string_equal(error, senseless[i].complaint);
+		assert_int_equal(r, error[0] != '\0' ? -EINVAL : 0);
+		view_set_free(set);
+	}
+}
+
 static void test_a_literal_of_endless_length_is_refused(void **state)
 {
 	char where[2000] = "page = ";
@@ -645,6 +684,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_mistake_is_named_with_what_was_meant),
+		cmocka_unit_test(test_what_no_event_has_can_be_read_but_makes_no_sense),
 		cmocka_unit_test(test_a_literal_of_endless_length_is_refused),
 		cmocka_unit_test(test_too_many_measures_and_conditions_are_refused),
 		cmocka_unit_test(test_names_are_checked_and_declared_once),

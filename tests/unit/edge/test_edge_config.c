@@ -104,6 +104,7 @@ static void test_what_makes_no_sense_is_refused_by_name(void **state)
 	expect_refused("edge.id= x ", "id");
 	expect_refused("edge.currency=euro", "currency");
 	expect_refused("edge.timezone=Europe/Atlantis", "timezone");
+	expect_refused("edge.timezone=Europe/Berln", "did you mean \"Europe/Berlin\"?");
 	expect_refused("edge.bridges=", "bridges");
 	expect_refused("edge.spool_max=1KiB", "spool_max");
 	expect_refused("edge.spool_max.cart=0%", "spool_max.cart");
