@@ -2,6 +2,7 @@
 #include "proto/event.h"
 #include "tests/sim/kafka.h"
 #include "tests/sim/tills.h"
+#include "tests/sim/worker_model.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,7 +220,8 @@ void staging_step(struct aggregator_part *part)
 		if (world_happens(100)) {
 			decide(world_draw(2) == 0);
 		}
-	} else if (aggregator_part_is_rebuilding(part) && aggregator_part_has_read_all(part)) {
+	} else if (aggregator_part_is_rebuilding(part) && aggregator_part_has_read_all(part) &&
+		   !worker_model_is_untold()) { /* else it may end while it is asked */
 		conclude(part);
 	}
 }
