@@ -370,7 +370,8 @@ PLANTED = {"early-ack": 10, "no-numbers": 15, "offset-first": 80, "stored-run": 
            "shared-reports": 1000, "no-sync": 30,
            "rebuild-short": 100, "gap-silent": 800, "unchecked": 150, "conflict-repeat": 600, "told-early": 30,
            "ids-first": 50, "no-anchor": 1500,
-           "share-kept": 80, "delete-ignored": 80, "remembered": 200, "live-skips": 80, "disk-untold": 1500}
+           "share-kept": 80, "delete-ignored": 80, "remembered": 200, "live-skips": 80, "disk-untold": 1500, "uncounted": 10,
+           "misplaced": 20}
 SIM_FRESH_FROM = 10**6  # the fixed set lies below
 
 
@@ -394,6 +395,12 @@ def sim_seeds(first, count, jobs):
     return [f"{start}-{min(start + size, first + count) - 1}" for start in range(first, first + count, size)]
 
 
+def bugs_of(program):
+    """Those that it knows, by its own words."""
+    done = subprocess.run([program], capture_output=True, text=True, check=False)
+    return re.search(r"bugs:(.*)", done.stderr)[1].split()
+
+
 def run_sim(kind, count):
     """`count` fixed seeds, as many fresh ones, and every planted bug."""
     program = build(kind) / "tests" / "sim" / "till-sim"
@@ -402,6 +409,8 @@ def run_sim(kind, count):
     runs = [("--seeds", seeds) for first in (1, fresh) for seeds in sim_seeds(first, count, jobs)]
     runs += [("--seeds", f"1-{limit}", "--bug", bug, "--find") for bug, limit in PLANTED.items()]
     result = Result()
+    if sorted(PLANTED) != sorted(bugs_of(program)):
+        result.add(Result(failed=1, notes=["PLANTED says of other bugs than till-sim has within how many seeds they are to be found"]))
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for passed, notes in pool.map(lambda arguments: sim_job(program, *arguments), runs):
             result.passed += passed

@@ -135,6 +135,9 @@ static struct sent *send(struct sink *sink, enum kind lane, int32_t partition, u
 	if (sent == NULL) {
 		abort();
 	}
+	if (world.bug == BUG_MISPLACED) {
+		partition = (int32_t)world_draw(PARTITIONS);
+	}
 	*sent = (struct sent){.lane = lane, .partition = partition, .ticket = ticket};
 	push(sink, sent);
 	return sent;

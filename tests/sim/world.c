@@ -19,7 +19,8 @@ const char *bug_name(enum bug bug)
 		"offset-first", "stored-run", "late-ack", "restamped", "mark-first", "window",
 		"merge", "shared-reports", "no-sync", "rebuild-short", "gap-silent", "unchecked",
 		"conflict-repeat", "told-early", "ids-first", "no-anchor", "share-kept",
-		"delete-ignored", "remembered", "live-skips", "disk-untold"};
+		"delete-ignored", "remembered", "live-skips", "disk-untold", "uncounted",
+		"misplaced"};
 	return names[bug];
 }
 

@@ -35,6 +35,8 @@ enum bug {
 	BUG_REMEMBERED, /* who was forgotten is known again after a restart */
 	BUG_LIVE_SKIPS, /* what changed in some commits no subscriber is told */
 	BUG_DISK_UNTOLD, /* edges do not report what lies on their disks */
+	BUG_UNCOUNTED, /* nobody remembers what was counted: each record counts */
+	BUG_MISPLACED, /* a record's partition does not follow from its edge */
 	BUG_COUNT,
 };
 const char *bug_name(enum bug bug);
