@@ -2,19 +2,25 @@
 #include "runtime/kafka_options.h"
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 enum {
 	/* The one partition: reports are few, and whoever wants them wants all. */
 	PARTITION = 0,
 	LAST_WORDS_MS = 500, /* of edges that stopped with us */
+	LEVEL_EMERGENCY = 0,
 };
 
 struct telemetry_sink {
 	struct telemetry_sink_options options;
-	rd_kafka_t *client;
+	rd_kafka_conf_t *conf; /* of each client */
+	rd_kafka_t *client; /* NULL: none could be made after the last one failed */
 	rd_kafka_topic_t *topic; /* made at first use: asking for a topic may create it */
 	struct telemetry_sink_counts counts;
+	/* Ends the client that failed: it waits for librdkafka's own threads. */
+	pthread_t closer;
+	bool is_closing;
 };
 
 /* What is old is worth nothing: the next report says more. */
@@ -53,21 +59,28 @@ static void on_reported(rd_kafka_t *client, const rd_kafka_message_t *message, v
 
 static int open_client(struct telemetry_sink *sink, struct config_error *error)
 {
+	rd_kafka_conf_t *conf = rd_kafka_conf_dup(sink->conf);
+
+	return conf == NULL ? -ENOMEM
+			    : kafka_client_new(conf, KAFKA_PRODUCER, &sink->client, error);
+}
+
+static int configure(struct telemetry_sink *sink, struct config_error *error)
+{
 	const struct kafka_options kafka = {
 		.brokers = sink->options.brokers,
 		.role = KAFKA_PRODUCER,
 		.properties = sink->options.properties,
 		.fixed = fixed,
 	};
-	rd_kafka_conf_t *conf = NULL;
-	int r = kafka_options_new(&kafka, &conf, error);
+	int r = kafka_options_new(&kafka, &sink->conf, error);
 	if (r < 0) {
 		return r;
 	}
-	rd_kafka_conf_set_opaque(conf, sink);
-	rd_kafka_conf_set_log_cb(conf, on_log);
-	rd_kafka_conf_set_dr_msg_cb(conf, on_reported);
-	return kafka_client_new(conf, KAFKA_PRODUCER, &sink->client, error);
+	rd_kafka_conf_set_opaque(sink->conf, sink);
+	rd_kafka_conf_set_log_cb(sink->conf, on_log);
+	rd_kafka_conf_set_dr_msg_cb(sink->conf, on_reported);
+	return open_client(sink, error);
 }
 
 int telemetry_sink_new(const struct telemetry_sink_options *options,
@@ -78,13 +91,21 @@ int telemetry_sink_new(const struct telemetry_sink_options *options,
 		return -ENOMEM;
 	}
 	sink->options = *options;
-	int r = open_client(sink, error);
+	int r = configure(sink, error);
 	if (r < 0) {
 		telemetry_sink_free(sink);
 		return r;
 	}
 	*ret_herald = sink;
 	return 0;
+}
+
+static void drop_topic(struct telemetry_sink *sink)
+{
+	if (sink->topic != NULL) {
+		rd_kafka_topic_destroy(sink->topic);
+		sink->topic = NULL;
+	}
 }
 
 struct telemetry_sink *telemetry_sink_free(struct telemetry_sink *sink)
@@ -96,14 +117,58 @@ struct telemetry_sink *telemetry_sink_free(struct telemetry_sink *sink)
 		rd_kafka_flush(sink->client, LAST_WORDS_MS);
 		rd_kafka_purge(sink->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	}
-	if (sink->topic != NULL) {
-		rd_kafka_topic_destroy(sink->topic);
-	}
+	drop_topic(sink);
 	if (sink->client != NULL) {
 		rd_kafka_destroy(sink->client);
 	}
+	if (sink->is_closing) {
+		pthread_join(sink->closer, NULL);
+	}
+	if (sink->conf != NULL) {
+		rd_kafka_conf_destroy(sink->conf);
+	}
 	free(sink);
 	return NULL;
+}
+
+static void *destroy(void *client)
+{
+	rd_kafka_destroy(client);
+	return NULL;
+}
+
+/* What it had under way the next reports say again. */
+static void close_client(struct telemetry_sink *sink)
+{
+	rd_kafka_t *client = sink->client;
+
+	drop_topic(sink);
+	rd_kafka_set_log_level(client, LEVEL_EMERGENCY); /* it would warn of what is in its queue */
+	rd_kafka_purge(client,
+		RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+	rd_kafka_poll(client, 0);
+	sink->client = NULL;
+	sink->is_closing = pthread_create(&sink->closer, NULL, destroy, client) == 0;
+	if (!sink->is_closing) {
+		rd_kafka_destroy(client);
+	}
+}
+
+/* A producer that met a fatal error takes nothing any more, and only another one does. */
+static void replace_failed(struct telemetry_sink *sink)
+{
+	struct config_error error = {0};
+
+	if (sink->is_closing) {
+		sink->is_closing = pthread_tryjoin_np(sink->closer, NULL) != 0;
+	}
+	if (sink->client != NULL && !sink->is_closing &&
+		rd_kafka_fatal_error(sink->client, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+		close_client(sink);
+	}
+	if (sink->client == NULL) {
+		(void)open_client(sink, &error); /* else the next time */
+	}
 }
 
 static bool produce(
@@ -112,7 +177,7 @@ static bool produce(
 	char key[TELEMETRY_KEY_SIZE_MAX];
 	size_t key_size = telemetry_key(telemetry->edge, telemetry->run, key);
 
-	if (sink->topic == NULL) {
+	if (sink->topic == NULL && sink->client != NULL) {
 		sink->topic = rd_kafka_topic_new(sink->client, sink->options.topic, NULL);
 	}
 	return sink->topic != NULL &&
@@ -130,7 +195,10 @@ bool telemetry_sink_put(
 
 void telemetry_sink_serve(struct telemetry_sink *sink)
 {
-	rd_kafka_poll(sink->client, 0);
+	replace_failed(sink);
+	if (sink->client != NULL) {
+		rd_kafka_poll(sink->client, 0);
+	}
 }
 
 struct telemetry_sink_counts telemetry_sink_counts(const struct telemetry_sink *sink)

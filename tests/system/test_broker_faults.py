@@ -5,10 +5,11 @@ import shutil
 import signal
 
 import pytest
-from harness import Broker, Sender, free_port, sum_metric, wait_until
+from harness import BUILD, Broker, Sender, free_port, sum_metric, wait_until
 from relay import relay_to
 from test_kill import assert_books_add_up
 from test_spine import order
+from tills import Till, assert_told_is_counted
 
 
 @pytest.fixture
@@ -224,3 +225,27 @@ def test_a_record_that_kafka_refuses_is_a_dead_letter_and_its_neighbours_count(p
     assert_counted(pipe, 100)
     letters = pipe.client.rows("scan", view="dead_letters")
     assert [(row["code"], row["count"]) for row in letters] == [("refused_by_kafka", 1)], letters
+
+
+@pytest.mark.plain_only
+def test_a_producer_that_gives_up_is_made_anew_and_nothing_is_lost(pipeline):
+    """A fatal error in librdkafka's idempotent producer: what it had under way may be in the log or not."""
+    pipe = pipeline()
+    pipe.start_aggregator()
+    bridge, till = pipe.bridges[0], Till(pipe, "store-1")
+    bridge.stop()
+    bridge.env["LD_PRELOAD"] = str(BUILD / "tests" / "lib" / "libfatal-preload.so")
+    bridge.start()
+    for times in range(1, 4):
+        pipe.wait_drained()  # so there is a producer that works
+        for _ in range(10):
+            till.sell(100)
+        bridge.signal(signal.SIGRTMAX - 7)
+        till.sell(100)
+        wait_until(lambda times=times: bridge.metric("till_bridge_producer_rebuilds_total") >= times, "a new producer")
+    assert_told_is_counted(pipe, [till])
+    assert_books_add_up(pipe)
+    reports = bridge.metric("till_bridge_telemetry_delivered_total")
+    pipe.edges["store-1"].restart()  # its last words, and its first
+    wait_until(lambda: bridge.metric("till_bridge_telemetry_delivered_total") > reports, "edges' reports, whose producer gave up, too")
+    till.close()
