@@ -1,7 +1,9 @@
 """Rows of a database that change, as Debezium tells it: totals are those of the table, whatever is told again or killed."""
+import itertools
 import os
 import random
 import signal
+import subprocess
 from collections import defaultdict
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -14,7 +16,7 @@ from test_declared_sources import check, partitions_of, wait_read
 from test_kill import assert_books_add_up
 
 PARTITIONS, STEPS, KILLS = 3, 700, 3
-TRUNCATED = 2300
+TRUNCATED = 5000
 FAILPOINTS = str(BUILD / "tests" / "lib" / "libfailpoints-preload.so")
 VIEWS = """
 [view.product_sales]
@@ -219,6 +221,7 @@ class Truncated:
     def __init__(self, pipe, admin, tmp_path):
         self.pipe, self.admin, self.chance = pipe, admin, random.Random(11)
         self.shop, self.goods, self.topic, self.sent = Shop(pipe, admin, tmp_path, partitions=1), Table(), f"{pipe.prefix}goods", 0
+        self.more = itertools.count(TRUNCATED)
         admin.create(topic=self.topic, partitions=1)
         self.shop.conf.write_text(self.shop.conf.read_text() + GOODS.format(topic=self.topic))
 
@@ -226,6 +229,10 @@ class Truncated:
         for number in numbers:
             self.shop.table.insert(number, draw_row(self.chance))
             self.goods.insert(number, {"sku": f"p{number}", "price": Decimal(number + more) / 100, "who": None})
+
+    def insert_one(self):
+        self.insert([next(self.more)])
+        self.send()
 
     def truncate(self):
         self.shop.table.truncate()
@@ -249,12 +256,14 @@ class Truncated:
 
 @pytest.mark.plain_only
 def test_a_truncated_table_is_let_go_whatever_kills_on_the_way(pipeline, admin, tmp_path):
-    """More rows than one step of it takes, killed behind this and that commit; some rows come again behind it, by their old keys, and
-    some changes of before are told again."""
+    """More rows than one step of it takes, killed behind this and that commit until some kills were on the way; some rows come again
+    behind it, by their old keys, and some changes of before are told again."""
     pipe = pipeline(edges=(), bridges=0)
     tables = Truncated(pipe, admin, tmp_path)
-    aggregator = pipe.start_aggregator("-c", str(tables.shop.conf), "-o", "aggregator.check_interval=1s", "-o", "aggregator.commit_interval=10ms")
-    for commit in (1, 2, 4):
+    aggregator = pipe.start_aggregator("-c", str(tables.shop.conf), "-o", "aggregator.check_interval=1s", "-o", "aggregator.commit_interval=10ms",
+                                       "-o", "aggregator.overlay_size=1MiB")
+    kills_on_the_way = 0
+    for commit in (3, 4, 2) * 5:
         tables.insert(range(TRUNCATED))
         tables.send()
         tables.wait_done()
@@ -263,11 +272,15 @@ def test_a_truncated_table_is_let_go_whatever_kills_on_the_way(pipeline, admin, 
         tables.insert(range(0, TRUNCATED, 7), more=commit)
         tables.shop.table.repeat(TRUNCATED // 5)
         tables.send()
-        die_behind_a_commit(aggregator, commit)
+        die_behind_a_commit(aggregator, commit, tables.insert_one)
+        kills_on_the_way += is_being_let_go(pipe)
         aggregator.start()
         tables.wait_done()
         tables.assert_equal()
         tables.truncate()
+        if kills_on_the_way == 2:
+            break
+    assert kills_on_the_way > 0
     tables.insert(range(40))
     tables.send()
     tables.wait_done()
@@ -280,13 +293,27 @@ def test_a_truncated_table_is_let_go_whatever_kills_on_the_way(pipeline, admin, 
     assert rows_of(dump(pipe)) == rows_of(before)
 
 
-def die_behind_a_commit(aggregator, number):
+def die_behind_a_commit(aggregator, number, give_more):
+    """Another commit comes as long as there is something to count."""
     aggregator.env.update(LD_PRELOAD=FAILPOINTS, TILL_FAILPOINT=f"mdb_txn_commit:after:{number}")
     aggregator.start(wait_ready=False)
-    assert aggregator.process.wait(DEADLINE) == -signal.SIGKILL, aggregator.log_tail()
+
+    def has_died():
+        if aggregator.running():
+            give_more()
+        return not aggregator.running()
+    wait_until(has_died, f"commit {number}", every=0.2)
+    assert aggregator.process.wait() == -signal.SIGKILL, aggregator.log_tail()
     os.close(aggregator.ready_fd)
     for name in ("LD_PRELOAD", "TILL_FAILPOINT"):
         aggregator.env.pop(name)
+
+
+def is_being_let_go(pipe):
+    """Does the store say that a truncated table has rows that must go?"""
+    dumped = subprocess.run(["mdb_dump", "-s", "entries.1", pipe.folder / "store" / "shard-0"], capture_output=True, text=True, check=True)
+    keys = dumped.stdout.split("HEADER=END\n")[1].splitlines()[::2]
+    return any(key.startswith(f" {ord('u'):x}") for key in keys)
 
 
 def test_a_truncated_table_is_named_with_what_to_do(pipeline, admin, tmp_path):
