@@ -1,4 +1,5 @@
 #include "aggregator/server.h"
+#include "aggregator/view_suggest.h"
 #include "runtime/clock.h"
 #include "runtime/config.h"
 #include "runtime/loop.h"
@@ -232,6 +233,23 @@ static int wait_or_give_up(struct server *server, const struct envelope *envelop
 				query_type_name(server->query.type));
 }
 
+/* A misspelt query is told with the one that was meant. */
+static void suggest_query(const struct document *document, struct complaint *complaint)
+{
+	const char *names[QUERY_DROP_STAGED + 1];
+	const struct node *word = node_find(document->nodes, "query");
+
+	for (int type = 0; type <= QUERY_DROP_STAGED; type++) {
+		names[type] = query_type_name((enum query_type)type);
+	}
+	const char *meant = suggest_word(word->text, names, QUERY_DROP_STAGED + 1);
+	if (meant != NULL) {
+		complaint_set(complaint, REASON_UNKNOWN_QUERY, "",
+			"there is no query \"%.*s\"; did you mean \"%s\"?", (int)word->text.size,
+			(const char *)word->text.bytes, meant);
+	}
+}
+
 static int take_request(
 	struct server *server, const struct envelope *envelope, struct slice request)
 {
@@ -245,6 +263,9 @@ static int take_request(
 	int r = query_decode(&server->document, request, &server->query, &complaint);
 	if (r < 0) {
 		return r;
+	}
+	if (r == REASON_UNKNOWN_QUERY) {
+		suggest_query(&server->document, &complaint);
 	}
 	if (r > 0) {
 		server->options.answered(

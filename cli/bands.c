@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const char name[] = "till bands";
+enum { COLUMN_NODES_MAX = 16 };
 
 struct bands_options {
 	struct key_files keys;
@@ -65,6 +66,10 @@ static int parse(int argc, char **argv, struct bands_options *bands)
 	}
 	bands->endpoint = positionals.count == 2 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
 	bands->view = positionals.items[positionals.count - 1];
+	if (strstr(bands->view, "://") != NULL) {
+		say("till bands", "the view is missing behind %s", bands->view);
+		return EXIT_USAGE;
+	}
 	return check(bands);
 }
 
@@ -92,14 +97,22 @@ static void write_request(const struct bands_options *bands, struct buffer *requ
 
 static void print(const struct bands_options *bands, const struct answer_view *answer)
 {
-	const struct ranking_view plain = {.measures = NULL};
+	static const char columns[] = "[\"from\",\"to\",\"row_share\",\"sum\",\"share\"]";
+	struct ranking_view numbers = {.measures = NULL};
+	struct complaint complaint;
 	char text[128];
 
 	if (bands->json) {
 		printf("%.*s\n", (int)answer->bytes.size, (const char *)answer->bytes.bytes);
 		return;
 	}
-	ranking_print(answer, &plain, stdout);
+	if (document_init(&numbers.document, COLUMN_NODES_MAX) == 0 &&
+		document_decode(&numbers.document, ENCODING_JSON, slice_of_text(columns), 1,
+			&complaint) == 0) {
+		numbers.measures = numbers.document.nodes; /* to the right, though some are text */
+	}
+	ranking_print(answer, &numbers, stdout);
+	document_deinit(&numbers.document);
 	if (freshness_text(answer, text) != NULL) {
 		say(name, "%s", text);
 	}

@@ -69,7 +69,13 @@ int closing_print(const struct closing *closing, FILE *out)
 		fprintf(out, ": equal\n");
 		return 0;
 	}
-	fprintf(out, ": different by %s\n", rest);
+	if (closing->expected != closing->counted) {
+		fprintf(out, ": different by %s\n", rest);
+	} else {
+		fprintf(out, ": the sum is equal, %s\n",
+			count_differences(closing) > 0 ? "its orders are not"
+						       : "the number of lines is not");
+	}
 	return closing->expected_orders == NULL
 		       ? 0
 		       : receipts_compare(closing->expected_orders, closing->counted_orders,

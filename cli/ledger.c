@@ -66,7 +66,8 @@ static int parse(int argc, char **argv, struct ledger_options *ledger)
 		"of that is counted,\nrejected, in Kafka and not yet read, on the edge's disk, "
 		"damaged there, or missing; and names what is\nmissing. Edges that need a look "
 		"come first: silent ones, and such as are buffering, full, damaged,\nor skewed "
-		"(their clock is off). Exit code: 1 when something is missing.",
+		"(their clock is off). Exit code: 1 when something is missing, or nothing was "
+		"heard of the edge.",
 		options, 0, 1};
 
 	int code = options_or_exit(&spec, argc, argv, &positionals);
@@ -238,6 +239,15 @@ static void print_health(const struct node *root)
 	}
 }
 
+/* A name that is misspelt must not look as if nothing were missing. */
+static bool is_unheard(const struct node *root, const struct node *rows)
+{
+	const struct node *reports = node_find(root, "reports");
+
+	return rows->count == 0 &&
+	       (reports == NULL || reports->type != NODE_ARRAY || reports->count == 0);
+}
+
 static int show(const struct ledger_options *ledger, const struct answer_view *answer)
 {
 	const struct node *rows = node_find(answer->root, "ledger");
@@ -249,6 +259,12 @@ static int show(const struct ledger_options *ledger, const struct answer_view *a
 	}
 	if (rows == NULL || rows->type != NODE_ARRAY) {
 		say(name, "the answer has no ledger");
+		return EXIT_FAILED;
+	}
+	if ((ledger->edge != NULL || ledger->run != 0) && is_unheard(answer->root, rows)) {
+		say(name, "nothing was heard of %s%s: is it written so?",
+			ledger->edge != NULL ? "edge " : "this run",
+			ledger->edge != NULL ? ledger->edge : "");
 		return EXIT_FAILED;
 	}
 	if (!ledger->json) {

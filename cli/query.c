@@ -104,6 +104,13 @@ int command_query(int argc, char **argv)
 		return code;
 	}
 	struct slice request = read_request(query.request, bytes);
+	if (strcmp(query.request, "-") != 0 && encoding_of(request) != ENCODING_JSON) {
+		say("till query",
+			"\"%.60s\" is no question: one looks like "
+			"'{\"query\":\"top\",\"view\":\"products\",\"by\":\"total_revenue\"}'",
+			query.request);
+		return EXIT_USAGE;
+	}
 	int64_t own_ms = own_timeout_ms(request);
 	code = ask_open(&ask, &(struct ask_options){.command = "till query",
 				      .endpoint = query.endpoint,

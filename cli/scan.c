@@ -48,6 +48,10 @@ static int parse(int argc, char **argv, struct scan_options *scan)
 	}
 	scan->endpoint = positionals.count == 2 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
 	scan->view = positionals.items[positionals.count - 1];
+	if (strstr(scan->view, "://") != NULL) {
+		say("till scan", "the view is missing behind %s", scan->view);
+		return EXIT_USAGE;
+	}
 	return refining_check(&scan->refining, "till scan") < 0 ? EXIT_USAGE : -1;
 }
 

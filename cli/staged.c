@@ -3,6 +3,7 @@
 #include "cli/answer_table.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/difference_table.h"
 #include "cli/options.h"
 #include "proto/limits.h"
 #include "proto/writer.h"
@@ -72,6 +73,17 @@ static void print_rows(const struct node *rows)
 	if (rows != NULL && answer_table_fill(&table, rows, "", NULL)) {
 		text_table_print(&table, stdout);
 		text_table_deinit(&table);
+	}
+}
+
+static void print_differences(const struct node *difference)
+{
+	struct text_table table;
+
+	if (difference_table_fill(&table, difference)) {
+		text_table_print(&table, stdout);
+		text_table_deinit(&table);
+		putchar('\n');
 	}
 }
 
@@ -157,7 +169,7 @@ static void take_page(const struct staged_options *staged, const struct answer_v
 	}
 	const struct node *rows = node_find(difference, "rows");
 	if (comparison->left > 0 && rows != NULL && rows->type == NODE_ARRAY) {
-		print_rows(rows);
+		print_differences(difference);
 		comparison->left -= rows->count;
 	}
 	print_rows(node_find(difference, "sums"));

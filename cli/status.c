@@ -100,6 +100,50 @@ static void print_list(const struct node *list)
 	}
 }
 
+/* A map of single values: its columns are its names; of a map within a map "held.users". */
+static void print_values(const struct node *map)
+{
+	char out[ANSWER_CELL_SIZE];
+	struct text_table table;
+	const struct node *key = node_first(map);
+
+	text_table_init(&table, 2);
+	table.right[1] = true;
+	for (uint32_t i = 0; i < map->count; i++) {
+		const struct node *value = node_next(key);
+		const struct node *inner = value->type == NODE_MAP ? node_first(value) : NULL;
+		for (uint32_t j = 0; inner != NULL && j < value->count; j++) {
+			char name[96];
+			snprintf(name, sizeof name, "%.*s.%.*s", (int)key->text.size,
+				(const char *)key->text.bytes, (int)inner->text.size,
+				(const char *)inner->text.bytes);
+			text_table_add_text(&table, name);
+			text_table_add(&table, answer_cell(node_next(inner), true, out));
+			inner = node_next(node_next(inner));
+		}
+		if (inner == NULL && value->type != NODE_MAP) {
+			text_table_add(&table, key->text);
+			text_table_add(&table, answer_cell(value, true, out));
+		}
+		key = node_next(value);
+	}
+	text_table_print(&table, stdout);
+	text_table_deinit(&table);
+}
+
+static bool has_single_values(const struct node *value)
+{
+	const struct node *key = node_first(value);
+
+	for (uint32_t i = 0; value->type == NODE_MAP && i < value->count; i++) {
+		if (node_next(key)->type != NODE_MAP) {
+			return true;
+		}
+		key = node_next(node_next(key));
+	}
+	return false;
+}
+
 /* Then what is rows. */
 static void print_tables(const struct node *map)
 {
@@ -110,7 +154,9 @@ static void print_tables(const struct node *map)
 		struct text_table table;
 		if (is_table(value) && !slice_equals_text(key->text, "as_of")) {
 			printf("\n%.*s\n", (int)key->text.size, (const char *)key->text.bytes);
-			if (answer_table_fill(&table, value, "", NULL)) {
+			if (has_single_values(value)) {
+				print_values(value);
+			} else if (answer_table_fill(&table, value, "", NULL)) {
 				text_table_print(&table, stdout);
 				text_table_deinit(&table);
 			} else if (value->type == NODE_ARRAY) {

@@ -3,7 +3,10 @@
 #include "proto/buffer.h"
 #include <stdio.h>
 
-enum { TEXT_TABLE_COLUMNS_MAX = 32, TEXT_TABLE_CELL_WIDTH_MAX = 40 };
+enum {
+	TEXT_TABLE_COLUMNS_MAX = 80 /* a view's row with a table's, compared */,
+	TEXT_TABLE_CELL_WIDTH_MAX = 40
+};
 
 struct text_table {
 	uint32_t column_count;

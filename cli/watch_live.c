@@ -389,6 +389,14 @@ static int open_panel(struct watch *watch, const struct ranking *ranking)
 	if (code >= 0) {
 		return code;
 	}
+	if (panel->view.measures == NULL ||
+		ranking->by != NULL) { /* a misspelt name is told with what was meant */
+		struct answer_view answer;
+		code = ranking_ask(watch->ask, ranking, &panel->view, &answer);
+	}
+	if (code >= 0) {
+		return code;
+	}
 	int r = subscription_new(&options, &panel->subscription);
 	if (r < 0) {
 		say(watch->ask->command, "%s", strerror(-r));

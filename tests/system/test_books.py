@@ -149,6 +149,9 @@ def test_the_books_add_up_from_the_disk_to_the_totals(shop):
     table = till("ledger", "berlin", "--run", run, "--at", shop.aggregator.ready["listen"][0])
     assert table.returncode == 0 and ["berlin", str(run), "order", "5", "5", "0", "0", "0", "0", "0"] in [
         line.split() for line in table.stdout.splitlines()], table
+    for misspelt in (["berln"], ["berlin", "--run", "1"]):
+        none = till("ledger", *misspelt, "--at", shop.aggregator.ready["listen"][0])
+        assert none.returncode == 1 and "nothing was heard of edge" in none.stderr, none
     shown = till("status", shop.aggregator.ready["listen"][0])
     assert "\nedges\n  1 report, " in shown.stdout, shown
 

@@ -137,6 +137,8 @@ def test_top_watch_and_status_show_what_a_query_answers(pipe):
     http = [each.ready["http"] for each in (pipe.edges["store-1"], pipe.bridges[0], pipe.aggregator)]
     status = till("status", endpoint, *[arg for each in http for arg in ("--http", each)])
     assert status.returncode == 0 and all(each in status.stdout for each in http), status
+    assert [line.split() for line in status.stdout.split("\nbaskets\n")[1].splitlines()[:3]] == [["open", "2"], ["closed", "0"], ["lines", "2"]], status
+    assert "\nforgotten\nin_force    0\n" in status.stdout and "held.users  0\n" in status.stdout, status
     pipe.bridges[0].kill()
     status = till("status", "--http", http[1])
     assert status.returncode == 3 and http[1] in status.stderr, status

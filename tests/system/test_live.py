@@ -361,7 +361,9 @@ def test_watch_prints_every_change_and_outlives_the_aggregator(pipeline):
     assert watch.stop() == 0 and lines.stop() == 0
     assert "\x1b" not in lines.text
     bad = run_till("watch", pipe.aggregator.ready["listen"][0], "--view", "prodcts")
-    assert bad.returncode == 1 and "unknown_view" in bad.stderr, bad
+    assert bad.returncode == 1 and 'no view "prodcts"; did you mean "products"?' in bad.stderr, bad
+    bad = run_till("watch", pipe.aggregator.ready["listen"][0], "--by", "total_revenu")
+    assert bad.returncode == 1 and 'did you mean "total_revenue"?' in bad.stderr, bad
     till.close()
 
 

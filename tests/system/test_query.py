@@ -95,8 +95,16 @@ def test_the_command_line_asks_the_same(pipeline, tmp_path):
     wanted = pipe.client.ask("bands", view="hours", by="n", count=3)
     assert done.returncode == 0 and wanted["ok"] and {**json.loads(done.stdout), "as_of": 0} == {**wanted, "as_of": 0}, done
     shown = till("bands", endpoint, "hours", "--by", "n", "--edges", "0,1,5")
-    assert shown.returncode == 0 and "1      5" in shown.stdout, shown
+    assert shown.returncode == 0 and ["1", "5"] in [line.split()[:2] for line in shown.stdout.splitlines()], shown
     assert till("bands", endpoint, "hours", "--by", "n").returncode == 2
+    assert "1,000.00" in till("bands", endpoint, "products", "--by", "revenue", "--edges", "1000").stdout, "as other amounts are"
+    assert pipe.client.ask("topp")["error"] == {"code": "unknown_query", "message": 'there is no query "topp"; did you mean "top"?'}
+    assert pipe.client.ask("frobnicate")["error"]["message"] == 'there is no query "frobnicate"'
+    for command, *rest in (["scan"], ["bands", "--by", "n", "--count", "3"]):
+        forgotten = till(command, endpoint, *rest)
+        assert forgotten.returncode == 2 and "the view is missing" in forgotten.stderr, forgotten
+    typed = till("query", endpoint, "products")
+    assert typed.returncode == 2 and typed.stdout == "" and '"products" is no question' in typed.stderr, typed
     for bad, code in [(["--where", "edge"], 2), (["--where", "egde=oslo"], 1), (["--last", "1d", "--to", "2010-11-01"], 2), (["--compare", "1x"], 1)]:
         done = till("scan", endpoint, "lines", *bad)
         assert done.returncode == code and done.stderr, done

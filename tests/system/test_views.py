@@ -215,6 +215,9 @@ def test_staged_views_that_are_dropped_leave_nothing(rig, tmp_path):
     endpoint, store = pipe.aggregator.ready["listen"][0], pipe.client.ask("status")["as_of"]["store"]
     shown = till("staged", endpoint, "--view", "products")
     assert shown.returncode == 0 and "differing" in shown.stdout, shown
+    told = pipe.client.ask("staged", view="products", limit=1)["difference"]
+    assert shown.stdout.split()[:3] == ["product_id", "currency", "live.order_count"], shown
+    assert shown.stdout.splitlines()[1].split()[:2] == told["rows"][0]["key"], shown
     assert till("staged", endpoint, "--drop").returncode == 0
     wait_until(lambda: pipe.client.ask("staged")["ok"] is False, "nothing staged")
     assert pipe.client.ask("scan", view="products", staged=True)["error"]["code"] == "bad_request"

@@ -71,6 +71,9 @@ static void test_lines_of_one_order_are_one_amount(void **state)
 		"uk 2010-12-01: expected 0.750005, counted 0.750005 GBP in 3 lines: equal\n");
 	closing.lines_expected = 4;
 	assert_false(closing_is_equal(&closing));
+	assert_string_equal(show(&closing, closing_print),
+		"uk 2010-12-01: expected 0.750005, counted 0.750005 GBP in 3 lines (expected 4): "
+		"the sum is equal, the number of lines is not\n");
 }
 
 /* Two errors that make up for each other are still two errors. */
@@ -86,8 +89,8 @@ static void test_each_order_that_differs_is_named(void **state)
 	struct closing closing = closing_of(3000001, 3000001);
 	assert_false(closing_is_equal(&closing));
 	assert_string_equal(show(&closing, closing_print),
-		"uk 2010-12-01: expected 3.000001, counted 3.000001 GBP in 3 lines: different by "
-		"0.00\n"
+		"uk 2010-12-01: expected 3.000001, counted 3.000001 GBP in 3 lines: the sum is "
+		"equal, its orders are not\n"
 		"order ab: 0.000001 in the report, nothing counted\n"
 		"order b: 2.00 in the report, 2.000001 counted\n"
 		"order c: nothing in the report, 0.00 counted\n");
