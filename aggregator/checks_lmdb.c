@@ -1,5 +1,5 @@
-/* The walks over what was written: the slow one over all rows, the sums of the counted sets, and the emptying of a
- * generation that is given up. All on the committing thread, so that no commit comes between their steps. */
+/* The sums of the counted sets held against the ledger's and the views', and the emptying of a generation that is given up. On the
+ * committing thread, so that no commit comes between steps. */
 #include "aggregator/ledger.h"
 #include "aggregator/store_layout.h"
 #include <errno.h>
@@ -26,148 +26,6 @@ static int begin(struct store *store, uint32_t generation, struct snapshot *ret_
 	ret_snapshot->generation = store_generation(store, generation);
 	ret_snapshot->txn = NULL;
 	return store_from_lmdb(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &ret_snapshot->txn));
-}
-
-bool scrub_has_passed(const struct scrub *scrub, uint32_t generation, struct slice key)
-{
-	if (scrub->generation != generation || scrub->key_size == 0 ||
-		key.bytes[0] != scrub->view_id) {
-		return false;
-	}
-	size_t common = key.size < scrub->key_size ? key.size : scrub->key_size;
-	int order = memcmp(key.bytes, scrub->key, common);
-	return order < 0 || (order == 0 && key.size <= scrub->key_size);
-}
-
-static int see_row(
-	struct scrub *scrub, const struct view *view, struct slice key, struct slice sealed)
-{
-	struct slice value;
-	uint64_t event_count = 0;
-	if (!seal_open(key, sealed, &value) || row_event_count(view, value, &event_count) != 0) {
-		return STORE_E_CORRUPT;
-	}
-	scrub->row_count++;
-	scrub->matched += event_count;
-	scrub->hash_sum += row_hash(seal_of(key, value), value.size);
-	memcpy(scrub->key, key.bytes, key.size);
-	scrub->key_size = key.size;
-	return 0;
-}
-
-static int place_cursor(const struct scrub *scrub, MDB_cursor *cursor, MDB_val *key, MDB_val *data)
-{
-	uint8_t first = (uint8_t)scrub->view_id;
-	*key = (MDB_val){1, &first};
-	if (scrub->key_size > 0) {
-		*key = (MDB_val){scrub->key_size, (void *)scrub->key};
-	}
-	int rc = mdb_cursor_get(cursor, key, data, MDB_SET_RANGE);
-	if (rc == 0 && scrub->key_size == key->mv_size &&
-		memcmp(scrub->key, key->mv_data, key->mv_size) == 0) {
-		rc = mdb_cursor_get(cursor, key, data, MDB_NEXT); /* seen the last time */
-	}
-	return rc;
-}
-
-/* *ret_at_end: the view has no more rows. */
-static int walk_rows(struct snapshot *snapshot, struct scrub *scrub, const struct view *view,
-	size_t rows_max, bool *ret_at_end)
-{
-	MDB_cursor *cursor = NULL;
-	MDB_val key, data;
-	int r = 0;
-
-	int rc = mdb_cursor_open(snapshot->txn, snapshot->generation->tables[TABLE_ROWS], &cursor);
-	if (rc == 0) {
-		rc = place_cursor(scrub, cursor, &key, &data);
-	}
-	for (size_t i = 0; i < rows_max && rc == 0 && r == 0; i++) {
-		if (((const uint8_t *)key.mv_data)[0] != scrub->view_id) {
-			rc = MDB_NOTFOUND;
-			break;
-		}
-		r = see_row(scrub, view, slice_of(key.mv_data, key.mv_size),
-			slice_of(data.mv_data, data.mv_size));
-		if (r == 0) {
-			rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
-		}
-	}
-	if (cursor != NULL) {
-		mdb_cursor_close(cursor);
-	}
-	*ret_at_end = rc == MDB_NOTFOUND;
-	return r != 0 || rc == MDB_NOTFOUND ? r : store_from_lmdb(rc);
-}
-
-static int read_summary(
-	struct snapshot *snapshot, uint32_t view_id, struct view_summary *ret_summary)
-{
-	uint8_t key[5];
-	struct slice value;
-	int r = snapshot_get(snapshot, TABLE_SUMMARY, summary_key(view_id, key), &value);
-	if (r != 0) {
-		return r < 0 ? r : STORE_E_CORRUPT;
-	}
-	return view_summary_decode(value, ret_summary) ? 0 : STORE_E_CORRUPT;
-}
-
-static int compare_view(struct snapshot *snapshot, const struct scrub *scrub)
-{
-	struct view_summary summary;
-	int r = read_summary(snapshot, scrub->view_id, &summary);
-	if (r != 0) {
-		return r;
-	}
-	return summary.row_count == scrub->row_count && summary.matched == scrub->matched &&
-			       summary.hash_sum == scrub->hash_sum
-		       ? 0
-		       : STORE_E_CORRUPT;
-}
-
-static void scrub_begin_view(struct scrub *scrub, uint32_t generation, uint32_t view_id)
-{
-	*scrub = (struct scrub){.generation = generation, .view_id = view_id};
-}
-
-int store_scrub(struct store *store, const struct view_set *views, size_t rows_max, char *ret_error,
-	size_t error_size)
-{
-	struct scrub *scrub = &store->scrub;
-	struct snapshot snapshot;
-	bool at_end = false;
-
-	if (view_set_count(views) == 0) {
-		return 0;
-	}
-	if (scrub->generation != store->root.live || scrub->view_id >= view_set_count(views)) {
-		scrub_begin_view(scrub, store->root.live, 0);
-	}
-	const struct view *view = view_set_at(views, scrub->view_id);
-	int r = begin(store, scrub->generation, &snapshot);
-	if (r != 0) {
-		return r < 0 ? r : -EIO;
-	}
-	r = walk_rows(&snapshot, scrub, view, rows_max, &at_end);
-	if (r == STORE_E_CORRUPT) {
-		complain(ret_error, error_size, "a row's checksum does not fit", view);
-		at_end = true; /* the other views are walked all the same */
-	} else if (r == 0 && at_end) {
-		r = compare_view(&snapshot, scrub);
-		if (r == STORE_E_CORRUPT) {
-			complain(ret_error, error_size,
-				"its rows do not add up to its row count, events and hashes", view);
-		}
-	}
-	mdb_txn_abort(snapshot.txn);
-	if (r == STORE_E_CORRUPT) { /* from now on nobody is told what is in it */
-		store->damaged_views |= UINT64_C(1) << scrub->view_id;
-		store_distrust(store);
-	}
-	if (at_end) {
-		scrub_begin_view(scrub, store->root.live, scrub->view_id + 1);
-	}
-	return r == STORE_E_ABSENT ? 0 : r;
 }
 
 /* A walk over all streams, in several transactions. */
@@ -281,7 +139,7 @@ static int compare_views(struct snapshot *snapshot, const struct view_set *views
 	for (uint32_t id = 0; id < view_set_count(views); id++) {
 		const struct view *view = view_set_at(views, id);
 		struct view_summary summary;
-		int r = read_summary(snapshot, id, &summary);
+		int r = snapshot_summary(snapshot, id, &summary);
 		if (r != 0) {
 			return r < 0 ? r
 				     : complain(ret_error, error_size, "its summary is broken",
@@ -364,7 +222,7 @@ int store_drop_step(struct store *store, size_t rows_max, bool *ret_is_empty)
 	size_t rows_left = rows_max;
 	MDB_txn *txn = NULL;
 
-	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &txn));
+	int r = store_txn_begin(store, &txn);
 	for (int table = 0; table < TABLE_COUNT && r == 0; table++) {
 		r = empty_table(txn, dropped->tables[table], &rows_left);
 	}

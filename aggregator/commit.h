@@ -33,10 +33,12 @@ bool commit_next(const struct commit *commit, size_t *cursor, struct commit_row 
  * changes can't be read, nothing was written. -errno: unknown; end the process and read the truth at the next start. */
 int store_commit(struct store *store, const struct commit *commit);
 
-/* Reads at most `rows_max` rows of the live generation, each in turn for ever: checksums, and at a view's end its row
- * count, Σcount and sum of hashes. 0, or STORE_E_CORRUPT with a sentence, or -errno. */
+/* Reads at most `rows_max` rows of a part of the live generation, all parts in turn for ever: checksums, and at a part's end what its
+ * rows add up to. 0, or STORE_E_CORRUPT with a sentence, or -errno. */
 int store_scrub(struct store *store, const struct view_set *views, size_t rows_max, char *ret_error,
 	size_t error_size);
+/* How many calls see all, if each may read a part to its end: rows and members of each view, and the other tables. */
+size_t store_scrub_parts(const struct view_set *views);
 /* Σ sizes of counted sets = accepted + rejected per kind of stream, and for each view that can be held against it
  * Σcount + unmatched + expired = accepted + rows that change. 0, or STORE_E_CORRUPT with a sentence, or -errno. */
 int store_check_sums(struct store *store, uint32_t generation, const struct view_set *views,

@@ -20,7 +20,6 @@ struct writing {
 	const struct commit *commit;
 	MDB_txn *txn;
 	MDB_cursor *rows;
-	struct scrub scrub;
 	struct expiry expiry;
 	struct buffer value;
 	/* Of the view that is being written. */
@@ -30,66 +29,23 @@ struct writing {
 	struct new_members members;
 };
 
-static int write_put(struct writing *writing, const struct commit_row *row)
+static struct summed_table table_of(const struct writing *writing, enum store_table table)
 {
-	unsigned table = writing->generation->tables[row->table];
-
-	if (row->is_deleted) {
-		MDB_val name = {row->key.size, (void *)row->key.bytes};
-		int r = store_from_lmdb(mdb_del(writing->txn, table, &name, NULL));
-		return r == STORE_E_ABSENT ? 0 : r;
-	}
-	return sealed_put(writing->txn, table, row->key, row->value);
-}
-
-/* A table that is summed up. */
-struct summed {
-	struct entry_sums sums;
-	bool is_changed;
-};
-
-static int write_summed(
-	struct writing *writing, struct summed *summed, const struct commit_row *row)
-{
-	struct slice value = row->is_deleted ? slice_of(NULL, 0) : row->value;
-
-	summed->is_changed = true;
-	return entry_write(writing->txn, writing->generation, row->key, value, &summed->sums);
-}
-
-static int write_sums(struct writing *writing, const struct summed *summed)
-{
-	return summed->is_changed
-		       ? entry_sums_write(writing->txn, writing->generation, &summed->sums)
-		       : 0;
+	return (struct summed_table){writing->store, writing->txn, writing->generation, table};
 }
 
 static int write_puts(struct writing *writing)
 {
 	struct commit_row row;
-	struct summed entries = {0}, offsets = {0};
 	size_t cursor = 0;
+	int r = 0;
 
-	int r = entry_sums_read(writing->txn, writing->generation, TABLE_ENTRIES, &entries.sums);
-	if (r == 0) {
-		r = entry_sums_read(
-			writing->txn, writing->generation, TABLE_OFFSETS, &offsets.sums);
-	}
 	while (r == 0 && commit_next(writing->commit, &cursor, &row)) {
-		r = row.table == TABLE_ENTRIES   ? write_summed(writing, &entries, &row)
-		    : row.table == TABLE_OFFSETS ? write_summed(writing, &offsets, &row)
-						 : write_put(writing, &row);
+		struct summed_table table = table_of(writing, row.table);
+		r = row.is_deleted ? summed_delete(&table, row.key)
+				   : summed_put(&table, row.key, row.value);
 	}
-	if (r == 0) {
-		r = write_sums(writing, &entries);
-	}
-	return r == 0 ? write_sums(writing, &offsets) : r;
-}
-
-static uint64_t hash_of_sealed(struct slice sealed)
-{
-	struct unpack seal = unpack_of(slice_of(sealed.bytes + sealed.size - SEAL_SIZE, SEAL_SIZE));
-	return row_hash(unpack_u32(&seal), sealed.size - SEAL_SIZE);
+	return r;
 }
 
 static int read_row(struct writing *writing, struct slice key, struct slice *ret_sealed)
@@ -135,12 +91,14 @@ struct row_change_sums {
 static void keep_sums(
 	struct writing *writing, struct slice key, const struct row_change_sums *change)
 {
+	struct scrub *scrub = &writing->store->pending.scrub;
+
 	writing->summary.row_count += change->rows;
 	writing->summary.hash_sum += change->hash;
-	if (scrub_has_passed(&writing->scrub, writing->commit->generation, key)) {
-		writing->scrub.row_count += change->rows;
-		writing->scrub.hash_sum += change->hash;
-		writing->scrub.matched += change->events;
+	if (scrub_has_passed(scrub, writing->generation, TABLE_ROWS, key)) {
+		scrub->sum.count += change->rows;
+		scrub->sum.hash_sum += change->hash;
+		scrub->matched += change->events;
 	}
 }
 
@@ -166,7 +124,7 @@ static int write_row(struct writing *writing, size_t index)
 	if (r == 0 && sealed.size > 0 && !seal_open(key, sealed, &base)) {
 		r = STORE_E_CORRUPT;
 	}
-	uint64_t old_hash = r == 0 && sealed.size > 0 ? hash_of_sealed(sealed) : 0;
+	uint64_t old_hash = r == 0 && sealed.size > 0 ? sealed_hash(sealed) : 0;
 	bool was_there = sealed.size > 0;
 	if (r == 0) {
 		r = merge(writing, base, delta, index);
@@ -209,24 +167,27 @@ static int read_summary(struct writing *writing, struct slice key)
 
 static int write_summary(struct writing *writing, struct slice key)
 {
+	const struct summed_table table = table_of(writing, TABLE_SUMMARY);
+
+	writing->summary.member_count += writing->members.sum.count;
+	writing->summary.member_hash_sum += writing->members.sum.hash_sum;
 	buffer_clear(&writing->value);
 	view_summary_encode(&writing->summary, &writing->value);
-	return writing->value.error != 0
-		       ? writing->value.error
-		       : sealed_put(writing->txn, writing->generation->tables[TABLE_SUMMARY], key,
-				 buffer_slice(&writing->value));
+	return writing->value.error != 0 ? writing->value.error
+					 : summed_put(&table, key, buffer_slice(&writing->value));
 }
 
 static int write_rows(struct writing *writing)
 {
 	const struct overlay *overlay = writing->commit->overlay;
+	const struct summed_table members = table_of(writing, TABLE_MEMBERS);
 	uint32_t id = view_id(writing->view);
 
+	writing->members = (struct new_members){0};
 	writing->list = (struct row_list){.count = overlay_row_count(overlay, id)};
 	int r = overlay_list_rows(overlay, id, &writing->list.items);
 	if (r == 0) {
-		r = members_write(writing->txn, writing->generation->tables[TABLE_MEMBERS], id,
-			&writing->list, &writing->members);
+		r = members_write(&members, id, &writing->list, &writing->members);
 	}
 	for (size_t i = 0; i < writing->list.count && r == 0; i++) {
 		r = write_row(writing, i);
@@ -259,10 +220,10 @@ static int write_view(struct writing *writing, const struct view *view)
 static int delete_expired(struct writing *writing)
 {
 	const struct expiry_options options = {
+		.store = writing->store,
 		.txn = writing->txn,
 		.generation = writing->generation,
 		.overlay = writing->commit->overlay,
-		.scrub = &writing->scrub,
 		.damaged_views = writing->commit->generation == writing->store->root.live
 					 ? writing->store->damaged_views
 					 : 0,
@@ -319,12 +280,11 @@ int store_commit(struct store *store, const struct commit *commit)
 		.store = store,
 		.generation = store_generation(store, commit->generation),
 		.commit = commit,
-		.scrub = store->scrub,
 	};
 	assert(writing.generation != NULL);
 	buffer_init(&writing.value, ROW_VALUE_SIZE_MAX);
 	forget_dead_readers(store);
-	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &writing.txn));
+	int r = store_txn_begin(store, &writing.txn);
 	if (r == 0) {
 		r = write_all(&writing);
 	}
@@ -335,11 +295,8 @@ int store_commit(struct store *store, const struct commit *commit)
 	if (writing.txn != NULL) {
 		mdb_txn_abort(writing.txn);
 	}
-	if (r == 0) {
-		store->scrub = writing.scrub;
-		if (commit->expiry != NULL) {
-			keep_expiry(&writing);
-		}
+	if (r == 0 && commit->expiry != NULL) {
+		keep_expiry(&writing);
 	}
 	buffer_deinit(&writing.value);
 	return r;

@@ -49,7 +49,7 @@ static int seek(const struct expiring *expiring, MDB_cursor *cursor, struct slic
 static int delete_row(
 	struct expiring *expiring, MDB_cursor *cursor, struct slice key, struct slice sealed)
 {
-	struct scrub *scrub = expiring->options->scrub;
+	struct scrub *scrub = &expiring->options->store->pending.scrub;
 	struct slice value;
 	uint64_t event_count = 0;
 
@@ -57,14 +57,13 @@ static int delete_row(
 		row_event_count(expiring->view, value, &event_count) != 0) {
 		return STORE_E_CORRUPT;
 	}
-	uint64_t hash = row_hash(seal_of(key, value), value.size);
+	uint64_t hash = sealed_hash(sealed);
 	expiring->change.row_count++;
 	expiring->change.matched += event_count;
 	expiring->change.hash_sum += hash;
-	if (scrub_has_passed(scrub, expiring->options->generation->number, key)) {
-		scrub->row_count--;
+	if (scrub_has_passed(scrub, expiring->options->generation, TABLE_ROWS, key)) {
+		table_sum_subtract(&scrub->sum, sealed);
 		scrub->matched -= event_count;
-		scrub->hash_sum -= hash;
 	}
 	return store_from_lmdb(mdb_cursor_del(cursor, 0));
 }
@@ -96,6 +95,19 @@ static int step_row(struct expiring *expiring, MDB_cursor *cursor)
 	return row_key_successor(at) ? 0 : EXPIRY_E_END;
 }
 
+static int delete_member(
+	struct expiring *expiring, MDB_cursor *cursor, struct slice key, struct slice sealed)
+{
+	struct scrub *scrub = &expiring->options->store->pending.scrub;
+
+	expiring->change.member_count++;
+	expiring->change.member_hash_sum += sealed_hash(sealed);
+	if (scrub_has_passed(scrub, expiring->options->generation, TABLE_MEMBERS, key)) {
+		table_sum_subtract(&scrub->sum, sealed);
+	}
+	return store_from_lmdb(mdb_cursor_del(cursor, 0));
+}
+
 /* Members lie in the order of their rows' buckets (member_place_bucket). */
 static int step_member(struct expiring *expiring, MDB_cursor *cursor)
 {
@@ -110,8 +122,10 @@ static int step_member(struct expiring *expiring, MDB_cursor *cursor)
 	if (!row_key_take_integer(&rest, &bucket)) {
 		return STORE_E_CORRUPT;
 	}
-	return bucket < expiring->cutoff ? store_from_lmdb(mdb_cursor_del(cursor, 0))
-					 : EXPIRY_E_END;
+	return bucket < expiring->cutoff
+		       ? delete_member(expiring, cursor, slice_of(key.mv_data, key.mv_size),
+				 slice_of(data.mv_data, data.mv_size))
+		       : EXPIRY_E_END;
 }
 
 /* 0 at the end of what is to be deleted, EXPIRY_E_PAUSE, or an error. */
@@ -134,17 +148,19 @@ static int take_steps(struct expiring *expiring, enum store_table table,
 
 static int write_change(struct expiring *expiring)
 {
-	unsigned table = expiring->options->generation->tables[TABLE_SUMMARY];
+	const struct expiry_options *options = expiring->options;
+	const struct summed_table table = {
+		options->store, options->txn, options->generation, TABLE_SUMMARY};
 	uint8_t bytes[SUMMARY_KEY_SIZE];
 	struct slice key = summary_key(view_id(expiring->view), bytes);
 	struct view_summary summary;
 	struct buffer buffer;
 	struct slice value;
 
-	if (expiring->change.row_count == 0) {
+	if (expiring->change.row_count == 0 && expiring->change.member_count == 0) {
 		return 0;
 	}
-	int r = sealed_get(expiring->options->txn, table, key, &value);
+	int r = sealed_get(options->txn, options->generation->tables[TABLE_SUMMARY], key, &value);
 	if (r != 0 || !view_summary_decode(value, &summary)) {
 		return r < 0 ? r : STORE_E_CORRUPT;
 	}
@@ -152,11 +168,11 @@ static int write_change(struct expiring *expiring)
 	summary.matched -= expiring->change.matched;
 	summary.expired += expiring->change.matched;
 	summary.hash_sum -= expiring->change.hash_sum;
+	summary.member_count -= expiring->change.member_count;
+	summary.member_hash_sum -= expiring->change.member_hash_sum;
 	buffer_init(&buffer, SUMMARY_SIZE_MAX);
 	view_summary_encode(&summary, &buffer);
-	r = buffer.error != 0
-		    ? buffer.error
-		    : sealed_put(expiring->options->txn, table, key, buffer_slice(&buffer));
+	r = buffer.error != 0 ? buffer.error : summed_put(&table, key, buffer_slice(&buffer));
 	buffer_deinit(&buffer);
 	return r;
 }

@@ -67,7 +67,7 @@ int store_load_forgotten(struct MDB_txn *txn, unsigned meta, struct forgotten *f
 	return r != 0 || rc == MDB_NOTFOUND ? r : store_from_lmdb(rc);
 }
 
-static int put_tombstone(struct MDB_txn *txn, unsigned meta, const struct tombstone *tombstone)
+static int put_tombstone(const struct summed_table *meta, const struct tombstone *tombstone)
 {
 	uint8_t key[TOMBSTONE_KEY_SIZE];
 	struct buffer value;
@@ -78,7 +78,7 @@ static int put_tombstone(struct MDB_txn *txn, unsigned meta, const struct tombst
 	tombstone_encode(tombstone, &value);
 	int r = value.error;
 	if (r == 0) {
-		r = sealed_put(txn, meta, slice_of(key, sizeof key), buffer_slice(&value));
+		r = summed_put(meta, slice_of(key, sizeof key), buffer_slice(&value));
 	}
 	buffer_deinit(&value);
 	return r;
@@ -120,6 +120,11 @@ static int read_user(const struct sweep *sweep, struct slice longs, struct slice
 	}
 	*ret_user = values[sweep->group].text;
 	return 0;
+}
+
+static struct summed_table table_of(const struct sweep *sweep, enum store_table table)
+{
+	return (struct summed_table){sweep->store, sweep->txn, sweep->generation, table};
 }
 
 static int remove_row(struct sweep *sweep, uint64_t event_count, uint64_t hash)
@@ -228,14 +233,14 @@ static int walk_rows(struct sweep *sweep)
 
 static int write_summary(struct sweep *sweep, struct slice key)
 {
+	const struct summed_table table = table_of(sweep, TABLE_SUMMARY);
+
 	sweep->summary.name = slice_of_text(view_name(sweep->view));
 	sweep->summary.text = slice_of_text(view_text(sweep->view));
 	buffer_clear(&sweep->value);
 	view_summary_encode(&sweep->summary, &sweep->value);
-	return sweep->value.error != 0
-		       ? sweep->value.error
-		       : sealed_put(sweep->txn, sweep->generation->tables[TABLE_SUMMARY], key,
-				 buffer_slice(&sweep->value));
+	return sweep->value.error != 0 ? sweep->value.error
+				       : summed_put(&table, key, buffer_slice(&sweep->value));
 }
 
 static int sweep_view(struct sweep *sweep, const struct view *view)
@@ -279,15 +284,16 @@ static bool must_hide(struct sweep *sweep, const struct quarantine_entry *entry)
 
 static int sweep_entry(struct sweep *sweep, MDB_cursor *cursor, MDB_val key, MDB_val data)
 {
+	const struct summed_table table = table_of(sweep, TABLE_QUARANTINE);
+	struct slice value, sealed = slice_of(data.mv_data, data.mv_size);
 	struct quarantine_entry entry;
-	struct slice value;
 
 	sweep->name = slice_of(sweep->key, key.mv_size);
 	memcpy(sweep->key, key.mv_data, key.mv_size);
-	if (!seal_open(sweep->name, slice_of(data.mv_data, data.mv_size), &value) ||
+	if (!seal_open(sweep->name, sealed, &value) ||
 		!quarantine_decode(value, &entry)) { /* damage can't be read, but may be */
 		sweep->counts->quarantined++;
-		return store_from_lmdb(mdb_cursor_del(cursor, 0));
+		return summed_delete_at(&table, cursor, sweep->name, sealed);
 	}
 	if (!must_hide(sweep, &entry)) {
 		return 0;
@@ -298,8 +304,7 @@ static int sweep_entry(struct sweep *sweep, MDB_cursor *cursor, MDB_val key, MDB
 	sweep->counts->quarantined++;
 	return sweep->value.error != 0
 		       ? sweep->value.error
-		       : sealed_put(sweep->txn, sweep->generation->tables[TABLE_QUARANTINE],
-				 sweep->name, buffer_slice(&sweep->value));
+		       : summed_put(&table, sweep->name, buffer_slice(&sweep->value));
 }
 
 static int sweep_quarantine(struct sweep *sweep)
@@ -363,8 +368,8 @@ static int sweep_generation(struct sweep *sweep, uint32_t number, const struct v
 	sweep->generation = store_generation(sweep->store, number);
 	int r = sweep_views(sweep, views);
 	if (r == 0) {
-		r = entries_forget_stored(
-			sweep->txn, sweep->generation, sweep->forgotten, sweep->counts);
+		r = entries_forget_stored(sweep->store, sweep->txn, sweep->generation,
+			sweep->forgotten, sweep->counts);
 	}
 	return r == 0 ? sweep_quarantine(sweep) : r;
 }
@@ -390,12 +395,13 @@ static void note_hidden(struct sweep *sweep, const struct tombstone *tombstone)
 static int put_tombstones(struct sweep *sweep)
 {
 	const struct forgotten *old = &sweep->store->forgotten, *wanted = sweep->forgotten;
-	unsigned meta = sweep->store->meta;
+	const struct summed_table meta = {
+		.store = sweep->store, .txn = sweep->txn, .table = TABLE_META};
 	int r = 0;
 
 	if (wanted->has_key && !old->has_key) {
-		r = sealed_put(sweep->txn, meta, slice_of_text(key_name),
-			slice_of(wanted->key, sizeof wanted->key));
+		r = summed_put(
+			&meta, slice_of_text(key_name), slice_of(wanted->key, sizeof wanted->key));
 	}
 	for (size_t i = 0; i < wanted->count && r == 0; i++) {
 		const struct tombstone *now = &wanted->items[i];
@@ -404,7 +410,7 @@ static int put_tombstones(struct sweep *sweep)
 			if (now->until_ms == FORGOTTEN_FOR_EVER) {
 				note_hidden(sweep, now);
 			}
-			r = put_tombstone(sweep->txn, meta, now);
+			r = put_tombstone(&meta, now);
 		}
 	}
 	return r;
@@ -419,7 +425,7 @@ static int write_all(
 	marked.is_forgetful = true;
 	int r = put_tombstones(sweep);
 	if (r == 0) {
-		r = store_put_root(sweep->txn, sweep->store->meta, &marked);
+		r = store_put_root(sweep->store, sweep->txn, &marked);
 	}
 	if (r == 0 && sweep->must_sweep) {
 		r = sweep_generation(sweep, root->live, live_views);
@@ -444,7 +450,7 @@ static int write_in_one(struct sweep *sweep)
 		r = load_views(store, store->root.shadow, &shadow_views);
 	}
 	if (r == 0) {
-		r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &sweep->txn));
+		r = store_txn_begin(store, &sweep->txn);
 	}
 	if (r == 0) {
 		r = write_all(sweep, live_views, shadow_views);
@@ -500,7 +506,7 @@ int store_forget(struct store *store, const struct forgotten *wanted, struct sli
 	forgotten_deinit(&store->forgotten);
 	store->forgotten = next;
 	store->root.is_forgetful = true;
-	store->scrub = (struct scrub){0}; /* rows went behind it: it begins anew */
+	store->upheld.scrub = (struct scrub){0}; /* rows went behind it: it begins anew */
 	*ret_counts = counts;
 	return 0;
 }

@@ -49,41 +49,66 @@ static void list_members(const struct row_list *rows, struct place *places)
 	}
 }
 
+/* The sums change with it. */
+static void keep_sums(const struct summed_table *table, struct slice key, struct slice sealed,
+	struct table_sum *sum)
+{
+	struct scrub *scrub = &table->store->pending.scrub;
+
+	table_sum_add(sum, sealed);
+	if (scrub_has_passed(scrub, table->generation, TABLE_MEMBERS, key)) {
+		table_sum_add(&scrub->sum, sealed);
+	}
+}
+
+/* The work on the members of one view. */
+struct putting {
+	const struct summed_table *table;
+	MDB_cursor *cursor;
+	uint32_t view_id;
+	struct new_members *members;
+};
+
 /* *ret_is_new: it was not there. */
-static int put_member(MDB_cursor *cursor, uint32_t view_id, const uint8_t *member, bool *ret_is_new)
+static int put_member(struct putting *putting, const uint8_t *member, bool *ret_is_new)
 {
 	uint8_t bytes[ROW_KEY_SIZE_MAX], seal[SEAL_SIZE];
 	struct slice key;
-	if (!row_key_of(view_id, slice_of(member, MEMBER_KEY_SIZE), bytes, &key)) {
+	if (!row_key_of(putting->view_id, slice_of(member, MEMBER_KEY_SIZE), bytes, &key)) {
 		return -EINVAL;
 	}
 	pack_big_endian(seal, seal_of(key, slice_of(NULL, 0)), SEAL_SIZE);
 	MDB_val name = {key.size, bytes}, data = {SEAL_SIZE, seal};
-	int rc = mdb_cursor_put(cursor, &name, &data, MDB_NOOVERWRITE);
+	int rc = mdb_cursor_put(putting->cursor, &name, &data, MDB_NOOVERWRITE);
+	if (rc == 0) {
+		keep_sums(putting->table, key, slice_of(seal, SEAL_SIZE), &putting->members->sum);
+	}
 	*ret_is_new = rc == 0;
 	return rc == MDB_KEYEXIST ? 0 : store_from_lmdb(rc);
 }
 
-static int put_members(struct MDB_txn *txn, unsigned table, uint32_t view_id,
-	const struct place *places, size_t count, struct new_members *members)
+static int put_members(struct putting *putting, const struct place *places, size_t count)
 {
-	MDB_cursor *cursor = NULL;
-	int r = store_from_lmdb(mdb_cursor_open(txn, table, &cursor));
+	const struct summed_table *table = putting->table;
+
+	int r = store_from_lmdb(mdb_cursor_open(
+		table->txn, table->generation->tables[TABLE_MEMBERS], &putting->cursor));
 	for (size_t i = 0; i < count && r == 0; i++) {
 		bool is_new = false;
-		r = put_member(cursor, view_id, places[i].key, &is_new);
-		members->counts[places[i].row][places[i].measure] += is_new;
+		r = put_member(putting, places[i].key, &is_new);
+		putting->members->counts[places[i].row][places[i].measure] += is_new;
 	}
-	if (cursor != NULL) {
-		mdb_cursor_close(cursor);
+	if (putting->cursor != NULL) {
+		mdb_cursor_close(putting->cursor);
 	}
 	return r;
 }
 
-int members_write(struct MDB_txn *txn, unsigned table, uint32_t view_id,
-	const struct row_list *rows, struct new_members *ret_members)
+int members_write(const struct summed_table *table, uint32_t view_id, const struct row_list *rows,
+	struct new_members *ret_members)
 {
-	struct new_members members = {NULL};
+	struct new_members members = {.counts = NULL};
+	struct putting putting = {.table = table, .view_id = view_id, .members = &members};
 	size_t count = count_members(rows);
 	int r = 0;
 
@@ -95,7 +120,7 @@ int members_write(struct MDB_txn *txn, unsigned table, uint32_t view_id,
 		} else {
 			list_members(rows, places);
 			qsort(places, count, sizeof *places, compare_places);
-			r = put_members(txn, table, view_id, places, count, &members);
+			r = put_members(&putting, places, count);
 		}
 		free(places);
 	}

@@ -34,6 +34,14 @@ uint32_t seal_of(struct slice key, struct slice value)
 	return checksum_crc32c(checksum, value.bytes, value.size);
 }
 
+void seal_write(struct slice key, struct slice value, uint8_t *ret_sealed)
+{
+	if (value.size > 0) {
+		memcpy(ret_sealed, value.bytes, value.size);
+	}
+	pack_big_endian(ret_sealed + value.size, seal_of(key, value), SEAL_SIZE);
+}
+
 bool seal_open(struct slice key, struct slice sealed, struct slice *ret_value)
 {
 	if (sealed.size < SEAL_SIZE) {
@@ -67,10 +75,7 @@ int sealed_put(struct MDB_txn *txn, unsigned table, struct slice key, struct sli
 	if (r != 0) {
 		return r;
 	}
-	if (value.size > 0) {
-		memcpy(data.mv_data, value.bytes, value.size);
-	}
-	pack_big_endian((uint8_t *)data.mv_data + value.size, seal_of(key, value), SEAL_SIZE);
+	seal_write(key, value, data.mv_data);
 	return 0;
 }
 

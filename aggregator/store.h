@@ -1,7 +1,8 @@
 /* store.h - one shard's totals on disk: an LMDB environment (only *_lmdb.c sees <lmdb.h>).
  *
  * What one transaction holds: changed rows, members, counted sets, offsets with anchors, books, the identity of cluster
- * and topics, views' row count, Σcount, unmatched and sum of row hashes. Every value ends in a CRC32C of key and value.
+ * and topics, views' row count, Σcount, unmatched and sum of row hashes, and what the rows of each other table add up to
+ * (store_sums.h). Every value ends in a CRC32C of key and value.
  * Who was forgotten lies beside the generations, so a rebuild knows it. A store has generations: the live one, while a rebuild runs a shadow, and after it one that is being dropped. A
  * generation's view set is fixed.
  *
@@ -22,7 +23,13 @@ enum {
 	STORE_E_FULL, /* nothing was written */
 };
 
-enum { STORE_ID_SIZE = 33, STORE_VERSION = 2, STORE_VERSION_FORGETFUL = 3 };
+enum {
+	STORE_ID_SIZE = 33,
+	STORE_VERSION_WITHOUT_SUMS = 2,
+	STORE_VERSION_WITHOUT_SUMS_FORGETFUL = 3,
+	STORE_VERSION = 4,
+	STORE_VERSION_FORGETFUL = 5,
+};
 
 /* What the environment says about itself. Generations are numbered from 1; 0: none. */
 struct store_root {
@@ -30,6 +37,7 @@ struct store_root {
 	uint32_t shard_count;
 	bool is_complete; /* all shards were made: one that is missing now was lost */
 	bool is_forgetful; /* somebody was forgotten: a program that knows nothing of that must not open it */
+	bool is_summed; /* as it was read: likewise, it has sums (store_sums.h). What is written has them */
 	uint32_t live;
 	uint32_t shadow;
 	uint32_t dropping;
@@ -122,13 +130,14 @@ enum store_table {
 	TABLE_MEMBERS, /* view id, member_key -> nothing */
 	TABLE_STREAMS, /* stream_key -> stream_encode */
 	TABLE_OFFSETS, /* position_key -> position_encode */
-	TABLE_SUMMARY, /* SUMMARY_LEDGER -> ledger_encode; SUMMARY_ENTRIES, SUMMARY_OFFSETS -> sums; view id -> view_summary_encode */
+	TABLE_SUMMARY, /* SUMMARY_LEDGER -> ledger_encode; view id -> view_summary_encode */
 	TABLE_QUARANTINE, /* number -> quarantine entry */
 	TABLE_FINGERPRINTS, /* as fingerprints.h hands them over; made when an older store lacks it */
 	TABLE_ENTRIES, /* as entries.h hands them over; likewise */
 	TABLE_COUNT,
 };
 #define SUMMARY_LEDGER (slice_of("ledger", 6))
+/* Of stores of before store_sums.h: u64 rows, u64 sum of their hashes. */
 #define SUMMARY_ENTRIES (slice_of("entries", 7))
 #define SUMMARY_OFFSETS (slice_of("offsets", 7))
 

@@ -74,6 +74,7 @@ static int see_root(struct store_content *content, struct slice key, struct slic
 {
 	struct slice value;
 
+	table_sum_add(&content->meta, sealed);
 	if (slice_equals_text(key, "root") || is_of_forgotten(key)) {
 		if (!seal_open(key, sealed, &value)) {
 			return STORE_E_CORRUPT;
@@ -110,9 +111,21 @@ static int see_view_row(
 		view->is_damaged = true;
 		return 0;
 	}
-	view->row_count++;
 	view->matched += event_count_of(value);
-	view->hash_sum += row_hash(seal_of(key, value), value.size);
+	table_sum_add(&view->rows, sealed);
+	return 0;
+}
+
+static int see_member(struct generation_content *generation, struct slice key, struct slice sealed)
+{
+	struct slice value;
+
+	if (key.bytes[0] >= VIEWS_MAX) {
+		return STORE_E_CORRUPT;
+	}
+	struct view_content *view = &generation->views[key.bytes[0]];
+	view->is_damaged |= !seal_open(key, sealed, &value);
+	table_sum_add(&view->members, sealed);
 	return 0;
 }
 
@@ -134,22 +147,17 @@ static int see_summary(struct generation_content *generation, struct slice key, 
 	if (slice_equal(key, SUMMARY_LEDGER)) {
 		return see_ledger(generation, value);
 	}
-	if (slice_equal(key, SUMMARY_ENTRIES)) {
-		return entry_sums_decode(value, &generation->told_entries) ? 0 : STORE_E_CORRUPT;
-	}
-	if (slice_equal(key, SUMMARY_OFFSETS)) {
-		generation->has_offset_sums = true;
-		return entry_sums_decode(value, &generation->told_offsets) ? 0 : STORE_E_CORRUPT;
+	if (slice_equal(key, SUMMARY_ENTRIES) || slice_equal(key, SUMMARY_OFFSETS)) {
+		return 0; /* of before there were sums: store_sums_make */
 	}
 	if (key.size != SUMMARY_KEY_SIZE || key.bytes[key.size - 1] >= VIEWS_MAX ||
 		!view_summary_decode(value, &summary)) {
 		return STORE_E_CORRUPT;
 	}
 	struct view_content *view = &generation->views[key.bytes[key.size - 1]];
-	view->has_summary = true;
-	view->told_row_count = summary.row_count;
+	view->told_rows = (struct table_sum){summary.row_count, summary.hash_sum};
+	view->told_members = (struct table_sum){summary.member_count, summary.member_hash_sum};
 	view->told_matched = summary.matched;
-	view->told_hash_sum = summary.hash_sum;
 	return 0;
 }
 
@@ -185,26 +193,34 @@ int store_content_row(struct store_content *content, struct slice key, struct sl
 	if (content->table == TABLE_ROWS) {
 		return see_view_row(generation, key, sealed);
 	}
+	if (content->table == TABLE_MEMBERS) {
+		return see_member(generation, key, sealed);
+	}
 	if (content->table == TABLE_QUARANTINE) {
 		return 0; /* for people to look at; nothing is counted by it */
 	}
 	if (!seal_open(key, sealed, &value)) {
 		return STORE_E_CORRUPT;
 	}
+	table_sum_add(&generation->tables[content->table], sealed);
 	switch (content->table) {
 	case TABLE_SUMMARY:
 		return see_summary(generation, key, value);
 	case TABLE_STREAMS:
 		return see_stream(generation, key, value);
-	case TABLE_ENTRIES:
-		entry_sums_add(&generation->entries, key, value);
-		return 0;
-	case TABLE_OFFSETS:
-		entry_sums_add(&generation->offsets, key, value);
-		return 0;
 	default:
 		return 0;
 	}
+}
+
+/* There is no other; one that was a table's name is none any more. */
+int store_content_note(struct store_content *content, struct slice key, struct slice sealed)
+{
+	struct slice value;
+
+	content->has_sums = slice_equals_text(key, "sums") && seal_open(key, sealed, &value) &&
+			    store_sums_decode(value, &content->told);
+	return content->has_sums ? 0 : STORE_E_CORRUPT;
 }
 
 /* ---- the sums */
@@ -220,55 +236,62 @@ static bool sets_fit(const struct generation_content *generation)
 	return generation->has_ledger;
 }
 
-static bool sums_equal(const struct entry_sums *a, const struct entry_sums *b)
+/* A set of an earlier time would take what was counted since for new, and positions of one would have it told as what lies before them. */
+static bool tables_fit(struct store_content *content, const struct generation_content *generation)
 {
-	return a->count == b->count && a->hash_sum == b->hash_sum;
+	const struct generation_sums *told = store_sums_find(&content->told, generation->number);
+
+	for (int table = 0; told != NULL && table < TABLE_COUNT; table++) {
+		if (table != TABLE_QUARANTINE &&
+			!table_sum_equal(&told->tables[table], &generation->tables[table])) {
+			return false;
+		}
+	}
+	return told != NULL;
 }
 
-static bool entries_fit(const struct generation_content *generation)
+static bool view_fits(const struct view_content *view, bool is_summed)
 {
-	return sums_equal(&generation->entries, &generation->told_entries);
+	return !view->is_damaged && view->matched == view->told_matched &&
+	       table_sum_equal(&view->rows, &view->told_rows) &&
+	       (!is_summed || table_sum_equal(&view->members, &view->told_members));
 }
 
-/* Positions of an earlier time beside rows of a later one: what was counted would be told as what lies before them. */
-static bool offsets_fit(const struct generation_content *generation)
-{
-	return !generation->has_offset_sums ||
-	       sums_equal(&generation->offsets, &generation->told_offsets);
-}
-
-static bool view_fits(const struct view_content *view)
-{
-	return !view->is_damaged && view->row_count == view->told_row_count &&
-	       view->matched == view->told_matched && view->hash_sum == view->told_hash_sum;
-}
-
-static uint64_t damaged_views(const struct generation_content *generation)
+static uint64_t damaged_views(const struct generation_content *generation, bool is_summed)
 {
 	uint64_t damaged = 0;
 	for (int id = 0; id < VIEWS_MAX; id++) {
-		damaged |= (uint64_t)!view_fits(&generation->views[id]) << id;
+		damaged |= (uint64_t)!view_fits(&generation->views[id], is_summed) << id;
 	}
 	return damaged;
 }
 
-/* The counted set or a summary that is not there can't be told from one that never was, but by the sums. */
-static int judge(const struct store_content *content, uint32_t number, uint64_t *ret_damaged_views)
+/* What is not there can't be told from what never was, but by the sums. */
+static int judge(struct store_content *content, uint32_t number, uint64_t *ret_damaged_views)
 {
+	bool is_summed = content->root.is_summed;
+
 	for (int i = 0; i < GENERATIONS_MAX && number != 0; i++) {
 		const struct generation_content *generation = &content->generations[i];
 		if (generation->number == number) {
-			*ret_damaged_views = damaged_views(generation);
-			return sets_fit(generation) && entries_fit(generation) &&
-					       offsets_fit(generation)
-				       ? 0
-				       : STORE_E_CORRUPT;
+			bool fits = sets_fit(generation) &&
+				    (!is_summed || tables_fit(content, generation));
+			*ret_damaged_views = damaged_views(generation, is_summed);
+			return fits ? 0 : STORE_E_CORRUPT;
 		}
 	}
 	return number == 0 ? 0 : STORE_E_CORRUPT;
 }
 
-int store_content_end(const struct store_content *content, uint64_t *ret_damaged_views)
+/* A copy that was made small begins anew with transaction 1, whatever number the sums bear. */
+static bool is_of_its_time(const struct store_content *content)
+{
+	return content->has_sums &&
+	       (content->told.transaction == content->transaction || content->transaction == 1) &&
+	       table_sum_equal(&content->told.meta, &content->meta);
+}
+
+int store_content_end(struct store_content *content, uint64_t *ret_damaged_views)
 {
 	uint64_t live = 0, shadow = 0;
 
@@ -277,6 +300,9 @@ int store_content_end(const struct store_content *content, uint64_t *ret_damaged
 	}
 	if (!content->has_root) {
 		return STORE_E_FOREIGN;
+	}
+	if (content->root.is_summed && !is_of_its_time(content)) {
+		return STORE_E_CORRUPT;
 	}
 	int r = judge(content, content->root.live, &live);
 	if (r == 0) {

@@ -4,6 +4,7 @@
 #include "aggregator/commit.h"
 #include "aggregator/expiry.h"
 #include "aggregator/pack.h"
+#include "aggregator/store_sums.h"
 #include "aggregator/view_summary.h"
 #include "runtime/look_note.h"
 #include <stdatomic.h>
@@ -13,8 +14,9 @@ struct MDB_txn;
 struct MDB_cursor;
 
 enum {
-	GENERATIONS_MAX = 3, /* live, shadow, dropping */
 	SEAL_SIZE = 4,
+	/* The database of the tables' names, whose page every transaction writes: "sums" -> store_sums_encode. */
+	TABLE_OF_NAMES = 1,
 	ROW_KEY_SIZE_MAX = 511, /* LMDB's */
 };
 
@@ -27,14 +29,24 @@ struct generation {
  * the sums too, so that they are right although the walk takes hours. */
 struct scrub {
 	uint32_t generation;
-	uint32_t view_id;
-	uint8_t key[ROW_KEY_SIZE_MAX]; /* the last row seen, view id first */
-	size_t key_size; /* 0: at the beginning of the view */
-	uint64_t row_count, matched, hash_sum;
+	uint32_t part; /* of those that store_scrub_parts counts */
+	enum store_table table;
+	uint32_t view_id; /* of a table of views */
+	uint8_t key[ROW_KEY_SIZE_MAX]; /* the last row seen, in a table of views view id first */
+	size_t key_size; /* 0: at the beginning of the part */
+	struct table_sum sum;
+	uint64_t matched; /* events in rows */
 };
 
 /* Has it seen this row already? Then its sums change with the row. */
-bool scrub_has_passed(const struct scrub *scrub, uint32_t generation, struct slice key);
+bool scrub_has_passed(const struct scrub *scrub, const struct generation *generation,
+	enum store_table table, struct slice key);
+
+/* What a transaction changes beside the environment. */
+struct upheld {
+	struct store_sums sums;
+	struct scrub scrub; /* the committing thread's */
+};
 
 struct store {
 	struct MDB_env *env;
@@ -45,7 +57,8 @@ struct store {
 	struct generation generations[GENERATIONS_MAX];
 	struct snapshot *spare; /* one ended snapshot, for the next */
 	atomic_ullong damaged_views; /* of the live generation; both threads' */
-	struct scrub scrub; /* the committing thread's */
+	struct upheld upheld; /* as committed; whose thread it is that writes */
+	struct upheld pending; /* of the transaction under way, if there is one */
 };
 
 struct snapshot {
@@ -56,17 +69,21 @@ struct snapshot {
 };
 
 int store_from_lmdb(int rc);
-/* Ends the transaction. 0; STORE_E_FULL: nothing was written, it may be tried again; else unknown. */
-int store_txn_commit(const struct store *store, struct MDB_txn *txn);
+/* Begins a transaction that writes: `pending` is `upheld`. */
+int store_txn_begin(struct store *store, struct MDB_txn **ret_txn);
+/* Writes the sums and ends the transaction: `upheld` is `pending`. 0; STORE_E_FULL: nothing was written, it may be tried again; else unknown. */
+int store_txn_commit(struct store *store, struct MDB_txn *txn);
 const struct generation *store_generation(const struct store *store, uint32_t number);
 int store_read_root(struct MDB_txn *txn, unsigned meta, struct store_root *ret_root);
-int store_put_root(struct MDB_txn *txn, unsigned meta, const struct store_root *root);
+int store_put_root(struct store *store, struct MDB_txn *txn, const struct store_root *root);
 /* Into an empty one. */
 int store_load_forgotten(struct MDB_txn *txn, unsigned meta, struct forgotten *forgotten);
 
 /* 0, STORE_E_ABSENT, STORE_E_CORRUPT, -errno; the value without its seal. */
 int sealed_get(struct MDB_txn *txn, unsigned table, struct slice key, struct slice *ret_value);
 int sealed_put(struct MDB_txn *txn, unsigned table, struct slice key, struct slice value);
+/* The value and its seal, as one: into as many bytes as both have. */
+void seal_write(struct slice key, struct slice value, uint8_t *ret_sealed);
 /* Cuts the seal off. false when it does not fit. */
 bool seal_open(struct slice key, struct slice sealed, struct slice *ret_value);
 uint32_t seal_of(struct slice key, struct slice value);
@@ -80,40 +97,44 @@ struct slice summary_key(uint32_t view_id, uint8_t ret_key[SUMMARY_KEY_SIZE]);
 
 /* A commit's transaction, in which rows that have ended are deleted. */
 struct expiry_options {
+	struct store *store;
 	struct MDB_txn *txn;
 	const struct generation *generation;
 	const struct overlay *overlay; /* knows the cutoffs */
-	struct scrub *scrub; /* whose sums change with rows that it passed */
 	uint64_t damaged_views; /* left alone */
 };
 /* Goes on deleting, at most EXPIRY_STEPS_MAX steps. 0, STORE_E_CORRUPT, STORE_E_FULL, -errno. */
 int expiry_step(
 	const struct expiry_options *options, const struct view_set *views, struct expiry *expiry);
 
-/* What TABLE_ENTRIES or TABLE_OFFSETS adds up to: a row that is missing, or is as it was earlier, leaves no other trace. TABLE_SUMMARY
- * holds it once a row was written; an older store has none of its offsets. */
-struct entry_sums {
+/* A table that store_sums.h sums up, in the transaction that writes. */
+struct summed_table {
+	struct store *store;
+	struct MDB_txn *txn;
+	const struct generation *generation; /* NULL: of TABLE_META */
 	enum store_table table;
-	uint64_t count;
-	uint64_t hash_sum; /* of row_hash over them, modulo 2^64 */
 };
-bool entry_sums_decode(struct slice value, struct entry_sums *ret_sums);
-void entry_sums_add(struct entry_sums *sums, struct slice key, struct slice value);
-/* Where they are not there, of what is. */
-int entry_sums_read(struct MDB_txn *txn, const struct generation *generation,
-	enum store_table table, struct entry_sums *ret_sums);
-int entry_sums_write(
-	struct MDB_txn *txn, const struct generation *generation, const struct entry_sums *sums);
-/* Puts one, or with a value of no bytes takes it away; the sums change with it. */
-int entry_write(struct MDB_txn *txn, const struct generation *generation, struct slice key,
-	struct slice value, struct entry_sums *sums);
+/* Both change the sums, and those of the walk where it has passed. Deleting what is not there is no error. */
+int summed_put(const struct summed_table *table, struct slice key, struct slice value);
+int summed_delete(const struct summed_table *table, struct slice key);
+/* The row under a cursor of the same transaction. */
+int summed_delete_at(const struct summed_table *table, struct MDB_cursor *cursor, struct slice key,
+	struct slice sealed);
+
+/* What was committed last, into `upheld`. STORE_E_CORRUPT: there are none, or not of what the root names, or of meta others. */
+int store_sums_read(struct store *store, struct MDB_txn *txn);
+/* Of a store that was written before there were any: `pending` becomes what is there, and summaries tell of members. */
+int store_sums_make(struct store *store, struct MDB_txn *txn);
+int store_sums_write(struct store *store, struct MDB_txn *txn);
 
 /* Takes out of all entries whom `forgotten` names, as entry_forget says; adds to counts. */
-int entries_forget_stored(struct MDB_txn *txn, const struct generation *generation,
-	const struct forgotten *forgotten, struct forget_counts *counts);
+int entries_forget_stored(struct store *store, struct MDB_txn *txn,
+	const struct generation *generation, const struct forgotten *forgotten,
+	struct forget_counts *counts);
 
 /* How many members of each measure of each changed row were not in the store before. */
 struct new_members {
+	struct table_sum sum; /* of all of them */
 	uint32_t (*counts)
 		[VIEW_MEASURES_MAX]; /* owned; by the row's place in the list; NULL: the view counts none */
 };
@@ -122,8 +143,9 @@ struct row_list {
 	const struct delta *const *items;
 	size_t count;
 };
-int members_write(struct MDB_txn *txn, unsigned table, uint32_t view_id,
-	const struct row_list *rows, struct new_members *ret_members);
+/* `table` is TABLE_MEMBERS. */
+int members_write(const struct summed_table *table, uint32_t view_id, const struct row_list *rows,
+	struct new_members *ret_members);
 void members_of_row(
 	const struct new_members *members, size_t row, uint64_t ret_counts[VIEW_MEASURES_MAX]);
 void members_deinit(struct new_members *members);

@@ -55,20 +55,33 @@ static bool is_disk_full(const struct store *store)
 	       (uint64_t)disk.f_bavail * disk.f_frsize < DISK_FULL_BELOW;
 }
 
+int store_txn_begin(struct store *store, struct MDB_txn **ret_txn)
+{
+	store->pending = store->upheld;
+	return store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, ret_txn));
+}
+
 /* A disk that fills up takes the first part of a write, which LMDB calls EIO. As the meta page is the last thing that it
  * writes, nothing is written while the newest one is the old one; and if it was the meta page that failed, LMDB refuses
  * the next transaction, so that the one who tries again hears of it. */
-int store_txn_commit(const struct store *store, struct MDB_txn *txn)
+int store_txn_commit(struct store *store, struct MDB_txn *txn)
 {
 	size_t before = last_commit(store);
-	int r = store_from_lmdb(mdb_txn_commit(txn));
+	int r = store_sums_write(store, txn);
+	if (r != 0) {
+		mdb_txn_abort(txn);
+		return r;
+	}
+	r = store_from_lmdb(mdb_txn_commit(txn));
 	bool is_full = r == STORE_E_FULL || (r == -EIO && is_disk_full(store));
 	if (is_full && last_commit(store) == before) {
 		return STORE_E_FULL;
 	}
-	if (r != 0) { /* nobody knows what is on the disk */
-		store_distrust(store);
+	if (r == 0) {
+		store->upheld = store->pending;
+		return 0;
 	}
+	store_distrust(store); /* nobody knows what is on the disk */
 	return is_full ? -EIO : r;
 }
 
@@ -102,10 +115,12 @@ int store_root_decode(struct slice bytes, struct store_root *ret_root)
 	struct store_root root = {0};
 	bool is_ours = slice_equals_text(unpack_take(&unpack, 4), "till");
 	uint32_t version = unpack_u32(&unpack);
-	if (!is_ours || (version != STORE_VERSION && version != STORE_VERSION_FORGETFUL)) {
+	if (!is_ours || version < STORE_VERSION_WITHOUT_SUMS || version > STORE_VERSION_FORGETFUL) {
 		return STORE_E_FOREIGN;
 	}
-	root.is_forgetful = version == STORE_VERSION_FORGETFUL;
+	root.is_forgetful = version == STORE_VERSION_FORGETFUL ||
+			    version == STORE_VERSION_WITHOUT_SUMS_FORGETFUL;
+	root.is_summed = version >= STORE_VERSION;
 	root.shard = unpack_u32(&unpack);
 	root.shard_count = unpack_u32(&unpack);
 	root.is_complete = unpack_u8(&unpack) != 0;
@@ -129,14 +144,15 @@ int store_read_root(struct MDB_txn *txn, unsigned meta, struct store_root *ret_r
 	return r == 0 ? store_root_decode(value, ret_root) : r;
 }
 
-int store_put_root(struct MDB_txn *txn, unsigned meta, const struct store_root *root)
+int store_put_root(struct store *store, struct MDB_txn *txn, const struct store_root *root)
 {
+	const struct summed_table meta = {.store = store, .txn = txn, .table = TABLE_META};
 	struct buffer buffer;
 	buffer_init(&buffer, VALUE_SIZE_MAX);
 	encode_root(root, &buffer);
 	int r = buffer.error;
 	if (r == 0) {
-		r = sealed_put(txn, meta, slice_of("root", 4), buffer_slice(&buffer));
+		r = summed_put(&meta, slice_of("root", 4), buffer_slice(&buffer));
 	}
 	buffer_deinit(&buffer);
 	return r;
@@ -149,10 +165,7 @@ static int open_tables(
 	for (int table = 0; table < TABLE_COUNT; table++) {
 		char name[STORE_TABLE_NAME_SIZE];
 		store_table_name((enum store_table)table, number, name);
-		unsigned more =
-			table == TABLE_FINGERPRINTS || table == TABLE_ENTRIES ? MDB_CREATE : 0;
-		int r = store_from_lmdb(
-			mdb_dbi_open(txn, name, flags | more, &generation.tables[table]));
+		int r = store_from_lmdb(mdb_dbi_open(txn, name, flags, &generation.tables[table]));
 		if (r != 0) {
 			return r == STORE_E_ABSENT ? STORE_E_CORRUPT : r;
 		}
@@ -161,13 +174,33 @@ static int open_tables(
 	return 0;
 }
 
+/* What stores of before sums may lack. */
+static int add_tables(struct MDB_txn *txn, uint32_t number)
+{
+	static const enum store_table later[] = {TABLE_FINGERPRINTS, TABLE_ENTRIES};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof later / sizeof later[0]; i++) {
+		char name[STORE_TABLE_NAME_SIZE];
+		unsigned table;
+		store_table_name(later[i], number, name);
+		r = store_from_lmdb(mdb_dbi_open(txn, name, MDB_CREATE, &table));
+	}
+	return r;
+}
+
 static int open_generations(struct store *store, struct MDB_txn *txn)
 {
 	const uint32_t numbers[GENERATIONS_MAX] = {
 		store->root.live, store->root.shadow, store->root.dropping};
 	for (int i = 0; i < GENERATIONS_MAX; i++) {
-		int r = numbers[i] == 0 ? 0
-					: open_tables(txn, numbers[i], 0, &store->generations[i]);
+		int r = 0;
+		if (numbers[i] != 0 && !store->root.is_summed) {
+			r = add_tables(txn, numbers[i]);
+		}
+		if (numbers[i] != 0 && r == 0) {
+			r = open_tables(txn, numbers[i], 0, &store->generations[i]);
+		}
 		if (r != 0) {
 			return r;
 		}
@@ -175,23 +208,32 @@ static int open_generations(struct store *store, struct MDB_txn *txn)
 	return 0;
 }
 
+/* *ret_changes: something is to be written. */
+static int open_sums(struct store *store, struct MDB_txn *txn, bool *ret_changes)
+{
+	*ret_changes = *ret_changes || !store->root.is_summed;
+	return store->root.is_summed ? store_sums_read(store, txn) : store_sums_make(store, txn);
+}
+
 /* Opens meta and whatever the root names. A file without a root is new, or of somebody else. */
 static int open_root(struct store *store, bool is_new)
 {
 	MDB_txn *txn = NULL;
-	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &txn));
+	bool changes = false;
+	int r = store_txn_begin(store, &txn);
 	if (r != 0) {
 		return r;
 	}
 	r = store_from_lmdb(mdb_dbi_open(txn, "meta", is_new ? MDB_CREATE : 0, &store->meta));
 	if (r == 0) {
 		r = store_read_root(txn, store->meta, &store->root);
-		if (r == STORE_E_ABSENT && is_new) {
-			r = store_put_root(txn, store->meta, &store->root);
-		}
+		r = r == STORE_E_ABSENT && is_new ? 0 : r;
 	}
 	if (r == 0) {
 		r = open_generations(store, txn);
+	}
+	if (r == 0) {
+		r = open_sums(store, txn, &changes);
 	}
 	if (r == 0) {
 		r = store_load_forgotten(txn, store->meta, &store->forgotten);
@@ -200,7 +242,7 @@ static int open_root(struct store *store, bool is_new)
 		mdb_txn_abort(txn);
 		return r == STORE_E_ABSENT ? STORE_E_FOREIGN : r;
 	}
-	return store_txn_commit(store, txn);
+	return changes ? store_txn_commit(store, txn) : store_from_lmdb(mdb_txn_commit(txn));
 }
 
 static int open_env(struct store *store, const struct store_options *options)
@@ -328,7 +370,7 @@ const struct generation *store_generation(const struct store *store, uint32_t nu
 	return NULL;
 }
 
-static int put_summary(struct MDB_txn *txn, unsigned table, const struct view *view)
+static int put_summary(const struct summed_table *table, const struct view *view)
 {
 	uint8_t key[5];
 	struct buffer buffer;
@@ -341,21 +383,24 @@ static int put_summary(struct MDB_txn *txn, unsigned table, const struct view *v
 		&buffer);
 	int r = buffer.error;
 	if (r == 0) {
-		r = sealed_put(txn, table, summary_key(view_id(view), key), buffer_slice(&buffer));
+		r = summed_put(table, summary_key(view_id(view), key), buffer_slice(&buffer));
 	}
 	buffer_deinit(&buffer);
 	return r;
 }
 
-static int fill_generation(
-	struct MDB_txn *txn, const struct generation *generation, const struct view_set *views)
+static int fill_generation(struct store *store, struct MDB_txn *txn,
+	const struct generation *generation, const struct view_set *views)
 {
+	const struct summed_table table = {store, txn, generation, TABLE_SUMMARY};
 	struct ledger empty = {0};
 	struct buffer buffer;
 	int r = 0;
 
+	*store_sums_find(&store->pending.sums, 0) =
+		(struct generation_sums){.number = generation->number};
 	for (size_t i = 0; i < view_set_count(views) && r == 0; i++) {
-		r = put_summary(txn, generation->tables[TABLE_SUMMARY], view_set_at(views, i));
+		r = put_summary(&table, view_set_at(views, i));
 	}
 	if (r != 0) {
 		return r;
@@ -364,8 +409,7 @@ static int fill_generation(
 	ledger_encode(&empty, &buffer);
 	r = buffer.error;
 	if (r == 0) {
-		r = sealed_put(txn, generation->tables[TABLE_SUMMARY], SUMMARY_LEDGER,
-			buffer_slice(&buffer));
+		r = summed_put(&table, SUMMARY_LEDGER, buffer_slice(&buffer));
 	}
 	buffer_deinit(&buffer);
 	return r;
@@ -389,17 +433,17 @@ int store_create_generation(
 	MDB_txn *txn = NULL;
 
 	assert(place != NULL);
-	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &txn));
+	int r = store_txn_begin(store, &txn);
 	if (r != 0) {
 		return r;
 	}
 	r = open_tables(
 		txn, root->shadow != 0 ? root->shadow : root->live, MDB_CREATE, &generation);
 	if (r == 0) {
-		r = fill_generation(txn, &generation, views);
+		r = fill_generation(store, txn, &generation, views);
 	}
 	if (r == 0) {
-		r = store_put_root(txn, store->meta, root);
+		r = store_put_root(store, txn, root);
 	}
 	if (r != 0) {
 		mdb_txn_abort(txn);
@@ -421,11 +465,11 @@ uint64_t store_damaged_views(const struct store *store)
 int store_set_root(struct store *store, const struct store_root *root)
 {
 	MDB_txn *txn = NULL;
-	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &txn));
+	int r = store_txn_begin(store, &txn);
 	if (r != 0) {
 		return r;
 	}
-	r = store_put_root(txn, store->meta, root);
+	r = store_put_root(store, txn, root);
 	if (r != 0) {
 		mdb_txn_abort(txn);
 		return r;
@@ -462,6 +506,14 @@ int store_discard_shadow(struct store *store)
 	return store_set_root(store, &root);
 }
 
+static void forget_sums(struct store_sums *sums, uint32_t generation)
+{
+	struct generation_sums *place = store_sums_find(sums, generation);
+	if (place != NULL) {
+		*place = (struct generation_sums){0};
+	}
+}
+
 int store_finish_drop(struct store *store)
 {
 	struct generation *dropped =
@@ -470,12 +522,13 @@ int store_finish_drop(struct store *store)
 	MDB_txn *txn = NULL;
 
 	root.dropping = 0;
-	int r = store_from_lmdb(mdb_txn_begin(store->env, NULL, 0, &txn));
+	int r = store_txn_begin(store, &txn);
 	for (int table = 0; table < TABLE_COUNT && r == 0; table++) {
 		r = store_from_lmdb(mdb_drop(txn, dropped->tables[table], 1));
 	}
 	if (r == 0) {
-		r = store_put_root(txn, store->meta, &root);
+		forget_sums(&store->pending.sums, dropped->number);
+		r = store_put_root(store, txn, &root);
 	}
 	if (r != 0) {
 		mdb_txn_abort(txn); /* takes NULL */

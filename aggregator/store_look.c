@@ -27,15 +27,31 @@ static int take_row(void *owner, struct page_bytes key, struct page_bytes value)
 	return r > 0 ? r + CONTENT : r;
 }
 
+static int take_note(void *owner, struct page_bytes key, struct page_bytes value)
+{
+	int r = store_content_note(
+		owner, slice_of(key.bytes, key.size), slice_of(value.bytes, value.size));
+	return r > 0 ? r + CONTENT : r;
+}
+
+static uint64_t newest_transaction(const struct file_map *map)
+{
+	struct page_walk_newest newest = {0};
+	size_t size = map->size < PAGE_WALK_HEAD_SIZE ? map->size : PAGE_WALK_HEAD_SIZE;
+
+	return page_walk_newest(map->bytes, size, &newest) ? newest.transaction : 0;
+}
+
 static int look_at(const struct file_map *map, uint64_t *ret_damaged_views)
 {
 	static struct store_content content;
 	const struct page_visitor visitor = {
-		.owner = &content, .table = take_table, .row = take_row};
+		.owner = &content, .table = take_table, .row = take_row, .note = take_note};
 	const struct page_walk_file file = {
 		.bytes = map->bytes, .size = map->size, .transaction = PAGE_WALK_NEWEST};
 	const char *why = "";
 
+	content.transaction = newest_transaction(map);
 	int r = page_walk(&file, &visitor, &why);
 	switch (r) {
 	case 0:

@@ -8,12 +8,18 @@ void view_summary_encode(const struct view_summary *summary, struct buffer *buff
 	pack_u64(buffer, summary->matched);
 	pack_u64(buffer, summary->unmatched);
 	pack_u64(buffer, summary->hash_sum);
-	/* Of stores of before them there is none. */
-	if (summary->held > 0 || summary->expired > 0) {
+	/* What is not known of older stores stays away where it is nothing. */
+	bool has_members = summary->member_count > 0;
+	bool has_expired = summary->expired > 0 || has_members;
+	if (summary->held > 0 || has_expired) {
 		pack_u64(buffer, summary->held);
 	}
-	if (summary->expired > 0) {
+	if (has_expired) {
 		pack_u64(buffer, summary->expired);
+	}
+	if (has_members) {
+		pack_u64(buffer, summary->member_count);
+		pack_u64(buffer, summary->member_hash_sum);
 	}
 }
 
@@ -29,6 +35,8 @@ bool view_summary_decode(struct slice bytes, struct view_summary *ret_summary)
 	summary.hash_sum = unpack_u64(&unpack);
 	summary.held = unpack.rest.size > 0 ? unpack_u64(&unpack) : 0;
 	summary.expired = unpack.rest.size > 0 ? unpack_u64(&unpack) : 0;
+	summary.member_count = unpack.rest.size > 0 ? unpack_u64(&unpack) : 0;
+	summary.member_hash_sum = summary.member_count > 0 ? unpack_u64(&unpack) : 0;
 	if (!unpack_is_whole(&unpack)) {
 		return false;
 	}

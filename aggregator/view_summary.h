@@ -13,6 +13,8 @@ struct view_summary {
 		expired; /* events whose row has ended and is deleted, or had ended when they came */
 	uint64_t hash_sum; /* of row_hash over its rows, modulo 2^64 */
 	uint64_t held; /* events that would be in rows of somebody who was forgotten */
+	uint64_t member_count; /* of what its measures count as distinct */
+	uint64_t member_hash_sum; /* as hash_sum, over them */
 };
 
 void view_summary_encode(const struct view_summary *summary, struct buffer *buffer);

@@ -45,7 +45,7 @@ static int count_pair(void *owner, struct slice key, struct slice value)
 	return 0;
 }
 
-/* Reading a pair checks its checksum. Rows are left to store_scrub. */
+/* Reading a pair checks its checksum. What rows add up to is left to store_scrub. */
 static int walk_tables(struct check *check, struct store *store, size_t shard)
 {
 	static const struct {
@@ -92,7 +92,7 @@ static int walk_views(
 {
 	char error[512] = "";
 
-	for (size_t i = 0; i < view_set_count(views); i++) { /* a call walks one view to its end */
+	for (size_t i = 0; i < store_scrub_parts(views); i++) {
 		int r = store_scrub(store, views, SIZE_MAX, error, sizeof error);
 		if (r < 0) {
 			return r;

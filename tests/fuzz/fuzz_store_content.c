@@ -1,7 +1,7 @@
 /* Any tables and rows as those of a store (script.h): refused or taken, and where all rows are as an aggregator writes them, exactly
  * the views are named whose rows do not add up. Acts: 0 a table by its bytes; 1 a row: u8 size of the key, key, value; 2 the same,
  * with its seal; 3 a table by number and generation; 4 the root: live, shadow; 5 a row of a view: view, event count, key; 6 a
- * stream: edge, kind, seqs; 7 the sums of views and ledger as they are so far. */
+ * stream: edge, kind, seqs; 7 the sums of views and ledger as they are so far; 8 a row among the names, as 1; 9 a member: view, key. */
 #include "aggregator/store_content.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
@@ -10,18 +10,20 @@
 
 const struct structure fuzz_structure = {.mutate = mutate_rows};
 
-enum act { TABLE, ROW, SEALED_ROW, NUMBERED_TABLE, ROOT, VIEW_ROW, STREAM, SUMS };
+enum act { TABLE, ROW, SEALED_ROW, NUMBERED_TABLE, ROOT, VIEW_ROW, STREAM, SUMS, NOTE, MEMBER };
 
 enum { VALUE_SIZE_MAX = 1 << 17, LIVE = 1, VIEWS = 4, COUNT_SIZE = 8 };
 
 struct sums {
 	uint64_t row_count, matched, hash_sum;
+	struct table_sum members;
 };
 
 struct world {
 	struct store_content content;
 	struct ledger ledger; /* of what was counted in the live generation */
 	struct sums views[VIEWS];
+	struct store_sums sums;
 	struct buffer value;
 	bool is_sound; /* all so far is what an aggregator writes */
 };
@@ -56,6 +58,10 @@ static void give_value(struct world *world, enum store_table table, struct slice
 {
 	give_table(world, table, LIVE);
 	seal(world, key);
+	if (!table_is_of_views(table)) {
+		table_sum_add(
+			&world->sums.generations[0].tables[table], buffer_slice(&world->value));
+	}
 	give_row(world, key, buffer_slice(&world->value));
 	buffer_clear(&world->value);
 }
@@ -96,7 +102,45 @@ static void give_root(struct world *world, uint32_t live, uint32_t shadow)
 	buffer_append(&world->value, id, sizeof id);
 	fuzz_require(store_content_table(&world->content, slice_of_text("meta")) == 0);
 	seal(world, key);
+	table_sum_add(&world->sums.meta, buffer_slice(&world->value));
 	give_row(world, key, buffer_slice(&world->value));
+	buffer_clear(&world->value);
+}
+
+static void give_member(struct world *world, const struct script_step *step)
+{
+	uint8_t bytes[] = {(uint8_t)(script_byte(step, 0) % VIEWS), script_byte(step, 1)};
+	uint8_t sealed[SEAL_SIZE];
+	struct slice key = slice_of(bytes, sizeof bytes);
+
+	seal_write(key, slice_of(NULL, 0), sealed);
+	table_sum_add(&world->views[bytes[0]].members, slice_of(sealed, sizeof sealed));
+	give_value(world, TABLE_MEMBERS, key);
+}
+
+static void give_note(struct world *world, struct slice bytes)
+{
+	size_t size = bytes.size == 0 ? 0 : bytes.bytes[0];
+
+	world->is_sound = false;
+	if (size > 0 && size < bytes.size) {
+		struct slice key = slice_of(bytes.bytes + 1, size);
+		int r = store_content_note(
+			&world->content, key, slice_of(key.bytes + size, bytes.size - 1 - size));
+		fuzz_require(r == 0 || r == STORE_E_CORRUPT);
+	}
+}
+
+/* What all tables add up to: the last thing that a transaction writes. */
+static void tell_sums(struct world *world)
+{
+	const struct slice key = slice_of_text("sums");
+
+	world->sums.transaction = world->content.transaction;
+	world->sums.generations[0].number = LIVE;
+	store_sums_encode(&world->sums, &world->value);
+	seal(world, key);
+	fuzz_require(store_content_note(&world->content, key, buffer_slice(&world->value)) == 0);
 	buffer_clear(&world->value);
 }
 
@@ -145,6 +189,8 @@ static void give_sums(struct world *world)
 			.row_count = world->views[id].row_count,
 			.matched = world->views[id].matched,
 			.hash_sum = world->views[id].hash_sum,
+			.member_count = world->views[id].members.count,
+			.member_hash_sum = world->views[id].members.hash_sum,
 		};
 		view_summary_encode(&summary, &world->value);
 		give_value(world, TABLE_SUMMARY, summary_key(id, key));
@@ -181,6 +227,12 @@ static void act(struct world *world, const struct script_step *step)
 	case SUMS:
 		give_sums(world);
 		break;
+	case NOTE:
+		give_note(world, step->bytes);
+		break;
+	case MEMBER:
+		give_member(world, step);
+		break;
 	default:
 		break;
 	}
@@ -196,6 +248,7 @@ static void end(struct world *world)
 	if (world->is_sound) {
 		give_root(world, LIVE, 0);
 		give_sums(world);
+		tell_sums(world);
 		fuzz_require(store_content_end(&world->content, &damaged) == 0 && damaged == 0);
 	}
 }

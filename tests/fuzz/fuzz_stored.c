@@ -1,8 +1,9 @@
 /* Any bytes as what the aggregator keeps beside its rows: streams and their counted sets, positions, the ledger, the
- * quarantine, the views' sums, and their keys. Refused, or written again to what means the same. */
+ * quarantine, the views' sums, the tables', and their keys. Refused, or written again to what means the same. */
 #include "aggregator/ledger.h"
 #include "aggregator/position.h"
 #include "aggregator/quarantine.h"
+#include "aggregator/store_sums.h"
 #include "aggregator/view_summary.h"
 #include "tests/fuzz/fuzz.h"
 #include <errno.h>
@@ -148,6 +149,19 @@ static void try_entries(struct slice bytes)
 	buffer_deinit(&buffer);
 }
 
+static void try_sums(struct slice bytes)
+{
+	struct store_sums sums;
+	struct buffer buffer;
+
+	buffer_init(&buffer, STORED_SIZE_MAX);
+	if (store_sums_decode(bytes, &sums)) {
+		store_sums_encode(&sums, &buffer);
+		fuzz_require(slice_equal(buffer_slice(&buffer), bytes));
+	}
+	buffer_deinit(&buffer);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice bytes = fuzz_copy(data, size);
@@ -157,6 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_keys(bytes);
 	try_ledger(bytes);
 	try_entries(bytes);
+	try_sums(bytes);
 	fuzz_free(bytes);
 	return 0;
 }

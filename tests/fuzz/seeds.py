@@ -209,7 +209,7 @@ def content_seeds(act_count):
     bodies = [b"meta", b"\4rootx", b"\3key\0\0\0\0value", b"\1\0", b"\1\0", b"\2\3\5", b"\0\1\2\3\7\x08", b"\0", b"identity"]
     steps = [step(act, body) for act in range(act_count) for body in bodies]
     yield from (b"\0" + each for each in steps)
-    yield b"\0" + b"".join(step(act, bodies[act]) for act in range(act_count))
+    yield b"\0" + b"".join(step(act, bodies[act % len(bodies)]) for act in range(act_count))
     yield b"\1" + b"".join(steps)
 
 
@@ -384,6 +384,8 @@ def stored_seeds():
     yield big(4) + big(0) + big(1) + sized(b"c" * 200) + tallies
     yield sized(b"orders") + big(3, 4) + big(17) + big(1291191960000) + sized(b"bad_frame") + sized(b"uk") + varint(2000) + sized(b"v" * 600)
     yield sized(b"orders") + big(3, 4) + big(17) + big(1291191960000) + sized(b"bad_frame") + sized(b"") + varint(2) + sized(b"v") + b"more"
+    for generations in ((0, 0, 0), (1, 0, 0), (3, 2, 1)):
+        yield big(17) + big(2) * 2 + b"".join(big(number, 4) + big(5) * (16 if number else 0) for number in generations)
 
 
 def query_seeds():
@@ -540,7 +542,7 @@ def main():
     for noun in ("config", "view"):
         write(out / noun, by_hand(vectors.parents[1], noun))
     write(out / "spool_content", content_seeds(7))
-    write(out / "store_content", (seed[1:] for seed in [*content_seeds(8), *table_seeds()]))
+    write(out / "store_content", (seed[1:] for seed in [*content_seeds(10), *table_seeds()]))
     write(out / "config", config_seeds(vectors.parents[1]))
 
 

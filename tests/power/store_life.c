@@ -331,7 +331,7 @@ static bool adds_up(struct stores *stores, char why[WHY_SIZE])
 	for (size_t i = 0; i < stores->count; i++) {
 		struct store *store = stores->items[i];
 		int r = store_check_sums(store, store_root(store)->live, life.views, why, WHY_SIZE);
-		for (size_t view = 0; view < view_set_count(life.views) && r == 0; view++) {
+		for (size_t part = 0; part < store_scrub_parts(life.views) && r == 0; part++) {
 			r = store_scrub(store, life.views, SCRUB_ROWS, why, WHY_SIZE);
 		}
 		if (r != 0) {

@@ -413,72 +413,6 @@ static void test_an_entry_that_is_damaged_condemns_the_store(void **state)
 	assert_int_equal(store_new(&options, &fixture->store), STORE_E_CORRUPT);
 }
 
-/* A flipped bit in a page above it, and the tree has it no more: only the sums know of it. */
-static void test_an_entry_that_is_missing_condemns_the_store(void **state)
-{
-	static const uint8_t sums_of_two[16] = {0, 0, 0, 0, 0, 0, 0, 2};
-	struct fixture *fixture = *state;
-	const struct store_options options = {.dir = fixture->dir, .map_size = MAP_SIZE};
-
-	put(fixture, 40, "one of two");
-	freeze(fixture);
-	write_frozen(fixture);
-	hear_of_commit(fixture);
-	freeze(fixture);
-	commit_put(&fixture->commit, TABLE_SUMMARY, SUMMARY_ENTRIES,
-		slice_of(sums_of_two, sizeof sums_of_two));
-	write_frozen(fixture);
-	hear_of_commit(fixture);
-	close_in_doubt(fixture);
-	assert_int_equal(store_new(&options, &fixture->store), STORE_E_CORRUPT);
-}
-
-static void put_position(struct fixture *fixture, const char *value)
-{
-	freeze(fixture);
-	commit_put(&fixture->commit, TABLE_OFFSETS, slice_of_text("orders"), slice_of_text(value));
-	write_frozen(fixture);
-	hear_of_commit(fixture);
-}
-
-/* A page as it was earlier is whole in itself; only the sums know that it is not of now. */
-static void test_positions_of_an_earlier_time_condemn_the_store(void **state)
-{
-	struct fixture *fixture = *state;
-	const struct store_options options = {.dir = fixture->dir, .map_size = MAP_SIZE};
-	struct entry_sums sums = {0};
-	uint8_t bytes[16];
-
-	put_position(fixture, "the seventh");
-	put_position(fixture, "the ninth");
-	entry_sums_add(&sums, slice_of_text("orders"), slice_of_text("the seventh"));
-	pack_big_endian(bytes, sums.count, 8);
-	pack_big_endian(bytes + 8, sums.hash_sum, 8);
-	freeze(fixture);
-	commit_put(&fixture->commit, TABLE_SUMMARY, SUMMARY_OFFSETS, slice_of(bytes, sizeof bytes));
-	write_frozen(fixture);
-	hear_of_commit(fixture);
-	close_in_doubt(fixture);
-	assert_int_equal(store_new(&options, &fixture->store), STORE_E_CORRUPT);
-}
-
-/* It wrote no sums of its positions: they are taken from what is there, and hold from then on. */
-static void test_a_store_of_an_earlier_till_gets_sums_of_its_positions(void **state)
-{
-	struct fixture *fixture = *state;
-
-	put_position(fixture, "the seventh");
-	freeze(fixture);
-	commit_delete(&fixture->commit, TABLE_SUMMARY, SUMMARY_OFFSETS);
-	write_frozen(fixture);
-	hear_of_commit(fixture);
-	close_in_doubt(fixture);
-	open_all(fixture);
-	put_position(fixture, "the ninth");
-	close_in_doubt(fixture);
-	open_all(fixture);
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -491,9 +425,6 @@ int main(void)
 		TEST(test_an_entry_that_cannot_be_read_keeps_everything_as_it_is),
 		TEST(test_what_is_too_large_is_refused),
 		TEST(test_an_entry_that_is_damaged_condemns_the_store),
-		TEST(test_an_entry_that_is_missing_condemns_the_store),
-		TEST(test_positions_of_an_earlier_time_condemn_the_store),
-		TEST(test_a_store_of_an_earlier_till_gets_sums_of_its_positions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -517,7 +517,7 @@ static int forget_user(
 static void assert_sums_fit(struct fixture *fixture)
 {
 	char error[256] = "";
-	for (size_t i = 0; i < 2 * view_set_count(fixture->views); i++) {
+	for (size_t i = 0; i < 2 * store_scrub_parts(fixture->views); i++) {
 		assert_int_equal(
 			store_scrub(fixture->store, fixture->views, 1000, error, sizeof error), 0);
 	}
