@@ -143,6 +143,7 @@ static int readable(void *owner)
 	feed->polled_ms = loop_now_ms(feed->options.loop);
 	feed->pipeline->now_ms = feed->polled_ms;
 	int r = observe(feed, &took_any);
+	feed->pipeline->must_restart |= source_is_spent(feed->source);
 	if (r == 0) {
 		r = read_round(feed, &took_any);
 	}

@@ -286,6 +286,8 @@ static bool wait_for_time(struct source *source, int64_t until_ms)
 
 static void take_down(struct source *source)
 {
+	lookout_stop(source->lookout);
+	source_drop_held(source);
 	for (uint32_t number = 0; number < source->topic_count; number++) {
 		struct source_topic *topic = &source->topics[number];
 		for (int32_t i = 0; i < topic->started_count; i++) {
@@ -303,6 +305,7 @@ static void take_down(struct source *source)
 		free(source->questions[topic]);
 	}
 	log_report_free(source->report);
+	lookout_free(source->lookout);
 	pthread_mutex_destroy(&source->lock);
 	kafka_trouble_deinit(&source->trouble);
 	free(source);
@@ -316,7 +319,10 @@ void *source_probe(void *owner)
 
 	while (wait_for_time(source, next_ms)) {
 		probe(&prober);
-		publish(&prober);
+		/* What cluster, partitions and watermarks it has may be of two clusters else. */
+		if (!prober.last.is_reachable || lookout_settles(source->lookout, ANSWER_MS_MAX)) {
+			publish(&prober);
+		}
 		next_ms = clock_monotonic_ms() + PROBE_EVERY_MS;
 	}
 	for (size_t topic = 0; topic < TOPICS_MAX; topic++) {

@@ -16,6 +16,7 @@ struct reporting {
 	struct telemetry_range ranges[TELEMETRY_RANGES_MAX];
 	struct metric *kept, *unreadable, *forgotten;
 	bool has_more;
+	char cluster_id[CLUSTER_ID_SIZE]; /* of the store; "": not yet known */
 };
 
 /* What is no report, or lies under another's key, is passed over: nothing rests on it. */
@@ -43,7 +44,7 @@ static int take(void *owner, struct slice key, struct slice value, int64_t appen
 static int readable(void *owner)
 {
 	struct reporting *reporting = owner;
-	return report_reader_poll(reporting->reader, &reporting->has_more);
+	return report_reader_poll(reporting->reader, reporting->cluster_id, &reporting->has_more);
 }
 
 static int open_reader(struct reporting *reporting, struct config_error *error)
@@ -118,7 +119,9 @@ int reporting_tick(struct reporting *reporting, struct pipeline *pipeline, int64
 	if (reporting == NULL || reporting->reader == NULL) {
 		return 0;
 	}
-	int r = report_reader_poll(reporting->reader, &reporting->has_more);
+	snprintf(reporting->cluster_id, sizeof reporting->cluster_id, "%s",
+		pipeline->shards[0]->ledger.cluster_id);
+	int r = report_reader_poll(reporting->reader, reporting->cluster_id, &reporting->has_more);
 	if (r == 0 && horizon_look(&reporting->horizon, pipeline, now_ms, &until_ms)) {
 		r = reports_settle(reporting->reports, until_ms);
 	}

@@ -58,10 +58,13 @@ int source_fd(const struct source *source);
 void source_clear(struct source *source);
 /* Makes it readable. */
 void source_wake(struct source *source);
-/* Hands at most `records_max` records to the sink. *ret_is_drained: there are no more for now; if not, call again
+/* Hands at most `records_max` records to the sink, once it is sure that they are of the cluster that was reported: behind
+ * each new connection another may be (lookout.h). *ret_is_drained: there are no more for now; if not, call again
  * without waiting for the fd. */
 int source_poll(struct source *source, const struct source_sink *sink, size_t records_max,
 	bool *ret_is_drained);
+/* It may have read another cluster's records, and none is handed on any more: begin anew with another source. */
+bool source_is_spent(const struct source *source);
 /* The newest report that was not taken yet, the caller's to free; NULL when there is none. */
 struct log_report *source_report(struct source *source);
 /* Has the next report say where the first records lie that are later than these times, or -1 for none. In place of the

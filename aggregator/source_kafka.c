@@ -8,12 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH_MAX = 500 };
-
 static const struct kafka_setting defaults[] = {
 	{"client.id", "till-aggregator"},
-	/* A partition that is started while a fetch waits for data is first read by the next fetch. */
-	{"fetch.wait.max.ms", "100"},
 	{"fetch.error.backoff.ms", "50"},
 	{"reconnect.backoff.ms", "50"},
 	{"reconnect.backoff.max.ms", "1000"},
@@ -27,6 +23,12 @@ static const struct kafka_setting defaults[] = {
 };
 
 static const struct kafka_setting fixed[] = {
+	/* A partition that is started while a fetch waits for data is first read by the next fetch; and librdkafka asks nobody
+	 * for metadata of whom it may have to wait for a second, so that lookout.h would never see where he is. */
+	{"fetch.wait.max.ms", "100"},
+	/* What lookout.h knows a new connection by, and what it hears of another cluster. */
+	{"api.version.request", "true"},
+	{"log_level", "6"},
 	{"enable.auto.commit", "false"},
 	{"auto.commit.enable", "false"},
 	{"enable.auto.offset.store", "false"},
@@ -64,8 +66,14 @@ static void hear_log(const rd_kafka_t *client, int level, const char *facility, 
 	struct source *source = rd_kafka_opaque(client);
 	(void)level;
 	if (source != NULL) {
+		lookout_hear_log(source->lookout, facility);
 		kafka_trouble_hear_now(&source->trouble, facility, text);
 	}
+}
+
+static void wake(void *owner)
+{
+	source_wake(owner);
 }
 
 static int new_client(
@@ -86,6 +94,11 @@ static int new_client(
 	rd_kafka_conf_set_opaque(conf, source);
 	rd_kafka_conf_set_error_cb(conf, note_error);
 	rd_kafka_conf_set_log_cb(conf, hear_log);
+	r = lookout_new(conf, &(struct lookout_options){wake, source}, &source->lookout);
+	if (r < 0) {
+		rd_kafka_conf_destroy(conf);
+		return r;
+	}
 	return kafka_client_new(conf, KAFKA_CONSUMER, &source->client, error);
 }
 
@@ -111,6 +124,7 @@ static int new_topics(const struct source_options *options, struct source *sourc
 /* Of a source whose thread never ran; otherwise the thread does the like. */
 static void take_down(struct source *source)
 {
+	lookout_stop(source->lookout);
 	for (uint32_t topic = 0; topic < source->topic_count; topic++) {
 		rd_kafka_topic_destroy(source->topics[topic].handle);
 	}
@@ -123,6 +137,7 @@ static void take_down(struct source *source)
 	if (source->fd >= 0) {
 		close(source->fd);
 	}
+	lookout_free(source->lookout);
 	pthread_mutex_destroy(&source->lock);
 	kafka_trouble_deinit(&source->trouble);
 	free(source);
@@ -145,6 +160,9 @@ int source_new(const struct source_options *options, struct source **ret_source,
 	if (r == 0) {
 		source->queue = rd_kafka_queue_new(source->client);
 		r = kafka_queue_watch(source->queue, &source->fd);
+	}
+	if (r == 0) {
+		r = lookout_start(source->lookout, source->client);
 	}
 	if (r == 0) {
 		r = -pthread_create(&source->prober, NULL, source_probe, source);
@@ -301,22 +319,46 @@ static int take_message(const rd_kafka_message_t *message, const struct source_s
 				      : 0;
 }
 
+void source_drop_held(struct source *source)
+{
+	for (size_t i = 0; i < source->held_count; i++) {
+		rd_kafka_message_destroy(source->held[i]);
+	}
+	source->held_count = 0;
+}
+
+/* What is taken is held before anybody asks whether it is in doubt: what comes later comes under a later answer. */
+static void hold(struct source *source, size_t wanted)
+{
+	if (source->held_count == 0) {
+		ssize_t count =
+			rd_kafka_consume_batch_queue(source->queue, 0, source->held, wanted);
+		source->held_count = count < 0 ? 0 : (size_t)count;
+	}
+}
+
 int source_poll(struct source *source, const struct source_sink *sink, size_t records_max,
 	bool *ret_is_drained)
 {
-	rd_kafka_message_t *messages[BATCH_MAX];
 	size_t wanted = records_max < BATCH_MAX ? records_max : BATCH_MAX;
 	int r = 0;
 
-	ssize_t count = rd_kafka_consume_batch_queue(source->queue, 0, messages, wanted);
-	for (ssize_t i = 0; i < count; i++) {
-		if (r == 0) {
-			r = take_message(messages[i], sink);
-		}
-		rd_kafka_message_destroy(messages[i]);
+	hold(source, wanted);
+	if (lookout_is_in_doubt(source->lookout)) {
+		*ret_is_drained = true; /* for now: whoever ends the doubt wakes the loop */
+		return 0;
 	}
-	*ret_is_drained = count < (ssize_t)wanted;
+	*ret_is_drained = source->held_count < wanted;
+	for (size_t i = 0; r == 0 && i < source->held_count; i++) {
+		r = take_message(source->held[i], sink);
+	}
+	source_drop_held(source);
 	return r;
+}
+
+bool source_is_spent(const struct source *source)
+{
+	return lookout_is_spent(source->lookout);
 }
 
 /* Remembers what was started, for the end. */
@@ -355,7 +397,7 @@ int64_t source_high(struct source *source, uint32_t topic, int32_t partition)
 	const char *name = rd_kafka_topic_name(source->topics[topic].handle);
 	return rd_kafka_get_watermark_offsets(source->client, name, partition, &low, &high) ==
 				       RD_KAFKA_RESP_ERR_NO_ERROR &&
-			       high >= 0
+			       high >= 0 && !lookout_is_in_doubt(source->lookout)
 		       ? high
 		       : -1;
 }

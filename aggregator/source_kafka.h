@@ -1,6 +1,7 @@
 /* source_kafka.h - private: the inside of a source, shared by its two halves, the reader (source_kafka.c, the loop's
  * thread) and the prober (probe_kafka.c, a thread of its own). */
 #pragma once
+#include "aggregator/lookout.h"
 #include "aggregator/source.h"
 #include "runtime/kafka_options.h"
 #include <librdkafka/rdkafka.h>
@@ -20,13 +21,19 @@ struct source_topic {
 	int32_t started_count;
 };
 
+enum { BATCH_MAX = 500 };
+
 struct source {
 	rd_kafka_t *client;
+	struct lookout *lookout;
 	rd_kafka_queue_t *queue; /* of all partitions */
 	struct kafka_trouble trouble; /* of the client's connections; any thread */
 	int fd;
 	struct source_topic topics[TOPICS_MAX];
 	uint32_t topic_count; /* of those that have a handle */
+	/* Taken while it was in doubt which cluster they are of. The loop's thread; then the prober's at the end. */
+	rd_kafka_message_t *held[BATCH_MAX];
+	size_t held_count;
 	pthread_t prober;
 	pthread_mutex_t lock; /* of all below */
 	bool is_ending;
@@ -36,5 +43,7 @@ struct source {
 	int32_t question_counts[TOPICS_MAX];
 };
 
+/* Throws away what is held. */
+void source_drop_held(struct source *source);
 /* The prober's thread. Ends when source->is_ending, and takes the source's client and memory with it. */
 void *source_probe(void *source);

@@ -371,7 +371,7 @@ PLANTED = {"early-ack": 10, "no-numbers": 15, "offset-first": 80, "stored-run": 
            "rebuild-short": 100, "gap-silent": 800, "unchecked": 150, "conflict-repeat": 600, "told-early": 30,
            "ids-first": 50, "no-anchor": 1500,
            "share-kept": 80, "delete-ignored": 80, "remembered": 200, "live-skips": 80, "disk-untold": 1500, "uncounted": 10,
-           "misplaced": 20}
+           "misplaced": 20, "unheld": 2500}
 SIM_FRESH_FROM = 10**6  # the fixed set lies below
 
 

@@ -265,7 +265,6 @@ bool forget_requests_audit(
 		abort();
 	}
 	kafka_each(take_time, times);
-	kafka_each_of_other(take_time, times);
 	for (size_t i = 0; i < tills_sale_count(); i++) {
 		if (counted[i] > 0) {
 			add_sale(&shares[user_of_sale(i)], i, &times[i]);

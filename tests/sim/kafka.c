@@ -236,6 +236,18 @@ void kafka_mirror(int topic, int partition, int64_t first)
 	}
 }
 
+void kafka_fill_other(int number, int partition, int64_t first)
+{
+	const struct log *log = &topics[0][number].logs[partition];
+	int before = cluster;
+
+	cluster = 1;
+	for (size_t i = (size_t)first; i < log->count; i++) {
+		kafka_append(number, partition, kafka_record_share(log->entries[i].record));
+	}
+	cluster = before;
+}
+
 void kafka_swap(void)
 {
 	cluster = 1 - cluster;
@@ -312,24 +324,14 @@ static void take_each(
 	}
 }
 
-static void take_all(const struct topic *of_cluster, kafka_each_fn take, void *owner)
+void kafka_each(kafka_each_fn take, void *owner)
 {
 	for (int i = 0; i < topic_count * PARTITIONS_MAX; i++) {
-		const struct topic *topic = &of_cluster[i % topic_count];
+		const struct topic *topic = &topics[0][i % topic_count];
 		int partition = i / topic_count;
 		take_each(i % topic_count, partition, &topic->former[partition], take, owner);
 		take_each(i % topic_count, partition, &topic->logs[partition], take, owner);
 	}
-}
-
-void kafka_each(kafka_each_fn take, void *owner)
-{
-	take_all(topics[0], take, owner);
-}
-
-void kafka_each_of_other(kafka_each_fn take, void *owner)
-{
-	take_all(topics[1], take, owner);
 }
 
 uint64_t kafka_written(void)

@@ -65,6 +65,8 @@ void kafka_make_again(int topic);
 bool kafka_was_made_again(int topic);
 /* Appends again what the former topic held, from an offset on. */
 void kafka_mirror(int topic, int partition, int64_t first);
+/* Appends in the other cluster what the first one has there, from an offset on. */
+void kafka_fill_other(int topic, int partition, int64_t first);
 /* Another cluster answers at the address, with logs of its own; again: the first one is back. */
 void kafka_swap(void);
 bool kafka_is_other(void);
@@ -85,8 +87,6 @@ uint64_t kafka_written(void);
 typedef void (*kafka_each_fn)(
 	void *owner, int topic, int partition, const struct kafka_entry *entry);
 void kafka_each(kafka_each_fn take, void *owner);
-/* Of the other cluster, which may stand at the same address for a while: readers meet its records until they notice. */
-void kafka_each_of_other(kafka_each_fn take, void *owner);
 /* Is there anything that the logs don't have any more? */
 bool kafka_is_short(void);
 

@@ -1,9 +1,26 @@
 #include "tests/sim/source_model.h"
+#include "aggregator/connections.h"
 #include "tests/sim/kafka.h"
 #include <errno.h>
 #include <stdlib.h>
 
-enum { REPORT_MS = 1000, READ_A_ROUND = 40, FIRST_FD = 100, NOT_READ = -1 };
+enum {
+	REPORT_MS = 1000,
+	READ_A_ROUND = 40,
+	FIRST_FD = 100,
+	NOT_READ = -1,
+	NEVER_MS = -1,
+	HELD_MAX = 512,
+	LOOK_MS_MAX = 100, /* until somebody has looked where a new connection leads */
+	THREAD = 1, /* one broker, one connection */
+};
+
+/* Fetched while it was in doubt of which cluster it is. */
+struct held {
+	int topic, partition;
+	int64_t offset, timestamp_ms;
+	struct kafka_record *record; /* shared */
+};
 
 struct source {
 	int number;
@@ -14,6 +31,11 @@ struct source {
 		uint32_t number;
 		int64_t after_ms[PROOF_TIMES];
 	} questions[TOPICS][PARTITIONS_MAX];
+	struct connections connections;
+	const char *cluster_id; /* the first that a look has seen */
+	int64_t connected_ms, look_ms;
+	struct held held[HELD_MAX];
+	size_t held_count;
 	const struct pipeline *pipeline; /* whom it feeds; known from the first poll on */
 };
 
@@ -31,6 +53,58 @@ size_t source_model_pipelines(const struct pipeline *ret_pipelines[SOURCES_MAX])
 	return count;
 }
 
+/* ---- where it leads */
+
+static void drop_held(struct source *source)
+{
+	for (size_t i = 0; i < source->held_count; i++) {
+		kafka_record_free(source->held[i].record);
+	}
+	source->held_count = 0;
+}
+
+/* After each time that nobody could be reached, and after each change of the cluster. */
+static void connect_again(struct source *source)
+{
+	if (source->connected_ms != kafka_back_ms()) {
+		source->connected_ms = kafka_back_ms();
+		source->look_ms = world.now_ms + world.now_ms % LOOK_MS_MAX;
+		connections_sent(&source->connections, THREAD, CONNECTION_VERSIONS);
+	}
+}
+
+static void fetch_something(struct source *source)
+{
+	connections_sent(&source->connections, THREAD, CONNECTION_FETCH);
+	connections_received(&source->connections, THREAD, CONNECTION_FETCH, false);
+}
+
+static void look(struct source *source)
+{
+	if (world.now_ms < source->look_ms || !connections_want_look(&source->connections)) {
+		return;
+	}
+	connections_look(&source->connections);
+	connections_sent(&source->connections, THREAD, CONNECTION_METADATA);
+	source->cluster_id = source->cluster_id == NULL ? kafka_cluster_id() : source->cluster_id;
+	if (strcmp(source->cluster_id, kafka_cluster_id()) == 0) {
+		connections_saw(&source->connections);
+	} else {
+		connections_spend(&source->connections);
+	}
+}
+
+bool source_is_spent(const struct source *source)
+{
+	return source->connections.is_spent;
+}
+
+/* With the planted bug nobody asks. */
+static bool is_in_doubt(const struct source *source)
+{
+	return world.bug != BUG_UNHELD && connections_are_in_doubt(&source->connections);
+}
+
 /* ---- life */
 
 int source_new(const struct source_options *options, struct source **ret_source,
@@ -42,6 +116,7 @@ int source_new(const struct source_options *options, struct source **ret_source,
 	if (source == NULL) {
 		return -ENOMEM;
 	}
+	source->connected_ms = NEVER_MS;
 	source->number = sources[0] == NULL ? 0 : 1;
 	sources[source->number] = source;
 	for (int topic = 0; topic < kafka_topics(); topic++) {
@@ -58,6 +133,8 @@ struct source *source_free(struct source *source, int64_t wait_ms)
 {
 	(void)wait_ms;
 	if (source != NULL) {
+		drop_held(source);
+		connections_deinit(&source->connections);
 		sources[source->number] = NULL;
 		free(source);
 	}
@@ -117,9 +194,21 @@ static void report_topic(const struct source *source, struct log_report *report,
 	report->partitions[topic] = marks;
 }
 
+/* It tells of offsets, too. */
+static bool may_report(struct source *source)
+{
+	if (kafka_is_away()) {
+		return true;
+	}
+	connect_again(source);
+	fetch_something(source);
+	look(source);
+	return !is_in_doubt(source);
+}
+
 struct log_report *source_report(struct source *source)
 {
-	if (world.now_ms < source->report_ms) {
+	if (world.now_ms < source->report_ms || !may_report(source)) {
 		return NULL;
 	}
 	source->report_ms = world.now_ms + REPORT_MS;
@@ -205,6 +294,35 @@ static bool is_in_range(const struct source *source, int topic, int partition)
 	return at >= kafka_low(topic, partition) && at <= kafka_size(topic, partition);
 }
 
+static void hold_some(struct source *source, int topic, int partition)
+{
+	int64_t *at = &source->at[topic][partition];
+
+	while (source->held_count < HELD_MAX && *at != NOT_READ &&
+		is_in_range(source, topic, partition) && *at < kafka_size(topic, partition)) {
+		const struct kafka_entry *entry = kafka_at(topic, partition, *at);
+		source->held[source->held_count++] = (struct held){topic, partition, *at,
+			entry->timestamp_ms, kafka_record_share(entry->record)};
+		*at += 1;
+	}
+}
+
+static int hand_on_held(struct source *source, const struct source_sink *sink)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < source->held_count; i++) {
+		const struct held *held = &source->held[i];
+		struct record record =
+			source_model_record(held->topic, held->partition, held->record);
+		record.offset = held->offset;
+		record.timestamp_ms = held->timestamp_ms;
+		r = sink->record(sink->owner, &record);
+	}
+	drop_held(source);
+	return r;
+}
+
 static int read_partition(
 	struct source *source, const struct source_sink *sink, int topic, int partition)
 {
@@ -241,6 +359,16 @@ static int notice_deletion(struct source *source, const struct source_sink *sink
 	return r;
 }
 
+static void begin_poll(struct source *source)
+{
+	connect_again(source);
+	fetch_something(source);
+	look(source);
+	for (int i = 0; is_in_doubt(source) && i < kafka_topics() * PARTITIONS_MAX; i++) {
+		hold_some(source, i % kafka_topics(), i / kafka_topics());
+	}
+}
+
 /* A part of what there is: the rest comes in the next round. */
 int source_poll(struct source *source, const struct source_sink *sink, size_t records_max,
 	bool *ret_is_drained)
@@ -250,6 +378,13 @@ int source_poll(struct source *source, const struct source_sink *sink, size_t re
 	(void)records_max;
 	*ret_is_drained = true;
 	source->pipeline = sink->owner;
+	if (!kafka_is_away()) {
+		begin_poll(source);
+	}
+	if (is_in_doubt(source)) {
+		return 0;
+	}
+	r = hand_on_held(source, sink);
 	for (int i = 0; r == 0 && !kafka_is_away() && i < kafka_topics() * PARTITIONS_MAX; i++) {
 		int topic = i % kafka_topics();
 		int partition = i / kafka_topics();
@@ -277,5 +412,7 @@ int source_start(struct source *source, uint32_t topic, int32_t partition, int64
 
 int64_t source_high(struct source *source, uint32_t topic, int32_t partition)
 {
-	return source->at[topic][partition] < 0 ? -1 : kafka_size((int)topic, partition);
+	return source->at[topic][partition] < 0 || is_in_doubt(source)
+		       ? -1
+		       : kafka_size((int)topic, partition);
 }

@@ -98,12 +98,25 @@ static void add_partition(int topic)
 
 /* ---- another cluster */
 
+/* It is a copy, of another time and so at other offsets, as of a plant for trials; there may be more in it than in the first. */
+static void fill_other(void)
+{
+	uint64_t times = world_draw(4); /* 0: it stays as it is */
+
+	for (int i = 0; i < TILL_TOPICS * PARTITIONS; i++) {
+		for (uint64_t j = 0; j < times; j++) {
+			kafka_fill_other(i % TILL_TOPICS, i / TILL_TOPICS, (int64_t)world_draw(10));
+		}
+	}
+}
+
 static void swap_cluster(void)
 {
 	if (!stage_knows_cluster() || !aggregator_part_mark(0, 0).knows_cluster) {
 		return; /* who has met no cluster yet takes any for its own */
 	}
 	world_note_fault(FAULT_OTHER_CLUSTER, "");
+	fill_other();
 	kafka_swap();
 	operator_drop_backup(); /* it may be of a time before the first record */
 	other_until_ms = world.now_ms + OTHER_MS_MIN + (int64_t)world_draw(OTHER_MS_MAX);

@@ -20,7 +20,7 @@ const char *bug_name(enum bug bug)
 		"merge", "shared-reports", "no-sync", "rebuild-short", "gap-silent", "unchecked",
 		"conflict-repeat", "told-early", "ids-first", "no-anchor", "share-kept",
 		"delete-ignored", "remembered", "live-skips", "disk-untold", "uncounted",
-		"misplaced"};
+		"misplaced", "unheld"};
 	return names[bug];
 }
 

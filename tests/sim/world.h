@@ -37,6 +37,7 @@ enum bug {
 	BUG_DISK_UNTOLD, /* edges do not report what lies on their disks */
 	BUG_UNCOUNTED, /* nobody remembers what was counted: each record counts */
 	BUG_MISPLACED, /* a record's partition does not follow from its edge */
+	BUG_UNHELD, /* what a reader fetches is counted before anybody has looked of which cluster it is */
 	BUG_COUNT,
 };
 const char *bug_name(enum bug bug);

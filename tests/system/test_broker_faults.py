@@ -3,10 +3,12 @@ import re
 import secrets
 import shutil
 import signal
+import subprocess
 
 import pytest
-from harness import BUILD, Broker, Sender, free_port, sum_metric, wait_until
+from harness import BUILD, DEADLINE, Broker, Sender, free_port, sum_metric, wait_until
 from relay import relay_to
+from test_aggregator_faults import dump
 from test_kill import assert_books_add_up
 from test_spine import order
 from tills import Till, assert_told_is_counted
@@ -105,15 +107,21 @@ def test_nothing_is_acknowledged_that_another_cluster_took(pipeline, own_broker)
     own_broker.kill()
     send_many(pipe, 20, 500)
     wait_until(lambda: edge.metric("till_edge_unacked_batches") > 0, "batches without acknowledgement")
-    bridge.signal(signal.SIGSTOP)  # so that it meets the new cluster before it had time to notice
+    for process in (bridge, pipe.aggregator):
+        process.signal(signal.SIGSTOP)  # so that they meet the new cluster before they had time to notice
     try:
         replace_cluster(own_broker, [f"{pipe.prefix}orders", f"{pipe.prefix}orders.dlq"])
+        subprocess.run([BUILD / "bench/till-load", "--brokers", own_broker.bootstrap, "--topic", f"{pipe.prefix}orders",
+                        "--edge", "store-2", "--count", "20000", "--partitions", "4"], check=True, timeout=DEADLINE)
     finally:
+        pipe.aggregator.signal(signal.SIGCONT)
         bridge.signal(signal.SIGCONT)
     wait_until(lambda: "another Kafka" in edge.http("/readyz")[1], "a word about the other cluster")
     assert edge.metric("till_edge_spool_events") == 500
     assert pipe.aggregator.wait() == 4, "the aggregator asks for a decision, too"
     assert re.search(r"^missing: cluster:\S+->\S+ ", pipe.aggregator.log_text(), re.M), pipe.aggregator.log_tail()
+    counted = dump(pipe)
+    assert "store-1" in counted and "store-2" not in counted, "nothing of the other cluster's was counted"
 
 
 def test_an_edge_without_a_bridge_buffers_and_says_so(pipeline):
