@@ -1,4 +1,6 @@
 """What comes and goes leaves nothing on a program's heap; a sample of bench/long_leak.py."""
+import statistics
+
 import heaps
 import pytest
 from harness import Sender, sum_metric, wait_until
@@ -24,5 +26,6 @@ def test_connections_that_come_and_go_leave_nothing(pipeline, tmp_path):
     for _ in range(ROUNDS):
         visit(edge, CONNECTIONS)
         held.append(heaps.heap(edge).held)
-    grown = min(after - before for before, after in zip(held[WARM - 1:], held[WARM:]))  # a leak is there in every round; a buffer that doubles is not
+    steps = [after - before for before, after in zip(held[WARM - 1:], held[WARM:])]
+    grown = statistics.median_low(steps)  # a leak is there in every round; a buffer that doubles is not, nor what is there at one look alone
     assert grown < 4 * CONNECTIONS, f"a block of 16 bytes is the least that malloc gives: {held}"
