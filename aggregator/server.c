@@ -189,6 +189,27 @@ static void unpack_envelope(struct slice packed, struct envelope *ret_envelope)
 	}
 }
 
+/* What the question waited for. */
+static void complain_of_time(const struct query *query, struct complaint *complaint)
+{
+	long long took_ms = query->timeout_ms;
+
+	if (query->after_count == 0) {
+		complaint_set(complaint, REASON_TIMEOUT, "",
+			"after %lld ms more than max_lag = %lld records were still to be counted",
+			took_ms, (long long)query->max_lag);
+	} else if (query->max_lag < 0) {
+		complaint_set(complaint, REASON_TIMEOUT, "",
+			"after %lld ms an event of \"after\" was neither counted nor rejected: "
+			"trace says where it is",
+			took_ms);
+	} else {
+		complaint_set(complaint, REASON_TIMEOUT, "",
+			"max_lag = %lld and \"after\" were not both reached in %lld ms",
+			(long long)query->max_lag, took_ms);
+	}
+}
+
 /* Says why it can't be answered in time. */
 static int give_up(struct server *server, const struct envelope *envelope, enum verdict verdict,
 	enum encoding encoding, const char *type)
@@ -201,8 +222,7 @@ static int give_up(struct server *server, const struct envelope *envelope, enum 
 		complaint_set(&complaint, REASON_NOT_READY, "",
 			"still catching up with what the log held at start; try again");
 	} else {
-		complaint_set(
-			&complaint, REASON_TIMEOUT, "", "max_lag or after was not reached in time");
+		complain_of_time(&server->query, &complaint);
 	}
 	server->options.answered(server->options.owner, type, reason_code(complaint.reason), 0);
 	return refuse(server, envelope, encoding, &complaint);

@@ -36,8 +36,8 @@ static int parse(int argc, char **argv, struct scan_options *scan)
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
 	const struct options_spec spec = {"till scan", "[ENDPOINT] VIEW [OPTIONS]",
-		"Shows the rows of a view. ENDPOINT: the aggregator, default " ASK_ENDPOINT_DEFAULT
-		".\n"
+		"Shows the rows of a view, or of a table (table.NAME). ENDPOINT: the aggregator, "
+		"default " ASK_ENDPOINT_DEFAULT ".\n"
 		"  till scan stores_per_day --group-by edge --last 7d --compare 7d --where "
 		"'total_revenue>=100.00'",
 		options, 1, 2};

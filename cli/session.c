@@ -105,6 +105,12 @@ int say_no_answer(
 		return EXIT_FAILED;
 	case QUERY_E_INTERRUPTED:
 		return EXIT_FAILED;
+	case -EPROTONOSUPPORT: /* the rest may hold a password */
+		say(command,
+			"there is no transport \"%.*s\"; an address looks like "
+			"tcp://127.0.0.1:7172",
+			(int)strcspn(endpoint, ":"), endpoint);
+		return EXIT_USAGE;
 	case -EINVAL:
 		say(command, "\"%s\" is no ZeroMQ address; it looks like tcp://127.0.0.1:7172",
 			endpoint);

@@ -257,9 +257,10 @@ static int conclude(struct simulate *simulate, int r)
 
 	simulation_count(simulate->simulation, &counts);
 	progress_clear(&simulate->progress);
-	if (r == -EINVAL) {
-		say("till simulate",
-			"an endpoint is no ZeroMQ address; it looks like tcp://127.0.0.1:7170");
+	if (r == -EINVAL || r == -EPROTONOSUPPORT) {
+		say("till simulate", "an endpoint is no ZeroMQ address; it looks like "
+				     "tcp://127.0.0.1:7170, and a "
+				     "database like postgresql://user@host:5432/database");
 		return EXIT_USAGE;
 	}
 	if (r < 0) {

@@ -90,6 +90,10 @@ def test_nobody_there_is_exit_code_3_and_usage_is_2(tmp_path):
                       ["simulate", "--to", nobody, "--rate", "many"]):
         done = till(*arguments)
         assert done.returncode == 2 and done.stderr and not done.stdout, done
+    for arguments in (["send", "--to", "mysql://root:secret@host/shop", "--csv", file], ["top", "mysql://root:secret@host/shop"],
+                      ["simulate", "--to", "mysql://root:secret@host/shop", "--count", "1"]):
+        done = till(*arguments)
+        assert done.returncode == 2 and "looks like tcp://127.0.0.1:717" in done.stderr and "secret" not in done.stderr, done
 
 
 def test_an_unknown_command_runs_a_program_of_that_name(tmp_path):

@@ -99,6 +99,9 @@ def test_the_command_line_asks_the_same(pipeline, tmp_path):
     assert till("bands", endpoint, "hours", "--by", "n").returncode == 2
     assert "1,000.00" in till("bands", endpoint, "products", "--by", "revenue", "--edges", "1000").stdout, "as other amounts are"
     assert pipe.client.ask("topp")["error"] == {"code": "unknown_query", "message": 'there is no query "topp"; did you mean "top"?'}
+    unseen = [{"edge": "berlin", "run": 1, "kind": "order", "seq": 1}]
+    late = pipe.client.ask("get", view="days", key=["berlin"], after=unseen, timeout_ms=0)["error"]
+    assert late["code"] == "timeout" and late["message"].startswith('after 0 ms an event of "after" was neither counted nor rejected'), late
     assert pipe.client.ask("frobnicate")["error"]["message"] == 'there is no query "frobnicate"'
     for command, *rest in (["scan"], ["bands", "--by", "n", "--count", "3"]):
         forgotten = till(command, endpoint, *rest)
