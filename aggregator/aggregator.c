@@ -499,6 +499,7 @@ static int new_generations(struct aggregator *aggregator, struct config_error *e
 				.owner = aggregator,
 			},
 	};
+	options.feed.pipeline.entries_at_once = aggregator->options.entries_at_once;
 	memcpy(options.feed.pipeline.hash_key, aggregator->hash_key, sizeof aggregator->hash_key);
 	if (aggregator->opening.shadow_views != NULL) {
 		log_line(LOG_INFO, "rebuilding beside the live store", "why=\"%s\"",

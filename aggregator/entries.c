@@ -28,7 +28,8 @@ struct entry {
 	uint32_t weight; /* its share of changed_bytes */
 	uint32_t kept_weight; /* of kept_bytes */
 	uint32_t key_size;
-	bool is_changed; /* since the last freeze */
+	bool is_changed; /* since it was last handed over */
+	bool is_frozen; /* among those that were handed over and not looked at since the commit that carries them */
 	bool is_kept; /* among those that may be forgotten */
 	bool is_used; /* since it was last looked at in order to be forgotten */
 	bool owns_value;
@@ -48,10 +49,13 @@ struct entries {
 	/* What the store has, too. Who changes stays among them until his turn comes, and comes back with the commit. */
 	struct entry *oldest, *newest;
 	size_t kept_bytes;
-	struct entry *changed; /* what the next freeze hands over */
+	struct entry *changed,
+		**changed_end; /* what is to be handed over; who changed first is first */
 	size_t changed_count, changed_bytes;
-	struct entry *frozen; /* what the store may not have yet */
-	uint64_t committed;
+	struct entry *frozen, **frozen_end; /* what the store may not have yet */
+	size_t frozen_count;
+	size_t unsettled; /* so many of them, the first, were there at the last commit */
+	uint64_t handed_over, committed; /* numbers of commits */
 	struct buffer scratch;
 	/* Who looks a key up mostly comes back with it. */
 	uint64_t last_hash;
@@ -67,6 +71,8 @@ int entries_new(const struct entries_options *options, struct entries **ret_entr
 	}
 	entries->options = *options;
 	entries->slot_count = SLOTS_MIN;
+	entries->changed_end = &entries->changed;
+	entries->frozen_end = &entries->frozen;
 	buffer_init(&entries->scratch, ENTRY_VALUE_SIZE_MAX);
 	entries->slots = calloc(SLOTS_MIN, sizeof *entries->slots);
 	if (entries->slots == NULL) {
@@ -231,18 +237,13 @@ static struct entry *take_oldest(struct entries *entries)
 	return entry;
 }
 
-static bool is_unwritten(const struct entries *entries, const struct entry *entry)
-{
-	return entry->frozen_in > entries->committed;
-}
-
 static void make_room(struct entries *entries)
 {
 	for (int i = 0; i < FORGET_TRIES && entries->oldest != NULL &&
 			entries->kept_bytes > entries->options.clean_bytes_max;
 		i++) {
 		struct entry *entry = take_oldest(entries);
-		if (entry->is_changed || is_unwritten(entries, entry)) {
+		if (entry->is_changed || entry->is_frozen) {
 			continue;
 		}
 		if (entry->is_used) {
@@ -338,8 +339,9 @@ static void note_change(struct entries *entries, struct entry *entry)
 {
 	if (!entry->is_changed) {
 		entry->is_changed = true;
-		entry->next_changed = entries->changed;
-		entries->changed = entry;
+		entry->next_changed = NULL;
+		*entries->changed_end = entry;
+		entries->changed_end = &entry->next_changed;
 		entries->changed_count++;
 		entry->weight = 0;
 	}
@@ -423,65 +425,104 @@ size_t entries_changed_bytes(const struct entries *entries)
 	return entries->changed_bytes;
 }
 
-int entries_freeze(struct entries *entries, uint64_t commit,
+static struct entry *take_changed(struct entries *entries)
+{
+	struct entry *entry = entries->changed;
+
+	entries->changed = entry->next_changed;
+	if (entries->changed == NULL) {
+		entries->changed_end = &entries->changed;
+	}
+	entries->changed_count--;
+	entries->changed_bytes -= entry->weight;
+	entry->is_changed = false;
+	return entry;
+}
+
+static void add_frozen(struct entries *entries, struct entry *entry)
+{
+	entry->is_frozen = true;
+	entry->next_frozen = NULL;
+	*entries->frozen_end = entry;
+	entries->frozen_end = &entry->next_frozen;
+	entries->frozen_count++;
+}
+
+static struct entry *take_frozen(struct entries *entries)
+{
+	struct entry *entry = entries->frozen;
+
+	entries->frozen = entry->next_frozen;
+	if (entries->frozen == NULL) {
+		entries->frozen_end = &entries->frozen;
+	}
+	entries->frozen_count--;
+	entry->is_frozen = false;
+	return entry;
+}
+
+int entries_hand_over(struct entries *entries, uint64_t commit, size_t count_max,
 	int (*put)(void *owner, struct slice key, struct slice value), void *owner)
 {
-	while (entries->changed != NULL) {
+	for (size_t i = 0; i < count_max && entries->changed != NULL; i++) {
 		struct entry *entry = entries->changed;
 		int r = put(owner, key_of(entry), slice_of(entry->value, entry->value_size));
 		if (r < 0) {
 			return r;
 		}
-		entries->changed = entry->next_changed;
-		entries->changed_count--;
-		entries->changed_bytes -= entry->weight;
-		entry->is_changed = false;
-		if (!is_unwritten(entries, entry)) {
-			entry->next_frozen = entries->frozen;
-			entries->frozen = entry;
+		take_changed(entries);
+		if (!entry->is_frozen) {
+			add_frozen(entries, entry);
 		}
 		entry->frozen_in = commit;
+		entries->handed_over = commit;
 	}
 	return 0;
 }
 
-/* The store has it. What is no more needs no place. */
+void entries_committed(struct entries *entries, uint64_t commit)
+{
+	entries->committed = commit;
+	entries->unsettled = entries->frozen_count;
+}
+
+bool entries_are_written(const struct entries *entries)
+{
+	return entries->changed == NULL && entries->handed_over <= entries->committed;
+}
+
+/* The store has it, or will have what changed since. What is no more needs no place. */
 static void settle(struct entries *entries, struct entry *entry)
 {
-	if (entry->is_changed || entry->is_kept) {
+	if (entry->frozen_in > entries->committed) {
+		add_frozen(entries, entry);
+	} else if (entry->is_changed || entry->is_kept) {
 		return;
-	}
-	if (entry->value_size == 0) {
+	} else if (entry->value_size == 0) {
 		forget(entries, entry);
 	} else {
 		keep(entries, entry);
 	}
 }
 
-void entries_committed(struct entries *entries, uint64_t commit)
+bool entries_settle(struct entries *entries, size_t count_max)
 {
-	struct entry *entry = entries->frozen;
-
-	entries->committed = commit;
-	entries->frozen = NULL;
-	while (entry != NULL) {
-		struct entry *next = entry->next_frozen;
-		if (is_unwritten(entries, entry)) {
-			entry->next_frozen = entries->frozen;
-			entries->frozen = entry;
-		} else {
-			settle(entries, entry);
-		}
-		entry = next;
+	for (size_t i = 0; i < count_max && entries->unsettled > 0; i++) {
+		entries->unsettled--;
+		settle(entries, take_frozen(entries));
 	}
+	return entries->unsettled > 0;
 }
 
 void entries_forget(struct entries *entries)
 {
-	assert(entries->changed == NULL && entries->frozen == NULL);
+	assert(entries_are_written(entries));
 	free_all(entries);
 	entries->count = entries->kept_bytes = 0;
 	entries->oldest = entries->newest = NULL;
+	entries->frozen = NULL;
+	entries->frozen_end = &entries->frozen;
+	entries->frozen_count = entries->unsettled = 0;
 }
 
 /* ---- walks */
@@ -511,13 +552,8 @@ static void walk_add(struct walk *walk, const struct entry *entry, struct slice 
 
 static int walk_collect(struct walk *walk, const struct entries *entries, struct slice from)
 {
-	size_t count = entries->changed_count;
-
-	for (const struct entry *entry = entries->frozen; entry != NULL;
-		entry = entry->next_frozen) {
-		count++;
-	}
-	walk->items = calloc(count + 1, sizeof *walk->items);
+	walk->items =
+		calloc(entries->changed_count + entries->frozen_count + 1, sizeof *walk->items);
 	if (walk->items == NULL) {
 		return -ENOMEM;
 	}

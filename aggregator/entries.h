@@ -43,17 +43,23 @@ int entries_put(struct entries *entries, struct slice key, struct slice value);
 /* 0 or -ENOMEM; none there is no error. */
 int entries_delete(struct entries *entries, struct slice key);
 
-/* What the next freeze hands over: so many entries, of about so many bytes. */
+/* What is to be handed over: so many entries, of about so many bytes. */
 size_t entries_changed_count(const struct entries *entries);
 size_t entries_changed_bytes(const struct entries *entries);
-/* Hands what changed to `put`, for commit number `commit`; a value of no bytes: the key is to be deleted. Stops at the first
- * error. */
-int entries_freeze(struct entries *entries, uint64_t commit,
+/* Hands what changed to `put`, for commit number `commit`, at most `count_max` entries, who changed first first; a value of no bytes:
+ * the key is to be deleted. Who changes again before the commit is handed over again, and the later value counts. Stops at the
+ * first error. */
+int entries_hand_over(struct entries *entries, uint64_t commit, size_t count_max,
 	int (*put)(void *owner, struct slice key, struct slice value), void *owner);
 /* Up to this commit the store has everything. */
 void entries_committed(struct entries *entries, uint64_t commit);
+/* Nothing is there that the store does not have. */
+bool entries_are_written(const struct entries *entries);
+/* Of what was written, `count_max` entries at most may be forgotten from now on. Whether there are more of them: with hundreds of
+ * thousands nobody is to wait until all were looked at. */
+bool entries_settle(struct entries *entries, size_t count_max);
 
-/* Nothing in memory is believed any more: the store was changed beside it. Not while something is changed or frozen. */
+/* Nothing in memory is believed any more: the store was changed beside it. All is written. */
 void entries_forget(struct entries *entries);
 
 /* ---- walks, in key order: what a snapshot has, and what it does not have yet */

@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ACCEPTED_MAX = TEXT_SET_MAX };
+enum {
+	ACCEPTED_MAX = TEXT_SET_MAX,
+	ENTRIES_AT_ONCE = 512, /* some 200 µs */
+};
 
 /* What the command line says beside the configuration. */
 struct arguments {
@@ -70,6 +73,7 @@ static int run(const struct aggregator_config *config, const struct arguments *a
 		.config = config,
 		.accepted = &accepted,
 		.wants_rebuild = arguments->rebuild,
+		.entries_at_once = ENTRIES_AT_ONCE,
 		.tell_missing = tell_missing,
 	};
 	if (r == 0) {

@@ -137,6 +137,7 @@ static int new_shard(struct pipeline *pipeline, size_t index)
 		.worker = options->stores->workers[index],
 		.views = options->views,
 		.generation = options->generation,
+		.entries_at_once = options->entries_at_once,
 		.committed = options->committed,
 		.freezing = options->freezing,
 		.conflict = options->conflict,
@@ -430,6 +431,7 @@ static bool is_large(const struct pipeline *pipeline, const struct shard *shard)
 	       shard_change_count(shard) >= FREEZE_CHANGES_MAX;
 }
 
+/* Now, and whatever changed. */
 static int freeze(struct pipeline *pipeline, size_t index)
 {
 	return shard_freeze(pipeline->shards[index], pipeline->by_shard[index],
@@ -486,7 +488,7 @@ static int take_steps(const struct pipeline *pipeline, struct shard *shard, int6
 		r = shard_truncate_some(shard, pipeline->now_ms);
 		*ret_wait_ms = shard_is_truncating(shard) && !shard->is_broken ? 0 : *ret_wait_ms;
 	}
-	*ret_wait_ms = shard->is_loading ? 0 : *ret_wait_ms;
+	*ret_wait_ms = shard_settle(shard) || shard->is_loading ? 0 : *ret_wait_ms;
 	return r;
 }
 
@@ -502,6 +504,19 @@ static int finish_steps(const struct pipeline *pipeline, struct shard *shard)
 		!is_large(pipeline, shard)) {
 		r = shard_truncate_some(shard, pipeline->now_ms);
 	}
+	return r;
+}
+
+/* Most of what is to be written is gathered before: for more the loop comes back at once. */
+static int freeze_gathered(struct pipeline *pipeline, size_t index, int64_t *ret_wait_ms)
+{
+	bool is_amid = false;
+
+	int r = shard_gather(pipeline->shards[index], &is_amid);
+	if (r == 0 && !is_amid) {
+		r = freeze(pipeline, index);
+	}
+	*ret_wait_ms = is_amid ? 0 : *ret_wait_ms;
 	return r;
 }
 
@@ -540,7 +555,7 @@ int pipeline_tick(struct pipeline *pipeline, int64_t now_ms, int64_t *ret_wait_m
 			continue;
 		}
 		int64_t wait_ms = due_in(pipeline, shard, now_ms);
-		r = wait_ms == 0 ? freeze(pipeline, i) : 0;
+		r = wait_ms == 0 ? freeze_gathered(pipeline, i, ret_wait_ms) : 0;
 		if (r < 0) {
 			return r;
 		}
@@ -556,7 +571,7 @@ static bool is_written(const struct shard *shard)
 {
 	return !shard->is_frozen && !shard->is_changed && !shard->is_closing &&
 	       !shard->is_loading && !shard_is_truncating(shard) &&
-	       entries_changed_count(shard->entries) == 0;
+	       entries_are_written(shard->entries);
 }
 
 int pipeline_flush(struct pipeline *pipeline, bool *ret_is_clean)

@@ -21,6 +21,7 @@ struct pipeline_options {
 	bool owns_all; /* else the partitions in `owned` */
 	const bool *owned; /* OWN_MAX of them */
 	int64_t commit_interval_ms;
+	size_t entries_at_once; /* as in shard_options */
 	int64_t overlay_bytes_max; /* freeze an active commit that is larger; read no more when the next is too */
 	const struct text_set *accepted; /* gaps that an operator accepts */
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];

@@ -137,6 +137,7 @@ static int new_sets(struct shard *shard)
 int shard_new(const struct shard_options *options, struct shard **ret_shard)
 {
 	struct shard *shard = calloc(1, sizeof *shard);
+	assert(options->entries_at_once > 0);
 	if (shard == NULL) {
 		return -ENOMEM;
 	}
@@ -510,6 +511,36 @@ static int put_position(struct commit *commit, const char *topic, struct partiti
 	return scratch->error; /* the next one begins without */
 }
 
+static int hand_over(struct shard *shard, size_t count_max)
+{
+	return entries_hand_over(
+		shard->entries, shard->ledger.commit + 1, count_max, put_entry, &shard->active);
+}
+
+int shard_gather(struct shard *shard, bool *ret_is_amid)
+{
+	struct gathering *at = &shard->gathering;
+	size_t at_once = shard->options.entries_at_once;
+
+	if (at->left == 0) {
+		size_t changed = entries_changed_count(shard->entries);
+		bool has_shrunk = at->pass == 0 || changed <= at->pass / 2;
+		*ret_is_amid = has_shrunk && changed > at_once;
+		at->pass = at->left = *ret_is_amid ? changed : 0;
+	}
+	if (at->left == 0) {
+		return 0;
+	}
+	*ret_is_amid = true;
+	at->left -= at->left < at_once ? at->left : at_once;
+	return hand_over(shard, at_once);
+}
+
+bool shard_settle(struct shard *shard)
+{
+	return entries_settle(shard->entries, shard->options.entries_at_once);
+}
+
 /* Puts everything but rows into the active commit. */
 static int complete(struct shard *shard, struct partition *const *partitions, size_t count,
 	const struct topics *topics)
@@ -517,7 +548,7 @@ static int complete(struct shard *shard, struct partition *const *partitions, si
 	struct commit *commit = &shard->active;
 	struct buffer scratch;
 
-	commit->number = ++shard->ledger.commit;
+	commit->number = shard->ledger.commit + 1;
 	int r = streams_freeze(shard->streams, commit->number, put_stream, commit);
 	if (r == 0 && shard->baskets != NULL) {
 		r = baskets_keep_clocks(shard->baskets);
@@ -527,11 +558,13 @@ static int complete(struct shard *shard, struct partition *const *partitions, si
 			shard->fingerprints, commit->number, put_fingerprints, commit);
 	}
 	if (r == 0) {
-		r = entries_freeze(shard->entries, commit->number, put_entry, commit);
+		r = hand_over(shard, SIZE_MAX);
 	}
 	if (r < 0) {
 		return r;
 	}
+	shard->ledger.commit = commit->number;
+	shard->gathering = (struct gathering){0};
 	shard->ledger.fingerprint_chunks = fingerprints_made(shard->fingerprints);
 	buffer_init(&scratch, ENCODED_SIZE_MAX);
 	for (size_t i = 0; i < count && r == 0; i++) {

@@ -22,6 +22,7 @@ struct shard_options {
 	const struct view_set *views;
 	uint32_t generation;
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
+	size_t entries_at_once; /* taken into a commit, or looked at after one, between two questions */
 	/* Told of every commit: its result (0, STORE_E_FULL, STORE_E_CORRUPT, -errno) and how long it took. */
 	void (*committed)(void *owner, int result, int64_t took_us);
 	/* The active overlay is about to be frozen: whoever watches takes what changed in it. May be NULL. */
@@ -48,6 +49,12 @@ struct basket_loading {
 	size_t next_size; /* 0: from the first one */
 };
 
+/* How far entries were taken into the active commit, in passes, while others change. */
+struct gathering {
+	size_t pass; /* so many had changed when the pass began; 0: none did since the last freeze */
+	size_t left; /* of them */
+};
+
 struct truncations;
 
 struct shard {
@@ -62,6 +69,7 @@ struct shard {
 	struct basket_loading loading;
 	bool is_closing; /* baskets whose time has come are not all closed yet */
 	struct basket_review review; /* of those that closed long ago */
+	struct gathering gathering;
 	struct truncations *truncations;
 	struct table_rows *tables;
 	struct commit active;
@@ -111,6 +119,11 @@ uint64_t shard_uncommitted(const struct shard *shard); /* events */
 /* overlay_watch for this overlay and all that come after it. */
 void shard_watch(struct shard *shard, uint64_t views);
 
+/* Takes some of the entries that changed into the active commit, so that a freeze finds few of them. Whether a freeze is better
+ * put off until the rest was taken, too. */
+int shard_gather(struct shard *shard, bool *ret_is_amid);
+/* Some of what was written may be forgotten from now on. Whether there is more of it. */
+bool shard_settle(struct shard *shard);
 /* Freezes what changed and gives it to the worker; not while a frozen commit is there. `partitions` are this shard's:
  * those that changed are taken. */
 int shard_freeze(struct shard *shard, struct partition *const *partitions, size_t count,

@@ -231,9 +231,11 @@ static void take_line(struct basket_bench *run, const struct event *event)
 		require(baskets_close_due(run->baskets, SIZE_MAX, &is_behind) == 0, "closing");
 	}
 	if (entries_changed_count(run->entries) >= BASKET_WRITTEN_CHANGES) {
-		require(entries_freeze(run->entries, ++run->commits, note_written, run) == 0,
+		require(entries_hand_over(
+				run->entries, ++run->commits, SIZE_MAX, note_written, run) == 0,
 			"freezing");
 		entries_committed(run->entries, run->commits);
+		entries_settle(run->entries, SIZE_MAX);
 	}
 }
 

@@ -110,6 +110,7 @@ static int open_reader(struct stores *stores, uint32_t generation, struct reader
 			KIND_COUNT},
 		.owns_all = true,
 		.commit_interval_ms = 1000,
+		.entries_at_once = 4,
 		.overlay_bytes_max = INT64_C(64) << 20,
 		.accepted = &nothing,
 		.committed = on_commit,

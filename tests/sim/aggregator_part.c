@@ -23,6 +23,7 @@ enum {
 	ASK_ROUNDS_MAX = 100,
 	TURNS_A_SHORTAGE = 2500,
 	STARTS_A_SHORTAGE = 12,
+	ENTRIES_AT_ONCE = 3, /* of the few that change between two commits of a run */
 };
 
 struct aggregator_part {
@@ -146,6 +147,7 @@ struct aggregator_part *aggregator_part_new(const struct aggregator_part_options
 		.config = config,
 		.accepted = &part->accepted,
 		.wants_rebuild = options->wants_rebuild,
+		.entries_at_once = ENTRIES_AT_ONCE,
 		.tell_missing = tell_missing,
 	};
 	world_memory_begin(STARTS_A_SHORTAGE);

@@ -147,6 +147,7 @@ static inline void new_pipeline(struct log_world *world)
 			KIND_COUNT},
 		.owns_all = true,
 		.commit_interval_ms = 1000,
+		.entries_at_once = 4,
 		.overlay_bytes_max = INT64_C(64) << 20,
 		.accepted = &world->accepted,
 		.committed = note_commit,

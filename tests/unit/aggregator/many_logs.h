@@ -40,6 +40,7 @@ struct world {
 	int64_t counts[EDGES];
 	int64_t next[EDGES]; /* to be read */
 	int64_t now_ms;
+	size_t entries_at_once;
 	char dump[DUMP_SIZE];
 };
 
@@ -118,6 +119,7 @@ static inline void open_pipeline(struct world *world)
 			KIND_COUNT},
 		.owns_all = true,
 		.commit_interval_ms = 1000,
+		.entries_at_once = world->entries_at_once,
 		.overlay_bytes_max = INT64_C(64) << 20,
 		.accepted = &world->accepted,
 		.committed = no_commit,
@@ -177,6 +179,7 @@ static inline struct world *new_world(const char *views[][2], size_t view_count)
 
 	assert_non_null(world);
 	world->views = new_view_set();
+	world->entries_at_once = 4;
 	for (size_t i = 0; i < view_count; i++) {
 		add_view(world->views, views[i][0], views[i][1]);
 	}
@@ -207,12 +210,24 @@ static inline void take(struct world *world, int edge)
 	assert_int_equal(pipeline_take(world->pipeline, &record), 0);
 }
 
+static inline bool is_gathering(const struct world *world)
+{
+	bool is_any = false;
+
+	for (uint32_t i = 0; i < world->shards; i++) {
+		is_any = is_any || world->pipeline->shards[i]->gathering.pass > 0;
+	}
+	return is_any;
+}
+
 static inline void commit(struct world *world)
 {
 	int64_t wait_ms = 0;
 
 	world->now_ms += 2000;
-	assert_int_equal(pipeline_tick(world->pipeline, world->now_ms, &wait_ms), 0);
+	do {
+		assert_int_equal(pipeline_tick(world->pipeline, world->now_ms, &wait_ms), 0);
+	} while (is_gathering(world));
 	drain(world);
 }
 

@@ -274,6 +274,7 @@ static struct world *new_crowd(int count)
 		{"baskets", "kind = basket\ngroup_by = edge\nmeasures = n = count()\n"}};
 	struct world *world = new_world(one, 1);
 
+	world->entries_at_once = SIZE_MAX;
 	world->logs[0] = calloc((size_t)count + 1, sizeof *world->logs[0]);
 	for (int i = 0; i < count; i++) {
 		log_order(world, 0, START_MS, START_MS, i, i);
@@ -347,6 +348,41 @@ static void test_without_room_for_all_that_close_some_are_written_and_a_kill_los
 	free_world(world);
 }
 
+/* Nobody waits for an answer while many thousands of changes are taken into a commit. */
+static void test_what_is_to_be_written_is_gathered_in_steps_while_more_is_read(void **state)
+{
+	struct world *world = new_crowd(MANY);
+	int steps = 0;
+	(void)state;
+
+	world->entries_at_once = 100;
+	start_counting(world, 1);
+	const struct shard *shard = world->pipeline->shards[0];
+	for (int i = 0; i < MANY - 200; i++) {
+		take(world, 0);
+	}
+	do {
+		size_t changed = entries_changed_count(shard->entries);
+		int64_t wait_ms = tick(world);
+		bool is_amid = is_gathering(world);
+		assert_int_equal(wait_ms == 0, is_amid);
+		assert_int_equal(shard->committed, !is_amid);
+		assert_true(!is_amid || changed - entries_changed_count(shard->entries) == 100);
+		if (steps++ % 10 == 0) {
+			take(world, 0); /* is in the same commit */
+		}
+	} while (is_gathering(world));
+	assert_in_range(steps, 23, 30);
+	assert_int_equal(shard->committed, 1);
+	take_all(world);
+	while (!entries_are_written(shard->entries)) {
+		tick(world);
+	}
+	check_store(world);
+	end_counting(world);
+	free_world(world);
+}
+
 static struct world *die_with_many_open(void)
 {
 	struct world *world = new_crowd(MANY_OPEN);
@@ -414,6 +450,8 @@ int main(void)
 		cmocka_unit_test(test_baskets_of_who_is_forgotten_are_held_whenever_he_is),
 		cmocka_unit_test(
 			test_many_that_close_at_once_do_so_in_steps_and_are_written_together),
+		cmocka_unit_test(
+			test_what_is_to_be_written_is_gathered_in_steps_while_more_is_read),
 		cmocka_unit_test(
 			test_without_room_for_all_that_close_some_are_written_and_a_kill_loses_none),
 		cmocka_unit_test(

@@ -123,7 +123,7 @@ static void close_baskets(struct world *world)
 static void commit(struct world *world)
 {
 	assert_int_equal(baskets_keep_clocks(world->baskets), 0);
-	assert_int_equal(entries_freeze(world->entries, 1, store, world), 0);
+	assert_int_equal(entries_hand_over(world->entries, 1, SIZE_MAX, store, world), 0);
 	entries_committed(world->entries, 1);
 }
 

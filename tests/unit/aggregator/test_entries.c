@@ -22,6 +22,7 @@ struct fixture {
 	struct view_set *views;
 	struct store *store;
 	struct entries *entries;
+	struct commit next; /* what is handed over for it so far */
 	struct commit commit; /* frozen, perhaps not written */
 	bool is_frozen;
 	uint64_t commits;
@@ -68,6 +69,8 @@ static void close_in_doubt(struct fixture *fixture)
 
 static void close_all(struct fixture *fixture)
 {
+	commit_deinit(&fixture->next);
+	commit_init(&fixture->next);
 	fixture->entries = entries_free(fixture->entries);
 	fixture->store = store_free(fixture->store);
 }
@@ -79,6 +82,7 @@ static int set_up(void **state)
 	struct fixture *fixture = calloc(1, sizeof *fixture);
 
 	scratch_make(fixture->dir);
+	commit_init(&fixture->next);
 	fixture->views = sample_views();
 	open_all(fixture);
 	*state = fixture;
@@ -137,18 +141,26 @@ static int put_entry(void *owner, struct slice key, struct slice value)
 	return commit->puts.error;
 }
 
+static void hand_over(struct fixture *fixture, size_t count_max)
+{
+	assert_int_equal(entries_hand_over(fixture->entries, fixture->commits + 1, count_max,
+				 put_entry, &fixture->next),
+		0);
+}
+
 static void freeze(struct fixture *fixture)
 {
-	struct ledger ledger = {.commit = ++fixture->commits};
+	struct ledger ledger = {.commit = fixture->commits + 1};
 	struct buffer buffer;
 	struct commit *commit = &fixture->commit;
 
-	commit_init(commit);
+	hand_over(fixture, SIZE_MAX);
+	*commit = fixture->next;
+	commit_init(&fixture->next);
 	commit->generation = 1;
-	commit->number = fixture->commits;
+	commit->number = ++fixture->commits;
 	commit->views = fixture->views;
 	commit->overlay = new_overlay(fixture->views);
-	assert_int_equal(entries_freeze(fixture->entries, fixture->commits, put_entry, commit), 0);
 	buffer_init(&buffer, 1 << 20);
 	ledger_encode(&ledger, &buffer);
 	commit_put(commit, TABLE_SUMMARY, SUMMARY_LEDGER, buffer_slice(&buffer));
@@ -229,7 +241,7 @@ static void step(struct fixture *fixture, struct draw *draw)
 	uint32_t number = draw_below(draw, KEYS);
 	char value[VALUE_SIZE];
 
-	switch (draw_below(draw, 8)) {
+	switch (draw_below(draw, 10)) {
 	case 0:
 		put(fixture, number, "");
 		break;
@@ -237,6 +249,14 @@ static void step(struct fixture *fixture, struct draw *draw)
 		if (!fixture->is_frozen) {
 			freeze(fixture);
 		}
+		break;
+	case 8:
+		if (!fixture->is_frozen) {
+			hand_over(fixture, draw_below(draw, 5));
+		}
+		break;
+	case 9:
+		entries_settle(fixture->entries, draw_below(draw, 10));
 		break;
 	case 2:
 		if (fixture->is_frozen) { /* written, and the loop has not heard of it */

@@ -120,9 +120,17 @@ static int take_frozen(void *owner, struct slice key, struct slice value)
 	return 0;
 }
 
+static void hand_over(struct world *world, size_t count_max)
+{
+	assert_int_equal(
+		entries_hand_over(world->entries, world->commit + 1, count_max, take_frozen, world),
+		0);
+}
+
 static void freeze(struct world *world)
 {
-	assert_int_equal(entries_freeze(world->entries, ++world->commit, take_frozen, world), 0);
+	hand_over(world, SIZE_MAX);
+	world->commit++;
 	world->is_frozen = true;
 }
 
@@ -133,6 +141,15 @@ static void commit(struct world *world)
 	}
 	entries_committed(world->entries, world->commit);
 	world->is_frozen = false;
+}
+
+/* Some for the next commit, while what the last one wrote is looked at. */
+static void gather(struct world *world, struct draw *draw)
+{
+	entries_settle(world->entries, draw_below(draw, 400));
+	if (!world->is_frozen) {
+		hand_over(world, draw_below(draw, 400));
+	}
 }
 
 static void step(struct world *world, struct draw *draw)
@@ -149,6 +166,9 @@ static void step(struct world *world, struct draw *draw)
 		break;
 	case 1:
 		drop(world, number);
+		if (number % 100 == 0) {
+			gather(world, draw);
+		}
 		break;
 	case 2:
 	case 3:
