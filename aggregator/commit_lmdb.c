@@ -34,16 +34,42 @@ static struct summed_table table_of(const struct writing *writing, enum store_ta
 	return (struct summed_table){writing->store, writing->txn, writing->generation, table};
 }
 
+/* The table that is being written; rows of one come behind each other. */
+struct putting {
+	struct summed_table table;
+	MDB_cursor *cursor;
+};
+
+static int turn_to(struct writing *writing, enum store_table table, struct putting *putting)
+{
+	if (putting->cursor != NULL && putting->table.table == table) {
+		return 0;
+	}
+	if (putting->cursor != NULL) {
+		mdb_cursor_close(putting->cursor);
+	}
+	*putting = (struct putting){.table = table_of(writing, table)};
+	return summed_cursor_open(&putting->table, &putting->cursor);
+}
+
 static int write_puts(struct writing *writing)
 {
+	struct putting putting = {.cursor = NULL};
 	struct commit_row row;
-	size_t cursor = 0;
+	size_t at = 0;
 	int r = 0;
 
-	while (r == 0 && commit_next(writing->commit, &cursor, &row)) {
-		struct summed_table table = table_of(writing, row.table);
-		r = row.is_deleted ? summed_delete(&table, row.key)
-				   : summed_put(&table, row.key, row.value);
+	while (r == 0 && commit_next(writing->commit, &at, &row)) {
+		r = turn_to(writing, row.table, &putting);
+		if (r == 0) {
+			r = row.is_deleted
+				    ? summed_delete_at(&putting.table, putting.cursor, row.key)
+				    : summed_put_at(
+					      &putting.table, putting.cursor, row.key, row.value);
+		}
+	}
+	if (putting.cursor != NULL) {
+		mdb_cursor_close(putting.cursor);
 	}
 	return r;
 }

@@ -285,15 +285,15 @@ static bool must_hide(struct sweep *sweep, const struct quarantine_entry *entry)
 static int sweep_entry(struct sweep *sweep, MDB_cursor *cursor, MDB_val key, MDB_val data)
 {
 	const struct summed_table table = table_of(sweep, TABLE_QUARANTINE);
-	struct slice value, sealed = slice_of(data.mv_data, data.mv_size);
 	struct quarantine_entry entry;
+	struct slice value;
 
 	sweep->name = slice_of(sweep->key, key.mv_size);
 	memcpy(sweep->key, key.mv_data, key.mv_size);
-	if (!seal_open(sweep->name, sealed, &value) ||
+	if (!seal_open(sweep->name, slice_of(data.mv_data, data.mv_size), &value) ||
 		!quarantine_decode(value, &entry)) { /* damage can't be read, but may be */
 		sweep->counts->quarantined++;
-		return summed_delete_at(&table, cursor, sweep->name, sealed);
+		return summed_delete_at(&table, cursor, sweep->name);
 	}
 	if (!must_hide(sweep, &entry)) {
 		return 0;

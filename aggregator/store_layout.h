@@ -117,9 +117,11 @@ struct summed_table {
 /* Both change the sums, and those of the walk where it has passed. Deleting what is not there is no error. */
 int summed_put(const struct summed_table *table, struct slice key, struct slice value);
 int summed_delete(const struct summed_table *table, struct slice key);
-/* The row under a cursor of the same transaction. */
-int summed_delete_at(const struct summed_table *table, struct MDB_cursor *cursor, struct slice key,
-	struct slice sealed);
+/* The same by a cursor of the same transaction and table, for many rows; it stands there, then. */
+int summed_cursor_open(const struct summed_table *table, struct MDB_cursor **ret_cursor);
+int summed_put_at(const struct summed_table *table, struct MDB_cursor *cursor, struct slice key,
+	struct slice value);
+int summed_delete_at(const struct summed_table *table, struct MDB_cursor *cursor, struct slice key);
 
 /* What was committed last, into `upheld`. STORE_E_CORRUPT: there are none, or not of what the root names, or of meta others. */
 int store_sums_read(struct store *store, struct MDB_txn *txn);

@@ -57,16 +57,17 @@ static void subtract(const struct summed_table *table, struct slice key, struct 
 	}
 }
 
-int summed_put(const struct summed_table *table, struct slice key, struct slice value)
+int summed_put_at(const struct summed_table *table, struct MDB_cursor *cursor, struct slice key,
+	struct slice value)
 {
 	MDB_val name = {key.size, (void *)key.bytes};
 	MDB_val data = {value.size + SEAL_SIZE, NULL};
 
-	int rc = mdb_put(table->txn, dbi_of(table), &name, &data, MDB_RESERVE | MDB_NOOVERWRITE);
-	if (rc == MDB_KEYEXIST) {
+	int rc = mdb_cursor_put(cursor, &name, &data, MDB_RESERVE | MDB_NOOVERWRITE);
+	if (rc == MDB_KEYEXIST) { /* the cursor stands there */
 		subtract(table, key, slice_of_val(data));
 		data = (MDB_val){value.size + SEAL_SIZE, NULL};
-		rc = mdb_put(table->txn, dbi_of(table), &name, &data, MDB_RESERVE);
+		rc = mdb_cursor_put(cursor, &name, &data, MDB_RESERVE | MDB_CURRENT);
 	}
 	if (rc != 0) {
 		return store_from_lmdb(rc);
@@ -76,23 +77,45 @@ int summed_put(const struct summed_table *table, struct slice key, struct slice 
 	return 0;
 }
 
-int summed_delete(const struct summed_table *table, struct slice key)
+int summed_delete_at(const struct summed_table *table, struct MDB_cursor *cursor, struct slice key)
 {
 	MDB_val name = {key.size, (void *)key.bytes}, data;
 
-	int r = store_from_lmdb(mdb_get(table->txn, dbi_of(table), &name, &data));
+	int r = store_from_lmdb(mdb_cursor_get(cursor, &name, &data, MDB_SET));
 	if (r != 0) {
 		return r == STORE_E_ABSENT ? 0 : r;
 	}
 	subtract(table, key, slice_of_val(data));
-	return store_from_lmdb(mdb_del(table->txn, dbi_of(table), &name, NULL));
+	return store_from_lmdb(mdb_cursor_del(cursor, 0));
 }
 
-int summed_delete_at(const struct summed_table *table, struct MDB_cursor *cursor, struct slice key,
-	struct slice sealed)
+int summed_cursor_open(const struct summed_table *table, struct MDB_cursor **ret_cursor)
 {
-	subtract(table, key, sealed);
-	return store_from_lmdb(mdb_cursor_del(cursor, 0));
+	return store_from_lmdb(mdb_cursor_open(table->txn, dbi_of(table), ret_cursor));
+}
+
+int summed_put(const struct summed_table *table, struct slice key, struct slice value)
+{
+	MDB_cursor *cursor = NULL;
+
+	int r = summed_cursor_open(table, &cursor);
+	if (r == 0) {
+		r = summed_put_at(table, cursor, key, value);
+		mdb_cursor_close(cursor);
+	}
+	return r;
+}
+
+int summed_delete(const struct summed_table *table, struct slice key)
+{
+	MDB_cursor *cursor = NULL;
+
+	int r = summed_cursor_open(table, &cursor);
+	if (r == 0) {
+		r = summed_delete_at(table, cursor, key);
+		mdb_cursor_close(cursor);
+	}
+	return r;
 }
 
 /* ---- all rows of a table */
