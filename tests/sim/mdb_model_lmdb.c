@@ -8,6 +8,8 @@
 #include <string.h>
 
 enum { FILES_MAX = 4, TABLES_MAX = 240, NAME_SIZE = 40, PAGE_SIZE = 4096 };
+/* LMDB's own two tables, without what it keeps in them: its free pages, and the names of tables. */
+enum { TABLE_OF_FREE_PAGES, TABLE_OF_NAMES };
 
 /* A key and its value; changed by nobody once its transaction has ended. */
 struct blob {
@@ -55,6 +57,7 @@ struct MDB_txn {
 struct MDB_cursor {
 	struct MDB_txn *txn;
 	struct table *table;
+	bool is_placed; /* it stands somewhere; before, the next one is the first */
 	size_t at;
 	bool has_deleted; /* what it stands at is already the next one */
 };
@@ -243,6 +246,8 @@ int mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode
 		}
 		env->file = &mounted->files[mounted->count++];
 		memcpy(env->file->path, env->path, NAME_SIZE);
+		snprintf(env->file->tables[TABLE_OF_FREE_PAGES].name, NAME_SIZE, "(free pages)");
+		snprintf(env->file->tables[TABLE_OF_NAMES].name, NAME_SIZE, "(names)");
 	}
 	return 0;
 }
@@ -353,6 +358,11 @@ int mdb_txn_commit(MDB_txn *txn)
 	return fate == MDB_FATE_WRITTEN ? 0 : EIO;
 }
 
+size_t mdb_txn_id(MDB_txn *txn)
+{
+	return txn->env->file->last_txn + txn->is_writing;
+}
+
 void mdb_txn_reset(MDB_txn *txn)
 {
 	(void)txn;
@@ -455,9 +465,10 @@ static int put(MDB_txn *txn, struct table *table, MDB_val *key, MDB_val *data, u
 {
 	bool is_there = false;
 	size_t at = place_of(table, key->mv_data, key->mv_size, &is_there);
-	MDB_val reserved = {data->mv_size, NULL};
+	MDB_val reserved = {data->mv_size, NULL}, found;
 
 	if (is_there && (flags & MDB_NOOVERWRITE) != 0) {
+		show(table->blobs[at], &found, data);
 		return MDB_KEYEXIST;
 	}
 	struct blob *blob = blob_new(key, (flags & MDB_RESERVE) != 0 ? &reserved : data);
@@ -519,7 +530,7 @@ int mdb_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *data, MDB_cursor_o
 		cursor->at = table->count == 0 ? 0 : table->count - 1;
 		break;
 	case MDB_NEXT:
-		cursor->at += !cursor->has_deleted;
+		cursor->at += cursor->is_placed && !cursor->has_deleted;
 		break;
 	case MDB_SET:
 	case MDB_SET_RANGE:
@@ -529,6 +540,7 @@ int mdb_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *data, MDB_cursor_o
 	default:
 		abort(); /* the product uses no other */
 	}
+	cursor->is_placed = true;
 	cursor->has_deleted = false;
 	if (!is_there || cursor->at >= table->count) {
 		return MDB_NOTFOUND;
