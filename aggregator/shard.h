@@ -40,7 +40,7 @@ struct shard_options {
 struct basket_review {
 	uint8_t key[BASKET_KEY_SIZE_MAX];
 	size_t key_size; /* 0: at the beginning */
-	uint64_t closed; /* baskets that had closed when it last stopped: it keeps pace with them */
+	uint64_t closed; /* so many baskets that closed it has kept pace with */
 };
 
 /* How far a start has read the open baskets. */

@@ -3,10 +3,12 @@
 #include <stdio.h>
 
 enum {
-	CLOSED_AT_ONCE_MAX = 1000, /* some milliseconds */
-	/* Entries of closed baskets that one step of the walk looks at: so many, or four times as many as closed since. */
+	CLOSED_AT_ONCE_MAX = 128, /* some 200 µs, for which a question may wait */
+	/* Entries of closed baskets that one step of the walk looks at, four for each that closed: it pays off, and no question
+	 * waits long. */
 	REVIEWED_LEAST = 500,
-	REVIEWED_MAX = 10000,
+	REVIEWED_MAX = 1000,
+	REVIEWED_EACH = 4,
 	/* Entries of open baskets that one step of a start reads: about a millisecond. */
 	LOADED_AT_ONCE_MAX = 4000,
 	WALK_PAUSES = 1001,
@@ -122,9 +124,8 @@ static int review(void *owner, struct slice key, struct slice value)
 {
 	struct reviewing *reviewing = owner;
 	struct basket_review *at = &reviewing->shard->review;
-	const struct slice prefix = BASKETS_CLOSED;
 
-	if (key.size < prefix.size || memcmp(key.bytes, prefix.bytes, prefix.size) != 0) {
+	if (!slice_begins_with(key, BASKETS_CLOSED)) {
 		return BASKETS_E_PASSED;
 	}
 	int r = baskets_review(reviewing->shard->baskets, key, value);
@@ -139,15 +140,15 @@ static int review(void *owner, struct slice key, struct slice value)
 static int review_some(struct shard *shard)
 {
 	struct basket_review *at = &shard->review;
-	uint64_t closed = shard->ledger.baskets.closed - at->closed;
-	uint64_t count = closed * 4 > REVIEWED_MAX ? REVIEWED_MAX : closed * 4;
+	uint64_t owed = (shard->ledger.baskets.closed - at->closed) * REVIEWED_EACH;
+	uint64_t count = owed > REVIEWED_MAX ? REVIEWED_MAX : owed;
 	struct reviewing reviewing = {.shard = shard, .left = count};
 	struct slice from = at->key_size == 0 ? BASKETS_CLOSED : slice_of(at->key, at->key_size);
 
 	if (count < REVIEWED_LEAST) {
 		return 0;
 	}
-	at->closed = shard->ledger.baskets.closed;
+	at->closed += count / REVIEWED_EACH;
 	int r = shard_walk_entries(shard, from, review, &reviewing);
 	if (r == 0 || r == BASKETS_E_PASSED) {
 		at->key_size = 0;

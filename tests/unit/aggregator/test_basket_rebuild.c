@@ -265,7 +265,7 @@ static void test_baskets_of_who_is_forgotten_are_held_whenever_he_is(void **stat
 
 /* ---- many at once */
 
-enum { MANY = 2500, MANY_OPEN = 9000 };
+enum { MANY = 2500, MANY_OPEN = 9000, CLOSED_AT_ONCE = 128 };
 
 /* So many orders, and a record a day later, when none of them is open any more. */
 static struct world *new_crowd(int count)
@@ -307,7 +307,7 @@ static void test_many_that_close_at_once_do_so_in_steps_and_are_written_together
 
 	start_counting(world, 1);
 	take_all(world);
-	for (uint64_t closed = 1000; closed < MANY; closed += 1000) {
+	for (uint64_t closed = CLOSED_AT_ONCE; closed < MANY; closed += CLOSED_AT_ONCE) {
 		assert_int_equal(tick(world), 0);
 		const struct shard *shard = world->pipeline->shards[0];
 		assert_int_equal(shard->ledger.baskets.closed, closed);
@@ -335,7 +335,7 @@ static void test_without_room_for_all_that_close_some_are_written_and_a_kill_los
 	world->pipeline->options.overlay_bytes_max = 1;
 	tick(world);
 	assert_int_equal(world->pipeline->shards[0]->committed, 1);
-	assert_int_equal(world->pipeline->shards[0]->ledger.baskets.closed, 1000);
+	assert_int_equal(world->pipeline->shards[0]->ledger.baskets.closed, CLOSED_AT_ONCE);
 	drop_world(world);
 	open_world(world);
 	while (!is_clean) {
@@ -414,7 +414,7 @@ static void test_a_start_reads_what_is_open_in_steps_and_takes_records_meanwhile
 	}
 	assert_int_equal(tick(world), 0);
 	assert_false(pipeline_is_loading(world->pipeline));
-	assert_int_equal(shard->ledger.baskets.closed, 1000);
+	assert_int_equal(shard->ledger.baskets.closed, CLOSED_AT_ONCE);
 	while (shard->ledger.baskets.closed < MANY_OPEN) {
 		assert_int_equal(shard->committed, 1); /* nothing half closed is on disk */
 		tick(world);
