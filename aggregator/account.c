@@ -109,6 +109,8 @@ void account_make(const struct account_sight *sight, struct account *ret_account
 	*ret_account = (struct account){
 		.is_reported = sight->of_edge != NULL,
 		.numbered = last_seq(sight),
+		.judged_by = sight->judged != NULL ? sight->judged->run : 0,
+		.reported_ms = sight->of_run != NULL ? sight->of_run_ms : 0,
 	};
 	for (uint32_t i = 0; i < counted->count; i++) {
 		if (counted->intervals[i].first > next) {

@@ -27,6 +27,7 @@ struct account_sight {
 	enum kind kind;
 	const struct counted *counted;
 	const struct telemetry *of_run; /* the run's newest report; NULL: there is none */
+	int64_t of_run_ms; /* when Kafka took it */
 	const struct telemetry *of_edge; /* the edge's newest: what its disk holds; NULL likewise */
 	/* An earlier one, if need be: all that Kafka had when it came is read. What it says is neither on disk nor set aside,
 	 * up to judged_up_to, is not on its way. NULL: there is none. */
@@ -41,6 +42,10 @@ struct account {
 	uint64_t set_aside;
 	uint64_t unread;
 	uint64_t missing;
+	/* Whose report says that what is missing is not on the edge's disk; 0: none does. A later run's may be of another disk: the
+	 * edge was cloned, or put back from a copy, and no report tells that from a restart. */
+	uint64_t judged_by;
+	int64_t reported_ms; /* when Kafka took the run's own newest report; 0: there is none */
 	uint32_t range_count; /* of what is missing, the first ones */
 	struct counted_interval ranges[ACCOUNT_RANGES_MAX];
 };

@@ -36,16 +36,21 @@ static void write_missing(struct writer *writer, const struct account *account)
 	}
 }
 
+static void write_or_nil(struct writer *writer, const char *key, uint64_t number, bool is_there)
+{
+	write_key(writer, key);
+	if (is_there) {
+		write_unsigned(writer, number);
+	} else {
+		write_nil(writer);
+	}
+}
+
 static void write_account(struct writer *writer, const struct account *account, uint64_t set_aside)
 {
 	write_key(writer, "set_aside");
 	write_unsigned(writer, set_aside);
-	write_key(writer, "numbered");
-	if (account->is_reported) {
-		write_unsigned(writer, account->numbered);
-	} else {
-		write_nil(writer);
-	}
+	write_or_nil(writer, "numbered", account->numbered, account->is_reported);
 	write_key(writer, "unread");
 	write_unsigned(writer, account->unread);
 	write_key(writer, "on_disk");
@@ -55,13 +60,16 @@ static void write_account(struct writer *writer, const struct account *account, 
 	write_key(writer, "missing_count");
 	write_unsigned(writer, account->missing);
 	write_missing(writer, account);
+	write_or_nil(writer, "judged_by", account->judged_by, account->judged_by != 0);
+	write_or_nil(
+		writer, "reported_ms", (uint64_t)account->reported_ms, account->reported_ms > 0);
 }
 
 static void write_row(struct writer *writer, const struct stream_id *id,
 	const struct stream_sums *sums, const struct counted *counted,
 	const struct account *account)
 {
-	write_map(writer, account != NULL ? 13 : 6);
+	write_map(writer, account != NULL ? 15 : 6);
 	write_key(writer, "edge");
 	write_text(writer, id->edge);
 	write_key(writer, "run");
@@ -104,6 +112,7 @@ static void make_account(struct listing *listing, const struct stream_id *id,
 		.kind = (enum kind)id->kind,
 		.counted = counted,
 		.of_run = of_run == NULL ? NULL : &of_run->telemetry,
+		.of_run_ms = of_run == NULL ? 0 : of_run->appended_ms,
 		.of_edge = of_edge == NULL ? NULL : &of_edge->telemetry,
 		.judged = judged == NULL ? NULL : &judged->telemetry,
 		.judged_up_to = reports_judged_up_to(

@@ -6,6 +6,7 @@
 #include "cli/options.h"
 #include "cli/ranking.h"
 #include "proto/event.h"
+#include "proto/timestamp.h"
 #include "proto/writer.h"
 #include "runtime/program.h"
 #include <inttypes.h>
@@ -166,6 +167,23 @@ static void add_sums(struct text_table *table, const int64_t sums[COLUMN_COUNT])
 	}
 }
 
+/* Who says so, where it is not the run itself: its events may lie on a disk that no report is about. */
+static void print_judge(const struct node *row)
+{
+	char since[TIMESTAMP_TEXT_SIZE];
+	int64_t run = node_integer_at(row, "run"), judge = node_integer_at(row, "judged_by");
+	int64_t reported_ms = node_integer_at(row, "reported_ms");
+
+	if (judge == 0) {
+		fputs("; the edge has never reported what lies on its disk", stdout);
+	} else if (judge != run && reported_ms > 0) {
+		timestamp_format(reported_ms, since);
+		printf("; not on the disk of run %" PRId64 "; run %" PRId64
+		       " has not reported since %s",
+			judge, run, since);
+	}
+}
+
 static void print_missing(const struct node *row)
 {
 	const struct node *list = node_find(row, "missing");
@@ -180,10 +198,12 @@ static void print_missing(const struct node *row)
 			node_integer(node_first(range), &first) &&
 			node_integer(node_next(node_first(range)), &last)) {
 			printf("missing: %.*s %" PRId64 " %.*s %" PRId64 "-%" PRId64 " (%" PRId64
-			       ")\n",
+			       ")",
 				(int)id.size, (const char *)id.bytes, node_integer_at(row, "run"),
 				(int)kind.size, (const char *)kind.bytes, first, last,
 				last - first + 1);
+			print_judge(row);
+			putchar('\n');
 		}
 	}
 }

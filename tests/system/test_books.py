@@ -1,5 +1,6 @@
 """Is everything there? till ledger, till trace and till reconcile, against the real programs on a till-devbroker."""
 import json
+import re
 import subprocess
 
 import msgpack
@@ -179,8 +180,15 @@ def test_a_hole_in_the_log_is_named(shop):
     assert (rows[0]["numbered"], rows[0]["counted"], rows[0]["missing"]) == (9, 6, [[3, 5]]), rows
     table = till("ledger", "--at", shop.aggregator.ready["listen"][0])
     assert table.returncode == 1 and table.stdout.splitlines()[-1] == f"missing: berlin {run} order 3-5 (3)", table
+    assert rows[0]["judged_by"] == run and rows[0]["reported_ms"] > 0, rows
     assert [ask(shop, "trace", "berlin", run, "order", seq)[1]["place"] for seq in (2, 3, 5, 6)] == ["counted", "missing", "missing", "counted"]
     assert ask(shop, "trace", "berlin", run, "order", 4, "--brokers", shop.bootstrap)[0] == 0, "it is in Kafka, though in another topic"
+    shop.edges["berlin"].stop()
+    shop.edges["berlin"].start()
+    rows = wait_rows(shop, lambda rows: rows and rows[0]["judged_by"] not in (run, None), "a report of the next run, which may be of another disk")
+    table = till("ledger", "--at", shop.aggregator.ready["listen"][0])
+    assert re.search(rf"^missing: berlin {run} order 3-5 \(3\); not on the disk of run {rows[0]['judged_by']}; run {run} has not reported since 20\S+Z$",
+                     table.stdout, re.M), table
 
 
 def test_what_the_bridge_refused_is_rejected(shop):

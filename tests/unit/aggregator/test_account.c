@@ -86,6 +86,27 @@ static void test_what_is_neither_counted_nor_on_disk_is_missing_by_name(void **s
 	assert_int_equal(account.ranges[2].last, 12);
 }
 
+static void test_it_says_whose_report_judges_and_when_the_run_itself_last_spoke(void **state)
+{
+	const struct telemetry later = {.run = OTHER_RUN};
+
+	(void)state;
+	sight.of_run_ms = 5000;
+	make();
+	assert_int_equal(account.judged_by, RUN);
+	assert_int_equal(account.reported_ms, 5000);
+	sight.of_edge = sight.judged = &later; /* of the same disk, or of another */
+	sight.judged_up_to = UINT64_MAX;
+	make();
+	assert_int_equal(account.missing, 6);
+	assert_int_equal(account.judged_by, OTHER_RUN);
+	assert_int_equal(account.reported_ms, 5000);
+	sight.of_run = sight.of_edge = sight.judged = NULL;
+	make();
+	assert_int_equal(account.judged_by, 0);
+	assert_int_equal(account.reported_ms, 0);
+}
+
 static void test_what_lies_on_disk_is_not_missing(void **state)
 {
 	(void)state;
@@ -299,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_is_neither_counted_nor_on_disk_is_missing_by_name),
+		TEST(test_it_says_whose_report_judges_and_when_the_run_itself_last_spoke),
 		TEST(test_what_lies_on_disk_is_not_missing),
 		TEST(test_what_lies_on_disk_of_others_helps_nobody),
 		TEST(test_damaged_blocks_are_named_as_such),
