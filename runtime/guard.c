@@ -137,6 +137,28 @@ static const struct listener *listener_of(const struct guard *guard, int fd)
 	return NULL;
 }
 
+/* Of the machine: of IPv6 the network of 64 bits, for a host has all addresses in it. */
+static uint64_t address_of(int fd)
+{
+	struct sockaddr_storage name = {0};
+	socklen_t size = sizeof name;
+	uint64_t address = 0;
+
+	if (getpeername(fd, (struct sockaddr *)&name, &size) < 0) {
+		return 0;
+	}
+	if (name.ss_family == AF_INET) {
+		return ((const struct sockaddr_in *)&name)->sin_addr.s_addr;
+	}
+	if (name.ss_family == AF_INET6) {
+		const struct in6_addr *in6 = &((const struct sockaddr_in6 *)&name)->sin6_addr;
+		bool is_mapped = IN6_IS_ADDR_V4MAPPED(in6);
+		memcpy(&address, is_mapped ? &in6->s6_addr[12] : in6->s6_addr,
+			is_mapped ? sizeof(uint32_t) : sizeof address);
+	}
+	return address;
+}
+
 /* Not what still lies in the kernel's buffer: nobody has seen it yet. */
 static bool see(int fd, struct peer_sight *sight)
 {
@@ -151,6 +173,7 @@ static bool see(int fd, struct peer_sight *sight)
 	uint64_t came = info.tcpi_bytes_received;
 	sight->fd = fd;
 	sight->cookie = cookie_of(fd);
+	sight->address = address_of(fd);
 	sight->received_bytes = came > (uint64_t)unread ? came - (uint64_t)unread : 0;
 	return sight->cookie != 0;
 }

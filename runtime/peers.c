@@ -15,6 +15,7 @@ struct peer {
 	uint64_t heard; /* bytes of whole messages since then */
 	uint64_t hoard; /* bytes of an unfinished message, as far as known */
 	uint64_t message_max;
+	uint64_t address;
 	unsigned first_look, last_look;
 	bool has_spoken; /* a whole message, ever */
 	bool is_condemned; /* once is enough: it goes when libzmq has noticed */
@@ -121,6 +122,7 @@ int peers_saw(struct peers *peers, const struct peer_sight *sight, bool is_read_
 		see_again(peer, sight, is_read_out);
 	}
 	peer->message_max = sight->message_bytes_max;
+	peer->address = sight->address;
 	peer->last_look = peers->look;
 	peers->count++;
 	return 0;
@@ -194,18 +196,68 @@ static bool is_of_rank(const struct peers *peers, const struct peer *peer, int r
 	return (rank >= 2 || !peer->has_spoken) && (rank == 1 || rank == 3 || is_new);
 }
 
-static void judge_surplus(struct sentence *sentence, unsigned surplus)
+/* The machine that has more connections than all others together, if there is one: the only one that can be left over when each of
+ * its own is paired off with one of somebody else's. */
+static uint64_t crowd_of(const struct peers *peers)
+{
+	uint64_t address = 0;
+	size_t left = 0;
+
+	for (size_t fd = 0; fd < peers->size; fd++) {
+		if (!is_here(peers, fd)) {
+			continue;
+		}
+		if (left == 0) {
+			address = peers->by_fd[fd].address;
+		}
+		if (peers->by_fd[fd].address == address) {
+			left++;
+		} else {
+			left--;
+		}
+	}
+	return address;
+}
+
+/* How many more it has than the others; 0: no more. */
+static size_t excess_of(const struct peers *peers, uint64_t address)
+{
+	size_t own = 0, others = 0;
+
+	for (size_t fd = 0; fd < peers->size; fd++) {
+		bool is_own = is_here(peers, fd) && peers->by_fd[fd].address == address;
+		own += is_own;
+		others += is_here(peers, fd) && !is_own;
+	}
+	return own > others ? own - others : 0;
+}
+
+/* `address` NULL: whoever it is. */
+static void condemn_by_rank(struct sentence *sentence, size_t count, const uint64_t *address)
 {
 	struct peers *peers = sentence->peers;
-	size_t wanted = sentence->count + surplus;
+	size_t wanted = sentence->count + count;
 
 	for (int rank = 0; rank < 4; rank++) {
 		for (size_t fd = peers->size; fd-- > 0 && sentence->count < wanted;) {
-			if (is_here(peers, fd) && is_of_rank(peers, &peers->by_fd[fd], rank)) {
+			const struct peer *peer = &peers->by_fd[fd];
+			if (is_here(peers, fd) && is_of_rank(peers, peer, rank) &&
+				(address == NULL || peer->address == *address)) {
 				condemn(sentence, fd, PEER_SURPLUS);
 			}
 		}
 	}
+}
+
+/* Whoever opens connections by the hundred crowds out himself, whatever he says on them, and nobody else. */
+static void judge_surplus(struct sentence *sentence, size_t surplus)
+{
+	const uint64_t crowd = crowd_of(sentence->peers);
+	size_t excess = excess_of(sentence->peers, crowd);
+	size_t of_crowd = excess < surplus ? excess : surplus;
+
+	condemn_by_rank(sentence, of_crowd, &crowd);
+	condemn_by_rank(sentence, surplus - of_crowd, NULL);
 }
 
 size_t peers_judge(struct peers *peers, const struct peers_need *need,

@@ -27,11 +27,13 @@ struct peer_sight {
 		cookie; /* the kernel's name of the connection, never used again: descriptors are */
 	uint64_t received_bytes; /* that were read from it so far */
 	uint64_t message_bytes_max; /* of its listener */
+	uint64_t address; /* of its machine, as a number; 0: not known */
 };
 
 struct peers_need {
 	bool is_memory_short;
-	unsigned surplus; /* connections to end */
+	unsigned
+		surplus; /* connections to end: first of the machine that has more than half of all */
 };
 
 struct peer_verdict {

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+import zmq
 import zmtp
 from harness import Program, Sender, free_port, sum_metric, wait_until
 from test_kill import assert_books_add_up
@@ -130,12 +131,19 @@ def cpu_share(program, seconds=2.0):
     return (more - used) / (ended - began)
 
 
-def test_without_free_descriptors_it_rests_and_serves_those_it_knows(pipe, tmp_path):
+@pytest.fixture
+def small_edge(pipe, tmp_path):
+    """One that may open few files."""
     edge = Program("till-edge", [
         "-o", "edge.id=small", "-o", f"edge.data={tmp_path}/small", "-o", f"edge.listen=tcp://127.0.0.1:{free_port()}",
         "-o", f"edge.bridges={pipe.bridge_endpoints()}", "-o", "http.listen=127.0.0.1:0"], tmp_path / "small.log",
         wrap=["prlimit", f"--nofile={FILES}:{FILES}"])
     pipe.edges["small"] = edge
+    return edge
+
+
+def test_without_free_descriptors_it_rests_and_serves_those_it_knows(pipe, small_edge):
+    edge = small_edge
     till = Till(pipe, "small")
     till.sell(10)
     crowd = [zmtp.connect(edge.ready["listen"][0]) for _ in range(2 * FILES)]
@@ -151,6 +159,29 @@ def test_without_free_descriptors_it_rests_and_serves_those_it_knows(pipe, tmp_p
         peer.close()
     assert Sender(edge.ready["listen"][0]).ask([order(1)])["ok"], "newcomers are served again"
     assert edge.stop() == 0
+
+
+def test_one_machine_with_all_connections_leaves_room_for_others(pipe, small_edge):
+    """Each of them speaks, answers heartbeats, and comes again when it is ended: none looks less honest than a newcomer."""
+    more_files()
+    endpoint = small_edge.ready["listen"][0]
+    context = zmq.Context()
+    context.linger = 0
+    context.max_sockets = 2000
+    crowd = [context.socket(zmq.DEALER) for _ in range(FILES * 3 // 2)]
+    for peer in crowd:
+        peer.connect(endpoint.replace("tcp://", "tcp://127.0.0.2:0;"))
+        peer.send_multipart([b"", b"{}"])
+    wait_until(lambda: sum_metric(small_edge.metrics(), "till_peers_cut_total", why="files") >= FILES, "the surplus to be cut")
+    honest = [Sender(endpoint) for _ in range(20)]
+    for number, sender in enumerate(honest):
+        assert sender.ask([order(number)], {"producer": f"honest-{number}", "n": 1})["ok"]
+    for sender in honest:
+        assert sender.ask([order(100)])["ok"], "and it stays"
+    assert small_edge.metric("till_peers") > FILES / 2, "the crowd is still there"
+    for peer in crowd:
+        peer.close()
+    context.term()
 
 
 def test_a_daemon_that_may_open_too_few_files_says_so(tmp_path):

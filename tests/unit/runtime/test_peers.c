@@ -31,7 +31,10 @@ static int tear_down(void **state)
 
 static void see(struct bench *bench, int fd, uint64_t cookie, uint64_t received, bool is_read_out)
 {
-	const struct peer_sight sight = {fd, cookie, received, MESSAGE_MAX};
+	const struct peer_sight sight = {.fd = fd,
+		.cookie = cookie,
+		.received_bytes = received,
+		.message_bytes_max = MESSAGE_MAX};
 	assert_int_equal(peers_saw(bench->peers, &sight, is_read_out), 0);
 }
 
@@ -173,6 +176,44 @@ static void test_newcomers_that_said_nothing_are_the_first_surplus(void **state)
 	assert_int_equal(bench->verdicts[0].fd, 3);
 }
 
+static void see_from(struct bench *bench, int fd, uint64_t address)
+{
+	const struct peer_sight sight = {.fd = fd,
+		.cookie = (uint64_t)fd * 10,
+		.received_bytes = 10,
+		.message_bytes_max = MESSAGE_MAX,
+		.address = address};
+	assert_int_equal(peers_saw(bench->peers, &sight, true), 0);
+}
+
+/* 1 has been here with seven that all speak; then 2 and 3 come with one each, and have said nothing yet. */
+static void test_whoever_has_most_connections_is_the_first_surplus_whatever_he_says(void **state)
+{
+	struct bench *bench = *state;
+
+	peers_begin(bench->peers);
+	for (int fd = 3; fd <= 9; fd++) {
+		see_from(bench, fd, 1);
+		peers_heard(bench->peers, fd, 10);
+	}
+	peers_begin(bench->peers);
+	for (int fd = 3; fd <= 11; fd++) {
+		see_from(bench, fd, fd <= 9 ? 1 : (uint64_t)fd);
+	}
+	judge(bench, false, 3);
+	assert_int_equal(bench->count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(bench->verdicts[i].fd, 9 - (int)i);
+	}
+	/* It has four of six now: two go, and then it is as any other. */
+	judge(bench, false, 4);
+	assert_int_equal(bench->count, 4);
+	assert_int_equal(bench->verdicts[0].fd, 6);
+	assert_int_equal(bench->verdicts[1].fd, 5);
+	assert_int_equal(bench->verdicts[2].fd, 11);
+	assert_int_equal(bench->verdicts[3].fd, 10);
+}
+
 static void test_who_is_gone_is_not_judged(void **state)
 {
 	struct bench *bench = *state;
@@ -215,6 +256,9 @@ int main(void)
 			test_who_holds_little_is_not_why_memory_is_short, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_newcomers_that_said_nothing_are_the_first_surplus, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_whoever_has_most_connections_is_the_first_surplus_whatever_he_says,
+			set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_who_is_gone_is_not_judged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_a_descriptor_that_can_not_be_is_refused, set_up, tear_down),
