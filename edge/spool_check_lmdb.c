@@ -145,7 +145,7 @@ static int finding_of(int rc)
  * there is a newer one to look at. */
 static int check_beside(const char *dir, const char *path)
 {
-	MDB_env *env;
+	MDB_env *env = NULL;
 	MDB_txn *txn;
 	int code = CHECK_DAMAGED;
 
@@ -156,15 +156,17 @@ static int check_beside(const char *dir, const char *path)
 	if (rc == 0) {
 		rc = mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS, 0600);
 	}
-	if (rc == EROFS) { /* nobody can be writing */
-		return check_file(path, PAGE_WALK_NEWEST);
-	}
+	bool is_still = rc == EROFS; /* nobody can be writing */
 	for (int i = 0; rc == 0 && i < BESIDE_TRIES && code == CHECK_DAMAGED; i++) {
 		rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
 		if (rc == 0) {
 			code = check_file(path, mdb_txn_id(txn));
 			mdb_txn_abort(txn);
 		}
+	}
+	mdb_env_close(env);
+	if (is_still) {
+		return check_file(path, PAGE_WALK_NEWEST);
 	}
 	return rc == 0 ? code : finding_of(rc);
 }

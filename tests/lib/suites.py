@@ -35,7 +35,9 @@ SANITIZER_ENV = {
 THREAD_ENV = {
     "TSAN_OPTIONS": f"halt_on_error=1:exitcode=99:allocator_may_return_null=1:suppressions={ROOT}/tests/lib/tsan.supp",
     "LD_PRELOAD": str(ROOT / "build-thread" / "tests" / "lib" / "libthrd-preload.so"),
+    "TILL_TEST_ROUNDS_PERCENT": "20",  # tests/unit/rounds.h
 }
+VALGRIND_ENV = {"TILL_TEST_VALGRIND": "1", "TILL_TEST_ROUNDS_PERCENT": "20"}
 
 
 @dataclass
@@ -196,7 +198,7 @@ def unit_valgrind():
         if test.is_file() and os.access(test, os.X_OK):
             done = subprocess.run(
                 ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite",
-                 str(test)], capture_output=True, text=True, check=False, cwd=folder)
+                 str(test)], capture_output=True, text=True, check=False, cwd=folder, env={**os.environ, **VALGRIND_ENV})
             result.passed += done.returncode == 0
             if done.returncode != 0:
                 result.failed += 1

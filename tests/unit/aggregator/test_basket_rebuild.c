@@ -3,6 +3,7 @@
 #include "aggregator/forgetting.h"
 #include "many_logs.h"
 #include "proto/money.h"
+#include "tests/unit/rounds.h"
 
 enum { ORDERS = 90, CHANNELS = 3, CURRENCIES = 2, LINE_SIZE = 512 };
 
@@ -172,7 +173,7 @@ static void test_baskets_depend_on_the_records_of_their_partition_alone(void **s
 	static char first[DUMP_SIZE];
 	(void)state;
 
-	for (int round = 0; round < 3; round++) {
+	for (int round = 0; round < rounds_of(3); round++) {
 		struct world *world = new_sales(&draw);
 		struct hand hand = {0};
 		for (int i = 0; i < EDGES * ORDERS; i++) {

@@ -3,6 +3,7 @@
 #include "aggregator/ledger.h"
 #include "aggregator/view_retain.h"
 #include "many_logs.h"
+#include "tests/unit/rounds.h"
 
 /* What counting by hand gives, row by row and in sum. */
 struct oracle {
@@ -81,7 +82,7 @@ static void test_what_has_ended_depends_on_the_records_alone(void **state)
 	static char first[DUMP_SIZE], spread[DUMP_SIZE];
 	(void)state;
 
-	for (int round = 0; round < 3; round++) {
+	for (int round = 0; round < rounds_of(3); round++) {
 		struct world *world = new_week(&draw);
 		count_all(world, 1, &draw);
 		assert_sums(world, "hours", expect(world, 60 * MINUTE_MS, DAY_MS));

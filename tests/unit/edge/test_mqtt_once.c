@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "edge/mqtt_session.h"
+#include "tests/unit/rounds.h"
 
 enum {
 	MESSAGE_COUNT = 60,
@@ -515,7 +516,7 @@ static void check_delivered(uint64_t seed, bool exactly_once)
 static void test_each_message_is_there_once_whatever_breaks(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 300; seed++) {
+	for (uint64_t seed = 1; seed <= (uint64_t)rounds_of(300); seed++) {
 		live_through(seed, NO_FAULT, false);
 		check_delivered(seed, true);
 	}
@@ -539,7 +540,7 @@ static void check_number(uint64_t seed, bool exactly_once)
 static void test_messages_that_are_alike_are_there_as_often_as_they_were_published(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 300; seed++) {
+	for (uint64_t seed = 1; seed <= (uint64_t)rounds_of(300); seed++) {
 		live_through(seed, NO_FAULT, true);
 		check_number(seed, true);
 	}
@@ -548,7 +549,7 @@ static void test_messages_that_are_alike_are_there_as_often_as_they_were_publish
 static void test_no_message_is_taken_for_one_of_a_session_that_the_broker_has_lost(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 300; seed++) {
+	for (uint64_t seed = 1; seed <= (uint64_t)rounds_of(300); seed++) {
 		live_through(seed, LOSES_SESSION, true);
 		check_number(seed, false);
 	}
@@ -558,7 +559,7 @@ static void test_no_message_is_taken_for_one_of_a_session_that_the_broker_has_lo
 static void test_no_message_is_lost_when_the_broker_comes_back_from_an_older_state(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 300; seed++) {
+	for (uint64_t seed = 1; seed <= (uint64_t)rounds_of(300); seed++) {
 		live_through(seed, COMES_BACK_OLDER, false);
 		check_delivered(seed, false);
 	}

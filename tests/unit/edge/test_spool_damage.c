@@ -1,5 +1,6 @@
 /* Damaged files, and the reader that tools use to look at them. */
 #include "spool_bench.h"
+#include "tests/unit/rounds.h"
 
 /* ---- damage */
 
@@ -272,7 +273,7 @@ static void test_no_flipped_bit_anywhere_is_taken_for_truth(void **state)
 	assert_int_equal(fstat(fd, &file), 0);
 	uint8_t *bytes = malloc((size_t)file.st_size);
 	assert_int_equal(pread(fd, bytes, (size_t)file.st_size, 0), file.st_size);
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < rounds_of(200); i++) {
 		chance = chance * 1664525 + 1013904223;
 		off_t at = (off_t)(chance % (uint32_t)file.st_size);
 		uint8_t flipped = bytes[at] ^ (uint8_t)(1 << (chance >> 29));

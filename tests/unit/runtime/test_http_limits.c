@@ -323,6 +323,9 @@ static void test_all_who_wait_are_served_where_one_descriptor_is_left(void **sta
 	struct rlimit before, tight;
 	int fds[WAITING];
 
+	if (getenv("TILL_TEST_VALGRIND") != NULL) {
+		skip(); /* it closes what it lets accept() have beyond the limit */
+	}
 	for (int i = 0; i < WAITING; i++) {
 		fds[i] = ask_from_outside(bench);
 	}
