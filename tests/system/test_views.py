@@ -1,11 +1,12 @@
 """Every shipped view against an independent calculation, over real sales and over simulated ones; what changes of the declared views do;
 and what a store says of itself."""
 import os
+import re
 import subprocess
 from decimal import Decimal
 
 import pytest
-from harness import Client, Pipeline, Program, program, till, wait_until
+from harness import Client, Pipeline, Program, Sender, program, till, wait_until
 from view_rig import (EDGES, FRAME, OWN, SHIPPED, Retail, Simulated, assert_quantiles, assert_recent, assert_shipped, assert_zones, dump_of,
                       rebuild, send)
 
@@ -95,6 +96,41 @@ def test_a_store_with_fewer_views_gets_the_new_ones_by_itself(rig):
     assert "till_aggregator_rebuild_progress_ratio 1" in pipe.aggregator.http("/metrics")[1]
     assert_shipped(pipe.client, source)
     assert_quantiles(pipe.client, source)
+
+
+def send_bulky(pipe, count):
+    """Orders of some 60,000 bytes each, in steps that the broker has not forgotten before they are counted."""
+    sender = Sender(pipe.endpoint(EDGES[0]))
+    for first in range(0, count, 30):
+        assert sender.ask([{"order_id": f"o{number}", "product_id": "tea", "quantity": 1, "unit_price": "2.50", "note": "x" * 60000} for number in range(first, first + 30)])["ok"]
+        pipe.wait_settled()
+    sender.close()
+
+
+def test_new_views_say_that_the_log_is_too_short_and_the_old_ones_answer_on(rig):
+    """A partition of till-devbroker keeps its last 5 MiB."""
+    old = "[view.products]\ngroup_by = product_id\nmeasures = order_count = count()\n"
+    pipe = rig(old, EDGES[:1])
+    send_bulky(pipe, 150)
+    store, rows = pipe.client.ask("status")["as_of"]["store"], pipe.client.scan("products")
+    assert sum(row["order_count"] for row in rows) == 150
+    pipe.aggregator.stop()
+    pipe.conf.write_text(old + "[view.stores]\ngroup_by = edge\nmeasures = order_count = count()\n")
+    pipe.aggregator.start(wait_ready=False)
+    assert pipe.aggregator.wait() == 4
+    gap, upto = re.search(r'^missing: (orders/\d:0-(\d+)) \(to go on without it: --rebuild --accept-gap "\1"\)$', pipe.aggregator.log_text(), re.M).groups()
+    pipe.conf.write_text(old)
+    pipe.aggregator.start()
+    pipe.client = Client(pipe.aggregator.ready["listen"][0])
+    assert pipe.client.scan("products") == rows and pipe.client.ask("status")["as_of"]["store"] == store
+    pipe.aggregator.stop()
+    pipe.conf.write_text(old + "[view.stores]\ngroup_by = edge\nmeasures = order_count = count()\n")
+    pipe.aggregator.args += ["--rebuild", "--accept-gap", gap]
+    pipe.aggregator.start()
+    pipe.client = Client(pipe.aggregator.ready["listen"][0])
+    wait_until(lambda: pipe.client.ask("status").get("as_of", {}).get("store", store) != store, "the new views", every=0.1)
+    assert pipe.client.ask("status")["as_of"]["gaps"] == [gap]
+    assert pipe.client.scan("stores") == [{"edge": EDGES[0], "order_count": 150 - int(upto) - 1}]
 
 
 @pytest.mark.parametrize("line, words", [
