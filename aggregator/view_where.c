@@ -201,6 +201,9 @@ static int parse_condition(struct scanner *scanner, struct view *view)
 	}
 	condition->comparison = (enum comparison)sign;
 	scanner_next(scanner);
+	if (sign == IS_EQUAL && scanner_is(scanner, TOKEN_SIGN, "=")) {
+		return scanner_fail(scanner, "one = compares; \"==\" is none of = != < <= > >=");
+	}
 	enum operand_type type = operand_type_of(condition->operand);
 	if (scanner->token != TOKEN_WORD && scanner->token != TOKEN_QUOTED) {
 		return scanner_fail_expected(scanner, wanted[type]);

@@ -11,6 +11,7 @@
 #include "runtime/program.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char name[] = "till ledger";
 
@@ -74,6 +75,11 @@ static int parse(int argc, char **argv, struct ledger_options *ledger)
 	int code = options_or_exit(&spec, argc, argv, &positionals);
 	if (code < 0 && positionals.count > 0) {
 		ledger->edge = positionals.items[0];
+	}
+	if (code < 0 && ledger->edge != NULL && strstr(ledger->edge, "://") != NULL) {
+		say(name, "%s is no edge; --at %s names the aggregator", ledger->edge,
+			ledger->edge);
+		return EXIT_USAGE;
 	}
 	return code;
 }

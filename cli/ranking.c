@@ -39,6 +39,15 @@ void ranking_take_table(struct ranking *ranking, const char *table, char bytes[T
 	}
 }
 
+int ranking_check_endpoint(const char *command, const char *endpoint)
+{
+	if (strchr(endpoint, ':') != NULL) {
+		return -1;
+	}
+	say(command, "\"%s\" is no address; --view %s names a view", endpoint, endpoint);
+	return EXIT_USAGE;
+}
+
 static const struct node *find_ranked(const struct ranking *ranking, const struct node *answer)
 {
 	return is_table(ranking) ? find_view(node_find(answer, "tables"),

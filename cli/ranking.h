@@ -29,6 +29,8 @@ enum { TABLE_VIEW_SIZE = VIEW_NAME_SIZE_MAX + 64 };
 /* What --table says in the place of --view; `table` NULL: nothing. The view's name is written to `bytes`. */
 void ranking_take_table(struct ranking *ranking, const char *table, char bytes[TABLE_VIEW_SIZE]);
 
+/* "till top products": a word that can be no address is the name of a view. -1 to go on, else the exit code, the reason said. */
+int ranking_check_endpoint(const char *command, const char *endpoint);
 /* -1 to go on, else the exit code, the reason said. */
 int ranking_learn(struct ask *ask, const struct ranking *ranking, struct ranking_view *ret_view);
 void ranking_view_deinit(struct ranking_view *view);

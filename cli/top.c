@@ -48,6 +48,10 @@ static int parse(int argc, char **argv, struct top_options *top)
 		return code;
 	}
 	top->endpoint = positionals.count > 0 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
+	code = ranking_check_endpoint("till top", top->endpoint);
+	if (code >= 0) {
+		return code;
+	}
 	top->ranking.refining = &top->refining;
 	ranking_take_table(&top->ranking, top->table, top->table_view);
 	return refining_check(&top->refining, "till top") < 0 ? EXIT_USAGE : -1;

@@ -58,6 +58,7 @@ static int parse(int argc, char **argv, struct watch_options *watch)
 		watch->endpoint =
 			positionals.count > 0 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
 		ranking_take_table(&watch->ranking, watch->table, watch->table_view);
+		code = ranking_check_endpoint("till watch", watch->endpoint);
 	}
 	return code;
 }

@@ -90,6 +90,10 @@ def test_nobody_there_is_exit_code_3_and_usage_is_2(tmp_path):
                       ["simulate", "--to", nobody, "--rate", "many"]):
         done = till(*arguments)
         assert done.returncode == 2 and done.stderr and not done.stdout, done
+    for arguments, hint in ((["top", "products"], "--view products names a view"), (["watch", "products"], "--view products names a view"),
+                            (["ledger", nobody], f"--at {nobody} names the aggregator")):
+        done = till(*arguments)
+        assert done.returncode == 2 and hint in done.stderr, done
     for arguments in (["send", "--to", "mysql://root:secret@host/shop", "--csv", file], ["top", "mysql://root:secret@host/shop"],
                       ["simulate", "--to", "mysql://root:secret@host/shop", "--count", "1"]):
         done = till(*arguments)

@@ -196,6 +196,8 @@ static const struct example bad[] = {
 		.complaint = "view v: where: one of = != < <= > >= is missing at the end"},
 	{NULL, "edge", COUNT, "quantity ( 3",
 		.complaint = "view v: where: one of = != < <= > >= was expected, not \"(\""},
+	{NULL, "edge", COUNT, "page == open",
+		.complaint = "view v: where: one = compares; \"==\" is none of = != < <= > >="},
 	{NULL, "edge", COUNT, "quantity < ",
 		.complaint = "view v: where: a whole number is missing at the end"},
 	{NULL, "edge", COUNT, "quantity < 1.5",
