@@ -237,17 +237,27 @@ def test_a_log_with_times_of_a_clock_that_jumped_is_no_other_log(pipe, admin):
     admin.configure(topic=topic, **{"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(2**62)})
     admin.produce(topic, 0, [(b"store-9", b"\xc0")] * 5, later_s=86400)
     admin.configure(topic=topic, **{"message.timestamp.type": "LogAppendTime"})
-    for first in range(20, 60, 10):
-        send(pipe, first, 10)
-        pipe.wait_settled()
-    pipe.aggregator.restart()
-    pipe.client = Client(pipe.aggregator.ready["listen"][0])
-    for first in range(60, 100, 10):
-        send(pipe, first, 10)
-        pipe.wait_settled()
-    wait_until(lambda: pipe.aggregator.metric("till_aggregator_reader_restarts_total") > 0, "a comparison of the anchor")
-    send(pipe, 100, 10)
-    pipe.wait_settled()
-    assert count_of(pipe) == 110 and pipe.books("foreign") == 5 and pipe.books("duplicates") == 0
+    sold = 20
+
+    def sell(times=4):
+        nonlocal sold
+        for _ in range(times):
+            send(pipe, sold, 10)
+            sold += 10
+            pipe.wait_settled()
+
+    def is_compared_in_another_life():
+        """Its anchor must lie behind the odd records before: it moves with Kafka's reports, which may be late."""
+        sell()
+        pipe.aggregator.restart()
+        pipe.client = Client(pipe.aggregator.ready["listen"][0])
+        sell()
+        try:
+            return wait_until(lambda: pipe.aggregator.metric("till_aggregator_reader_restarts_total") > 0, "a comparison", DEADLINE / 6)
+        except AssertionError:
+            return False
+    wait_until(is_compared_in_another_life, "a comparison of the anchor", 2 * DEADLINE)
+    sell(1)
+    assert count_of(pipe) == sold and pipe.books("foreign") == 5 and pipe.books("duplicates") == 0
     assert pipe.aggregator.running() and pipe.client.ask("status")["as_of"]["gaps"] == []
-    assert assert_totals_are_the_logs(pipe, admin)["events"] == 110
+    assert assert_totals_are_the_logs(pipe, admin)["events"] == sold
