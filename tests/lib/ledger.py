@@ -9,6 +9,7 @@ PATH = ROOT / "bench" / "ledger.ndjson"
 WANTED = {
     "sim": {"rounds": 1_000_000},
     "broker": {"broker_faults": 500},
+    "surgery": {"rounds": 20},
     "power": {"images": 100_000},
     "flips": {"flips": 100_000},
     "views": {"events": 2_000_000},
