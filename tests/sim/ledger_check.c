@@ -20,8 +20,7 @@ static bool may_lack(void)
 	return world.set_aside > 0 || world.faults[FAULT_BLOCK_DAMAGED] > 0 ||
 	       world.faults[FAULT_IMAGE_RESUMED] > 0 || world.faults[FAULT_LOG_OVERTAKEN] > 0 ||
 	       world.faults[FAULT_LOG_CUT] > 0 || world.faults[FAULT_TOPIC_EMPTIED] > 0 ||
-	       world.faults[FAULT_TOPIC_MADE_AGAIN] > 0 || world.faults[FAULT_OTHER_CLUSTER] > 0 ||
-	       world.faults[FAULT_REOWNED] > 0;
+	       world.faults[FAULT_TOPIC_MADE_AGAIN] > 0 || world.faults[FAULT_REOWNED] > 0;
 }
 
 /* The number under this name in the text up to `end`; 0: none. */
