@@ -1,4 +1,4 @@
-/* view_suggest.h - "did you mean": the nearest of some words by edit distance. Pure. */
+/* view_suggest.h - the nearest of some words (runtime/suggest.h). */
 #pragma once
 #include "proto/slice.h"
 

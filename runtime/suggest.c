@@ -1,5 +1,4 @@
 #include "runtime/suggest.h"
-#include <stddef.h>
 #include <string.h>
 
 enum { WORD_SIZE_MAX = 64 }; /* longer words are no typing errors of ours */
@@ -37,7 +36,8 @@ static unsigned edit_distance(const char *a, size_t a_size, const char *b, size_
 
 void suggestion_offer(struct suggestion *suggestion, const char *candidate)
 {
-	size_t word_size = strlen(suggestion->word);
+	size_t word_size =
+		suggestion->word_size > 0 ? suggestion->word_size : strlen(suggestion->word);
 	size_t size = strlen(candidate);
 
 	if (word_size > WORD_SIZE_MAX || size > WORD_SIZE_MAX) {

@@ -1,8 +1,10 @@
 /* suggest.h - "did you mean …?" for names that are not known. Pure. */
 #pragma once
+#include <stddef.h>
 
 struct suggestion {
 	const char *word; /* what was given */
+	size_t word_size; /* 0: it ends with a NUL */
 	const char *best; /* the nearest candidate that is near enough, else NULL; borrowed */
 	unsigned distance; /* of best */
 };
