@@ -1,7 +1,7 @@
 /* Preloaded into a daemon: it dies by SIGKILL at a named moment, as if the power of its process had gone just there.
  * TILL_FAILPOINT=CALL:before:N or CALL:after:N - before or after the Nth call of
  *   mdb_txn_commit    a transaction of spool or store reaches the disk
- *   mdb_put           a row is written inside a transaction
+ *   mdb_put           a row is written inside a transaction (by mdb_cursor_put too)
  *   rd_kafka_produce  a record is handed to librdkafka (by rd_kafka_produceva too)
  *   rd_kafka_event_message_next  a delivery report is read; nothing has followed from it yet
  *   zmq_msg_send      a frame (a reply, a BATCH, an ACK) is given to ZeroMQ
@@ -33,6 +33,7 @@ struct point {
 
 static struct point point;
 static atomic_long calls;
+static _Thread_local int lmdb_depth; /* LMDB calls its own functions, which may come by here */
 
 __attribute__((constructor)) static void read_point(void)
 {
@@ -73,7 +74,9 @@ int mdb_txn_commit(MDB_txn *txn)
 	bool now = is_now("mdb_txn_commit");
 
 	die_before(now);
+	lmdb_depth++;
 	int r = real(txn);
+	lmdb_depth--;
 	die_after(now);
 	return r;
 }
@@ -84,7 +87,20 @@ int mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned int
 	bool now = is_now("mdb_put");
 
 	die_before(now);
+	lmdb_depth++;
 	int r = real(txn, dbi, key, data, flags);
+	lmdb_depth--;
+	die_after(now);
+	return r;
+}
+
+int mdb_cursor_put(MDB_cursor *cursor, MDB_val *key, MDB_val *data, unsigned int flags)
+{
+	REAL(mdb_cursor_put, "mdb_cursor_put");
+	bool now = lmdb_depth == 0 && is_now("mdb_put");
+
+	die_before(now);
+	int r = real(cursor, key, data, flags);
 	die_after(now);
 	return r;
 }
