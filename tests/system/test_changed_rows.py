@@ -346,4 +346,4 @@ def test_a_view_that_can_not_follow_changes_is_refused_by_name(tmp_path):
     assert "a closed basket" in said and "[source.shop]" in said, said
     said = words("")  # the shipped views
     assert "can't be taken back" in said, said
-    assert check(tmp_path, declaration("shop", views="", kind="view", fields="sku:product_id"))[0] == 0
+    assert check(tmp_path, declaration("shop", views="", kind="view", types="at:timestamp_us", fields="sku:product_id, at:ts"))[0] == 0
