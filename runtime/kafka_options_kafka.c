@@ -1,12 +1,17 @@
 #include "runtime/certificate_words_ssl.h"
 #include "runtime/clock.h"
 #include "runtime/kafka_options.h"
+#include "runtime/thread_room.h"
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+enum {
+	CLIENT_THREADS = 4
+}; /* its main one, those of its own broker and of a group's, one of a real broker */
 
 static int set(
 	rd_kafka_conf_t *conf, const char *name, const char *value, struct config_error *error)
@@ -86,12 +91,29 @@ int kafka_options_new(const struct kafka_options *options, struct rd_kafka_conf_
 	return 0;
 }
 
+/* A client that finds no room for its main thread waits for ever for the end of those that it has started. */
+static bool has_room(struct config_error *error)
+{
+	int r = thread_room_check(CLIENT_THREADS);
+
+	if (r < 0) {
+		snprintf(error->text, sizeof error->text,
+			"no room for %d threads of a client of Kafka: %s", CLIENT_THREADS,
+			strerror(-r));
+	}
+	return r == 0;
+}
+
 int kafka_client_new(struct rd_kafka_conf_s *conf, enum kafka_role role,
 	struct rd_kafka_s **ret_client, struct config_error *error)
 {
 	rd_kafka_type_t type = role == KAFKA_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER;
-	rd_kafka_t *client = rd_kafka_new(type, conf, error->text, sizeof error->text);
 
+	if (!has_room(error)) {
+		rd_kafka_conf_destroy(conf);
+		return -ENOMEM;
+	}
+	rd_kafka_t *client = rd_kafka_new(type, conf, error->text, sizeof error->text);
 	if (client == NULL) {
 		bool is_wrong = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG;
 		rd_kafka_conf_destroy(conf);
