@@ -103,11 +103,12 @@ def test_a_reader_that_floods_is_told_busy_and_others_are_answered(pipeline):
     wait_until(lambda: line.client.ask("status")["ok"], "an answer")
     endpoint = line.aggregator.ready["listen"][0]
     flooder, honest = Client(endpoint), Client(endpoint)
-    begun = time.monotonic()
-    for number in range(2000):
-        flooder.socket.send_multipart([str(number).encode(), b"", b'{"query":"views"}'])
-    assert [honest.ask("views")["ok"] for _ in range(40)] == 40 * [True]
-    codes = [json.loads(flooder.socket.recv_multipart()[-1]) for _ in range(2000)]
+    begun, codes = time.monotonic(), []
+    for _ in range(4):
+        for number in range(500):  # so many answers have room in the queues of both sides, however late they are read
+            flooder.socket.send_multipart([str(number).encode(), b"", b'{"query":"views"}'])
+        assert [honest.ask("views")["ok"] for _ in range(10)] == 10 * [True]
+        codes += [json.loads(flooder.socket.recv_multipart()[-1]) for _ in range(500)]
     busy = [each for each in codes if not each["ok"]]
     assert {each["error"]["code"] for each in busy} == {"busy"} and 2000 - len(busy) <= most(50, begun)
     assert all(100 <= each["error"]["retry_after_ms"] <= 60000 for each in busy)
