@@ -78,8 +78,8 @@ static bool parse_offsets(const char *text, int *topic, int *partition, int64_t 
 	return *topic >= 0;
 }
 
-/* What of a topic that was made again had not been counted. Where a shard stands in the new one already, that is what it
- * had not read when the former one was deleted. */
+/* What of a topic that was made again had not been counted when the former one was deleted, or was not any more. Where a shard
+ * stands now says nothing: it may have read on in the new topic, at the same offsets, before it noticed. */
 static void lose_former(int topic)
 {
 	for (int partition = 0; kafka_was_made_again(topic) && partition < PARTITIONS_MAX;
@@ -87,8 +87,9 @@ static void lose_former(int topic)
 		struct aggregator_mark mark = aggregator_part_mark(topic, partition);
 		bool is_of_former =
 			kafka_is_of_former(topic, partition, mark.anchor, mark.anchor_ms);
+		int64_t next = former_next[topic][partition];
 		kafka_lose_former(
-			topic, partition, is_of_former ? mark.next : former_next[topic][partition]);
+			topic, partition, is_of_former && mark.next < next ? mark.next : next);
 	}
 }
 
