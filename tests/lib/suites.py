@@ -21,6 +21,7 @@ from pathlib import Path
 import fuzzing
 import guards
 import pypi
+import wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 COVERED = ("proto", "runtime", "client", "edge", "bridge", "aggregator", "cli")
@@ -140,16 +141,16 @@ def run_meson(kind, *suites, env=None):
     return result
 
 
-def run_pytest(kind, *paths, env=None, options=()):
+def run_pytest(kind, *paths, env=None, options=(), interpreter="/usr/bin/python3"):
     folder = build(kind)
     try:
         pypi.python()  # here, lest a download counts as some test's time
     except pypi.NoRegistry as error:
         print(error, flush=True)  # the tests that need it fail with the same words; the others run
-    report = folder / "pytest.xml"
+    report = folder / f"pytest-{Path(paths[0]).name}.xml"
     report.unlink(missing_ok=True)
     done = subprocess.run(
-        ["/usr/bin/python3", "-m", "pytest", "-q", "-x" if os.environ.get("TILL_FAIL_FAST") else "-q",
+        [interpreter, "-m", "pytest", "-q", "-x" if os.environ.get("TILL_FAIL_FAST") else "-q",
          "-p", "no:cacheprovider", "--durations=10", f"--junitxml={report}", *options, *paths],
         cwd=ROOT, env={**os.environ, "TILL_BUILD": str(folder), "PYTHONDONTWRITEBYTECODE": "1",
                        "PYTHONPATH": str(ROOT / "tests" / "lib"), **(env or {})}, check=False)
@@ -212,6 +213,15 @@ def system():
 
 def system_sanitize():
     return run_pytest("sanitize", "tests/system", env=SANITIZER_ENV, options=("-m", "not plain_only and not kill"))
+
+
+def python():
+    """From an environment that holds the package as it is installed; what can't be installed there is a failure of its own."""
+    try:
+        interpreter = wheel.python()
+    except pypi.NoRegistry as error:
+        return Result(failed=1, notes=[str(error)])
+    return run_pytest("plain", "tests/python", interpreter=interpreter)
 
 
 def coverage():
@@ -430,6 +440,7 @@ SUITES = [
     Suite("unit", 300, "cmocka, the pure modules and their rims; conformance vectors", unit),
     Suite("sim", 240, "edge, bridge and aggregator simulated with faults, 20,000 seeds; planted bugs are found", sim, beside=True),
     Suite("system", 2000, "pytest on the real programs and a real Kafka", system),
+    Suite("python", 900, "the Python package, installed from its wheel, against the real programs and databases", python),
     Suite("unit-sanitize", 420, "the unit tests under ASan and UBSan", unit_sanitize, beside=True),
     Suite("system-sanitize", 1500, "the system tests under ASan and UBSan", system_sanitize),
     Suite("sim-coverage", 600, "the simulator under ASan and UBSan; lines of its cores that it reached, printed and held", sim_coverage, beside=True),

@@ -24,8 +24,9 @@ def existing_tests():
     names = set()
     for path in (ROOT / "tests" / "unit").rglob("test_*.c"):
         names.update(re.findall(r"^static void (test_\w+)\(", path.read_text(), re.M))
-    for path in (ROOT / "tests" / "system").glob("test_*.py"):
-        names.update(re.findall(r"^def (test_\w+)\(", path.read_text(), re.M))
+    for folder in ("system", "python"):
+        for path in (ROOT / "tests" / folder).glob("test_*.py"):
+            names.update(re.findall(r"^def (test_\w+)\(", path.read_text(), re.M))
     return names
 
 

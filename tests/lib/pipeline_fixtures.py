@@ -1,0 +1,126 @@
+"""Fixtures of the tests on real programs, a plugin of pytest: one real Kafka a session, a pipeline of its own for each test."""
+import itertools
+import json
+import os
+from pathlib import Path
+
+import pytest
+from cluster import Admin, Cluster
+from harness import ROOT, Broker, Pipeline
+from mosquitto import Mosquitto
+from mqtt_ledger import Publisher
+from postgres import Postgres
+
+# deploy/kafka reads it at every start of a broker: the second compiler pays off after minutes, and these live for seconds.
+os.environ.setdefault("KAFKA_JAVA_OPTS", "-XX:TieredStopAtLevel=1")
+DATA = Path(os.environ.get("TILL_DATA", ROOT.parent / "shared" / "data")) / "online-retail"
+_numbers = itertools.count(1)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "kill: kills programs at random moments; run once, not again for coverage")
+    config.addinivalue_line("markers", "plain_only: slow, and says little about memory; not run again under sanitizers")
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory):
+    """TILL_KAFKA: the folder of one that many sessions share (guards.py)."""
+    shared = os.environ.get("TILL_KAFKA")
+    kafka = Broker(shared or tmp_path_factory.mktemp("kafka"))
+    yield kafka
+    if not shared:
+        kafka.down()
+
+
+@pytest.fixture(scope="session")
+def admin(broker, tmp_path_factory):
+    """The administrator of the one Kafka."""
+    made = Admin(broker.bootstrap, tmp_path_factory.mktemp("admin") / "log")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One real PostgreSQL; `database` gives each test one of its own."""
+    server = Postgres()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database(postgres):
+    return postgres.new_database(f"shop_{next(_numbers)}")
+
+
+@pytest.fixture(scope="session")
+def three_nodes(tmp_path_factory):
+    """A Kafka of three nodes; `cluster` gives it to a test."""
+    made = Cluster(tmp_path_factory.mktemp("cluster") / "kafka")
+    yield made
+    made.down()
+
+
+@pytest.fixture
+def cluster(three_nodes):
+    """Three nodes that all run and are in sync, whatever the test before did to them."""
+    three_nodes.heal()
+    yield three_nodes
+    three_nodes.heal()
+
+
+@pytest.fixture
+def prefix():
+    """Topics of one test on the shared broker."""
+    return f"t{os.getpid()}-{next(_numbers)}-"
+
+
+@pytest.fixture
+def pipeline(broker, prefix, tmp_path):
+    """pipeline(**Pipeline's arguments): started parts end with the test."""
+    made = []
+
+    def make(**arguments):
+        made.append(Pipeline(tmp_path, arguments.pop("bootstrap", broker.bootstrap), prefix, **arguments))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture
+def mosquitto(tmp_path):
+    """mosquitto(**Mosquitto's arguments): each in a folder of its own, ended with the test."""
+    made = []
+
+    def make(**arguments):
+        made.append(Mosquitto(tmp_path / f"mosquitto-{len(made)}", **arguments))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
+
+
+@pytest.fixture
+def publisher(tmp_path):
+    """publisher(port, name, **plan): ended with the test."""
+    made = []
+
+    def make(port, name, **plan):
+        made.append(Publisher(tmp_path, port, name, **plan))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
+
+
+@pytest.fixture(scope="session")
+def retail():
+    """The real transactions and their exact totals, or a skip that says so."""
+    csv, totals = DATA / "2010-12.csv", DATA / "2010-12.totals.json"
+    if not csv.exists() or not totals.exists():
+        pytest.skip(f"{csv.name} and its totals are not beside the checkout (TILL_DATA names their folder)")
+    return csv, json.loads(totals.read_text())
