@@ -18,8 +18,9 @@ _numbers = itertools.count(1)
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "kill: kills programs at random moments; run once, not again for coverage")
-    config.addinivalue_line("markers", "plain_only: slow, and says little about memory; not run again under sanitizers")
+    config.addinivalue_line("markers", "kill: kills programs at random moments; not run under sanitizers")
+    config.addinivalue_line("markers", "plain_only: slow, and says little about memory; not run under sanitizers")
+    config.addinivalue_line("markers", "plain_too: measures what sanitizers change; run with them and without")
 
 
 @pytest.fixture(scope="session")

@@ -208,6 +208,11 @@ def unit_valgrind():
 
 
 def system():
+    """The others run under sanitizers: each test once, and with the build that shows most."""
+    return run_pytest("plain", "tests/system", options=("-m", "plain_only or kill or plain_too"))
+
+
+def system_plain():
     return run_pytest("plain", "tests/system")
 
 
@@ -439,14 +444,15 @@ SUITES = [
     Suite("style", 300, "layers, lengths, formatting and words of the source", style),
     Suite("unit", 300, "cmocka, the pure modules and their rims; conformance vectors", unit),
     Suite("sim", 240, "edge, bridge and aggregator simulated with faults, 20,000 seeds; planted bugs are found", sim, beside=True),
-    Suite("system", 2000, "pytest on the real programs and a real Kafka", system),
+    Suite("system", 1500, "pytest on the real programs and a real Kafka: what kills, takes away, or says little under sanitizers", system),
     Suite("python", 900, "the Python package, installed from its wheel, against the real programs and databases", python),
     Suite("unit-sanitize", 420, "the unit tests under ASan and UBSan", unit_sanitize, beside=True),
-    Suite("system-sanitize", 1500, "the system tests under ASan and UBSan", system_sanitize),
+    Suite("system-sanitize", 1500, "the other system tests, with the programs under ASan and UBSan", system_sanitize),
     Suite("sim-coverage", 600, "the simulator under ASan and UBSan; lines of its cores that it reached, printed and held", sim_coverage, beside=True),
     Suite("coverage", 2400, "lines that the tests under sanitizers reached, printed and held", coverage),
     Suite("fuzz", 420, "every libFuzzer target over its corpus and 20,000 runs", fuzz, beside=True),
     Suite("fuzz-coverage", 300, "the fuzz targets' corpora under ASan and UBSan; lines of the decoders that they reached, printed and held", fuzz_coverage, beside=True),
+    Suite("system-plain", 2400, "all system tests without sanitizers", system_plain, long=True),
     Suite("guards", 7200, "tests fail when the line is gone that guards what they show", guarded, long=True),
     Suite("unit-thread", 600, "the unit tests under TSan", unit_thread, long=True),
     Suite("unit-valgrind", 1800, "the unit tests under valgrind", unit_valgrind, long=True),

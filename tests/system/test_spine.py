@@ -4,6 +4,8 @@ from decimal import Decimal
 import pytest
 from harness import Sender, sum_metric, wait_until
 
+pytestmark = pytest.mark.plain_too
+
 
 def order(number, product="tea", quantity=2, price="2.50", **more):
     return {"order_id": f"o-{number}", "product_id": product, "quantity": quantity, "unit_price": price,

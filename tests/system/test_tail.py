@@ -270,6 +270,7 @@ def peak_kib(edge):
         return int(next(each for each in status if each.startswith("VmHWM")).split()[1])
 
 
+@pytest.mark.plain_too
 def test_a_line_of_ten_gigabytes_is_passed_over_in_bounded_memory(follower, tmp_path):
     files = follower(f"path={tmp_path}/logs/pos.ndjson")
     path = files.logs / "pos.ndjson"
