@@ -380,34 +380,34 @@ static bool is_read(const struct source_declaration *declaration, struct slice c
 		       : field_from_name(column, &field);
 }
 
+static int refuse_type(const struct source_declaration *declaration, struct slice column,
+	struct config_error *error)
+{
+	const struct pair_list *fields = declaration->field_list;
+	struct suggestion suggestion = {
+		.word = (const char *)column.bytes, .word_size = column.size};
+	char why[256];
+
+	for (size_t i = 0; fields != NULL && i < fields->count; i++) {
+		struct slice name = fields->items[i].left;
+		suggestion_offer_bytes(&suggestion, (const char *)name.bytes, name.size);
+	}
+	bool is_near = suggestion.best != NULL;
+	snprintf(why, sizeof why, "column \"%.*s\" is not read%s%.*s%s", (int)column.size,
+		(const char *)column.bytes, is_near ? "; did you mean \"" : "",
+		(int)suggestion.best_size, is_near ? suggestion.best : "", is_near ? "\"?" : "");
+	return source_declaration_refuse(declaration, "types", why, error);
+}
+
 /* A type for a column that is not read was meant for another one. A table's columns are looked at where they are known. */
 static int check_types(const struct source_declaration *declaration, struct config_error *error)
 {
 	const struct column_types *types = declaration->type_list;
-	const struct pair_list *fields = declaration->field_list;
-	char word[64], near[64], why[256];
 
 	for (size_t i = 0; types != NULL && i < types->count; i++) {
-		struct slice column = types->items[i].column;
-		struct suggestion suggestion = {.word = word};
-		if (is_read(declaration, column)) {
-			continue;
+		if (!is_read(declaration, types->items[i].column)) {
+			return refuse_type(declaration, types->items[i].column, error);
 		}
-		snprintf(word, sizeof word, "%.*s", (int)column.size, (const char *)column.bytes);
-		for (size_t j = 0; fields != NULL && j < fields->count; j++) {
-			char name[sizeof near];
-			snprintf(name, sizeof name, "%.*s", (int)fields->items[j].left.size,
-				(const char *)fields->items[j].left.bytes);
-			suggestion_offer(&suggestion, name);
-			if (suggestion.best == name) {
-				suggestion.best = memcpy(near, name, sizeof near);
-			}
-		}
-		bool is_near = suggestion.best != NULL;
-		snprintf(why, sizeof why, "column \"%s\" is not read%s%s%s", word,
-			is_near ? "; did you mean \"" : "", is_near ? near : "",
-			is_near ? "\"?" : "");
-		return source_declaration_refuse(declaration, "types", why, error);
 	}
 	return 0;
 }

@@ -1,5 +1,6 @@
 #include "aggregator/view_where.h"
 #include "aggregator/view_suggest.h"
+#include "proto/utf8.h"
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -262,19 +263,16 @@ int parse_where(struct scanner *scanner, struct view *view, struct condition_ran
 
 /* ---- what can be written, and never be */
 
-/* As events have it: three capital letters. */
-static bool currency_can_be(const char *text, char ret_meant[CURRENCY_SIZE + 1])
+/* In capital letters, if that makes a currency of it; else nothing. */
+static void currency_meant(const char *text, char ret_meant[CURRENCY_SIZE + 1])
 {
-	bool is_code = strlen(text) == CURRENCY_SIZE;
-
-	ret_meant[0] = '\0';
-	for (size_t i = 0; i < CURRENCY_SIZE && is_code; i++) {
-		ret_meant[i] =
-			(char)(islower((unsigned char)text[i]) ? text[i] - 'a' + 'A' : text[i]);
-		is_code = ret_meant[i] >= 'A' && ret_meant[i] <= 'Z';
+	snprintf(ret_meant, CURRENCY_SIZE + 1, "%s", text);
+	for (size_t i = 0; ret_meant[i] != '\0'; i++) {
+		ret_meant[i] = (char)toupper((unsigned char)ret_meant[i]);
 	}
-	ret_meant[is_code ? CURRENCY_SIZE : 0] = '\0';
-	return is_code && strcmp(text, ret_meant) == 0;
+	if (strlen(text) != CURRENCY_SIZE || !currency_is_valid(slice_of_text(ret_meant))) {
+		ret_meant[0] = '\0';
+	}
 }
 
 /* What events have: carts bear these two words, whatever the till wrote; other kinds what they like. */
@@ -304,7 +302,8 @@ static int check_condition(
 	const char *meant = NULL, *wanted = NULL;
 
 	if (is_text && condition->operand.field == FIELD_CURRENCY &&
-		!currency_can_be(condition->text, currency)) {
+		!currency_is_valid(slice_of_text(condition->text))) {
+		currency_meant(condition->text, currency);
 		meant = currency;
 		wanted = "currency is three capital letters, such as EUR";
 	}

@@ -11,7 +11,6 @@ struct ask {
 };
 
 /* Where queries are answered when nobody says otherwise. */
-#define ASK_ENDPOINT_DEFAULT "tcp://127.0.0.1:7172"
 
 struct ask_options {
 	const char *command; /* "till top" */

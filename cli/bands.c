@@ -56,7 +56,7 @@ static int parse(int argc, char **argv, struct bands_options *bands)
 		"[ENDPOINT] VIEW --by MEASURE --edges N,N,...|--count N [OPTIONS]",
 		"Shows how many rows of a view have how much of a measure, and what they make up "
 		"of "
-		"the whole.\nENDPOINT: the aggregator, default " ASK_ENDPOINT_DEFAULT ".\n"
+		"the whole.\nENDPOINT: the aggregator, default " AGGREGATOR_DEFAULT ".\n"
 		"  till bands users --by total_revenue --edges 0,50,100,500,1000",
 		options, 1, 2};
 
@@ -64,11 +64,10 @@ static int parse(int argc, char **argv, struct bands_options *bands)
 	if (code >= 0) {
 		return code;
 	}
-	bands->endpoint = positionals.count == 2 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
+	bands->endpoint = positionals.count == 2 ? positionals.items[0] : AGGREGATOR_DEFAULT;
 	bands->view = positionals.items[positionals.count - 1];
-	if (strstr(bands->view, "://") != NULL) {
-		say("till bands", "the view is missing behind %s", bands->view);
-		return EXIT_USAGE;
+	if (is_address(bands->view)) {
+		return say_no_view("till bands", bands->view);
 	}
 	return check(bands);
 }

@@ -45,7 +45,7 @@ static int check(struct forget_options *forget, const struct positionals *positi
 		return EXIT_USAGE;
 	}
 	bool has_endpoint = positionals->count == (forget->list ? 1u : 2u);
-	forget->endpoint = has_endpoint ? positionals->items[0] : ASK_ENDPOINT_DEFAULT;
+	forget->endpoint = has_endpoint ? positionals->items[0] : AGGREGATOR_DEFAULT;
 	forget->user = forget->list ? NULL : positionals->items[last];
 	return -1;
 }
@@ -71,7 +71,7 @@ static int parse(int argc, char **argv, struct forget_options *forget)
 	};
 	const struct options_spec spec = {name, "[ENDPOINT] USER|- [OPTIONS]\n[ENDPOINT] --list",
 		"Takes a user's rows out of what the aggregator at ENDPOINT "
-		"(default " ASK_ENDPOINT_DEFAULT ") answers and stores, for good;\n"
+		"(default " AGGREGATOR_DEFAULT ") answers and stores, for good;\n"
 		"all other totals stay as they are. USER is the id as the store has it: where "
 		"edges "
 		"hide users, the pseudonym, or\n"

@@ -154,27 +154,21 @@ static int read_row(struct input *input, const struct csv_record *row, struct in
 /* "no column "Quantty"": the nearest one that is there stands behind it. */
 static void suggest_column(const struct mapping *mapping, struct pairs_error *error)
 {
-	char word[128];
-	char candidate[128];
-	char best[128];
 	struct slice missing = mapping_missing(mapping);
-	struct suggestion suggestion = {.word = word};
+	struct suggestion suggestion = {
+		.word = (const char *)missing.bytes, .word_size = missing.size};
 
-	snprintf(word, sizeof word, "%.*s", (int)missing.size, (const char *)missing.bytes);
+	if (missing.size == 0) {
+		return;
+	}
 	for (uint32_t i = 0; i < mapping_columns(mapping); i++) {
 		struct slice column = mapping_column(mapping, i);
-		snprintf(candidate, sizeof candidate, "%.*s", (int)column.size,
-			(const char *)column.bytes);
-		suggestion_offer(&suggestion, candidate);
-		if (suggestion.best == candidate) {
-			snprintf(best, sizeof best, "%s", candidate);
-			suggestion.best = best;
-		}
+		suggestion_offer_bytes(&suggestion, (const char *)column.bytes, column.size);
 	}
-	if (missing.size > 0 && suggestion.best != NULL) {
+	if (suggestion.best != NULL) {
 		size_t size = strlen(error->text);
-		snprintf(error->text + size, sizeof error->text - size, "; did you mean \"%s\"?",
-			best);
+		snprintf(error->text + size, sizeof error->text - size, "; did you mean \"%.*s\"?",
+			(int)suggestion.best_size, suggestion.best);
 	}
 }
 

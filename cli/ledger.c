@@ -56,7 +56,7 @@ static int parse(int argc, char **argv, struct ledger_options *ledger)
 		{"--kind", 0, OPTION_TEXT, &ledger->kind, "KIND",
 			"only this one: order, cart, view, or one of them with .dlq", 0, 0},
 		{"--at", 0, OPTION_TEXT, &ledger->endpoint, "ENDPOINT",
-			"the aggregator, default " ASK_ENDPOINT_DEFAULT, 0, 0},
+			"the aggregator, default " AGGREGATOR_DEFAULT, 0, 0},
 		{"--json", 0, OPTION_FLAG, &ledger->json, NULL, "the answer as it came", 0, 0},
 		{"--timeout", 0, OPTION_DURATION, &ledger->timeout_ms, "TIME",
 			"wait so long for an answer, default 10s", 0, 0},
@@ -76,7 +76,7 @@ static int parse(int argc, char **argv, struct ledger_options *ledger)
 	if (code < 0 && positionals.count > 0) {
 		ledger->edge = positionals.items[0];
 	}
-	if (code < 0 && ledger->edge != NULL && strstr(ledger->edge, "://") != NULL) {
+	if (code < 0 && ledger->edge != NULL && is_address(ledger->edge)) {
 		say(name, "%s is no edge; --at %s names the aggregator", ledger->edge,
 			ledger->edge);
 		return EXIT_USAGE;
@@ -308,7 +308,7 @@ static int show(const struct ledger_options *ledger, const struct answer_view *a
 
 int command_ledger(int argc, char **argv)
 {
-	struct ledger_options ledger = {.endpoint = ASK_ENDPOINT_DEFAULT, .timeout_ms = 10000};
+	struct ledger_options ledger = {.endpoint = AGGREGATOR_DEFAULT, .timeout_ms = 10000};
 	struct answer_view answer;
 	struct buffer request;
 	struct ask ask;

@@ -32,7 +32,7 @@ static int parse(int argc, char **argv, struct quarantine_options *quarantine)
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
 	const struct options_spec spec = {name, "[ENDPOINT] [OPTIONS]",
-		"Lists the records that the aggregator at ENDPOINT (default " ASK_ENDPOINT_DEFAULT
+		"Lists the records that the aggregator at ENDPOINT (default " AGGREGATOR_DEFAULT
 		") set aside instead of counting\n"
 		"them, the oldest of the last 10,000 first: where each lies in Kafka, and why. "
 		"Their "
@@ -43,7 +43,7 @@ static int parse(int argc, char **argv, struct quarantine_options *quarantine)
 	int code = options_or_exit(&spec, argc, argv, &positionals);
 	if (code < 0) {
 		quarantine->endpoint =
-			positionals.count > 0 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
+			positionals.count > 0 ? positionals.items[0] : AGGREGATOR_DEFAULT;
 	}
 	return code;
 }

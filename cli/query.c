@@ -30,7 +30,7 @@ static int parse(int argc, char **argv, struct query_options *query)
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
 	const struct options_spec spec = {"till query", "[ENDPOINT] JSON\n[ENDPOINT] -",
-		"Asks the aggregator at ENDPOINT (default " ASK_ENDPOINT_DEFAULT
+		"Asks the aggregator at ENDPOINT (default " AGGREGATOR_DEFAULT
 		") and prints its answer.\n"
 		"  till query '{\"query\":\"top\",\"view\":\"products\",\"by\":\"total_revenue\"}'",
 		options, 1, 2};
@@ -39,7 +39,7 @@ static int parse(int argc, char **argv, struct query_options *query)
 	if (code >= 0) {
 		return code;
 	}
-	query->endpoint = positionals.count == 2 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
+	query->endpoint = positionals.count == 2 ? positionals.items[0] : AGGREGATOR_DEFAULT;
 	query->request = positionals.items[positionals.count - 1];
 	return -1;
 }

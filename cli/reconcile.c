@@ -76,7 +76,7 @@ static int parse(int argc, char **argv, struct reconcile_options *reconcile)
 		{"--orders-view", 0, OPTION_TEXT, &reconcile->orders, "VIEW",
 			"totals by edge, day and order_id, default orders_per_store_day", 0, 0},
 		{"--at", 0, OPTION_TEXT, &reconcile->endpoint, "ENDPOINT",
-			"the aggregator, default " ASK_ENDPOINT_DEFAULT, 0, 0},
+			"the aggregator, default " AGGREGATOR_DEFAULT, 0, 0},
 		{"--json", 0, OPTION_FLAG, &reconcile->json, NULL, "one JSON object", 0, 0},
 		{"--timeout", 0, OPTION_DURATION, &reconcile->timeout_ms, "TIME",
 			"wait so long for an answer, default 10s", 0, 0},
@@ -366,7 +366,7 @@ static int reconcile_day(struct reconcile_options *reconcile, const struct recei
 
 int command_reconcile(int argc, char **argv)
 {
-	struct reconcile_options reconcile = {.endpoint = ASK_ENDPOINT_DEFAULT,
+	struct reconcile_options reconcile = {.endpoint = AGGREGATOR_DEFAULT,
 		.view = "stores_per_day",
 		.orders = "orders_per_store_day",
 		.lines = -1,

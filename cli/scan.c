@@ -37,7 +37,7 @@ static int parse(int argc, char **argv, struct scan_options *scan)
 	};
 	const struct options_spec spec = {"till scan", "[ENDPOINT] VIEW [OPTIONS]",
 		"Shows the rows of a view, or of a table (table.NAME). ENDPOINT: the aggregator, "
-		"default " ASK_ENDPOINT_DEFAULT ".\n"
+		"default " AGGREGATOR_DEFAULT ".\n"
 		"  till scan stores_per_day --group-by edge --last 7d --compare 7d --where "
 		"'total_revenue>=100.00'",
 		options, 1, 2};
@@ -46,11 +46,10 @@ static int parse(int argc, char **argv, struct scan_options *scan)
 	if (code >= 0) {
 		return code;
 	}
-	scan->endpoint = positionals.count == 2 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
+	scan->endpoint = positionals.count == 2 ? positionals.items[0] : AGGREGATOR_DEFAULT;
 	scan->view = positionals.items[positionals.count - 1];
-	if (strstr(scan->view, "://") != NULL) {
-		say("till scan", "the view is missing behind %s", scan->view);
-		return EXIT_USAGE;
+	if (is_address(scan->view)) {
+		return say_no_view("till scan", scan->view);
 	}
 	return refining_check(&scan->refining, "till scan") < 0 ? EXIT_USAGE : -1;
 }

@@ -148,16 +148,9 @@ static int conclude(
 	case UPLOAD_E_INPUT:
 		say("till send", "%s", error->text);
 		return EXIT_FAILED;
-	case -EPROTONOSUPPORT: /* the rest may hold a password */
-		say("till send",
-			"there is no transport \"%.*s\"; an address looks like "
-			"tcp://127.0.0.1:7170",
-			(int)strcspn(endpoint, ":"), endpoint);
-		return EXIT_USAGE;
+	case -EPROTONOSUPPORT:
 	case -EINVAL:
-		say("till send", "\"%s\" is no ZeroMQ address; it looks like tcp://127.0.0.1:7170",
-			endpoint);
-		return EXIT_USAGE;
+		return say_no_address("till send", endpoint, r, "tcp://127.0.0.1:7170");
 	default:
 		say("till send", "%s", strerror(-r));
 		return EXIT_FAILED;

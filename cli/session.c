@@ -75,11 +75,33 @@ void say(const char *command, const char *format, ...)
 
 const char *endpoint_complete(const char *text, char out[ENDPOINT_SIZE])
 {
-	if (strstr(text, "://") != NULL) {
+	if (is_address(text)) {
 		return text;
 	}
 	snprintf(out, ENDPOINT_SIZE, "tcp://%.240s", text);
 	return out;
+}
+
+bool is_address(const char *text)
+{
+	return strstr(text, "://") != NULL;
+}
+
+int say_no_view(const char *command, const char *endpoint)
+{
+	say(command, "the view is missing behind %s", endpoint);
+	return EXIT_USAGE;
+}
+
+int say_no_address(const char *command, const char *endpoint, int r, const char *like)
+{
+	if (r == -EPROTONOSUPPORT) { /* the rest may hold a password */
+		say(command, "there is no transport \"%.*s\"; an address looks like %s",
+			(int)strcspn(endpoint, ":"), endpoint, like);
+	} else {
+		say(command, "\"%s\" is no ZeroMQ address; it looks like %s", endpoint, like);
+	}
+	return EXIT_USAGE;
 }
 
 int say_no_answer(
@@ -105,16 +127,9 @@ int say_no_answer(
 		return EXIT_FAILED;
 	case QUERY_E_INTERRUPTED:
 		return EXIT_FAILED;
-	case -EPROTONOSUPPORT: /* the rest may hold a password */
-		say(command,
-			"there is no transport \"%.*s\"; an address looks like "
-			"tcp://127.0.0.1:7172",
-			(int)strcspn(endpoint, ":"), endpoint);
-		return EXIT_USAGE;
+	case -EPROTONOSUPPORT:
 	case -EINVAL:
-		say(command, "\"%s\" is no ZeroMQ address; it looks like tcp://127.0.0.1:7172",
-			endpoint);
-		return EXIT_USAGE;
+		return say_no_address(command, endpoint, r, AGGREGATOR_DEFAULT);
 	case -EMSGSIZE:
 		say(command, "the request is larger than 64 KiB");
 		return EXIT_FAILED;

@@ -5,6 +5,8 @@
 #include "runtime/loop.h"
 #include "runtime/socket.h"
 
+#define AGGREGATOR_DEFAULT "tcp://127.0.0.1:7172"
+
 /* What --key and --server-key said. */
 struct key_files {
 	const char *own; /* NULL: the environment's TILL_KEY */
@@ -40,6 +42,12 @@ void say(const char *command, const char *format, ...) __attribute__((format(pri
 /* The endpoint with "tcp://" in front where no transport is named; borrowed from `text` or written to `out`. */
 const char *endpoint_complete(const char *text, char out[ENDPOINT_SIZE]);
 
+/* Whether an argument is one, and no view or edge: it names a transport. */
+bool is_address(const char *text);
+/* Says it of a command line that ends with an endpoint; the exit code. */
+int say_no_view(const char *command, const char *endpoint);
+/* Says what is wrong with an endpoint that was refused with -EPROTONOSUPPORT or -EINVAL, and what it looks like; the exit code. */
+int say_no_address(const char *command, const char *endpoint, int r, const char *like);
 /* Prints why a question has no answer and returns the exit code: not reached, refused, failed. `r` is what
  * query_client_ask returned, or 0 with an answer that is not ok. */
 int say_no_answer(

@@ -44,7 +44,7 @@ static int parse(int argc, char **argv, struct staged_options *staged)
 	};
 	const struct options_spec spec = {name,
 		"[ENDPOINT] [--view VIEW] [OPTIONS]\n[ENDPOINT] --accept|--drop",
-		"Shows the views that the aggregator at ENDPOINT (default " ASK_ENDPOINT_DEFAULT
+		"Shows the views that the aggregator at ENDPOINT (default " AGGREGATOR_DEFAULT
 		") counts beside the live ones\n([aggregator] stage), and compares them. --accept "
 		"and --drop need the right admin.",
 		options, 0, 1};
@@ -53,7 +53,7 @@ static int parse(int argc, char **argv, struct staged_options *staged)
 	if (code >= 0) {
 		return code;
 	}
-	staged->endpoint = positionals.count > 0 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
+	staged->endpoint = positionals.count > 0 ? positionals.items[0] : AGGREGATOR_DEFAULT;
 	if (staged->accept + staged->drop + (staged->view != NULL) > 1) {
 		say(name, "--view, --accept and --drop don't go together");
 		return EXIT_USAGE;

@@ -34,7 +34,7 @@ static int parse(int argc, char **argv, struct status_options *status)
 		{NULL, 0, OPTION_FLAG, NULL, NULL, NULL, 0, 0},
 	};
 	const struct options_spec spec = {"till status", "[ENDPOINT] [--http ADDRESS]...",
-		"Shows how the aggregator at ENDPOINT is (default " ASK_ENDPOINT_DEFAULT
+		"Shows how the aggregator at ENDPOINT is (default " AGGREGATOR_DEFAULT
 		"), which edges need a look, and whether\ndaemons are ready. "
 		"With --http alone only those are asked. Exit code: 1 when something is not well, "
 		"3 when it is silent.",
@@ -47,7 +47,7 @@ static int parse(int argc, char **argv, struct status_options *status)
 	if (positionals.count > 0) {
 		status->endpoint = positionals.items[0];
 	} else if (status->http.count == 0) {
-		status->endpoint = ASK_ENDPOINT_DEFAULT;
+		status->endpoint = AGGREGATOR_DEFAULT;
 	}
 	return -1;
 }

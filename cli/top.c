@@ -40,14 +40,14 @@ static int parse(int argc, char **argv, struct top_options *top)
 	};
 	const struct options_spec spec = {"till top", "[ENDPOINT] [OPTIONS]",
 		"Shows the rows of a view that lead by a measure. ENDPOINT: the aggregator, "
-		"default " ASK_ENDPOINT_DEFAULT ".",
+		"default " AGGREGATOR_DEFAULT ".",
 		options, 0, 1};
 
 	int code = options_or_exit(&spec, argc, argv, &positionals);
 	if (code >= 0) {
 		return code;
 	}
-	top->endpoint = positionals.count > 0 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
+	top->endpoint = positionals.count > 0 ? positionals.items[0] : AGGREGATOR_DEFAULT;
 	code = ranking_check_endpoint("till top", top->endpoint);
 	if (code >= 0) {
 		return code;

@@ -92,7 +92,7 @@ static int parse(int argc, char **argv, struct trace_options *trace)
 	struct positionals positionals;
 	const struct option options[] = {
 		{"--at", 0, OPTION_TEXT, &trace->endpoint, "ENDPOINT",
-			"the aggregator, default " ASK_ENDPOINT_DEFAULT, 0, 0},
+			"the aggregator, default " AGGREGATOR_DEFAULT, 0, 0},
 		{"--spool", 0, OPTION_TEXT, &trace->spool, "DIR",
 			"look into the edge's data directory, too, on its own host", 0, 0},
 		{"--brokers", 0, OPTION_TEXT, &trace->kafka.brokers, "HOST:PORT,...",
@@ -366,7 +366,7 @@ static int look(struct trace_options *trace, struct verdict *verdict, struct sig
 
 int command_trace(int argc, char **argv)
 {
-	struct trace_options trace = {.endpoint = ASK_ENDPOINT_DEFAULT,
+	struct trace_options trace = {.endpoint = AGGREGATOR_DEFAULT,
 		.timeout_ms = 10000,
 		.kafka = {.command = name, .records_max = RECORDS_DEFAULT}};
 	struct verdict verdict = {.is_stored = false};

@@ -50,13 +50,12 @@ static int parse(int argc, char **argv, struct watch_options *watch)
 		"Shows the totals of every store and a view's leading rows, and draws them anew "
 		"when they change. Where its output is no terminal: a line for every row of the "
 		"view, and for every change. ENDPOINT: the aggregator, "
-		"default " ASK_ENDPOINT_DEFAULT ".",
+		"default " AGGREGATOR_DEFAULT ".",
 		options, 0, 1};
 
 	int code = options_or_exit(&spec, argc, argv, &positionals);
 	if (code < 0) {
-		watch->endpoint =
-			positionals.count > 0 ? positionals.items[0] : ASK_ENDPOINT_DEFAULT;
+		watch->endpoint = positionals.count > 0 ? positionals.items[0] : AGGREGATOR_DEFAULT;
 		ranking_take_table(&watch->ranking, watch->table, watch->table_view);
 		code = ranking_check_endpoint("till watch", watch->endpoint);
 	}

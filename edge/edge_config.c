@@ -242,15 +242,11 @@ static int check_timezone(const struct edge_config *config, struct config_error 
 
 static int check_currency(const struct edge_config *config, struct config_error *error)
 {
-	const char *text = config->currency;
-
-	bool good = strlen(text) == CURRENCY_SIZE;
-	for (int i = 0; good && i < CURRENCY_SIZE; i++) {
-		good = isupper((unsigned char)text[i]) != 0;
-	}
-	return good ? 0
-		    : config_fail(error,
-			      "[edge] currency: \"%s\" is no code of ISO 4217, as EUR is", text);
+	return currency_is_valid(slice_of_text(config->currency))
+		       ? 0
+		       : config_fail(error,
+				 "[edge] currency: \"%s\" is no code of ISO 4217, as EUR is",
+				 config->currency);
 }
 
 static int check_bridges(const struct edge_config *config, struct config_error *error)

@@ -1,5 +1,6 @@
 #include "proto/event_value.h"
 #include "proto/timestamp.h"
+#include "proto/utf8.h"
 #include "proto/zone.h"
 
 #include <inttypes.h>
@@ -270,15 +271,11 @@ static int read_time(const struct subject *subject, struct value *value)
 static int read_currency(const struct subject *subject, struct value *value)
 {
 	const struct node *node = subject->node;
-	bool fits = node->type == NODE_TEXT && node->text.size == CURRENCY_SIZE;
 
 	if (node->type != NODE_TEXT) {
 		return refuse_type(subject, "text");
 	}
-	for (size_t i = 0; fits && i < CURRENCY_SIZE; i++) {
-		fits = node->text.bytes[i] >= 'A' && node->text.bytes[i] <= 'Z';
-	}
-	if (!fits) {
+	if (!currency_is_valid(node->text)) {
 		return refuse_value(subject, "is not three capital letters (ISO 4217)");
 	}
 	value->text = node->text;

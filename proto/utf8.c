@@ -136,3 +136,13 @@ size_t utf8_repair(struct slice bytes, char *out, size_t size_max)
 	}
 	return size;
 }
+
+bool currency_is_valid(struct slice code)
+{
+	bool is_valid = code.size == CURRENCY_SIZE;
+
+	for (size_t i = 0; is_valid && i < CURRENCY_SIZE; i++) {
+		is_valid = code.bytes[i] >= 'A' && code.bytes[i] <= 'Z';
+	}
+	return is_valid;
+}

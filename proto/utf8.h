@@ -15,3 +15,5 @@ static inline bool utf8_is_control(uint32_t code_point)
 }
 /* 1 … EDGE_ID_SIZE_MAX bytes, no control characters, no space at either end. */
 bool edge_id_is_valid(struct slice id);
+/* Three capital letters, as codes of ISO 4217 are; whether anybody pays with it is not asked. */
+bool currency_is_valid(struct slice code);

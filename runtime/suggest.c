@@ -36,9 +36,13 @@ static unsigned edit_distance(const char *a, size_t a_size, const char *b, size_
 
 void suggestion_offer(struct suggestion *suggestion, const char *candidate)
 {
+	suggestion_offer_bytes(suggestion, candidate, strlen(candidate));
+}
+
+void suggestion_offer_bytes(struct suggestion *suggestion, const char *candidate, size_t size)
+{
 	size_t word_size =
 		suggestion->word_size > 0 ? suggestion->word_size : strlen(suggestion->word);
-	size_t size = strlen(candidate);
 
 	if (word_size > WORD_SIZE_MAX || size > WORD_SIZE_MAX) {
 		return;
@@ -51,6 +55,7 @@ void suggestion_offer(struct suggestion *suggestion, const char *candidate)
 	}
 	if (suggestion->best == NULL || distance < suggestion->distance) {
 		suggestion->best = candidate;
+		suggestion->best_size = size;
 		suggestion->distance = distance;
 	}
 }
