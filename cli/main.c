@@ -10,7 +10,7 @@
 
 struct command {
 	const char *name;
-	int (*run)(int argc, char **argv);
+	int (*run)(int argc, char **argv); /* NULL: a program of the Python package, till-NAME */
 	const char *summary;
 };
 
@@ -37,6 +37,12 @@ static const struct command commands[] = {
 	{"spool", command_spool, "what waits on an edge's disk: list, show, verify, export"},
 	{"keygen", command_keygen, "make a pair of keys for an edge, a bridge or a person"},
 	{"verify", command_verify, "check a spool or a store on disk"},
+	{"export", NULL, "views and tables into CSV, NDJSON, Parquet and Arrow files"},
+	{"mart", NULL, "views and tables into PostgreSQL and MariaDB"},
+	{"archive", NULL, "raw events into files, exactly once"},
+	{"report", NULL, "plots and a page that stands by itself"},
+	{"forecast", NULL, "demand of the next days, with its error"},
+	{"alert", NULL, "rules over views; says once what is off"},
 	{NULL, NULL, NULL},
 };
 
@@ -55,8 +61,10 @@ static void print_help(FILE *out)
 	fprintf(out, "usage: till COMMAND [ARGUMENTS]\n\n"
 		     "Carries every sale from the till of a store to an exact total.\n\n");
 	for (const struct command *command = commands; command->name != NULL; command++) {
-		fprintf(out, "  %-10s %s\n", command->name, command->summary);
+		fprintf(out, "  %-10s %s%s\n", command->name, command->summary,
+			command->run == NULL ? " *" : "");
 	}
+	fprintf(out, "\n* comes with the Python package: pip install ./python");
 	fprintf(out, "\n\"till COMMAND --help\" says more. Any other COMMAND runs till-COMMAND "
 		     "from PATH.\n");
 }
@@ -76,17 +84,32 @@ static int fail_unknown(const char *name)
 	return EXIT_USAGE;
 }
 
+/* Ours, or else another program, which takes our place. */
+static int run_command(const char *name, int argc, char **argv)
+{
+	const struct command *command = find_command(name);
+
+	if (command != NULL && command->run != NULL) {
+		return command->run(argc, argv);
+	}
+	external_run(name, argv);
+	if (command == NULL) {
+		return fail_unknown(name);
+	}
+	fprintf(stderr,
+		"till: \"%s\" comes with the Python package, which is not on PATH: pip install "
+		"./python\n",
+		name);
+	return EXIT_USAGE;
+}
+
 static int help(int argc, char **argv)
 {
 	char flag[] = "--help";
 	char *arguments[] = {argc > 1 ? argv[1] : NULL, flag, NULL};
-	const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
 
-	if (command != NULL) {
-		return command->run(2, arguments);
-	}
 	if (argc > 1) {
-		return fail_unknown(argv[1]);
+		return run_command(argv[1], 2, arguments);
 	}
 	print_help(stdout);
 	return EXIT_STOPPED;
@@ -124,10 +147,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "till: %s\n", strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
-	const struct command *command = find_command(name);
-	if (command != NULL) {
-		return conclude(command->run(argc - 1, argv + 1));
-	}
-	external_run(name, argv + 1);
-	return fail_unknown(name);
+	return conclude(run_command(name, argc - 1, argv + 1));
 }

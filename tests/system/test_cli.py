@@ -100,6 +100,19 @@ def test_nobody_there_is_exit_code_3_and_usage_is_2(tmp_path):
         assert done.returncode == 2 and "looks like tcp://127.0.0.1:717" in done.stderr and "secret" not in done.stderr, done
 
 
+def test_a_command_of_the_python_package_is_known_before_it_is_there(tmp_path):
+    nowhere = {**os.environ, "PATH": str(tmp_path)}
+    for arguments in (("mart", "--to", "x"), ("help", "mart")):
+        done = till(*arguments, env=nowhere)
+        assert done.returncode == 2
+        assert done.stderr.startswith('till: "mart" comes with the Python package') and "pip install" in done.stderr
+    assert 'did you mean "export"?' in till("exprot", env=nowhere).stderr
+    (tmp_path / "till-mart").write_text('#!/bin/sh\necho "$@"\nexit 3\n')
+    (tmp_path / "till-mart").chmod(0o755)
+    done = till("help", "mart", env=nowhere)
+    assert (done.returncode, done.stdout) == (3, "--help\n")
+
+
 def test_an_unknown_command_runs_a_program_of_that_name(tmp_path):
     import os
     helper = tmp_path / "till-greet"
