@@ -1,5 +1,6 @@
 """The command line tool against the real programs: what it sends, shows, and the code it ends with."""
 import json
+import os
 import subprocess
 
 import pytest
@@ -114,7 +115,6 @@ def test_a_command_of_the_python_package_is_known_before_it_is_there(tmp_path):
 
 
 def test_an_unknown_command_runs_a_program_of_that_name(tmp_path):
-    import os
     helper = tmp_path / "till-greet"
     helper.write_text("#!/bin/sh\necho \"greetings $1\"\nexit 7\n")
     helper.chmod(0o755)
