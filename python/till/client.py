@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgpack  # type: ignore[import-untyped]
 import zmq
 
-from .columns import Column, cell, columns_of_table, columns_of_view, rolled_up
+from .columns import Column, columns_of_table, columns_of_view, rolled_up, typed
 from .errors import BadAnswer, NotReached, Refused
 from .keys import Keys
 
@@ -142,13 +142,12 @@ class Client:
         if as_of.store != self._columns_of_store:  # another store may have other views
             self._columns = {}
         columns = self.columns(request["view"])
-        if "join" in request:
-            columns = (*columns, *(each for each in self.columns(f"table.{request['join']}") if not each.is_key))
+        table = self.columns(f"table.{request['join']}") if "join" in request else ()
         if "group_by" in request:
-            columns = rolled_up(columns, request["group_by"])
-        known = {column.name: column for column in columns}
-        rows = tuple({name: cell(known[name], value) if name in known else value for name, value in row.items()}
-                     for row in answer["rows"])
+            columns = rolled_up(columns, request["group_by"], table)
+        else:
+            columns = (*columns, *(each for each in table if not each.is_key))
+        rows = tuple(typed(columns, row) for row in answer["rows"])
         return Rows(columns, rows, as_of), answer
 
     def get(self, view: str, key: Sequence[Any], **more: Any) -> Rows:

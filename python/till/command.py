@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 from .client import DEFAULT_ENDPOINT, Client
+from .errors import NotInstalled as NotInstalled
 from .errors import NotReached, TillError
 from .keys import load_keys
 
@@ -25,13 +26,6 @@ _UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 class UsageError(Exception):
     """The command line asks for what can't be; says what and what was meant."""
-
-
-class NotInstalled(TillError):
-    """An optional package is missing; says how to get it."""
-
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"the Python package {package} is not installed: pip install 'till[{extra}]'")
 
 
 def span_s(text: str) -> float:

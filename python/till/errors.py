@@ -32,3 +32,10 @@ class BadAnswer(TillError):
 
 class KeyFileError(TillError):
     """A key file can't be read, or holds no such key."""
+
+
+class NotInstalled(TillError):
+    """An optional package is missing; says how to get it."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"the Python package {package} is not installed: pip install 'till[{extra}]'")
