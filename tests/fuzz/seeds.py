@@ -388,6 +388,50 @@ def stored_seeds():
         yield big(17) + big(2) * 2 + b"".join(big(number, 4) + big(5) * (16 if number else 0) for number in generations)
 
 
+def packed(value):
+    """As msgpack, for what an archive's stream has."""
+    if isinstance(value, (list, dict)):
+        parts = value if isinstance(value, list) else [part for pair in value.items() for part in pair]
+        return bytes([(0x90 if isinstance(value, list) else 0x80) | len(value)]) + b"".join(map(packed, parts))
+    if value is None or isinstance(value, bool):
+        return {None: b"\xc0", False: b"\xc2", True: b"\xc3"}[value]
+    if isinstance(value, int):
+        return b"\xd3" + big(value)
+    return b"\xd9" + bytes([len(value)]) + value.encode() if isinstance(value, str) else b"\xc5" + big(len(value), 2) + value
+
+
+def archive_seeds():
+    """Streams of archives: whole, cut off, and each part replaced by what it must not be."""
+    left_out = {"duplicates": 1, "foreign": 2, "unreadable": 3}
+    letter = {"till.edge": b"uk", "till.run": b"7", "till.seq": b"17", "other": None}
+    partitions = [["orders", 3, 20, left_out, 19, b"last", 1291191960000], ["carts", 0, 0, {}, None, None, None]]
+    records = [["orders", 3, 4, 1291191960000, b"uk", b"{}", None], ["orders.dlq", 0, 9, 1291191960009, None, None, letter]]
+    end = {"end": True, "records": 2}
+
+    def stream(head, records, end):
+        return b"".join(map(packed, [head, *records, end]))
+
+    def head(held=None, version=1, cluster="kafka-A"):
+        return {"till_archive": version, "cluster": cluster, "partitions": partitions if held is None else held}
+
+    whole = stream(head(), records, end)
+    yield whole
+    yield from (whole[:size] for size in range(0, len(whole), 9))
+    yield stream(head([]), [], {"end": True, "records": 0})
+    yield stream(head([]), records, {"end": True, "records": 3})
+    yield stream(head([]), records, {"end": False, "records": 2})
+    yield stream(head([]), records, {"end": True}) + b"more"
+    yield whole + b"more"
+    for wrong in (head(version=2), head(cluster=""), head(cluster="a\0b"), head("none"), head([[]]), {"till_archive": 1}, head([[*partitions[0][:3], {"counted": 1}, None, None, None]])):
+        yield stream(wrong, records, end)
+    for at, wrong in ((0, ""), (0, None), (1, -1), (2, 2**63 - 1), (3, "now"), (4, "text"), (5, True), (6, [1]), (6, {"a": "text"})):
+        yield stream(head([]), [[*records[0][:at], wrong, *records[0][at + 1:]]], end)
+    for lengths in ("c6ffffffff", "dbffffffff", "ddffffffff", "dfffffffff", "dd00210000", "c7", "cb0000000000000000", "dc0002", "de0001", "da0001", "cc01", "cd0001", "d0ff", "e0", "c1"):
+        yield packed(head([])) + bytes.fromhex(lengths) + b"x" * 40
+    yield packed(head([]))[:-1] + bytes.fromhex("dd00010001")
+    yield packed(head([]))[:-1] + bytes.fromhex("dc0000") + packed(end)
+
+
 def query_seeds():
     """Refinements of the target's own view (edge, minute; n, m, f, newest) and table (edge; name, credit, since, visits)."""
     for more in ({}, {"group_by": ["credit", "edge"]}, {"group_by": ["visits", "day"]}, {"group_by": ["since"], "range": {"last": "1d"}, "compare": {"shift": "1d"}},
@@ -531,6 +575,7 @@ def main():
         write(out / target, many_keys())
     write(out / "mark", mark_seeds())
     write(out / "stored", stored_seeds())
+    write(out / "archive_stream", archive_seeds())
     write(out / "query", query_seeds())
     write(out / "telemetry", telemetry_seeds())
     write(out / "entry", entry_seeds())
