@@ -11,6 +11,7 @@ from pypi import run
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python"
 REQUIREMENTS = ROOT / "tests" / "lib" / "requirements-python.txt"
+UV = "uv==0.9.9"  # takes a third of the time that pip takes for some hundred packages
 FOLDER = Path(os.environ.get("TILL_WHEEL_VENV", ROOT / "build-venv-python"))
 
 
@@ -31,7 +32,8 @@ def install_requirements(interpreter):
         return
     shutil.rmtree(FOLDER, ignore_errors=True)
     run("/usr/bin/python3", "-m", "venv", FOLDER)
-    run(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS)
+    run(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV)
+    run(interpreter, "-m", "uv", "pip", "install", "--quiet", "--python", interpreter, "-r", REQUIREMENTS)
     stamp.write_text(wanted)
 
 
