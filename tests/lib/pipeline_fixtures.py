@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cluster import Admin, Cluster
 from harness import ROOT, Broker, Pipeline
+from mariadb import Mariadb
 from mosquitto import Mosquitto
 from mqtt_ledger import Publisher
 from postgres import Postgres
@@ -52,6 +53,21 @@ def postgres():
 @pytest.fixture
 def database(postgres):
     return postgres.new_database(f"shop_{next(_numbers)}")
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    """One real MariaDB."""
+    server = Mariadb()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["postgresql", "mysql"])
+def sql_database(request):
+    """A database of a test's own, once in PostgreSQL and once in MariaDB."""
+    server = request.getfixturevalue("postgres" if request.param == "postgresql" else "mariadb")
+    return server.new_database(f"mart_{next(_numbers)}")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,78 @@
+"""Rows of a view as they were at one moment, and the store and commit that the moment is after."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..client import Client
+from ..columns import Column, columns_of_table, columns_of_view
+from ..errors import TillError
+from .books import Shown
+from .plan import Mart, Row, rows_of
+
+# One answer is one moment (PROTOCOL.md, 6.1 and 6.2).
+ANSWER_ROWS_MAX = 100_000
+
+
+class NotOneMoment(TillError):
+    """What was read is not of one moment, and reading it again will hardly help."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the aggregator has, by name."""
+
+    store: str
+    views: Mapping[str, tuple[Column, ...]]
+    tables: Mapping[str, tuple[Column, ...]]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The rows of one moment. They hold all that commit `commit` of `store` holds, and nothing that the next commit does not."""
+
+    rows: Mapping[Row, Row]
+    store: str
+    commit: int
+    event_ts: int | None
+
+
+class Reader:
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def declared(self) -> Declared:
+        views, tables = self.client.ask({"query": "views"}), self.client.ask({"query": "tables"})
+        by_name = {each["name"]: columns_of_table(each) for each in tables["tables"]}
+        all_views = {each["name"]: columns_of_view(each) for each in views["views"]}
+        all_views |= {f"table.{name}": columns for name, columns in by_name.items()}
+        return Declared(views["as_of"]["store"], all_views, by_name)
+
+    def position(self) -> str | None:
+        """Names what has been read so far: while it is the same, so are all rows. None where it can't be told, as with peers."""
+        status = self.client.ask({"query": "status"})
+        as_of = status["as_of"]
+        if "partial" in as_of:
+            return None
+        places = sorted((each["topic"], each["partition"], each["next"]) for each in status["partitions"])
+        return hashlib.sha256(json.dumps([as_of["store"], as_of["commit"], places]).encode()).hexdigest()[:32]
+
+    def cut(self, mart: Mart) -> Cut:
+        answer = self.client.ask({"query": "scan", "view": mart.view, "limit": ANSWER_ROWS_MAX, **mart.question})
+        if answer.get("next"):
+            raise NotOneMoment(f"view {mart.view} has more rows than one answer holds ({ANSWER_ROWS_MAX} or 8 MiB)")
+        return cut_of(mart, answer["rows"], answer["as_of"])
+
+
+def cut_of(mart: Mart, rows: list[Mapping[str, Any]], as_of: Mapping[str, Any]) -> Cut:
+    if as_of.get("partial"):
+        raise NotOneMoment("a peer of the aggregator did not answer, so rows or parts of rows are missing; what the mart shows is kept")
+    return Cut(rows_of(mart, rows), as_of["store"], as_of["commit"], as_of["event_ts"])
+
+
+def shown_of(cut: Cut, mart: Mart, position: str | None) -> Shown:
+    return Shown(cut.store, cut.commit, cut.event_ts, mart.declaration, position)
