@@ -5,11 +5,9 @@
 #include "aggregator/store_layout.h"
 #include "sample_views.h"
 #include "scratch_dir.h"
-#include <fcntl.h>
-#include <lmdb.h>
-#include <unistd.h>
+#include "tests/unit/lmdb_file.h"
 
-enum { MAP_SIZE = 64 * 1024 * 1024, TABLES_MAX = 32, ROW_SIZE_MAX = 8192, WORDS_SIZE = 256 };
+enum { MAP_SIZE = 64 * 1024 * 1024, ROW_SIZE_MAX = 8192, WORDS_SIZE = 256 };
 
 struct fixture {
 	char dir[SCRATCH_PATH_SIZE];
@@ -24,29 +22,6 @@ struct row {
 	size_t key_size, size; /* size 0: there is none */
 	uint8_t key[ROW_KEY_SIZE_MAX], bytes[ROW_SIZE_MAX];
 };
-
-static MDB_env *open_file(const char *dir)
-{
-	MDB_env *env;
-	assert_int_equal(mdb_env_create(&env), 0);
-	assert_int_equal(mdb_env_set_maxdbs(env, TABLES_MAX), 0);
-	assert_int_equal(mdb_env_open(env, dir, 0, 0600), 0);
-	return env;
-}
-
-static void copy_over(MDB_env *env, const char *dir)
-{
-	char copy[SCRATCH_PATH_SIZE + 16], file[SCRATCH_PATH_SIZE + 16];
-
-	snprintf(copy, sizeof copy, "%s/copy.mdb", dir);
-	snprintf(file, sizeof file, "%s/data.mdb", dir);
-	int fd = open(copy, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(mdb_env_copyfd2(env, fd, MDB_CP_COMPACT), 0);
-	close(fd);
-	mdb_env_close(env);
-	assert_int_equal(rename(copy, file), 0);
-}
 
 /* The last row of a table; of no table: the one that is no table's name. */
 static void get_last(const char *dir, const char *table, struct row *row)
@@ -73,17 +48,8 @@ static void get_last(const char *dir, const char *table, struct row *row)
 
 static void put_in(MDB_env *env, const char *table, const struct row *row)
 {
-	MDB_txn *txn;
-	MDB_dbi dbi;
-	MDB_val key = {row->key_size, (void *)(uintptr_t)row->key};
-	MDB_val value = {row->size, (void *)(uintptr_t)row->bytes};
-
-	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	assert_int_equal(mdb_dbi_open(txn, table, 0, &dbi), 0);
-	assert_int_equal(
-		row->size == 0 ? mdb_del(txn, dbi, &key, NULL) : mdb_put(txn, dbi, &key, &value, 0),
-		0);
-	assert_int_equal(mdb_txn_commit(txn), 0);
+	file_put(env, table, (MDB_val){row->key_size, (void *)(uintptr_t)row->key},
+		(MDB_val){row->size, (void *)(uintptr_t)row->bytes});
 }
 
 static void put_row(const char *dir, const char *table, const struct row *row)
@@ -100,19 +66,6 @@ static void put_sealed(const char *dir, const char *table, struct slice key, str
 	memcpy(row.key, key.bytes, key.size);
 	seal_write(key, value, row.bytes);
 	put_row(dir, table, &row);
-}
-
-static void drop_table(const char *dir, const char *table)
-{
-	MDB_env *env = open_file(dir);
-	MDB_txn *txn;
-	MDB_dbi dbi;
-
-	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	assert_int_equal(mdb_dbi_open(txn, table, 0, &dbi), 0);
-	assert_int_equal(mdb_drop(txn, dbi, 1), 0);
-	assert_int_equal(mdb_txn_commit(txn), 0);
-	copy_over(env, dir);
 }
 
 /* ---- the store */

@@ -3,37 +3,14 @@
 #include "edge/spool_block.h"
 #include "edge/spool_identity.h"
 #include "spool_bench.h"
-#include <lmdb.h>
+#include "tests/unit/lmdb_file.h"
 
-enum { TABLES_MAX = 8, ROW_SIZE_MAX = 64 * 1024 };
+enum { ROW_SIZE_MAX = 64 * 1024 };
 
 struct row {
 	size_t size; /* 0: there is none */
 	uint8_t bytes[ROW_SIZE_MAX];
 };
-
-static MDB_env *open_file(const char *dir)
-{
-	MDB_env *env;
-	assert_int_equal(mdb_env_create(&env), 0);
-	assert_int_equal(mdb_env_set_maxdbs(env, TABLES_MAX), 0);
-	assert_int_equal(mdb_env_open(env, dir, 0, 0600), 0);
-	return env;
-}
-
-static void copy_over(MDB_env *env, const char *dir)
-{
-	char copy[FIXTURE_PATH_SIZE * 2], file[FIXTURE_PATH_SIZE * 2];
-
-	snprintf(copy, sizeof copy, "%s/copy.mdb", dir);
-	snprintf(file, sizeof file, "%s/data.mdb", dir);
-	int fd = open(copy, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(mdb_env_copyfd2(env, fd, MDB_CP_COMPACT), 0);
-	close(fd);
-	mdb_env_close(env);
-	assert_int_equal(rename(copy, file), 0);
-}
 
 /* No table: among their names. */
 static void get_row(const char *dir, const char *table, struct slice key, struct row *row)
@@ -58,17 +35,9 @@ static void put_row_and_number(
 	const char *dir, const char *table, struct slice key, const struct row *row, bool numbers)
 {
 	MDB_env *env = open_file(dir);
-	MDB_txn *txn;
-	MDB_dbi dbi;
-	MDB_val name = {key.size, (void *)(uintptr_t)key.bytes};
-	MDB_val value = {row->size, (void *)(uintptr_t)row->bytes};
 
-	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	assert_int_equal(mdb_dbi_open(txn, table, 0, &dbi), 0);
-	assert_int_equal(row->size == 0 ? mdb_del(txn, dbi, &name, NULL)
-					: mdb_put(txn, dbi, &name, &value, 0),
-		0);
-	assert_int_equal(mdb_txn_commit(txn), 0);
+	file_put(env, table, (MDB_val){key.size, (void *)(uintptr_t)key.bytes},
+		(MDB_val){row->size, (void *)(uintptr_t)row->bytes});
 	if (numbers) {
 		mdb_env_close(env);
 	} else {
@@ -79,19 +48,6 @@ static void put_row_and_number(
 static void put_row(const char *dir, const char *table, struct slice key, const struct row *row)
 {
 	put_row_and_number(dir, table, key, row, false);
-}
-
-static void drop_table(const char *dir, const char *table)
-{
-	MDB_env *env = open_file(dir);
-	MDB_txn *txn;
-	MDB_dbi dbi;
-
-	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	assert_int_equal(mdb_dbi_open(txn, table, 0, &dbi), 0);
-	assert_int_equal(mdb_drop(txn, dbi, 1), 0);
-	assert_int_equal(mdb_txn_commit(txn), 0);
-	copy_over(env, dir);
 }
 
 static void forget_that_it_was_looked_at(const struct bench *bench)
