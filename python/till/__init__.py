@@ -1,17 +1,21 @@
 """till: exact totals of every sale. `Client` asks an aggregator."""
 
-from .client import AsOf, Client, Rows
+from .answers import AsOf, Rows
+from .client import Client
 from .columns import Column, Type
-from .errors import BadAnswer, KeyFileError, NotInstalled, NotReached, Refused, TillError
+from .errors import BadAnswer, Closed, KeyFileError, KeyRefused, NoStream, NotInstalled, NotReached, Refused, TillError
 from .keys import Keys, load_keys
 
 __all__ = [
     "AsOf",
     "BadAnswer",
     "Client",
+    "Closed",
     "Column",
     "KeyFileError",
+    "KeyRefused",
     "Keys",
+    "NoStream",
     "NotInstalled",
     "NotReached",
     "Refused",

@@ -1,72 +1,142 @@
-"""Questions to an aggregator, one at a time."""
+"""Questions to an aggregator, one at a time, and its changes as they come."""
 
 from __future__ import annotations
 
+import socket as sockets
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar, Unpack
 
-import msgpack  # type: ignore[import-untyped]
 import zmq
+from zmq.utils.monitor import parse_monitor_message
 
-from .columns import Column, columns_of_table, columns_of_view, rolled_up, typed
-from .errors import BadAnswer, NotReached, Refused
+from . import line, questions
+from .answers import AsOf, Rows, checked
+from .columns import Column
+from .core import Ask, Core, Pause, Steps
+from .errors import Closed, NotReached
 from .keys import Keys
+from .questions import SCAN_PAGE_ROWS as PAGE_ROWS
+from .questions import BandsOptions, GetOptions, ScanOptions, TopOptions
+
+__all__ = ["DEFAULT_ENDPOINT", "PAGE_ROWS", "AsOf", "Client", "Rows"]
 
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:7172"
 DEFAULT_TIMEOUT_S = 10.0
-PAGE_ROWS = 10_000
+
+Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class AsOf:
-    """How fresh an answer is (PROTOCOL.md, 6.3)."""
+class Wake:
+    """Lets another thread end a wait."""
 
-    store: str
-    commit: int
-    event_ts: int | None
-    lag: int | None
-    gaps: tuple[str, ...] = ()
-    partial: tuple[str, ...] = ()
+    def __init__(self) -> None:
+        self._mine, self._theirs = sockets.socketpair()
+        self.is_set = False
 
+    def set(self) -> None:
+        self.is_set = True
+        self._theirs.send(b"x")
 
-@dataclass(frozen=True)
-class Rows(Sequence[Mapping[str, Any]]):
-    """Rows of an answer: maps of column to value, money as Decimal, buckets and times as date and datetime."""
+    def fileno(self) -> int:
+        return self._mine.fileno()
 
-    columns: tuple[Column, ...]
-    rows: tuple[Mapping[str, Any], ...]
-    as_of: AsOf
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.rows[index]
-
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        return iter(self.rows)
+    def close(self) -> None:
+        self._mine.close()
+        self._theirs.close()
 
 
-def _as_of(answer: Mapping[str, Any]) -> AsOf:
-    said = answer["as_of"]
-    return AsOf(said["store"], said["commit"], said["event_ts"], said["lag"], tuple(said.get("gaps", ())),
-                tuple(said.get("partial", ())))
+class Line:
+    """One socket and its monitor, opened when it is needed. For one thread at a time."""
+
+    def __init__(self, kind: int, endpoint: str, keys: Keys | None, wake: Wake, prepare: Callable[[Any], None] = lambda _: None) -> None:
+        self.endpoint = endpoint
+        self._kind, self._keys, self._wake, self._prepare = kind, keys, wake, prepare
+        self._socket: zmq.Socket[bytes] | None = None
+        self._monitor: zmq.Socket[bytes] | None = None
+        self._poller = zmq.Poller()
+        self._handshakes = line.Handshakes(endpoint)
+
+    def open(self) -> zmq.Socket[bytes]:
+        if self._socket is None:
+            socket: zmq.Socket[bytes] = zmq.Context.instance().socket(self._kind)
+            try:
+                line.set_up(socket, self._keys)
+                self._prepare(socket)
+                self._monitor = socket.get_monitor_socket(line.EVENTS)
+                self._handshakes = line.Handshakes(self.endpoint)
+                socket.connect(self.endpoint)
+            except BaseException:
+                socket.disable_monitor()
+                socket.close(0)
+                self._monitor = None
+                raise
+            self._socket = socket
+            self._poller = zmq.Poller()
+            for each in (socket, self._monitor, self._wake):
+                self._poller.register(each, zmq.POLLIN)
+        return self._socket
+
+    def close(self) -> None:
+        socket, self._socket, self._monitor = self._socket, None, None
+        if socket is not None:
+            socket.disable_monitor()
+            socket.close(0)
+
+    def send(self, frames: Sequence[bytes]) -> None:
+        """What finds no room (a peer that does not read) is left out: who waits for an answer asks again or hears of it in time."""
+        try:
+            self.open().send_multipart(frames, zmq.DONTWAIT)
+        except zmq.Again:
+            return
+
+    def wait(self, end: float, is_back: Callable[[], None] = lambda: None) -> list[bytes] | None:
+        """The next message; None when none came in time. `is_back` is called when a lost connection is there again. Raises KeyRefused and
+        Closed."""
+        socket = self.open()
+        while True:
+            ready = dict(self._poller.poll(max(0, int((end - time.monotonic()) * 1000 + 0.999))))
+            if self._wake.is_set:
+                raise Closed(f"{self.endpoint}: closed while it was waited for")
+            if self._monitor in ready:
+                self._take_events(is_back)
+            if socket in ready:
+                return socket.recv_multipart(zmq.DONTWAIT)
+            if time.monotonic() >= end:
+                return None
+
+    def _take_events(self, is_back: Callable[[], None]) -> None:
+        assert self._monitor is not None
+        while self._monitor.poll(0):
+            event = parse_monitor_message(self._monitor.recv_multipart())["event"]
+            try:
+                if self._handshakes.take(event):
+                    is_back()
+            except BaseException:
+                self.close()  # libzmq does not try again by itself
+                raise
 
 
 class Client:
-    """A connection to one aggregator. Not for several threads at once: each wants its own."""
+    """A connection to one aggregator; opened by the first question, and again by the next one after it was lost.
+
+    `timeout`: seconds that a question may take (and besides what `timeout_ms` of a question lets the aggregator wait). Several threads may
+    use one client: their questions are asked one after another. `close` may be called from any thread; who waits then hears Closed.
+
+    Every method raises NotReached (nobody answered in time), Refused (the answer is no), KeyRefused (not let in), BadAnswer and Closed."""
 
     def __init__(self, endpoint: str = DEFAULT_ENDPOINT, *, timeout: float = DEFAULT_TIMEOUT_S, keys: Keys | None = None) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
         self._keys = keys
-        self._socket: zmq.Socket[bytes] | None = None
-        self._asked = 0
-        self._columns: dict[str, tuple[Column, ...]] = {}
-        self._columns_of_store: str | None = None
+        self._core = Core()
+        self._tags = line.Tags()
+        self._wake = Wake()
+        self._line = Line(zmq.DEALER, endpoint, keys, self._wake)
+        self._lock = threading.Lock()
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -75,97 +145,120 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close(0)
-            self._socket = None
+        """Ends the connection, also under a question that another thread waits for. Further questions raise Closed."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._wake.set()
+        with self._lock:
+            self._line.close()
+            self._wake.close()
 
-    def _connected(self) -> zmq.Socket[bytes]:
-        if self._socket is None:
-            self._socket = zmq.Context.instance().socket(zmq.DEALER)
-            self._socket.set(zmq.LINGER, 0)
-            if self._keys is not None:
-                self._socket.set(zmq.CURVE_SECRETKEY, self._keys.secret)
-                self._socket.set(zmq.CURVE_PUBLICKEY, self._keys.public)
-                self._socket.set(zmq.CURVE_SERVERKEY, self._keys.server)
-            self._socket.connect(self.endpoint)
-        return self._socket
+    # ---- how a question is asked
+
+    def _run(self, steps: Steps[Result]) -> Result:
+        with self._lock:
+            pauses_until = time.monotonic() + self.timeout
+            try:
+                want = next(steps)
+                while True:
+                    try:
+                        told = self._answer(want) if isinstance(want, Ask) else self._pause(want, pauses_until)
+                    except Exception as error:
+                        want = steps.throw(error)
+                    else:
+                        want = steps.send(told)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+
+    def _pause(self, want: Pause, until: float) -> bool:
+        if time.monotonic() + want.seconds > until:
+            return False
+        poller = zmq.Poller()
+        poller.register(self._wake, zmq.POLLIN)
+        poller.poll(int(want.seconds * 1000))
+        return True
+
+    def _answer(self, want: Ask) -> dict[str, Any]:
+        if self._is_closed:
+            raise Closed(f"{self.endpoint}: the client is closed")
+        timeout = self.timeout + questions.waits_s(want.request)
+        tag, body = self._tags.next(), line.packed(want.request)
+        end = time.monotonic() + timeout
+        self._line.send([tag, b"", body])
+
+        def ask_again() -> None:
+            if want.may_repeat:
+                self._line.send([tag, b"", body])
+
+        while (frames := self._line.wait(end, ask_again)) is not None:
+            if frames[0] == tag:
+                return checked(self.endpoint, frames[-1])
+        self._line.close()  # what was sent is not to be asked when nobody waits any more
+        raise NotReached(self.endpoint, timeout)
+
+    # ---- questions
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to a request as PROTOCOL.md writes both. Raises Refused, NotReached, BadAnswer."""
-        socket = self._connected()
-        self._asked += 1
-        tag = self._asked.to_bytes(8, "big")
-        socket.send_multipart([tag, b"", msgpack.packb(dict(request))])
-        end = time.monotonic() + self.timeout
-        while socket.poll(max(0, int((end - time.monotonic()) * 1000))):
-            frames = socket.recv_multipart()
-            if frames[0] == tag:
-                return self._checked(frames[-1])
-        self.close()  # what comes late would answer nobody's question
-        raise NotReached(self.endpoint, self.timeout)
+        """The answer to a request as PROTOCOL.md writes both, untyped."""
+        return self._run(self._core.ask(request))
 
-    def _checked(self, body: bytes) -> dict[str, Any]:
-        try:
-            answer = msgpack.unpackb(body)
-            if answer["ok"]:
-                return dict(answer)
-            error = answer["error"]
-            refusal = Refused(error["code"], error["message"], error.get("retry_after_ms"))
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadAnswer(f"{self.endpoint}: what came is no answer of an aggregator") from error
-        raise refusal
+    def get(self, view: str, key: Sequence[Any] | str | int, **options: Unpack[GetOptions]) -> Rows:
+        """The rows of a key: several where it leaves the currency out, none where there is none."""
+        return self._run(self._core.get(view, key, options))
 
-    def views(self) -> list[dict[str, Any]]:
-        """The views, as `{"query":"views"}` answers them."""
-        return list(self.ask({"query": "views"})["views"])
+    def get_many(self, view: str, keys: Sequence[Any], **options: Unpack[GetOptions]) -> Rows:
+        """The rows of up to 1,000 keys, in their order; a missing one is left out."""
+        return self._run(self._core.get_many(view, keys, options))
 
-    def tables(self) -> list[dict[str, Any]]:
-        return list(self.ask({"query": "tables"})["tables"])
+    def top(self, view: str, by: str, limit: int | None = None, **options: Unpack[TopOptions]) -> Rows:
+        """The leading rows by a measure, largest first; 10 unless told otherwise."""
+        return self._run(self._core.top(view, by, limit, options))
 
-    def status(self) -> dict[str, Any]:
-        return self.ask({"query": "status"})
+    def scan(self, view: str, **options: Unpack[ScanOptions]) -> Rows:
+        """All rows, by as many questions as it takes; `as_of` is the last one's. Each row that is there all the while comes once."""
+        return self._run(self._core.scan(view, options))
+
+    def scan_pages(self, view: str, **options: Unpack[ScanOptions]) -> Iterator[Rows]:
+        """The same, page by page as they are read, for what does not fit into memory."""
+        pages = self._core.pages(view, options)
+        while (page := self._run(pages.next())) is not None:
+            yield page
+
+    def bands(self, view: str, by: str, **options: Unpack[BandsOptions]) -> Rows:
+        """How many rows have how much of a measure."""
+        return self._run(self._core.bands(view, by, options))
 
     def columns(self, view: str) -> tuple[Column, ...]:
         """Of a view, or of a table (`table.NAME`); asked for once a store."""
-        if view not in self._columns:
-            views, tables = self.ask({"query": "views"}), self.ask({"query": "tables"})
-            self._columns = {each["name"]: columns_of_view(each) for each in views["views"]}
-            self._columns |= {f"table.{each['name']}": columns_of_table(each) for each in tables["tables"]}
-            self._columns_of_store = views["as_of"]["store"]
-        if view not in self._columns:
-            raise Refused("unknown_view", f"no view {view!r}; there are {', '.join(sorted(self._columns))}")
-        return self._columns[view]
+        return self._run(self._core.columns(view))
 
-    def _rows(self, request: Mapping[str, Any]) -> tuple[Rows, dict[str, Any]]:
-        answer = self.ask(request)
-        as_of = _as_of(answer)
-        if as_of.store != self._columns_of_store:  # another store may have other views
-            self._columns = {}
-        columns = self.columns(request["view"])
-        table = self.columns(f"table.{request['join']}") if "join" in request else ()
-        if "group_by" in request:
-            columns = rolled_up(columns, request["group_by"], table)
-        else:
-            columns = (*columns, *(each for each in table if not each.is_key))
-        rows = tuple(typed(columns, row) for row in answer["rows"])
-        return Rows(columns, rows, as_of), answer
+    def views(self) -> list[dict[str, Any]]:
+        """The views, as `{"query":"views"}` answers them."""
+        return list(self._run(self._core.part({"query": "views"}, "views")))
 
-    def get(self, view: str, key: Sequence[Any], **more: Any) -> Rows:
-        """The rows of a key: several where it leaves the currency out, none where there is none."""
-        return self._rows({"query": "get", "view": view, "key": list(key), **more})[0]
+    def tables(self) -> list[dict[str, Any]]:
+        """The tables, likewise. Their rows are those of the view `table.NAME`."""
+        return list(self._run(self._core.part({"query": "tables"}, "tables")))
 
-    def top(self, view: str, by: str, limit: int = 10, **more: Any) -> Rows:
-        """The leading rows by a measure, largest first."""
-        return self._rows({"query": "top", "view": view, "by": by, "limit": limit, **more})[0]
+    def status(self) -> dict[str, Any]:
+        """How the aggregator is: its state, its partitions, its problems."""
+        return self.ask({"query": "status"})
 
-    def scan(self, view: str, **more: Any) -> Rows:
-        """All rows, by as many questions as it takes; `as_of` is the last one's."""
-        rows: list[Mapping[str, Any]] = []
-        cursor = None
-        while True:
-            page, answer = self._rows({"query": "scan", "view": view, "limit": PAGE_ROWS, **more,
-                                       **({"cursor": cursor} if cursor else {})})
-            rows += page.rows
-            cursor = answer.get("next")
-            if not cursor:
-                return Rows(page.columns, tuple(rows), page.as_of)
+    def edges(self, *, edge: str | None = None, run: int | None = None, kind: str | None = None) -> dict[str, Any]:
+        """`edges`: what was counted of each stream; `reports`: what each edge last said of itself."""
+        return self.ask(questions.filtered("edges", {"edge": edge, "run": run, "kind": kind}))
+
+    def ledger(self, *, edge: str | None = None, run: int | None = None, kind: str | None = None) -> dict[str, Any]:
+        """`ledger`: where each event is that an edge numbered; `reports` as of `edges`."""
+        return self.ask(questions.filtered("ledger", {"edge": edge, "run": run, "kind": kind}))
+
+    def trace(self, edge: str, run: int, kind: str, seq: int) -> dict[str, Any]:
+        """Where one event is, by its certificate."""
+        made: dict[str, Any] = self._run(self._core.part({"query": "trace", "edge": edge, "run": run, "kind": kind, "seq": seq}, "trace"))
+        return made
+
+    def staged(self, view: str | None = None, *, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
+        """The views that are staged, or how the rows of one differ from the live ones."""
+        return self.ask(questions.filtered("staged", {"view": view, "limit": limit, "cursor": cursor}))

@@ -39,3 +39,22 @@ class NotInstalled(TillError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"the Python package {package} is not installed: pip install 'till[{extra}]'")
+
+
+class KeyRefused(TillError):
+    """The server does not let us in: our key is unknown to it, or one side has other keys than the other thinks. Trying again helps only
+    after the keys were put right."""
+
+    def __init__(self, endpoint: str, is_known: bool) -> None:
+        why = ("it does not let our key in: its directory [security] authorized wants our .pub" if is_known else
+               "no handshake: it has another key than we were told, or only one of us uses keys")
+        super().__init__(f"{endpoint}: {why}")
+        self.endpoint = endpoint
+
+
+class Closed(TillError):
+    """It was closed, perhaps by another thread while we waited."""
+
+
+class NoStream(TillError):
+    """The aggregator publishes nothing: it has no `publish` in its configuration, and none was given."""
