@@ -47,4 +47,4 @@ def test_a_secret_is_taken_from_a_closed_file_only(name, tmp_path):
 def test_the_units_leave_no_core_dump():
     """Which would hold what is in memory: keys, passwords, sales."""
     units = list((ROOT / "deploy" / "systemd").glob("*.service"))
-    assert len(units) == 3 and all("\nLimitCORE=0\n" in unit.read_text() for unit in units)
+    assert len(units) >= 3 and all("\nLimitCORE=0\n" in unit.read_text() for unit in units)
