@@ -226,7 +226,7 @@ def printed(config: Config) -> str:
         section = config.sections.get(name)
         values = {key: value.text for key, value in section.values.items()} if section else {}
         if "url" in values:
-            values["url"] = values["url"].partition("?")[0] + ("?…" if "?" in values["url"] else "")
+            values["url"] = values["url"].partition("?")[0] + ("?hidden" if "?" in values["url"] else "")
         lines += [f"[{name}]", *written(options, values), ""]
     return "\n".join(lines)
 
