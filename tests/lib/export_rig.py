@@ -48,3 +48,7 @@ class Exporting:
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         return self.process.wait(self.deadline)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.kill()

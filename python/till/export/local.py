@@ -16,8 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ..errors import TillError
+
 MARK = ".till-export-"
 _END = ".tmp"
+
+
+class NotWritten(TillError):
+    """A place did not take what was to be there. What was there before still is."""
 
 
 class Output:
@@ -142,18 +148,27 @@ class LocalFolder:
 
     def prepare(self) -> list[str]:
         """Makes the folder; removes what killed runs left, and says what that was."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        return remove_left_over(self.path)
+        with self._named(""):
+            self.path.mkdir(parents=True, exist_ok=True)
+            return remove_left_over(self.path)
 
     def where(self, name: str) -> str:
         return str(self.path / name)
+
+    @contextlib.contextmanager
+    def _named(self, name: str) -> Iterator[None]:
+        """A disk that is full says so without a name."""
+        try:
+            yield
+        except OSError as error:
+            raise NotWritten(f"{self.path / name}: {error.strerror or error}; nothing was changed") from error
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[Output]:
         """A file that gets its name when all went well, and leaves nothing behind otherwise."""
         temporary = self.path / _temporary_name(name)
         try:
-            with temporary.open("xb") as file:
+            with self._named(name), temporary.open("xb") as file:
                 _hold(file.fileno())
                 with guarded(file) as output:
                     yield output
@@ -169,12 +184,14 @@ class LocalFolder:
     def snapshot(self, name: str) -> Iterator[LocalFolder]:
         """A folder that gets its name when all went well; `latest` points to it then."""
         temporary = self.path / _temporary_name("snapshot")
-        temporary.mkdir()
+        with self._named(name):
+            temporary.mkdir()
         descriptor = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY)
         try:
             _hold(descriptor)
             yield LocalFolder(temporary)
-            temporary.rename(self.path / name)
+            with self._named(name):
+                temporary.rename(self.path / name)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,9 @@ from ..client import PAGE_ROWS, Client
 from ..columns import Column, columns_of_table, columns_of_view, compared, of_bands, rolled_up, with_shares
 from ..errors import BadAnswer, Refused, TillError
 from .questions import ROWS_OF_ONE_ANSWER, Question, view_of
+
+_TIMES_BUSY = 20
+_BUSY_S_MAX = 5.0
 
 
 class StoreChanged(TillError):
@@ -79,17 +83,29 @@ def go_on() -> None:
     """For who is never asked to stop."""
 
 
+def _ask(client: Client, request: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
+    """Who is told to come again later does so, a few times: pages in a row may be more than `[limits]` lets one peer have."""
+    for _ in range(_TIMES_BUSY):
+        check()
+        try:
+            return client.ask(request)
+        except Refused as error:
+            if error.code != "busy":
+                raise
+            time.sleep(min(_BUSY_S_MAX, (error.retry_after_ms or 1000) / 1000))
+    return client.ask(request)
+
+
 def pages(client: Client, question: Question, check: Callable[[], None] = go_on) -> Iterator[Page]:
     """The answers, one after another. `check` is called before each and raises when it is time to stop."""
     if not question.is_scan:
-        answer = client.ask(question.request)
+        answer = _ask(client, question.request, check)
         _no_more(question, answer)
         yield Page(answer["rows"], answer["as_of"])
         return
     left, cursor = question.limit, None
     while left is None or left > 0:
-        check()
-        answer = client.ask({**question.request, "limit": _page_size(question, left), **({"cursor": cursor} if cursor else {})})
+        answer = _ask(client, {**question.request, "limit": _page_size(question, left), **({"cursor": cursor} if cursor else {})}, check)
         _no_more(question, answer)
         yield Page(answer["rows"], answer["as_of"], answer.get("live"))
         cursor = answer.get("next")

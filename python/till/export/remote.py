@@ -16,15 +16,11 @@ from urllib.parse import urlsplit
 
 from ..command import UsageError
 from ..errors import NotInstalled, TillError
-from .local import Output, guarded
+from .local import NotWritten, Output, guarded
 
 _END = ".till-export.tmp"
 LATEST = "latest.json"
 DONE = "_SUCCESS"  # the name that Hadoop and Spark give to the mark of a folder that is complete
-
-
-class Unreachable(TillError):
-    """The file system at the other end did not do what it was asked."""
 
 
 class FileSystem(Protocol):
@@ -125,7 +121,7 @@ def _named(where: str) -> Iterator[None]:
     except (TillError, UsageError):
         raise
     except (OSError, RuntimeError) as error:
-        raise Unreachable(f"{where}: {' '.join(str(error).split())}") from error
+        raise NotWritten(f"{where}: {' '.join(str(error).split())}") from error
 
 
 class RemoteFolder:
