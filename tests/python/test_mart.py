@@ -106,6 +106,7 @@ def test_keys_differ_by_case_spaces_and_accents(pipe, sql_database):
 def test_only_what_changed_is_written_and_what_was_tampered_with_is_mended(pipe, sql_database):
     events = [line(number) for number in range(12)]
     send(pipe, events)
+    wait_until(lambda: pipe.client.ask("status")["uncommitted"] == 0, "all committed")
     run_mart(pipe, sql_database, "--view", "products=ProductSales")
     first = shown(sql_database, "ProductSales")
     same = run_mart(pipe, sql_database, "--view", "products=ProductSales")

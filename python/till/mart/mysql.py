@@ -100,7 +100,7 @@ class Mysql(Database):
     def _type(self, is_key: bool, name: str, type_: Type, long_size: int) -> str:
         if type_ is not Type.TEXT:
             return TYPES[type_]
-        if is_key:
+        if is_key or name in TEXT_BYTES:
             return self.text_key(TEXT_BYTES.get(name, long_size))
         return f"TEXT CHARACTER SET utf8mb4 COLLATE {self.collation}"
 

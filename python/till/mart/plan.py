@@ -69,6 +69,7 @@ class Mart:
     view: str
     columns: tuple[MartColumn, ...]  # keys first
     question: Mapping[str, Any] = field(default_factory=dict)  # beside `query` and `view`
+    view_keys: tuple[str, ...] = ()  # all of the view's, also one that is left out
     drops_currency: bool = False
 
     @property
@@ -140,7 +141,8 @@ def resolve(wish: Wish, columns: Sequence[Column], tables: Mapping[str, Sequence
     if wish.currency is not None and has_currency:
         question["where"] = [{"field": CURRENCY, "op": "=", "value": wish.currency}]
     ordered = tuple(sorted(chosen, key=lambda column: not column.is_key))
-    return Mart(wish.target, wish.view, ordered, question, has_currency and not keeps_currency)
+    view_keys = tuple(column.name for column in columns if column.is_key)
+    return Mart(wish.target, wish.view, ordered, question, view_keys, has_currency and not keeps_currency)
 
 
 def _one_currency(mart: Mart, rows: Sequence[Mapping[str, Any]]) -> None:

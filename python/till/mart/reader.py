@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..client import Client
 from ..columns import Column, columns_of_table, columns_of_view
-from ..errors import TillError
+from ..keys import Keys
 from .books import Shown
+from .moment import NotOneMoment, live_endpoint, read_large
 from .plan import Mart, Row, rows_of
 
 # One answer is one moment (PROTOCOL.md, 6.1 and 6.2).
 ANSWER_ROWS_MAX = 100_000
-
-
-class NotOneMoment(TillError):
-    """What was read is not of one moment, and reading it again will hardly help."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,8 @@ class Cut:
 
 
 class Reader:
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client, keys: Keys | None = None, live: str | None = None, rows_max: int = ANSWER_ROWS_MAX) -> None:
+        self.client, self._keys, self._live, self._rows_max = client, keys, live, rows_max
 
     def declared(self) -> Declared:
         views, tables = self.client.ask({"query": "views"}), self.client.ask({"query": "tables"})
@@ -62,13 +59,25 @@ class Reader:
         return hashlib.sha256(json.dumps([as_of["store"], as_of["commit"], places]).encode()).hexdigest()[:32]
 
     def cut(self, mart: Mart) -> Cut:
-        answer = self.client.ask({"query": "scan", "view": mart.view, "limit": ANSWER_ROWS_MAX, **mart.question})
-        if answer.get("next"):
-            raise NotOneMoment(f"view {mart.view} has more rows than one answer holds ({ANSWER_ROWS_MAX} or 8 MiB)")
-        return cut_of(mart, answer["rows"], answer["as_of"])
+        answer = self.client.ask({"query": "scan", "view": mart.view, "limit": self._rows_max, **mart.question})
+        if not answer.get("next"):
+            return cut_of(mart, answer["rows"], answer["as_of"])
+        if mart.question:
+            raise NotOneMoment(f"view {mart.view} has more rows than one answer holds ({ANSWER_ROWS_MAX} or 8 MiB), and then it "
+                               "can neither be joined nor be of one currency of several")
+        return cut_of(mart, *read_large(self.client, mart.view, mart.view_keys, self._live_endpoint(), self._keys))
+
+    def _live_endpoint(self) -> str:
+        if self._live is not None:
+            return self._live
+        published = self.client.ask({"query": "status"}).get("publish")
+        if not published:
+            raise NotOneMoment("a view has more rows than one answer holds, and the aggregator does not publish their changes "
+                               "([aggregator] publish)")
+        return live_endpoint(self.client.endpoint, published)
 
 
-def cut_of(mart: Mart, rows: list[Mapping[str, Any]], as_of: Mapping[str, Any]) -> Cut:
+def cut_of(mart: Mart, rows: Sequence[Mapping[str, Any]], as_of: Mapping[str, Any]) -> Cut:
     if as_of.get("partial"):
         raise NotOneMoment("a peer of the aggregator did not answer, so rows or parts of rows are missing; what the mart shows is kept")
     return Cut(rows_of(mart, rows), as_of["store"], as_of["commit"], as_of["event_ts"])

@@ -1,0 +1,93 @@
+"""A view that no single answer holds: its pages and its live changes are one moment."""
+import pytest
+from harness import wait_until
+from mart_rig import Sales, Witness, state_of
+from till import Client, columns
+from till.mart import moment
+from till.mart.plan import Target, Wish, resolve
+from till.mart.reader import Reader
+
+PRODUCTS = 400
+
+
+@pytest.fixture
+def shop(pipeline):
+    """Sells so many products that its view takes pages of a few rows."""
+    pipe = pipeline(edges=("store-a", "store-b"))
+    pipe.start_aggregator()
+    pipe.sales = [Sales(pipe.endpoint(f"store-{name}"), name, products=PRODUCTS) for name in "ab"]
+    for each in pipe.sales:
+        each.thread.start()
+    wait_until(lambda: len(pipe.client.scan("products")) > PRODUCTS, "rows for many pages")
+    yield pipe
+    for each in pipe.sales:
+        each.is_over.set()
+
+
+def mart_of(client):
+    view = next(each for each in client.views() if each["name"] == "products")
+    return resolve(Wish("products", Target("ProductSales")), columns.columns_of_view(view), {})
+
+
+def test_pages_and_changes_are_one_moment_while_sales_go_on(shop, monkeypatch):
+    monkeypatch.setattr(moment, "PAGE_ROWS", 50)
+    witness = Witness(shop)
+    with Client(shop.aggregator.ready["listen"][0]) as client:
+        reader, mart = Reader(client, rows_max=PRODUCTS // 2), mart_of(client)
+        cuts = [reader.cut(mart) for _ in range(8)]
+        for each in shop.sales:
+            each.stop()
+        shop.wait_settled()
+        cuts.append(reader.cut(mart))
+    witness.stop()
+    counts = []
+    for cut in cuts:
+        rows = {row[0]: (row[1], row[2]) for row in cut.rows.values()}
+        counts.append(state_of(shop.sales, rows))
+        witness.assert_between(cut.store, cut.commit, sum(counts[-1]))
+    assert counts == sorted(counts)
+    assert len({tuple(each) for each in counts}) > 3
+    assert counts[-1] == [each.sent for each in shop.sales]
+
+
+def test_pages_alone_would_not_be(shop):
+    """What the test above would see without the changes: that they matter."""
+    rows, cursor = {}, None
+    with Client(shop.aggregator.ready["listen"][0]) as client:
+        while cursor or not rows:
+            before = shop.client.ask("scan", view="products", limit=1)["as_of"]
+            wait_until(lambda before=before: shop.client.ask("scan", view="products", limit=1)["as_of"]["event_ts"] > before["event_ts"],
+                       "more sales")
+            answer = client.ask({"query": "scan", "view": "products", "limit": 50, **({"cursor": cursor} if cursor else {})})
+            rows |= {row["product_id"]: (row["total_quantity"], columns.cell(columns.Column("x", columns.Type.MONEY, False),
+                                                                          row["total_revenue"])) for row in answer["rows"]}
+            cursor = answer.get("next")
+    with pytest.raises(AssertionError, match="no totals of the first"):
+        state_of(shop.sales, rows)
+
+
+def test_pages_and_messages_are_put_together_by_their_numbers():
+    pages = moment.Pages(("k",), "s")
+    pages.add({"rows": [{"k": "a", "v": 1}, {"k": "b", "v": 1}], "live": {"stream": "s", "n": 5}})
+    pages.apply({"n": 5, "rows": [{"k": "a", "v": 0}], "gone": []})
+    pages.apply({"n": 6, "rows": [{"k": "a", "v": 2}, {"k": "c", "v": 1}], "gone": [["b"]]})
+    assert {key: row["v"] for key, (_, row) in pages.rows.items()} == {("a",): 2, ("c",): 1}
+    with pytest.raises(moment.Torn):
+        pages.add({"rows": [], "live": {"stream": "another", "n": 1}})
+    with pytest.raises(moment.Torn):
+        pages.add({"rows": []})
+
+
+def test_a_message_that_is_full_is_no_moment():
+    rows = [{}] * 999
+    assert moment.is_whole({"type": "rows", "rows": rows, "gone": []}, 1000)
+    assert not moment.is_whole({"type": "rows", "rows": rows, "gone": [["x"]]}, 1000)
+    assert not moment.is_whole({"type": "rows", "rows": [{}], "gone": []}, 256 * 1024)
+    assert moment.is_whole({"type": "idle"}, 10)
+    assert not moment.is_whole({"type": "hello"}, 10)
+
+
+@pytest.mark.parametrize(("asked", "published", "live"), [
+    ("tcp://shop:7172", "tcp://0.0.0.0:7173", "tcp://shop:7173"), ("tcp://shop:7172", "tcp://10.0.0.1:7173", "tcp://10.0.0.1:7173")])
+def test_the_live_socket_is_where_the_aggregator_says(asked, published, live):
+    assert moment.live_endpoint(asked, published) == live
