@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .. import answers
 from ..client import PAGE_ROWS, Client
-from ..columns import Column, columns_of_table, columns_of_view, compared, of_bands, rolled_up, with_shares
+from ..columns import Column, columns_of_table, columns_of_view
 from ..errors import BadAnswer, Refused, TillError
 from .questions import ROWS_OF_ONE_ANSWER, Question, view_of
-
-_TIMES_BUSY = 20
-_BUSY_S_MAX = 5.0
 
 
 class StoreChanged(TillError):
@@ -56,56 +53,30 @@ class Moments:
 
 
 def columns_of(client: Client, request: Mapping[str, Any]) -> tuple[Column, ...]:
-    """Those of the rows that answer a request."""
-    views = {each["name"]: columns_of_view(each) for each in client.views()}
-    tables = {f"table.{each['name']}": columns_of_table(each) for each in client.tables()}
-    known = {**views, **tables}
+    """Those of the rows that answer a request. Asked for at each reading: a rebuilt store may have other views."""
+    known = {each["name"]: columns_of_view(each) for each in client.views()}
+    known |= {f"table.{each['name']}": columns_of_table(each) for each in client.tables()}
     view = view_of(request)
     if view not in known:
         raise Refused("unknown_view", f"no view {view!r}; there are {', '.join(sorted(known))}")
-    return _columns(known, known[view], request)
-
-
-def _columns(known: Mapping[str, tuple[Column, ...]], columns: tuple[Column, ...], request: Mapping[str, Any]) -> tuple[Column, ...]:
-    table = known.get(f"table.{request['join']}", ()) if "join" in request else ()
-    joined = tuple(column for column in table if not column.is_key)
-    has_currency = any(column.name == "currency" for column in columns)
-    columns = rolled_up(columns, request["group_by"], table) if "group_by" in request else (*columns, *joined)
-    if request["query"] == "bands":
-        measure = {column.name: column for column in columns}.get(str(request.get("by")))
-        return of_bands(measure, has_currency) if measure else columns  # which there is none of is refused by the aggregator
-    if "compare" in request:
-        columns = compared(columns, joined)
-    return with_shares(columns) if request.get("cumulative") or "until_share" in request else columns
+    return answers.columns_of({"by": None, **request}, known[view], known.get(f"table.{request.get('join')}", ()))
 
 
 def go_on() -> None:
     """For who is never asked to stop."""
 
 
-def _ask(client: Client, request: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
-    """Who is told to come again later does so, a few times: pages in a row may be more than `[limits]` lets one peer have."""
-    for _ in range(_TIMES_BUSY):
-        check()
-        try:
-            return client.ask(request)
-        except Refused as error:
-            if error.code != "busy":
-                raise
-            time.sleep(min(_BUSY_S_MAX, (error.retry_after_ms or 1000) / 1000))
-    return client.ask(request)
-
-
 def pages(client: Client, question: Question, check: Callable[[], None] = go_on) -> Iterator[Page]:
     """The answers, one after another. `check` is called before each and raises when it is time to stop."""
     if not question.is_scan:
-        answer = _ask(client, question.request, check)
+        answer = client.ask(question.request)
         _no_more(question, answer)
         yield Page(answer["rows"], answer["as_of"])
         return
     left, cursor = question.limit, None
     while left is None or left > 0:
-        answer = _ask(client, {**question.request, "limit": _page_size(question, left), **({"cursor": cursor} if cursor else {})}, check)
+        check()
+        answer = client.ask({**question.request, "limit": _page_size(question, left), **({"cursor": cursor} if cursor else {})})
         _no_more(question, answer)
         yield Page(answer["rows"], answer["as_of"], answer.get("live"))
         cursor = answer.get("next")
