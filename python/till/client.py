@@ -18,6 +18,7 @@ from .columns import Column
 from .core import Ask, Core, Pause, Steps
 from .errors import Closed, NotReached
 from .keys import Keys
+from .live import QUEUE, Change, Follower, Hear, Subscribe, Tell
 from .questions import SCAN_PAGE_ROWS as PAGE_ROWS
 from .questions import BandsOptions, GetOptions, ScanOptions, TopOptions
 
@@ -92,7 +93,7 @@ class Line:
         except zmq.Again:
             return
 
-    def wait(self, end: float, is_back: Callable[[], None] = lambda: None) -> list[bytes] | None:
+    def wait(self, end: float, is_back: Callable[[], None] = lambda: None, ends_when_lost: bool = False) -> list[bytes] | None:
         """The next message; None when none came in time. `is_back` is called when a lost connection is there again. Raises KeyRefused and
         Closed."""
         socket = self.open()
@@ -100,12 +101,17 @@ class Line:
             ready = dict(self._poller.poll(max(0, int((end - time.monotonic()) * 1000 + 0.999))))
             if self._wake.is_set:
                 raise Closed(f"{self.endpoint}: closed while it was waited for")
-            if self._monitor in ready:
-                self._take_events(is_back)
             if socket in ready:
                 return socket.recv_multipart(zmq.DONTWAIT)
-            if time.monotonic() >= end:
+            if self._monitor in ready:
+                self._take_events(is_back)
+            if time.monotonic() >= end or (ends_when_lost and self.is_lost):
                 return None
+
+    @property
+    def is_lost(self) -> bool:
+        """Was it lost since it was opened?"""
+        return self._handshakes.was_lost
 
     def _take_events(self, is_back: Callable[[], None]) -> None:
         assert self._monitor is not None
@@ -146,12 +152,16 @@ class Client:
 
     def close(self) -> None:
         """Ends the connection, also under a question that another thread waits for. Further questions raise Closed."""
+        self._close(lambda: None)
+
+    def _close(self, more: Callable[[], None]) -> None:
         if self._is_closed:
             return
         self._is_closed = True
         self._wake.set()
         with self._lock:
             self._line.close()
+            more()
             self._wake.close()
 
     # ---- how a question is asked
@@ -262,3 +272,123 @@ class Client:
     def staged(self, view: str | None = None, *, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
         """The views that are staged, or how the rows of one differ from the live ones."""
         return self.ask(questions.filtered("staged", {"view": view, "limit": limit, "cursor": cursor}))
+
+    def subscribe(self, view: str, *, publish: str | None = None) -> Subscription:
+        """All rows of a view, and from then on its changes as they come: `for change in client.subscribe("products")`. By a connection of
+        its own, which has to be closed, or used in a `with`. `publish`: the endpoint of the changes, where `status` does not tell it."""
+        return Subscription(self.endpoint, view, publish=publish, timeout=self.timeout, keys=self._keys)
+
+
+class Subscription:
+    """The changes of a view (live.Change), an iterator that ends when it is closed. It recovers by itself from lost messages, lost
+    connections and restarts, by reading the view anew. Who reads too slowly loses messages and so gets a snapshot instead of them.
+
+    Raises Refused (no such view, or none any more), KeyRefused, NoStream, and, before the first snapshot, NotReached."""
+
+    def __init__(self, endpoint: str, view: str, *, publish: str | None = None, timeout: float = DEFAULT_TIMEOUT_S,
+                 keys: Keys | None = None) -> None:
+        self._client = Client(endpoint, timeout=timeout, keys=keys)
+        self._keys = keys
+        self._line: Line | None = None
+        self._follower = Follower(self._client._core, view, publish, endpoint)
+        self._steps = self._follower.steps()
+        self._want = next(self._steps)
+        self._hear_until: float | None = None
+        self._is_ended = False  # by an error that was raised
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Change]:
+        return self
+
+    def __next__(self) -> Change:
+        try:
+            change = self.next()
+        except Closed:
+            raise StopIteration from None
+        assert change is not None
+        return change
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Nothing was heard for three seconds: what is known may be old."""
+        return self._follower.is_cut_off
+
+    def rows(self) -> Rows | None:
+        """All rows as they are known, whichever changes brought them; None before the first snapshot, and while the view is read anew."""
+        return self._follower.rows()
+
+    def close(self) -> None:
+        """Any thread may; an iteration that waits ends."""
+        self._client._close(lambda: self._line.close() if self._line is not None else None)
+
+    def next(self, timeout: float | None = None) -> Change | None:
+        """The next change; None when there is none in so many seconds (and what a question takes that is under way)."""
+        with self._client._lock:
+            end = None if timeout is None else time.monotonic() + timeout
+            while not isinstance(self._want, Tell):
+                if self._client._is_closed or self._is_ended:
+                    raise Closed("the subscription is closed, or ended with an error")
+                if not isinstance(self._want, Hear):
+                    self._step(lambda: self._do(self._want))
+                elif not self._is_heard(self._want, end):
+                    return None
+            change = self._want.change
+            self._want = next(self._steps)
+            return change
+
+    def _step(self, work: Callable[[], Any]) -> None:
+        self._is_ended = True
+        try:
+            told = work()
+        except Exception as error:
+            self._want = self._steps.throw(error)
+        else:
+            self._want = self._steps.send(told)
+        self._is_ended = False
+
+    def _do(self, want: Any) -> Any:
+        if isinstance(want, Ask):
+            return self._client._answer(want)
+        if isinstance(want, Pause):
+            return self._client._pause(want, time.monotonic() + self._client.timeout)
+        assert isinstance(want, Subscribe)
+        if self._line is not None:
+            self._line.close()
+
+        def prepare(socket: Any) -> None:
+            socket.set(zmq.RCVHWM, QUEUE)
+            socket.subscribe(want.topic)
+        self._line = Line(zmq.SUB, want.endpoint, self._keys, self._client._wake, prepare)
+        self._line.open()
+        return None
+
+    def _is_heard(self, want: Hear, end: float | None) -> bool:
+        """False when the time of who waits is over; the hearing goes on with the next call."""
+        assert self._line is not None
+        line, now = self._line, time.monotonic()
+        if self._hear_until is None:
+            self._hear_until = now + want.seconds
+        until = self._hear_until
+        message: list[bytes] | None = None
+        failure: Exception | None = None
+        try:
+            message = line.wait(until if end is None else min(until, end))
+        except Closed:
+            raise
+        except Exception as error:
+            failure = error
+        if failure is None and message is None and time.monotonic() < until:
+            return False
+        self._hear_until = None
+
+        def outcome() -> list[bytes] | None:
+            if failure is not None:
+                raise failure
+            return message
+        self._step(outcome)
+        return True

@@ -83,6 +83,12 @@ class Core:
             raise Refused("unknown_view", f"no view {view!r}; there are {', '.join(sorted(self._columns))}")
         return self._columns.get(view, ())
 
+    def renewed(self, view: str, store: str) -> Steps[tuple[Column, ...]]:
+        """The columns, asked for again where they were of another store."""
+        if self._store != store:
+            self._columns = {}
+        return (yield from self.columns(view))
+
     def rows(self, request: Mapping[str, Any]) -> Steps[tuple[Rows, Answer]]:
         """Rows, typed."""
         answer = yield from self.ask(request)

@@ -42,13 +42,13 @@ class Handshakes:
         self._endpoint = endpoint
         self._failures = 0
         self.is_up = False
-        self._was_lost = False
+        self.was_lost = False  # since it was up first
 
     def take(self, event: int) -> bool:
         """True when the connection is up again after it was lost, so that what was sent before is gone. Raises KeyRefused."""
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self.is_up, self._failures = True, 0
-            return self._was_lost
+            return self.was_lost
         if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             raise KeyRefused(self._endpoint, True)
         if event in (zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL):
@@ -56,7 +56,7 @@ class Handshakes:
             if self._failures >= FAILURES_BY_CHANCE:
                 raise KeyRefused(self._endpoint, False)
         if event == zmq.EVENT_DISCONNECTED:
-            self._was_lost |= self.is_up
+            self.was_lost |= self.is_up
             self.is_up = False
         return False
 
