@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import select
 import signal
 import socketserver
@@ -120,7 +121,7 @@ class Mailbox:
     """A small SMTP server: keeps messages, wants a login where it has a password, speaks STARTTLS where it has a certificate."""
 
     def __init__(self, tls=None, password=None, refuse=(), fails=lambda _: False):
-        self.messages, self.logins, self.transactions = [], [], 0
+        self.messages, self.logins, self.transactions, self.ids = [], [], 0, []
         box = self
 
         class Session(socketserver.StreamRequestHandler):
@@ -170,6 +171,7 @@ class Mailbox:
                 while (part := reader.readline()) != b".\r\n":
                     data += part
                 self.transactions += 1
+                self.ids.append(re.search(rb"^Message-ID: (\S+)", data, re.M)[1])
                 if fails(self.transactions):
                     say("451 not now")
                 else:

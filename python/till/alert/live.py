@@ -65,7 +65,7 @@ class Live:
 
     def run(self, courier: Courier, wake: threading.Event, stop: threading.Event) -> None:
         """A thread's work until `stop`; the socket is this thread's alone from then on."""
-        state, look = State(courier.path), 0.0
+        state, look, said = State(courier.path), 0.0, ""
         while not stop.is_set():
             if self._socket.poll(POLL_MS):
                 self._subscribed(self._socket.recv())
@@ -74,7 +74,10 @@ class Live:
                 look = time.monotonic() + LOOK_S
                 try:
                     courier.drain(state)
+                    said = ""
                 except StateError as error:
-                    courier.say(str(error))
+                    if str(error) != said:
+                        said = str(error)
+                        courier.say(said)
         state.close()
         self._socket.close()

@@ -3,11 +3,11 @@ an evaluation changed and what is to be announced of it, so that neither is ther
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from .engine import Cause, Notice
 
 VERSION = 1
 BUSY_SECONDS = 10.0
+LOG_PAGES = 100  # of 4 KiB, until the log is written into the file: both stay small
 _SCHEMA = """
 CREATE TABLE causes (id TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, sink TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
@@ -54,6 +55,13 @@ class Waiting:
     body: dict[str, Any]
 
 
+def _make(path: Path) -> None:
+    """For its owner only; SQLite would make it readable by all. What is there is not opened: to close it would take the locks from under
+    this process's other connections, and the next process that ends would throw away what they write."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
 class State:
     """One connection; each thread has its own."""
 
@@ -61,12 +69,13 @@ class State:
         self.path = Path(path)
         try:
             if may_create:
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would make it readable by all
+                _make(self.path)
             elif not self.path.exists():
                 raise StateError(f"{self.path}: is not there; has till alert run been started with this configuration?")
             self._db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         except (OSError, sqlite3.Error) as error:
             raise StateError(f"{self.path}: {error}") from error
         self._prepare()
@@ -84,7 +93,7 @@ class State:
             elif version != VERSION:
                 raise StateError(f"{self.path}: is no state of this version (it says {version}, not {VERSION}); move it away to begin anew")
 
-    @contextmanager
+    @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         try:
             self._db.execute("BEGIN IMMEDIATE")
