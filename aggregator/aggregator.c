@@ -326,6 +326,12 @@ static int terminate(void *owner)
 	return server_stop(aggregator->server);
 }
 
+static bool is_of_shadow(const struct aggregator *aggregator, const struct pipeline *pipeline)
+{
+	return aggregator->generations.shadow != NULL &&
+	       pipeline == aggregator->generations.shadow->pipeline;
+}
+
 /* The live views do without them; the next start tries again. */
 static int give_up_staged(struct aggregator *aggregator, const char *const *missing)
 {
@@ -340,12 +346,19 @@ static int give_up_staged(struct aggregator *aggregator, const char *const *miss
 	return 0;
 }
 
+/* Ends the program: a person decides. A shadow that can't be filled is given up then. */
+static int refuse(struct aggregator *aggregator, const struct pipeline *pipeline)
+{
+	aggregator->needs_decision = true;
+	aggregator->is_shadow_refused |= is_of_shadow(aggregator, pipeline);
+	return terminate(aggregator);
+}
+
 /* What was read until now is written first: the log may not have it any more, and the next start must name the same gap. */
 static int decide(void *owner, const struct pipeline *pipeline)
 {
 	struct aggregator *aggregator = owner;
-	bool is_shadow = aggregator->generations.shadow != NULL &&
-			 pipeline == aggregator->generations.shadow->pipeline;
+	bool is_shadow = is_of_shadow(aggregator, pipeline);
 	const char *const *text = text_set_list(&pipeline->missing);
 	if (aggregator->needs_decision || (is_shadow && aggregator->generations.drops_shadow)) {
 		return 0; /* said already */
@@ -361,9 +374,31 @@ static int decide(void *owner, const struct pipeline *pipeline)
 			"missing=%s", log_quote(*text, strlen(*text), quoted, sizeof quoted));
 		aggregator->options.tell_missing(*text, is_shadow);
 	}
-	aggregator->needs_decision = true;
-	aggregator->is_shadow_refused |= is_shadow;
-	return terminate(aggregator);
+	return refuse(aggregator, pipeline);
+}
+
+static void replayed(void *owner, const struct pipeline_archive *archive)
+{
+	char topic[4 * ARCHIVE_TOPIC_SIZE_MAX + 3];
+	(void)owner;
+	log_line(LOG_INFO, "the archive was read, the log is next",
+		"counted=%" PRIu64 " known=%" PRIu64, archive->taken, archive->passed_over);
+	if (archive->strange > 0) {
+		log_line(LOG_WARNING, "the archive has records of topics that are not read here",
+			"records=%" PRIu64 " topic=%s", archive->strange,
+			log_quote(archive->strange_topic, strlen(archive->strange_topic), topic,
+				sizeof topic));
+	}
+	program_audit_end("archive", NULL, "done");
+}
+
+static int replay_failed(void *owner, const struct pipeline *pipeline, const char *why)
+{
+	struct aggregator *aggregator = owner;
+	char quoted[1024];
+	log_line(LOG_ERROR, "the archive can't be used", "archive=\"%s\" why=%s",
+		aggregator->options.archive, log_quote(why, strlen(why), quoted, sizeof quoted));
+	return refuse(aggregator, pipeline);
 }
 
 /* What was staged and is not wanted, or can't be filled, goes. */
@@ -486,11 +521,14 @@ static int new_generations(struct aggregator *aggregator, struct config_error *e
 		.opening = &aggregator->opening,
 		.accepted = aggregator->options.accepted,
 		.wants_rebuild = aggregator->options.wants_rebuild,
+		.archive = aggregator->options.archive,
 		.feed =
 			{
 				.loop = aggregator->loop,
 				.moved = moved,
 				.decide = decide,
+				.replayed = replayed,
+				.replay_failed = replay_failed,
 				.committed = committed,
 				.freezing = freezing,
 				.notice = notice,

@@ -9,6 +9,7 @@ struct aggregator_options {
 	const struct aggregator_config *config; /* borrowed */
 	const struct text_set *accepted; /* gaps, as given to --accept-gap; borrowed */
 	bool wants_rebuild;
+	const char *archive; /* read before the log (replay.h); NULL: none; borrowed */
 	size_t entries_at_once; /* as in shard_options */
 	/* Told of each thing that the log lacks, for the live store or a rebuild, before the end with AGGREGATOR_E_DECISION. */
 	void (*tell_missing)(const char *text, bool of_rebuild);

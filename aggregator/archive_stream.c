@@ -10,7 +10,9 @@ enum {
 	HEAD_PAIRS = 3,
 	PARTITION_PARTS = 7,
 	RECORD_PARTS = 7,
+	COUNTS_MAX = 5, /* of one partition */
 	HEADERS_MAX = 64, /* of one record */
+	HEAD_SIZE_MAX = 1024, /* without the partitions; its texts have 142 bytes at most */
 };
 
 __attribute__((format(printf, 2, 3))) static int fail(
@@ -194,6 +196,7 @@ static int open_head(struct archive_stream *stream, struct slice bytes, struct a
 	item->type = ARCHIVE_HEAD;
 	stream->partitions_left = count;
 	stream->state = count > 0 ? ARCHIVE_IN_HEAD : ARCHIVE_IN_RECORDS;
+	item->is_last_of_head = count == 0;
 	return 0;
 }
 
@@ -213,6 +216,10 @@ static int take_head(struct archive_stream *stream, struct slice bytes, struct a
 		size_t size = 0;
 		r = measure(stream, slice_of(bytes.bytes + at, bytes.size - at), &size);
 		at += size;
+		if (at > HEAD_SIZE_MAX ||
+			(r == ARCHIVE_E_MORE && bytes.size > at + HEAD_SIZE_MAX)) {
+			return fail(stream, "its head can't be read");
+		}
 	}
 	if (r == 0 && at < bytes.size && !is_array(bytes.bytes[at])) {
 		return fail(stream, "its head can't be read");
@@ -229,22 +236,34 @@ static int take_head(struct archive_stream *stream, struct slice bytes, struct a
 	return open_head(stream, slice_of(bytes.bytes, *ret_size), item);
 }
 
-static void pull_left_out(struct pull *pull, struct archive_item *item)
+static void pull_count(struct pull *pull, struct archive_item *item)
 {
 	static const enum fate fates[] = {FATE_DUPLICATE, FATE_FOREIGN, FATE_UNREADABLE};
+	struct slice name = pull_text(pull);
+	uint64_t count = pull_unsigned(pull, 0, INT64_MAX / 4);
+
+	for (size_t i = 0; i < sizeof fates / sizeof *fates; i++) {
+		if (slice_equals_text(name, fate_name(fates[i]))) {
+			item->left_out[fates[i]] = count;
+			return;
+		}
+	}
+	if (slice_equals_text(name, "archived")) {
+		item->archived = (int64_t)count;
+	} else if (slice_equals_text(name, "from")) {
+		item->from = (int64_t)count;
+	} else {
+		demand(pull, false);
+	}
+}
+
+static void pull_counts(struct pull *pull, struct archive_item *item)
+{
 	uint32_t pairs = pull_map(pull);
 
-	demand(pull, pairs <= sizeof fates / sizeof *fates);
+	demand(pull, pairs <= COUNTS_MAX);
 	for (uint32_t i = 0; i < pairs && !pull->is_broken; i++) {
-		struct slice name = pull_text(pull);
-		bool is_known = false;
-		for (size_t j = 0; j < sizeof fates / sizeof *fates; j++) {
-			if (slice_equals_text(name, fate_name(fates[j]))) {
-				is_known = true;
-				item->left_out[fates[j]] = pull_unsigned(pull, 0, INT64_MAX / 4);
-			}
-		}
-		demand(pull, is_known);
+		pull_count(pull, item);
 	}
 }
 
@@ -269,15 +288,14 @@ static int take_partition(
 	item->type = ARCHIVE_PARTITION;
 	demand(&pull, pull_array(&pull) == PARTITION_PARTS);
 	pull_place(&pull, item);
-	pull_left_out(&pull, item);
+	pull_counts(&pull, item);
 	pull_last(&pull, item);
 	if (!pull_is_done(&pull)) {
 		return fail(stream, "a partition in its head can't be read");
 	}
 	stream->partitions_left--;
-	if (stream->partitions_left == 0) {
-		stream->state = ARCHIVE_IN_RECORDS;
-	}
+	item->is_last_of_head = stream->partitions_left == 0;
+	stream->state = item->is_last_of_head ? ARCHIVE_IN_RECORDS : ARCHIVE_IN_HEAD;
 	return 0;
 }
 
@@ -362,7 +380,7 @@ static int take(struct archive_stream *stream, struct slice bytes, struct archiv
 int archive_stream_next(struct archive_stream *stream, struct slice bytes,
 	struct archive_item *ret_item, size_t *ret_size)
 {
-	struct archive_item item = {.last_offset = -1};
+	struct archive_item item = {.last_offset = -1, .archived = -1};
 	size_t size = 0;
 
 	if (stream->why[0] != '\0') {

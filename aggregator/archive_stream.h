@@ -2,12 +2,13 @@
  * records, and an end that says how many there were. Values of msgpack, one behind the other:
  *
  *   {"till_archive": 1, "cluster": TEXT, "partitions": [[topic, partition, next offset,
- *      {"duplicates": N, "foreign": N, "unreadable": N}, last offset, last value, last append time in ms] …]}
+ *      {"duplicates": N, "foreign": N, "unreadable": N, "archived": N, "from": OFFSET}, last offset, last value, last append time in ms] …]}
  *   [topic, partition, offset, append time in ms, key, value, headers] …
  *   {"end": true, "records": N}
  *
  * The last three of a partition are nil where nothing was read of it; key and headers may be nil. What a partition had below its next
- * offset is among the records, or was counted in the head. Nothing is believed: lengths that are told reserve nothing. Pure. */
+ * offset is among the records, or was counted in the head; but for what lies below `from`, where the stream begins later. `archived`
+ * is how many records there are. Each of the five may be left out. Nothing is believed: lengths that are told reserve nothing. Pure. */
 #pragma once
 #include "aggregator/books.h"
 #include "proto/dead_letter.h"
@@ -31,6 +32,7 @@ enum archive_item_type { ARCHIVE_HEAD, ARCHIVE_PARTITION, ARCHIVE_RECORD, ARCHIV
 struct archive_item {
 	enum archive_item_type type;
 	struct slice cluster_id; /* of the head */
+	bool is_last_of_head; /* records follow */
 	/* Of partitions and records. */
 	struct slice topic;
 	int32_t partition;
@@ -41,6 +43,8 @@ struct archive_item {
 	/* Of partitions. */
 	int64_t last_offset; /* -1: nothing was read */
 	uint64_t left_out[FATE_COUNT]; /* records that were read and are not among the records */
+	int64_t archived; /* how many are, of a stream that begins at 0; -1: not told */
+	int64_t from; /* the first one that it may hold */
 	/* Of records. */
 	struct slice headers[DLQ_HEADER_COUNT]; /* those of dead letters; absent ones {NULL, 0} */
 	uint64_t count; /* of the end: records */

@@ -1,4 +1,5 @@
 #include "aggregator/feed.h"
+#include "aggregator/replay.h"
 #include "runtime/clock.h"
 #include "runtime/loop.h"
 #include <errno.h>
@@ -103,7 +104,12 @@ static int observe(struct feed *feed, bool *ret_took_any)
 	snprintf(feed->kafka_error, sizeof feed->kafka_error, "%s",
 		report->is_reachable ? "" : report->error);
 	feed->is_error_telling = !report->is_reachable && report->is_telling;
-	int r = feed->is_stopping ? 0 : pipeline_observe(feed->pipeline, report);
+	int r = 0;
+	if (feed->replay != NULL) {
+		r = replay_observe(feed->replay, report);
+	} else if (!feed->is_stopping) {
+		r = pipeline_observe(feed->pipeline, report);
+	}
 	log_report_free(report);
 	return r;
 }
@@ -168,6 +174,61 @@ static int new_source(struct feed *feed, struct config_error *error)
 	return r < 0 ? r : loop_add_fd(feed->options.loop, source_fd(feed->source), readable, feed);
 }
 
+/* ---- the archive before the log */
+
+static bool may_replay(void *owner)
+{
+	return may_read(owner);
+}
+
+static int replay_moved(void *owner, bool is_over)
+{
+	struct feed *feed = owner;
+	if (is_over) {
+		source_ask(feed->source); /* the log is next */
+	}
+	return feed->options.moved(feed->options.owner);
+}
+
+static int replay_failed(void *owner, const char *why)
+{
+	struct feed *feed = owner;
+	return feed->options.replay_failed(feed->options.owner, feed->pipeline, why);
+}
+
+static int new_replay(struct feed *feed, struct config_error *error)
+{
+	const struct replay_options options = {
+		.path = feed->options.archive,
+		.loop = feed->options.loop,
+		.pipeline = feed->pipeline,
+		.may_read = may_replay,
+		.moved = replay_moved,
+		.failed = replay_failed,
+		.owner = feed,
+	};
+	if (options.path == NULL) {
+		return 0;
+	}
+	int r = replay_new(&options, &feed->replay);
+	return r < 0 ? config_fail(error, "--archive %s: %s", options.path, strerror(-r)), r : 0;
+}
+
+static int replay_step(struct feed *feed, int64_t *ret_wait_ms)
+{
+	if (feed->replay == NULL) {
+		return 0;
+	}
+	if (replay_archive(feed->replay)->is_over) {
+		feed->options.replayed(feed->options.owner, replay_archive(feed->replay));
+		feed->replay = replay_free(feed->replay);
+		return 0;
+	}
+	return replay_tick(feed->replay, ret_wait_ms);
+}
+
+/* ---- life */
+
 int feed_new(const struct feed_options *options, struct feed **ret_feed, struct config_error *error)
 {
 	struct feed *feed = calloc(1, sizeof *feed);
@@ -187,6 +248,9 @@ int feed_new(const struct feed_options *options, struct feed **ret_feed, struct 
 	int r = pipeline_new(&pipeline, &feed->pipeline);
 	if (r == 0) {
 		feed->pipeline->now_ms = loop_now_ms(options->loop);
+		r = new_replay(feed, error);
+	}
+	if (r == 0) {
 		r = new_source(feed, error);
 	}
 	if (r != 0) {
@@ -206,6 +270,7 @@ static struct feed *end(struct feed *feed, int64_t wait_ms)
 		loop_remove_fd(feed->options.loop, source_fd(feed->source));
 		source_free(feed->source, wait_ms);
 	}
+	replay_free(feed->replay);
 	pipeline_free(feed->pipeline);
 	free(feed);
 	return NULL;
@@ -229,6 +294,10 @@ int feed_tick(struct feed *feed, int64_t now_ms, int64_t *ret_wait_ms)
 	}
 	if (!may_read(feed)) {
 		pipeline_excuse(feed->pipeline, true);
+	}
+	r = replay_step(feed, ret_wait_ms);
+	if (r < 0) {
+		return r;
 	}
 	if (feed->pipeline->must_restart && !feed->is_stopping &&
 		now_ms - feed->restarted_ms >= RESTART_EVERY_MS) {

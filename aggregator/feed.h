@@ -1,20 +1,26 @@
 /* feed.h - a generation at work: a source and the pipeline that it feeds, on the loop. One round reads for a few
  * milliseconds at most, so that queries are answered while millions of records come in. */
 #pragma once
-#include "aggregator/pipeline.h"
+#include "aggregator/pipeline_archive.h"
 
 struct loop;
+struct replay;
 
 struct feed_options {
 	struct loop *loop; /* borrowed, as is all else */
 	const char *brokers;
 	const struct kafka_properties *kafka;
+	const char *archive; /* what is read before the log (replay.h); NULL: nothing */
 	struct pipeline_options
 		pipeline; /* committed, freezing, start, notice, conflict and owner are the feed's */
 	/* After records were taken, a commit ended, or the log reported. -errno ends the program. */
 	int (*moved)(void *owner);
 	/* The log lacks what is in pipeline->missing. */
 	int (*decide)(void *owner, const struct pipeline *pipeline);
+	/* The archive was read: these are its books. */
+	void (*replayed)(void *owner, const struct pipeline_archive *archive);
+	/* It can't be read on. */
+	int (*replay_failed)(void *owner, const struct pipeline *pipeline, const char *why);
 	/* A commit ended; see struct shard_options. */
 	void (*committed)(void *owner, int result, int64_t took_us);
 	/* See struct pipeline_options. */
@@ -31,6 +37,7 @@ struct feed {
 	struct feed_options options;
 	struct pipeline *pipeline;
 	struct source *source;
+	struct replay *replay; /* NULL: no archive, or it is over */
 	bool is_held; /* the owner's: read nothing */
 	bool is_stopping; /* no more reading, for good */
 	int64_t polled_ms;

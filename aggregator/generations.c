@@ -14,6 +14,7 @@ static int new_feed(struct generations *generations, bool is_shadow, struct feed
 
 	options.brokers = config->brokers;
 	options.kafka = &config->kafka;
+	options.archive = is_shadow == (ours->opening->shadow_views != NULL) ? ours->archive : NULL;
 	options.pipeline.stores = ours->opening->stores;
 	options.pipeline.views =
 		is_shadow ? ours->opening->shadow_views : ours->opening->live_views;

@@ -10,6 +10,8 @@ struct generations_options {
 	struct opening *opening; /* borrowed; the switch changes its views */
 	const struct text_set *accepted; /* gaps, as given to --accept-gap; borrowed */
 	bool wants_rebuild; /* the operator asked for it now */
+	const char *
+		archive; /* read before the log: into the shadow if there is one, else into the live one; NULL: none */
 	/* loop, hash key, handlers: what is the same for both. */
 	struct feed_options feed;
 };

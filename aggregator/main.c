@@ -15,6 +15,7 @@ enum {
 /* What the command line says beside the configuration. */
 struct arguments {
 	const char *accepted[ACCEPTED_MAX];
+	const char *archive;
 	bool rebuild;
 	bool dump;
 };
@@ -49,7 +50,7 @@ static const char *words_of(int r, const char *error)
 	}
 	return r == 0  ? "before it was needed, or finished; a rebuild goes on at the next start"
 	       : r < 0 ? strerror(-r)
-		       : "the log lacks what is needed";
+		       : "the log or the archive lacks what is needed";
 }
 
 static void tell_missing(const char *text, bool of_rebuild)
@@ -73,6 +74,7 @@ static int run(const struct aggregator_config *config, const struct arguments *a
 		.config = config,
 		.accepted = &accepted,
 		.wants_rebuild = arguments->rebuild,
+		.archive = arguments->archive,
 		.entries_at_once = ENTRIES_AT_ONCE,
 		.tell_missing = tell_missing,
 	};
@@ -98,6 +100,9 @@ static int write_down(const struct aggregator_config *config, const struct argum
 	int r = program_audit(config->audit_file, name, "start", config->data);
 	for (int i = 0; i < ACCEPTED_MAX && arguments->accepted[i] != NULL && r == 0; i++) {
 		r = program_audit(config->audit_file, name, "accept-gap", arguments->accepted[i]);
+	}
+	if (r == 0 && arguments->archive != NULL) {
+		r = program_audit(config->audit_file, name, "archive", arguments->archive);
 	}
 	return r == 0 && arguments->rebuild
 		       ? program_audit(config->audit_file, name, "rebuild", config->data)
@@ -140,6 +145,9 @@ int main(int argc, char **argv)
 			arguments.accepted, NULL, ACCEPTED_MAX},
 		{"--rebuild", NULL, "count the log anew beside the live store, then switch to that",
 			NULL, &arguments.rebuild, 0},
+		{"--archive", "FILE",
+			"read what `till archive cat` wrote (-: standard input), then the log",
+			&arguments.archive, NULL, 0},
 		{"--dump", NULL, "print every row of a stopped store as lines of JSON and exit",
 			NULL, &arguments.dump, 0},
 		{0},

@@ -322,7 +322,7 @@ static void set_clock(struct pipeline *pipeline, int64_t clock_ms)
 
 /* Rows end by the append time of certified records: what anybody else writes into a topic, or a topic of his own, may bear
  * any time, and moves nothing. */
-static void follow_clock(
+void pipeline_follow_clock(
 	struct pipeline *pipeline, const struct partition *partition, const struct record *record)
 {
 	enum record_class class = pipeline->reading.class;
@@ -363,7 +363,7 @@ int pipeline_take(void *owner, const struct record *record)
 	if (r < 0) {
 		return r;
 	}
-	follow_clock(pipeline, partition, record);
+	pipeline_follow_clock(pipeline, partition, record);
 	pipeline->reading.is_lone =
 		is_truncation(&pipeline->reading) && is_lone(pipeline, partition);
 	r = shard_take(shard_of(pipeline, partition),

@@ -10,6 +10,11 @@ static bool owns(const struct pipeline *pipeline, int32_t number)
 	return options->owns_all || (number < OWN_MAX && options->owned[number]);
 }
 
+bool pipeline_owns(const struct pipeline *pipeline, int32_t number)
+{
+	return owns(pipeline, number);
+}
+
 /* The store says from now on that this is missing; in every shard, for a shard may be all that is left to ask. */
 static int keep_gap(struct pipeline *pipeline, const char *text)
 {

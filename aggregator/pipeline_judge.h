@@ -10,3 +10,8 @@ void pipeline_touch(struct pipeline *pipeline, struct partition *partition);
 /* A topic turned out to be another one of the same name: it is read from its start if that is accepted, else it is added
  * to what is missing. 0 or -ENOMEM. */
 int pipeline_judge_recreated(struct pipeline *pipeline, uint32_t topic);
+/* Is it of those that this program reads? */
+bool pipeline_owns(const struct pipeline *pipeline, int32_t number);
+/* The clock of rows that end moves by a record that pipeline->reading is of. */
+void pipeline_follow_clock(
+	struct pipeline *pipeline, const struct partition *partition, const struct record *record);

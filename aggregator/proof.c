@@ -30,7 +30,7 @@ static void move(
 
 /* All witnesses were found unchanged. After a suspicion: somewhere before them the log has later records, for a clock was
  * set back since. Ask beyond those. */
-static void settle(struct proof *proof, struct position *position)
+void proof_settle(struct proof *proof, struct position *position)
 {
 	if (proof->is_doubted) {
 		proof->slack_ms = proof->slack_ms == 0 ? SLACK_MS_MIN : 2 * proof->slack_ms;
@@ -53,7 +53,7 @@ bool proof_pass(struct proof *proof, struct position *position, const struct anc
 	proof->last_ms = later_of(proof->last_ms, record->timestamp_ms);
 	proof->passed = record->offset + 1;
 	if (record->offset == position->last.offset) {
-		settle(proof, position);
+		proof_settle(proof, position);
 	}
 	return true;
 }

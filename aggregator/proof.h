@@ -35,6 +35,8 @@ bool proof_ask(struct proof *proof, struct position *position, int64_t ret_after
 /* `later`: the offsets that were asked for, or -1 when no record is later. */
 enum proof_verdict proof_hear(struct proof *proof, struct position *position, uint32_t question,
 	const int64_t later[PROOF_TIMES]);
+/* All that was read up to the last record is known to lie in one log: that is the anchor now. */
+void proof_settle(struct proof *proof, struct position *position);
 /* Reading begins anew: what is under way is of no use. */
 void proof_rewind(struct proof *proof);
 /* Before reading begins: a witness that retention removed testifies no more, the next one takes its place. */

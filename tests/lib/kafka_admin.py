@@ -15,7 +15,7 @@ from confluent_kafka.admin import (AclBinding, AclBindingFilter, AclOperation, A
 
 ANSWER_S = 30
 PATIENCE_S = 90
-REPEATABLE = ("allow", "behind", "configure", "deny", "ends", "leaders", "purge", "scan", "settings")
+REPEATABLE = ("allow", "behind", "cluster", "configure", "deny", "ends", "leaders", "purge", "records", "scan", "settings")
 EVERYBODY = "User:*"
 
 
@@ -138,8 +138,8 @@ class Hand:
         producer = self.producers.pop(name)
         (producer.commit_transaction if commit else producer.abort_transaction)(ANSWER_S)
 
-    def records(self, topic):
-        """[(partition, offset, key, value)] of all that can be read now."""
+    def messages(self, topic):
+        """All that can be read now."""
         low_to_high = {}
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "scan", "enable.auto.commit": False,
                              "auto.offset.reset": "error", "enable.partition.eof": True, "check.crcs": True})
@@ -157,16 +157,27 @@ class Hand:
                 if message is None or message.error():
                     left -= {message.partition()} if message and message.error().code() == -191 else set()
                     continue
-                yield message.partition(), message.offset(), message.key(), message.value()
+                yield message
         finally:
             consumer.close()
+
+    def records(self, topic):
+        """[[partition, offset, append time, key, value, {header: value} or None]], bytes in base64."""
+        def text(value):
+            return None if value is None else base64.b64encode(value).decode()
+
+        return [[each.partition(), each.offset(), each.timestamp()[1], text(each.key()), text(each.value()),
+                 {name: text(value) for name, value in each.headers()} if each.headers() else None] for each in self.messages(topic)]
+
+    def cluster(self):
+        return self.admin.list_topics(timeout=ANSWER_S).cluster_id
 
     def scan(self, topic):
         """What the log says by itself: each certificate once, the first record of it decides; totals a product."""
         seen, products, counts = set(), {}, {"records": 0, "duplicates": 0, "foreign": 0, "rejected": 0}
-        for _, _, _, value in self.records(topic):
+        for message in self.messages(topic):
             counts["records"] += 1
-            event = read_event(value)
+            event = read_event(message.value())
             if event is None:
                 counts["foreign"] += 1
                 continue

@@ -46,13 +46,19 @@ static void partition(
 	struct pen *pen, const char *topic, int64_t number, int64_t next, int64_t last)
 {
 	place(pen, topic, number, next);
-	write_map(&pen->writer, 3);
+	write_map(&pen->writer, last < 0 ? 3 : 5);
 	write_key(&pen->writer, "duplicates");
 	write_unsigned(&pen->writer, 5);
 	write_key(&pen->writer, "foreign");
 	write_unsigned(&pen->writer, 6);
 	write_key(&pen->writer, "unreadable");
 	write_unsigned(&pen->writer, 7);
+	if (last >= 0) {
+		write_key(&pen->writer, "archived");
+		write_unsigned(&pen->writer, 1);
+		write_key(&pen->writer, "from");
+		write_unsigned(&pen->writer, 4);
+	}
 	if (last < 0) {
 		write_nil(&pen->writer);
 		write_nil(&pen->writer);
@@ -149,8 +155,12 @@ static void check_whole(const struct archive_item *items, size_t count)
 	assert_int_equal(items[1].left_out[FATE_FOREIGN], 6);
 	assert_int_equal(items[1].left_out[FATE_UNREADABLE], 7);
 	assert_int_equal(items[1].left_out[FATE_COUNTED], 0);
+	assert_int_equal(items[1].archived, 1);
+	assert_int_equal(items[1].from, 4);
 	assert_int_equal(items[2].type, ARCHIVE_PARTITION);
 	assert_int_equal(items[2].last_offset, -1);
+	assert_int_equal(items[2].archived, -1);
+	assert_int_equal(items[2].from, 0);
 	assert_int_equal(items[3].type, ARCHIVE_RECORD);
 	assert_int_equal(items[3].offset, 4);
 	assert_int_equal(items[3].timestamp_ms, 1291191960004);
