@@ -118,6 +118,16 @@ def test_lost_messages_are_noticed_and_all_is_read_anew(selling, tmp_path):
     assert between.pages >= 2 + 6
 
 
+def test_what_is_one_page_is_asked_for_once(selling, tmp_path):
+    _, between = selling
+    between.page_rows = None
+    done = till_export("--view", "products", "--to", tmp_path / "x.ndjson", "--consistent", at=between.endpoint)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "x.ndjson.as_of.json").read_text())
+    assert {row["product_id"]: row["order_count"] for row in rows_of(tmp_path / "x.ndjson")} == counted(told["last"]["event_ts"])
+    assert between.pages == 1
+
+
 def test_what_can_not_be_of_one_moment_is_refused(selling, tmp_path):
     pipe, between = selling
     filtered = ("--view", "products", "--where", "order_count>=1", "--consistent", "--to", tmp_path / "x.csv")

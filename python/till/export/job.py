@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..client import Client
+from ..client import PAGE_ROWS, Client
 from ..command import UsageError
 from ..errors import TillError
 from ..keys import Keys
@@ -112,11 +112,20 @@ def _named(to: str, name: str | None, form: str | None, is_folder: bool) -> tupl
 
 def _read(client: Client, question: Question, columns: tuple[Any, ...], how: How) -> Iterator[Page]:
     if how.is_consistent and can_cut(question):
-        return cut(client, question, columns, how.keys, how.timeout_s, how.check)
+        return _at_one_moment(client, question, columns, how)
     if how.is_consistent and question.is_scan and "order_by" not in question.request:
         bounded = min(question.limit or ROWS_OF_ONE_ANSWER, ROWS_OF_ONE_ANSWER)
         return _in_one_answer(client, question, bounded, how)
     return pages(client, question, how.check)
+
+
+def _at_one_moment(client: Client, question: Question, columns: tuple[Any, ...], how: How) -> Iterator[Page]:
+    """One answer is of one moment; only where there are more, the changes in between must be heard."""
+    first = client.ask({**question.request, "limit": PAGE_ROWS})
+    if "next" in first:
+        yield from cut(client, question, columns, how.keys, how.timeout_s, how.check)
+    else:
+        yield Page(first["rows"], first["as_of"])
 
 
 def _in_one_answer(client: Client, question: Question, bounded: int, how: How) -> Iterator[Page]:
