@@ -1,5 +1,6 @@
 """till: exact totals of every sale. `Client` asks an aggregator, `Producer` sends sales to an edge."""
 
+from .aio import AsyncClient, AsyncSubscription
 from .answers import AsOf, Rows
 from .client import Client, Subscription
 from .columns import Column, Type
@@ -12,6 +13,8 @@ from .producer_state import StateFileError
 __all__ = [
     "Ack",
     "AsOf",
+    "AsyncClient",
+    "AsyncSubscription",
     "BadAnswer",
     "Change",
     "Client",
