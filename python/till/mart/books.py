@@ -27,6 +27,7 @@ class Shown:
     event_ts: int | None = None
     declaration: str | None = None
     position: str | None = None
+    gaps: str | None = None  # what an operator accepted as missing
 
 
 @dataclass(frozen=True)
@@ -57,19 +58,19 @@ class Books:
         database = self._database
         text, time = database.text_key(NAME_SIZE), database.text_time
         tables: Mapping[Target, Sequence[str]] = {
-            MARTS: (f"mart {text} PRIMARY KEY", "declaration TEXT", "store VARCHAR(64)", f"{self._quoted['commit']} BIGINT",
+            MARTS: (f"mart {text} PRIMARY KEY", f"declaration {database.text()}", "store VARCHAR(64)", f"{self._quoted['commit']} BIGINT",
                     f"event_ts {time}", "rows_shown BIGINT", f"position {database.text_key(64)}", f"changed_at {time}",
-                    f"checked_at {time}"),
+                    f"checked_at {time}", f"gaps {database.text()}"),
             RUNS: (f"run {database.text_number} PRIMARY KEY", f"mart {text} NOT NULL", "outcome VARCHAR(16) NOT NULL", "mode VARCHAR(16)",
                    f"started_at {time} NOT NULL", f"ended_at {time}", "store VARCHAR(64)", f"{self._quoted['commit']} BIGINT",
-                   "rows_shown BIGINT", "inserted BIGINT", "updated BIGINT", "deleted BIGINT", "error TEXT"),
+                   "rows_shown BIGINT", "inserted BIGINT", "updated BIGINT", "deleted BIGINT", f"error {database.text()}"),
         }
         for target, columns in tables.items():
             if not database.columns_of(target):
-                self._make(target, columns)
+                self.make(target, columns)
         database.commit()
 
-    def _make(self, target: Target, columns: Sequence[str]) -> None:
+    def make(self, target: Target, columns: Sequence[str]) -> None:
         try:
             self._database.change(f"CREATE TABLE {self._database.quoted(target)} ({', '.join(columns)}){self._database.table_options}")
             self._database.commit()
@@ -96,13 +97,13 @@ class Books:
         return Shown(store, commit, None, declaration, position)
 
     def show(self, mart: str, shown: Shown, rows: int, now: datetime) -> None:
-        values = [shown.declaration, shown.store, shown.commit, moment_of(shown.event_ts), rows, shown.position, now, now, mart]
+        values = [shown.declaration, shown.store, shown.commit, moment_of(shown.event_ts), rows, shown.position, shown.gaps, now, now, mart]
         changed = self._database.change(self._sql(
-            "UPDATE {marts} SET declaration = %s, store = %s, {commit} = %s, event_ts = %s, rows_shown = %s, position = %s, "
+            "UPDATE {marts} SET declaration = %s, store = %s, {commit} = %s, event_ts = %s, rows_shown = %s, position = %s, gaps = %s, "
             "changed_at = %s, checked_at = %s WHERE mart = %s"), values)
         if changed == 0:
             self._database.change(self._sql("INSERT INTO {marts} (declaration, store, {commit}, event_ts, rows_shown, position, "
-                                            "changed_at, checked_at, mart) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"), values)
+                                            "gaps, changed_at, checked_at, mart) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"), values)
 
     def check(self, mart: str, run: int, now: datetime) -> None:
         """Nothing has changed: that is no run."""

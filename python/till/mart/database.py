@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from ..columns import Type
 from ..command import UsageError
 from ..errors import TillError
-from .plan import Mart, Row, Target
+from .plan import Mart, PlanError, Row, Target
 
 T = TypeVar("T")
 CONNECT_TIMEOUT_S = 10
@@ -163,7 +163,18 @@ class Database(ABC):
     # ---- names and values
 
     @abstractmethod
-    def quote(self, name: str) -> str: ...
+    def _quote(self, name: str) -> str: ...
+
+    name_size_max: int
+    name_is_counted_in_bytes: bool
+
+    def quote(self, name: str) -> str:
+        """A name as it is; one that the database would cut off, perhaps to the name of another table, is refused."""
+        size = len(name.encode()) if self.name_is_counted_in_bytes else len(name)
+        if size > self.name_size_max or "\0" in name or name != name.strip():
+            raise PlanError(f"{self.label}: {name!r} can't be a name: at most {self.name_size_max} "
+                            f"{'bytes' if self.name_is_counted_in_bytes else 'characters'}, and no space at its ends")
+        return self._quote(name)
 
     def quoted(self, target: Target) -> str:
         return ".".join(self.quote(name) for name in (target.schema, target.name) if name is not None)
@@ -175,6 +186,10 @@ class Database(ABC):
     @abstractmethod
     def text_key(self, size: int) -> str:
         """The type of a text of a key."""
+
+    def text(self) -> str:
+        """The type of any text, whatever the database's own default is."""
+        return "TEXT"
 
     def stored(self, value: Any) -> Any:
         """A cell as the driver takes it."""
@@ -192,6 +207,9 @@ class Database(ABC):
     @abstractmethod
     def columns_of(self, target: Target) -> list[str]:
         """Of a table; none where there is no such table."""
+
+    def check_engine(self, target: Target) -> None:  # noqa: B027
+        """Raises PlanError of a table that knows no transactions."""
 
     @abstractmethod
     def lock(self, name: str) -> None:

@@ -56,7 +56,8 @@ class _Copy:
         self._job, self._database, self._topic, self._around = job, database, topic, job.around
         self._mart: Mart = mart_of(job.kind, job.target)
         self._table = database.quoted(job.target)
-        self._books, self._kept = Books(database), _Kept(database, job.name)
+        self._books = Books(database)
+        self._kept = _Kept(database, self._books, job.name)
         self._done: Counter[str] = Counter()
 
     def run(self) -> str:
@@ -115,6 +116,7 @@ class _Copy:
         if there and there != wanted:
             raise PlanError(f"table {self._job.name} has the columns {', '.join(there)}, that of events has {', '.join(wanted)}: "
                             "name another")
+        self._database.check_engine(self._job.target)
         if not there:  # what was read of it went with it
             self._kept.forget()
             self._database.commit()
@@ -172,8 +174,8 @@ class _Copy:
 class _Kept:
     """The tables of places and of markers, for one mart."""
 
-    def __init__(self, database: Database, name: str) -> None:
-        self._database, self._name = database, name
+    def __init__(self, database: Database, books: Books, name: str) -> None:
+        self._database, self._books, self._name = database, books, name
         self._offsets, self._rejected = database.quoted(OFFSETS), database.quoted(REJECTED)
         self._certificate = ", ".join(database.quote(column) for column in CERTIFICATE)
 
@@ -184,12 +186,12 @@ class _Kept:
         tables = {
             OFFSETS: f"mart {mart}, topic {database.text_key(249)}, kafka_partition BIGINT, next_offset BIGINT NOT NULL, {tallies}, "
                      "PRIMARY KEY (mart, topic, kafka_partition)",
-            REJECTED: f"mart {mart}, edge {edge}, run BIGINT, kind {kind}, seq BIGINT, code VARCHAR(64) NOT NULL, "
+            REJECTED: f"mart {mart}, edge {edge}, run BIGINT, kind {kind}, seq BIGINT, code {database.text_key(64)} NOT NULL, "
                       "PRIMARY KEY (mart, edge, run, kind, seq)",
         }
         for target, columns in tables.items():
             if not database.columns_of(target):
-                database.change(f"CREATE TABLE {database.quoted(target)} ({columns}){database.table_options}")
+                self._books.make(target, [columns])
         database.commit()
 
     def forget(self) -> None:

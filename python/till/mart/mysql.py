@@ -10,7 +10,7 @@ from typing import Any
 from ..columns import MONEY_DIGITS, MONEY_PLACES, Type
 from ..command import NotInstalled, UsageError
 from .database import CONNECT_TIMEOUT_S, LOCK_TIMEOUT_S, TEXT_BYTES, TEXT_BYTES_MAX, Address, Database, DatabaseError, Reason
-from .plan import Mart, Row, Target
+from .plan import Mart, PlanError, Row, Target
 
 _DECIMAL = f"DECIMAL({MONEY_DIGITS},{MONEY_PLACES})"
 TYPES = {Type.INTEGER: "BIGINT", Type.MONEY: _DECIMAL, Type.DECIMAL: _DECIMAL, Type.TIME: "DATETIME(3)",
@@ -18,6 +18,7 @@ TYPES = {Type.INTEGER: "BIGINT", Type.MONEY: _DECIMAL, Type.DECIMAL: _DECIMAL, T
 KEY_BYTES_MAX = 3072  # of InnoDB, over all columns of a key
 _CHARACTER_BYTES = 4
 _NUMBER_BYTES = 8
+_NAME_CHARACTER_MAX = 0xFFFF
 _ANSWER_TIMEOUT_S = 120  # longer than InnoDB waits for a lock
 _KEYS_PER_STATEMENT = 500
 _CONFLICTS = (1205, 1213, 1020)
@@ -30,6 +31,7 @@ _OPTIONS = ("unix_socket", "ssl_ca", "ssl_cert", "ssl_key")
 class Mysql(Database):
     makes_tables_in_transactions = False
     text_time = "DATETIME(3)"
+    name_size_max, name_is_counted_in_bytes = 64, False
     text_number = "BIGINT NOT NULL AUTO_INCREMENT"
     table_options = " ENGINE=InnoDB"
 
@@ -87,11 +89,16 @@ class Mysql(Database):
         except self._driver.err.Error:
             self._connection._force_close()
 
-    def quote(self, name: str) -> str:
+    def _quote(self, name: str) -> str:
+        if any(ord(character) > _NAME_CHARACTER_MAX for character in name):
+            raise PlanError(f"{self.label}: names have no characters beyond U+FFFF here, as {name!r} has")
         return "`" + name.replace("`", "``").replace("%", "%%") + "`"
 
     def text_key(self, size: int) -> str:
         return f"VARCHAR({size}) CHARACTER SET utf8mb4 COLLATE {self.collation}"
+
+    def text(self) -> str:
+        return f"TEXT CHARACTER SET utf8mb4 COLLATE {self.collation}"
 
     def types(self, mart: Mart) -> list[str]:
         size = _size_of_long_texts(mart)
@@ -102,7 +109,7 @@ class Mysql(Database):
             return TYPES[type_]
         if is_key or name in TEXT_BYTES:
             return self.text_key(TEXT_BYTES.get(name, long_size))
-        return f"TEXT CHARACTER SET utf8mb4 COLLATE {self.collation}"
+        return self.text()
 
     def stored(self, value: Any) -> Any:
         return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
@@ -111,9 +118,16 @@ class Mysql(Database):
         return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
 
     def columns_of(self, target: Target) -> list[str]:
+        self.quoted(target)  # that it can be a name
         found = self.query("SELECT column_name FROM information_schema.columns WHERE table_schema = coalesce(%s, database()) "
                            "AND table_name = %s ORDER BY ordinal_position", [target.schema, target.name])
         return [str(name) for (name,) in found]
+
+    def check_engine(self, target: Target) -> None:
+        found = self.query("SELECT engine FROM information_schema.tables WHERE table_schema = coalesce(%s, database()) AND table_name = %s",
+                           [target.schema, target.name])
+        if found and found[0][0] != "InnoDB":
+            raise PlanError(f"table {target} is of the engine {found[0][0]}, which knows no transactions: ALTER TABLE … ENGINE=InnoDB")
 
     def _lock_name(self, name: str) -> str:
         return "till-mart-" + hashlib.sha256(f"{self.address.name} {name}".encode()).hexdigest()[:40]

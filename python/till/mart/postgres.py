@@ -25,6 +25,7 @@ _DENIED = ("42501", "28")
 class Postgres(Database):
     makes_tables_in_transactions = True
     text_time = "TIMESTAMPTZ"
+    name_size_max, name_is_counted_in_bytes = 63, True
     text_number = "BIGINT GENERATED ALWAYS AS IDENTITY"
 
     def __init__(self, address: Address) -> None:
@@ -81,7 +82,7 @@ class Postgres(Database):
     def close(self) -> None:
         self._connection.close()
 
-    def quote(self, name: str) -> str:
+    def _quote(self, name: str) -> str:
         return '"' + name.replace('"', '""').replace("%", "%%") + '"'
 
     def types(self, mart: Mart) -> list[str]:

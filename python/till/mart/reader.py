@@ -36,6 +36,7 @@ class Cut:
     store: str
     commit: int
     event_ts: int | None
+    gaps: tuple[str, ...] = ()
 
 
 class Reader:
@@ -80,8 +81,8 @@ class Reader:
 def cut_of(mart: Mart, rows: Sequence[Mapping[str, Any]], as_of: Mapping[str, Any]) -> Cut:
     if as_of.get("partial"):
         raise NotOneMoment("a peer of the aggregator did not answer, so rows or parts of rows are missing; what the mart shows is kept")
-    return Cut(rows_of(mart, rows), as_of["store"], as_of["commit"], as_of["event_ts"])
+    return Cut(rows_of(mart, rows), as_of["store"], as_of["commit"], as_of["event_ts"], tuple(as_of.get("gaps", ())))
 
 
 def shown_of(cut: Cut, mart: Mart, position: str | None) -> Shown:
-    return Shown(cut.store, cut.commit, cut.event_ts, mart.declaration, position)
+    return Shown(cut.store, cut.commit, cut.event_ts, mart.declaration, position, ", ".join(cut.gaps) or None)

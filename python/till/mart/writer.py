@@ -134,6 +134,7 @@ class Writer:
         if there and set(there) != set(wanted):
             raise PlanError(f"table {mart.target} has the columns {', '.join(there)}, the mart has {', '.join(wanted)}: drop the table, "
                             "name another one, or choose with --columns")
+        self._database.check_engine(mart.target)
         if there or self._database.makes_tables_in_transactions:
             return mart.target
         return Target("till_mart_new_" + hashlib.sha256(str(mart.target).encode()).hexdigest()[:16], mart.target.schema)
