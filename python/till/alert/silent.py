@@ -79,10 +79,10 @@ class SilentTill:
         opened = [(sales, moment) for sales, moment in weeks if self._is_open(sales, moment)]
         if len(opened) < self.min_weeks:
             return not_judged(key, "closed" if not opened else "short history")
-        usual = quantile([self._silence(sales, moment) for sales, around in opened
+        usual = quantile([self._silence(sales, moment, step) for sales, around in opened
                           for moment in range(around - self.window, around + self.window + 1, step)], self.share)
         limit = max(Decimal(self.minimum), self.factor * usual)
-        silence = self._silence(recent, now_ms)
+        silence = self._silence(recent, now_ms, step)
         if silence <= limit:
             return fine(key)
         since = f"since {self._clock(now_ms - silence)}" if silence < self.lookback else f"for {span_words(silence)} or longer"
@@ -92,9 +92,10 @@ class SilentTill:
     def _is_open(self, sales: Sequence[int], moment: int) -> bool:
         return bisect_right(sales, moment + self.window) > bisect_right(sales, moment - self.window)
 
-    def _silence(self, sales: Sequence[int], moment: int) -> int:
-        place = bisect_right(sales, moment)
-        return min(self.lookback, moment - sales[place - 1]) if place else self.lookback
+    def _silence(self, sales: Sequence[int], moment: int, step: int) -> int:
+        """In the bucket of a sale it is none, and before what claims to be sold later it is not known of."""
+        place = bisect_right(sales, moment + step)
+        return min(self.lookback, max(0, moment - sales[place - 1])) if place else self.lookback
 
     def _clock(self, ms: int) -> str:
         return local(ms, self.zone).strftime("%Y-%m-%d %H:%M")
