@@ -1,5 +1,6 @@
 """An archive's surroundings: topics of one test, records put into them by hand with confluent-kafka, and the command itself."""
-import subprocess
+import atexit
+import functools
 import sys
 from collections import Counter
 from decimal import Decimal
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import msgpack
+from archive_forks import Forks
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from harness import wait_until
@@ -80,17 +82,19 @@ class Topics:
         return ["--brokers", self.bootstrap, *(part for kind, name in KINDS.items() for part in (f"--topic.{kind}", f"{self.prefix}{name}"))]
 
 
+@functools.cache
+def forks():
+    """One for all tests."""
+    made = Forks()
+    atexit.register(made.close)
+    return made
+
+
 def archive(*arguments, code=0, deadline=DEADLINE):
     """Runs `till archive` to its end; the exit code is as said."""
-    done = subprocess.run([str(COMMAND), *map(str, arguments)], capture_output=True, timeout=deadline, check=False,
-                          stdin=subprocess.DEVNULL)
+    done = forks().run(*arguments, deadline=deadline)
     assert done.returncode == code, (done.returncode, done.stdout[-2000:], done.stderr[-2000:])
     return done
-
-
-def started(*arguments, log):
-    with open(log, "ab") as file:
-        return subprocess.Popen([str(COMMAND), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=file, stderr=file)
 
 
 def source(folder, *arguments):

@@ -338,16 +338,18 @@ class Folder:
     def clean(self, state: State) -> list[str]:
         """Takes away what no manifest names because its writer was killed: temporary files, files of the commit that never was, and
         files that a compaction has replaced. Anything else that looks like ours is no such thing: somebody must decide."""
-        gone, retired = [], set(state.retired) - state.files.keys()
+        gone: dict[str, Path] = {}
+        retired = set(state.retired) - state.files.keys()
         for path in [*self.data_files(), *(self.manifests.iterdir() if self.manifests.is_dir() else ())]:
             name = str(path.relative_to(self.root))
             part = _PART.fullmatch(path.name)
             if files.is_temporary(path) or name in retired or (
                     part and name not in state.files and int(part[1]) == state.number + 1):
-                path.unlink()
-                gone.append(name)
+                gone[name] = path
             elif part and name not in state.files:
                 raise NeedsDecision(f"{path} is of commit {int(part[1])}, but the manifest ends at {state.number} and does not name it: is "
                                     "the manifest an old copy? Put the right one in its place, or take that file away")
-        return gone
+        for path in gone.values():
+            path.unlink()
+        return list(gone)
 
