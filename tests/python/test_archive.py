@@ -196,3 +196,23 @@ def test_the_page_s_example_runs(topics, tmp_path):
     assert sum(int(lines) for lines, _ in shown) == 20
     assert sum(Decimal(part) for _, part in shown) == total
     assert done.stdout.endswith("all as the manifest says\n")
+
+
+def test_a_store_is_rebuilt_from_the_archive_where_retention_has_cut_the_log(topics, admin, pipeline, tmp_path):
+    kept = put_all(topics)
+    folder = tmp_path / "archive"
+    archive("run", folder, *topics.options(), "--once", "--rows", 300)
+    archive("compact", folder)
+    for name in topics.names[:2]:
+        for partition in range(2):
+            admin.purge(topic=name, partition=partition)
+    late = order("berlin-1", 4711, 401)
+    topics.put("order", 0, late)
+    topics.flush()
+    (tmp_path / "stream").write_bytes(archive("cat", folder).stdout)
+    pipe = pipeline(bridges=0, edges=(), partitions=2)
+    pipe.start_aggregator("--archive", str(tmp_path / "stream"))
+    pipe.wait_applied()
+    assert counted(pipe) == expected([*kept, late])
+    assert pipe.books("duplicates") == sum(
+        part["duplicates"] for part in json.loads(archive("status", folder, "--json").stdout)["partitions"])

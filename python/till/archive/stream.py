@@ -20,11 +20,18 @@ _LEFT_OUT = ("duplicates", "foreign", "unreadable")
 _TRIES = 10
 
 
-def head(state: State) -> dict[str, Any]:
-    """What lies below a partition's next offset is in the stream, or counted here."""
+def head(state: State, begin: Mapping[Partition, int], epoch: int) -> dict[str, Any]:
+    """What lies below a partition's next offset is in the stream, or counted here; but for what was not asked for."""
+    def counted(part: Partition, at: Position) -> dict[str, int]:
+        told = {name: at.counts[name] for name in _LEFT_OUT}
+        if epoch == state.epoch == 0:  # else they are the sums of several logs
+            told["archived"] = at.counts["archived"]
+        if begin.get(part):
+            told["from"] = begin[part]
+        return told
+
     return {"till_archive": 1, "cluster": state.cluster,
-            "partitions": [[part[0], part[1], at.next, {name: at.counts[name] for name in _LEFT_OUT}, *_last(at)]
-                           for part, at in sorted(state.partitions.items())]}
+            "partitions": [[part[0], part[1], at.next, counted(part, at), *_last(at)] for part, at in sorted(state.partitions.items())]}
 
 
 def _last(at: Position) -> list[Any]:
@@ -131,7 +138,7 @@ def write(root: Path, begin: Mapping[Partition, int], epoch: int | None, out: An
         there = ", ".join(map(partition_text, sorted(reader.state.partitions)))
         raise TillError(f"{root} has no {partition_text(unknown[0])}; it has {there}")
     packer = msgpack.Packer(autoreset=False)
-    packer.pack(head(reader.state))
+    packer.pack(head(reader.state, begin, reader.epoch))
     count = 0
     for record in reader.records(begin):
         packer.pack(record)
