@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from .data import Absent, Bands, Boxes, Facts, Products, Returns, Timeline, time_of
-from .style import COLOUR_MAP, CYCLE, DPI, HEIGHT_IN, NAME_MAX, WEEKDAYS, WIDTH_IN, Theme, money_text, short_amount, shortened
+from .style import COLOUR_MAP, CYCLE, DPI, HEIGHT_IN, NAME_MAX, WEEKDAYS, WIDTH_IN, Theme, axis_amount, money_text, short_amount, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ ARTICLE = {"hour": "an"}
 HISTORY_SHOWN = 35  # days before a forecast
 SYMLOG_FROM = 12  # a largest basket so many times the upper quartile is drawn on a logarithmic axis
 MINUTE = timedelta(minutes=1)
-_AMOUNTS = FuncFormatter(lambda value, _: short_amount(value))
+_AMOUNTS = FuncFormatter(lambda value, _: axis_amount(value))
 
 
 def _figure(height: float = HEIGHT_IN) -> Figure:
@@ -93,7 +93,8 @@ def surface(facts: Facts, theme: Theme) -> Figure:
     axes.zaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.set_xlabel("hour of the day", labelpad=12)
     axes.set_ylabel("weekday", labelpad=12)
-    axes.set_zlabel(f"revenue{_of(facts)}", labelpad=18)
+    longest = max(len(axis_amount(float(round(value)))) for value in (grid.min(), grid.max()))
+    axes.set_zlabel(f"revenue{_of(facts)}", labelpad=18 + 2 * max(0, longest - 7))
     axes.tick_params(axis="z", pad=8)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.pane.set_facecolor(theme.ground)

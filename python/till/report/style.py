@@ -65,3 +65,11 @@ def short_amount(value: float) -> str:
     if value == int(value):
         return f"{value:,.0f}"
     return f"{value:,.10f}".rstrip("0")
+
+
+def axis_amount(value: float) -> str:
+    """For ticks: large ones in millions, lest one stands on the next."""
+    for size, word in ((1e12, "tn"), (1e9, "bn"), (1e6, "M")):
+        if abs(value) >= size:
+            return f"{value / size:,.6g} {word}"
+    return short_amount(value)
