@@ -19,13 +19,13 @@ from ..client import Client
 from ..columns import Column
 from ..errors import Refused, TillError
 from ..keys import Keys
+from ..live import reachable
 from .questions import Question, view_of
 from .reading import Page, go_on, pages
 
 # A message that reaches one of these may have left something for the next one.
 _FULL_ROWS = 1_000
 _FULL_BYTES = 256 * 1024
-_STANDS_FOR_ALL = ("tcp://0.0.0.0:", "tcp://[::]:", "tcp://*:")
 _ALONE = {"query", "view", "table", "limit"}
 _WAIT_S = 0.2
 
@@ -42,9 +42,7 @@ def publish_endpoint(asked: str, published: str | None) -> str:
     """Where to subscribe: an address that stands for all of a machine is reached where we asked."""
     if published is None:
         raise NoCut("the aggregator publishes no changes (publish is not set), and without them --consistent can't be had")
-    if published.startswith(_STANDS_FOR_ALL) and asked.startswith("tcp://"):
-        return asked.rpartition(":")[0] + ":" + published.rpartition(":")[2]
-    return published
+    return reachable(published, asked)
 
 
 def can_cut(question: Question) -> bool:
