@@ -45,7 +45,7 @@ class AsyncLine:
             try:
                 line.set_up(socket, self._keys)
                 self._prepare(socket)
-                self._monitor = socket.get_monitor_socket(line.EVENTS)
+                self._monitor = socket.get_monitor_socket(line.EVENTS, line.monitor_address())
                 self._handshakes = line.Handshakes(self.endpoint)
                 socket.connect(self.endpoint)
             except BaseException:
@@ -56,10 +56,12 @@ class AsyncLine:
         return self._socket
 
     def close(self) -> None:
-        socket, self._socket, self._monitor = self._socket, None, None
+        socket, monitor, self._socket, self._monitor = self._socket, self._monitor, None, None
         if socket is not None:
             socket.disable_monitor()
             socket.close(0)
+        if monitor is not None:
+            monitor.close(0)
 
     async def send(self, frames: Sequence[bytes]) -> None:
         """What finds no room is left out: who waits for an answer hears of it in time."""

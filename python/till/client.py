@@ -66,7 +66,7 @@ class Line:
             try:
                 line.set_up(socket, self._keys)
                 self._prepare(socket)
-                self._monitor = socket.get_monitor_socket(line.EVENTS)
+                self._monitor = socket.get_monitor_socket(line.EVENTS, line.monitor_address())
                 self._handshakes = line.Handshakes(self.endpoint)
                 socket.connect(self.endpoint)
             except BaseException:
@@ -81,10 +81,12 @@ class Line:
         return self._socket
 
     def close(self) -> None:
-        socket, self._socket, self._monitor = self._socket, None, None
+        socket, monitor, self._socket, self._monitor = self._socket, self._monitor, None, None
         if socket is not None:
             socket.disable_monitor()
             socket.close(0)
+        if monitor is not None:
+            monitor.close(0)
 
     def send(self, frames: Sequence[bytes]) -> None:
         """What finds no room (a peer that does not read) is left out: who waits for an answer asks again or hears of it in time."""

@@ -3,6 +3,7 @@ the input and output."""
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -33,6 +34,14 @@ def set_up(socket: Any, keys: Keys | None) -> None:
         socket.set(zmq.CURVE_SECRETKEY, keys.secret)
         socket.set(zmq.CURVE_PUBLICKEY, keys.public)
         socket.set(zmq.CURVE_SERVERKEY, keys.server)
+
+
+_monitors = itertools.count(1)
+
+
+def monitor_address() -> str:
+    """Of a monitor, never the same: pyzmq's own are made of a descriptor's number, which the next socket may have, too."""
+    return f"inproc://till-monitor-{next(_monitors)}"
 
 
 class Handshakes:
