@@ -3,6 +3,7 @@ stops it, with words that name what is missing."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ REFUSED_SETTINGS = ("group.id", "enable.auto.commit", "enable.auto.offset.store"
                     "enable.partition.eof", "allow.auto.create.topics")
 _BATCH = 10_000
 _WAIT_S = 0.5
+_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,13 @@ def _is_recreated(state: State, report: Report, topic: str) -> bool:
                for part, known in state.partitions.items() if part[0] == topic and known.next > 0)
 
 
+def _is_there(error: Any) -> bool:
+    """Of a topic; raises where that can't be told now."""
+    if error is None or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return error is None
+    raise KafkaException(error)
+
+
 class Log:
     """A consumer of its own."""
 
@@ -123,19 +132,25 @@ class Log:
 
     def report(self, but: Container[Partition] = ()) -> Report:
         """But for those partitions. Raises NotReached."""
-        try:
-            told = self.consumer.list_topics(timeout=self.timeout_s)
-            there = [topic for topic in self.topics if topic in told.topics and told.topics[topic].error is None]
-            found = Report(told.cluster_id or "", self._ids(there))
-            for topic in there:
-                for number in told.topics[topic].partitions:
-                    if (topic, number) in but:
-                        continue
+        end = time.monotonic() + self.timeout_s
+        while True:
+            try:
+                return self._report(but)
+            except KafkaException as error:  # leaders move; so a topic made a moment ago has none yet
+                if time.monotonic() > end:
+                    raise _unreached(self.brokers, self.timeout_s, error) from error
+                time.sleep(_AGAIN_S)
+
+    def _report(self, but: Container[Partition]) -> Report:
+        told = self.consumer.list_topics(timeout=self.timeout_s)
+        there = [topic for topic in self.topics if topic in told.topics and _is_there(told.topics[topic].error)]
+        found = Report(told.cluster_id or "", self._ids(there))
+        for topic in there:
+            for number in told.topics[topic].partitions:
+                if (topic, number) not in but:
                     low, high = self.consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=self.timeout_s)
                     found.marks[topic, number] = Marks(low, high)
-            return found
-        except KafkaException as error:
-            raise _unreached(self.brokers, self.timeout_s, error) from error
+        return found
 
     def _ids(self, topics: Sequence[str]) -> dict[str, str | None]:
         """Kafka's own ids of topics; brokers that can't tell are none the worse."""
