@@ -10,7 +10,7 @@ enum {
 	HEAD_PAIRS = 3,
 	PARTITION_PARTS = 7,
 	RECORD_PARTS = 7,
-	COUNTS_MAX = 5, /* of one partition */
+	COUNTS_MAX = 6, /* of one partition */
 	HEADERS_MAX = 64, /* of one record */
 	HEAD_SIZE_MAX = 1024, /* without the partitions; its texts have 142 bytes at most */
 };
@@ -236,10 +236,28 @@ static int take_head(struct archive_stream *stream, struct slice bytes, struct a
 	return open_head(stream, slice_of(bytes.bytes, *ret_size), item);
 }
 
+static void pull_gaps(struct pull *pull, struct archive_item *item)
+{
+	uint32_t count = pull_array(pull);
+
+	demand(pull, count <= ARCHIVE_GAPS_MAX);
+	for (uint32_t i = 0; i < count && !pull->is_broken; i++) {
+		demand(pull, pull_array(pull) == 2);
+		int64_t first = (int64_t)pull_unsigned(pull, 0, INT64_MAX - 1);
+		int64_t last = (int64_t)pull_unsigned(pull, (uint64_t)first, INT64_MAX - 1);
+		item->gaps[i] = (struct archive_gap){first, last};
+		item->gap_count = i + 1;
+	}
+}
+
 static void pull_count(struct pull *pull, struct archive_item *item)
 {
 	static const enum fate fates[] = {FATE_DUPLICATE, FATE_FOREIGN, FATE_UNREADABLE};
 	struct slice name = pull_text(pull);
+	if (slice_equals_text(name, "gaps")) {
+		pull_gaps(pull, item);
+		return;
+	}
 	uint64_t count = pull_unsigned(pull, 0, INT64_MAX / 4);
 
 	for (size_t i = 0; i < sizeof fates / sizeof *fates; i++) {

@@ -2,13 +2,15 @@
  * records, and an end that says how many there were. Values of msgpack, one behind the other:
  *
  *   {"till_archive": 1, "cluster": TEXT, "partitions": [[topic, partition, next offset,
- *      {"duplicates": N, "foreign": N, "unreadable": N, "archived": N, "from": OFFSET}, last offset, last value, last append time in ms] …]}
+ *      {"duplicates": N, "foreign": N, "unreadable": N, "archived": N, "from": OFFSET,
+ *       "gaps": [[first, last] …]}, last offset, last value, last append time in ms] …]}
  *   [topic, partition, offset, append time in ms, key, value, headers] …
  *   {"end": true, "records": N}
  *
  * The last three of a partition are nil where nothing was read of it; key and headers may be nil. What a partition had below its next
  * offset is among the records, or was counted in the head; but for what lies below `from`, where the stream begins later. `archived`
- * is how many records there are. Each of the five may be left out. Nothing is believed: lengths that are told reserve nothing. Pure. */
+ * is how many records there are. `gaps` are offsets that the archive lacks, too: the log had lost them. Each of the six may be left
+ * out. Nothing is believed: lengths that are told reserve nothing. Pure. */
 #pragma once
 #include "aggregator/books.h"
 #include "proto/dead_letter.h"
@@ -18,6 +20,7 @@ enum {
 	ARCHIVE_ITEM_SIZE_MAX = 2 * 1024 * 1024 + 64 * 1024,
 	ARCHIVE_PARTITIONS_MAX = 64 * 1024, /* each is held in some hundred bytes */
 	ARCHIVE_TOPIC_SIZE_MAX = 249, /* Kafka's */
+	ARCHIVE_GAPS_MAX = 32, /* of one partition: somebody accepted each */
 	ARCHIVE_WHY_SIZE = 160,
 };
 
@@ -27,6 +30,10 @@ enum {
 };
 
 enum archive_item_type { ARCHIVE_HEAD, ARCHIVE_PARTITION, ARCHIVE_RECORD, ARCHIVE_END };
+
+struct archive_gap {
+	int64_t first, last;
+};
 
 /* Borrows from the bytes that it was decoded from. */
 struct archive_item {
@@ -45,6 +52,8 @@ struct archive_item {
 	uint64_t left_out[FATE_COUNT]; /* records that were read and are not among the records */
 	int64_t archived; /* how many are, of a stream that begins at 0; -1: not told */
 	int64_t from; /* the first one that it may hold */
+	struct archive_gap gaps[ARCHIVE_GAPS_MAX];
+	uint32_t gap_count;
 	/* Of records. */
 	struct slice headers[DLQ_HEADER_COUNT]; /* those of dead letters; absent ones {NULL, 0} */
 	uint64_t count; /* of the end: records */

@@ -18,6 +18,9 @@ struct archive_part {
 	int64_t offset; /* of its last record so far; -1: none */
 	uint64_t records; /* so far */
 	uint64_t left_out[FATE_COUNT];
+	struct archive_gap gaps[ARCHIVE_GAPS_MAX];
+	uint32_t gap_count;
+	int64_t begin; /* where the store stood when the head was read */
 	int64_t last_offset, last_ms; /* of the last record that was read for it; -1: none */
 	uint8_t *last_value; /* owned */
 	size_t last_size;
@@ -59,6 +62,12 @@ static bool is_behind_shard(const struct pipeline_archive *archive, const struct
 	}
 	gap_of_cluster(archive->cluster_id, shard->ledger.cluster_id, text);
 	return text_set_have(&shard->ledger.gaps, text);
+}
+
+static bool must_be_read(const struct pipeline_archive *archive, const struct archive_part *part)
+{
+	return part->partition != NULL &&
+	       !is_behind_shard(archive, shard_of(archive->pipeline, part->number));
 }
 
 static int take_head(struct pipeline_archive *archive, const struct archive_item *item)
@@ -135,6 +144,8 @@ static int take_partition(struct pipeline_archive *archive, const struct archive
 		return 0;
 	}
 	memcpy(part.left_out, item->left_out, sizeof part.left_out);
+	memcpy(part.gaps, item->gaps, sizeof part.gaps);
+	part.gap_count = item->gap_count;
 	int r = find_partition(pipeline, &part);
 	if (r == 0 && part.last_size > 0) {
 		part.last_value = malloc(part.last_size);
@@ -175,8 +186,7 @@ static int judge_begin(struct pipeline_archive *archive, const struct archive_pa
 {
 	const struct partition *partition = part->partition;
 
-	if (partition == NULL || partition->position.next >= part->from ||
-		is_behind_shard(archive, shard_of(archive->pipeline, part->number))) {
+	if (!must_be_read(archive, part) || partition->position.next >= part->from) {
 		return 0;
 	}
 	return refuse(archive,
@@ -195,7 +205,8 @@ static int finish_head(struct pipeline_archive *archive)
 		qsort(archive->parts, archive->count, sizeof *archive->parts, compare_parts);
 	}
 	for (size_t i = 0; i < archive->count && r == 0; i++) {
-		const struct archive_part *part = &archive->parts[i];
+		struct archive_part *part = &archive->parts[i];
+		part->begin = part->partition == NULL ? 0 : part->partition->position.next;
 		r = judge_begin(archive, part);
 		if (r == 0 && i > 0 && compare_parts(part - 1, part) == 0) {
 			r = refuse(archive, "its head has %s/%" PRId32 " twice",
@@ -446,19 +457,41 @@ static int take_end(struct pipeline_archive *archive, bool *ret_is_taken)
 	*ret_is_taken = !is_broken(archive->pipeline);
 	for (size_t i = 0; *ret_is_taken && i < archive->count && r == 0; i++) {
 		const struct archive_part *part = &archive->parts[i];
-		if (part->partition != NULL &&
-			!is_behind_shard(archive, shard_of(archive->pipeline, part->number))) {
-			r = finish_part(archive, part);
-		}
+		r = must_be_read(archive, part) ? finish_part(archive, part) : 0;
 	}
 	archive->is_over = *ret_is_taken && r == 0;
 	return r;
 }
 
-/* From here on the store is one of this cluster's: nothing of it was taken before. */
-static void enter_cluster(struct pipeline_archive *archive)
+/* Each gap of it that the store had not passed before. */
+static int each_gap(struct pipeline_archive *archive, const struct archive_part *part,
+	int (*visit)(struct pipeline *pipeline, const char *text))
+{
+	char text[GAP_TEXT_SIZE];
+	int r = 0;
+
+	for (uint32_t i = 0; i < part->gap_count && r == 0; i++) {
+		gap_of_offsets(archive->pipeline->options.topics.names[part->topic], part->number,
+			part->gaps[i].first, part->gaps[i].last, text);
+		r = part->gaps[i].last >= part->begin ? visit(archive->pipeline, text) : 0;
+	}
+	return r;
+}
+
+/* From here on the store is one of this cluster's, and lacks what the archive lacks: that was accepted. */
+static int begin_records(struct pipeline_archive *archive)
 {
 	struct pipeline *pipeline = archive->pipeline;
+	int r = 0;
+
+	if (archive->has_begun) {
+		return 0;
+	}
+	archive->has_begun = true;
+	for (size_t i = 0; i < archive->count && r == 0; i++) {
+		const struct archive_part *part = &archive->parts[i];
+		r = must_be_read(archive, part) ? each_gap(archive, part, pipeline_keep_gap) : 0;
+	}
 
 	for (size_t i = 0; i < pipeline->shard_count; i++) {
 		struct ledger *ledger = &pipeline->shards[i]->ledger;
@@ -468,6 +501,7 @@ static void enter_cluster(struct pipeline_archive *archive)
 			shard_touch(pipeline->shards[i], pipeline->now_ms);
 		}
 	}
+	return r;
 }
 
 int pipeline_archive_take(
@@ -484,11 +518,11 @@ int pipeline_archive_take(
 		r = take_partition(archive, item);
 		break;
 	case ARCHIVE_RECORD:
-		enter_cluster(archive);
-		return take_record(archive, item, ret_is_taken);
+		r = begin_records(archive);
+		return r == 0 ? take_record(archive, item, ret_is_taken) : r;
 	default:
-		enter_cluster(archive);
-		return take_end(archive, ret_is_taken);
+		r = begin_records(archive);
+		return r == 0 ? take_end(archive, ret_is_taken) : r;
 	}
 	return r == 0 && item->is_last_of_head ? finish_head(archive) : r;
 }
@@ -549,6 +583,10 @@ int pipeline_archive_foresee(struct pipeline_archive *archive, const struct log_
 				    ? foresee_partition(archive, report, topic, i)
 				    : 0;
 		}
+	}
+	for (size_t i = 0; i < archive->count && r == 0; i++) {
+		const struct archive_part *part = &archive->parts[i];
+		r = must_be_read(archive, part) ? each_gap(archive, part, miss) : 0;
 	}
 	return r == 0 && pipeline->missing.count > 0 ? PIPELINE_E_DECISION : r;
 }

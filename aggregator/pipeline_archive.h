@@ -16,6 +16,7 @@ struct pipeline_archive {
 	struct archive_part *parts; /* by topic and number; owned */
 	size_t count, capacity;
 	bool has_head; /* all of it */
+	bool has_begun; /* with the records */
 	bool is_over; /* its end was taken */
 	uint64_t taken,
 		passed_over; /* records: counted now; counted before, or of partitions of others */

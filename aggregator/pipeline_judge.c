@@ -28,6 +28,11 @@ static int keep_gap(struct pipeline *pipeline, const char *text)
 	return 0;
 }
 
+int pipeline_keep_gap(struct pipeline *pipeline, const char *text)
+{
+	return keep_gap(pipeline, text);
+}
+
 static bool all_have_gap(const struct pipeline *pipeline, const char *text)
 {
 	bool all = true;

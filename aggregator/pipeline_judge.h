@@ -10,6 +10,8 @@ void pipeline_touch(struct pipeline *pipeline, struct partition *partition);
 /* A topic turned out to be another one of the same name: it is read from its start if that is accepted, else it is added
  * to what is missing. 0 or -ENOMEM. */
 int pipeline_judge_recreated(struct pipeline *pipeline, uint32_t topic);
+/* The store says from now on that this is missing. 0 or -ENOMEM. */
+int pipeline_keep_gap(struct pipeline *pipeline, const char *text);
 /* Is it of those that this program reads? */
 bool pipeline_owns(const struct pipeline *pipeline, int32_t number);
 /* The clock of rows that end moves by a record that pipeline->reading is of. */

@@ -402,7 +402,7 @@ def packed(value):
 
 def archive_seeds():
     """Streams of archives: whole, cut off, and each part replaced by what it must not be."""
-    left_out = {"duplicates": 1, "foreign": 2, "unreadable": 3, "archived": 1, "from": 4}
+    left_out = {"duplicates": 1, "foreign": 2, "unreadable": 3, "archived": 1, "from": 4, "gaps": [[1, 2], [6, 6]]}
     letter = {"till.edge": b"uk", "till.run": b"7", "till.seq": b"17", "other": None}
     partitions = [["orders", 3, 20, left_out, 19, b"last", 1291191960000], ["carts", 0, 0, {}, None, None, None]]
     records = [["orders", 3, 4, 1291191960000, b"uk", b"{}", None], ["orders.dlq", 0, 9, 1291191960009, None, None, letter]]

@@ -22,13 +22,15 @@ _TRIES = 10
 
 def head(state: State, begin: Mapping[Partition, int], epoch: int) -> dict[str, Any]:
     """What lies below a partition's next offset is in the stream, or counted here; but for what was not asked for."""
-    def counted(part: Partition, at: Position) -> dict[str, int]:
-        told = {name: at.counts[name] for name in _LEFT_OUT}
+    def counted(part: Partition, at: Position) -> dict[str, Any]:
+        told: dict[str, Any] = {name: at.counts[name] for name in _LEFT_OUT}
         if epoch == state.epoch == 0:  # else they are the sums of several logs
             told["archived"] = at.counts["archived"]
         if begin.get(part):
             told["from"] = begin[part]
-        return told
+        place = f"{partition_text(part)}:"
+        gaps = [[int(each) for each in text.removeprefix(place).split("-")] for text in state.gaps if text.startswith(place)]
+        return told | ({"gaps": gaps} if gaps else {})
 
     return {"till_archive": 1, "cluster": state.cluster,
             "partitions": [[part[0], part[1], at.next, counted(part, at), *_last(at)] for part, at in sorted(state.partitions.items())]}

@@ -19,6 +19,7 @@ struct archived {
 	bool is_left_out[64];
 	uint64_t left_out[FATE_COUNT];
 	int64_t from;
+	struct archive_gap gap; /* last 0: none */
 	int64_t told; /* how many records; -1: nothing */
 	const char *cluster;
 };
@@ -63,6 +64,8 @@ static int give_head(struct archived *archived, const struct log_world *world)
 	part.is_last_of_head = true;
 	part.archived = archived->told;
 	part.from = archived->from;
+	part.gaps[0] = archived->gap;
+	part.gap_count = archived->gap.last > 0;
 	part.last_offset = archived->next - 1;
 	part.value = slice_of(last->bytes, last->size);
 	part.timestamp_ms = last->timestamp_ms;
@@ -373,6 +376,38 @@ static void test_what_the_log_will_lack_is_known_before_a_record_is_counted(void
 	free_log_world(world);
 }
 
+/* A store without it says so, as if the log had lost it before its own eyes; one that has read it needs no word. */
+static void test_what_the_archive_lacks_itself_is_missing_until_it_is_accepted(void **state)
+{
+	struct log_world *world = new_world();
+	(void)state;
+
+	open_store(world, ROOMY_MAP);
+	struct archived archived = archive_all(world);
+	archived.gap = (struct archive_gap){1, 3};
+	for (int64_t offset = 1; offset <= 3; offset++) {
+		archived.is_left_out[offset] = true;
+	}
+	assert_int_equal(give_head(&archived, world), 0);
+	assert_int_equal(foresee(&archived, "cluster-a", NEXT), PIPELINE_E_DECISION);
+	expect_missing(world, "orders/0:1-3");
+	assert_int_equal(text_set_add(&world->accepted, "orders/0:1-3"), 0);
+	assert_int_equal(foresee(&archived, "cluster-a", NEXT), 0);
+	give_records(&archived, world, 0, NEXT);
+	assert_int_equal(give_end(&archived), 0);
+	assert_true(text_set_have(&world->pipeline->shards[0]->ledger.gaps, "orders/0:1-3"));
+	assert_int_equal(orders_counted(world), 6);
+	pipeline_archive_deinit(&archived.archive);
+	text_set_deinit(&world->accepted);
+	world->accepted = (struct text_set){0};
+	struct archived again = archive_all(world);
+	again.gap = (struct archive_gap){1, 3};
+	assert_int_equal(give_head(&again, world), 0);
+	assert_int_equal(foresee(&again, "cluster-a", NEXT), 0);
+	pipeline_archive_deinit(&again.archive);
+	free_log_world(world);
+}
+
 /* What was accepted is kept: the archive of the former cluster is in the store, and nothing of it is taken again. */
 static void test_the_archive_of_a_former_cluster_is_counted_once(void **state)
 {
@@ -407,6 +442,8 @@ int main(void)
 		cmocka_unit_test(test_records_that_do_not_fit_the_head_are_refused),
 		cmocka_unit_test(test_a_stream_that_begins_behind_the_store_is_refused),
 		cmocka_unit_test(test_what_the_log_will_lack_is_known_before_a_record_is_counted),
+		cmocka_unit_test(
+			test_what_the_archive_lacks_itself_is_missing_until_it_is_accepted),
 		cmocka_unit_test(test_the_archive_of_a_former_cluster_is_counted_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
