@@ -21,7 +21,7 @@ class Load(threading.Thread):
     def run(self):
         try:
             while not self.is_ended:
-                self.till.sell(20)
+                self.till.sell(20, patience=3)
         except Exception as error:
             self.error = error
 
