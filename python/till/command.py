@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from types import FrameType
 
 from .client import DEFAULT_ENDPOINT, Client
@@ -38,8 +39,10 @@ def span_s(text: str) -> float:
 
 def parser(name: str, what: str, epilog: str = "") -> argparse.ArgumentParser:
     """Of `till NAME`; options can't be abbreviated, lest a new one break a script."""
-    return argparse.ArgumentParser(prog=f"till {name}", description=what, epilog=epilog, allow_abbrev=False,
+    made = argparse.ArgumentParser(prog=f"till {name}", description=what, epilog=epilog, allow_abbrev=False,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--version", action="version", version=f"till {name} {version('till')}")
+    return made
 
 
 def add_aggregator_options(to: argparse.ArgumentParser) -> None:

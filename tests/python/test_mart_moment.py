@@ -5,7 +5,7 @@ import pytest
 from harness import wait_until
 from mart_rig import Sales, Witness, state_of
 from till import Client, columns
-from till.mart import moment
+from till.mart import reader as mart_reader
 from till.mart.plan import Target, Wish, resolve
 from till.mart.reader import Reader
 
@@ -32,7 +32,7 @@ def mart_of(client):
 
 
 def test_pages_and_changes_are_one_moment_while_sales_go_on(shop, monkeypatch):
-    monkeypatch.setattr(moment, "PAGE_ROWS", 50)
+    monkeypatch.setattr(mart_reader, "PAGE_ROWS", 50)
     witness = Witness(shop)
     with Client(shop.aggregator.ready["listen"][0]) as client:
         reader, mart = Reader(client, rows_max=PRODUCTS // 2), mart_of(client)
@@ -71,30 +71,3 @@ def test_pages_alone_would_not_be(shop):
             cursor = answer.get("next")
     with pytest.raises(AssertionError, match="no totals of the first"):
         state_of(shop.sales, rows)
-
-
-def test_pages_and_messages_are_put_together_by_their_numbers():
-    pages = moment.Pages(("k",), "s")
-    pages.add({"rows": [{"k": "a", "v": 1}, {"k": "b", "v": 1}], "live": {"stream": "s", "n": 5}})
-    pages.apply({"n": 5, "rows": [{"k": "a", "v": 0}], "gone": []})
-    pages.apply({"n": 6, "rows": [{"k": "a", "v": 2}, {"k": "c", "v": 1}], "gone": [["b"]]})
-    assert {key: row["v"] for key, (_, row) in pages.rows.items()} == {("a",): 2, ("c",): 1}
-    with pytest.raises(moment.Torn):
-        pages.add({"rows": [], "live": {"stream": "another", "n": 1}})
-    with pytest.raises(moment.Torn):
-        pages.add({"rows": []})
-
-
-def test_a_message_that_is_full_is_no_moment():
-    rows = [{}] * 999
-    assert moment.is_whole({"type": "rows", "rows": rows, "gone": []}, 1000)
-    assert not moment.is_whole({"type": "rows", "rows": rows, "gone": [["x"]]}, 1000)
-    assert not moment.is_whole({"type": "rows", "rows": [{}], "gone": []}, 256 * 1024)
-    assert moment.is_whole({"type": "idle"}, 10)
-    assert not moment.is_whole({"type": "hello"}, 10)
-
-
-@pytest.mark.parametrize(("asked", "published", "live"), [
-    ("tcp://shop:7172", "tcp://0.0.0.0:7173", "tcp://shop:7173"), ("tcp://shop:7172", "tcp://10.0.0.1:7173", "tcp://10.0.0.1:7173")])
-def test_the_live_socket_is_where_the_aggregator_says(asked, published, live):
-    assert moment.live_endpoint(asked, published) == live

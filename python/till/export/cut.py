@@ -1,48 +1,17 @@
-"""All rows of a view as they were at one moment, though they come page by page while events come in.
-
-PROTOCOL.md, 6.7: whoever subscribes to a view while reading it hears of every row that changed after its page, and one thread of the
-aggregator makes pages and messages in one order. A message tells what has changed up to its own moment, unless it was full; an `idle`
-says that nothing waits to be told. So the rows of the pages, with the messages up to such a one applied, are the view at the moment of
-that message, and its `as_of` is theirs."""
+"""`--consistent`: all rows of a view as they were at one moment (till/moment.py)."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-import zmq
+from collections.abc import Callable, Iterator
 
 from ..client import Client
 from ..columns import Column
-from ..errors import Refused, TillError
 from ..keys import Keys
-from ..live import reachable
+from ..moment import Pages, Patience, go_on, publish_endpoint, read_at_one_moment
 from .questions import Question, view_of
-from .reading import Page, go_on, pages
+from .reading import Page, pages
 
-# A message that reaches one of these may have left something for the next one.
-_FULL_ROWS = 1_000
-_FULL_BYTES = 256 * 1024
 _ALONE = {"query", "view", "table", "limit"}
-_WAIT_S = 0.2
-
-
-class NoCut(TillError):
-    """The rows of one moment can't be had."""
-
-
-class _Again(Exception):
-    """Messages were lost, or the view changed in ways that they don't tell: read it anew."""
-
-
-def publish_endpoint(asked: str, published: str | None) -> str:
-    """Where to subscribe: an address that stands for all of a machine is reached where we asked."""
-    if published is None:
-        raise NoCut("the aggregator publishes no changes (publish is not set), and without them --consistent can't be had")
-    return reachable(published, asked)
 
 
 def can_cut(question: Question) -> bool:
@@ -50,140 +19,12 @@ def can_cut(question: Question) -> bool:
     return question.is_scan and set(question.request) <= _ALONE and question.limit is None
 
 
-def tells_all(message: Mapping[str, Any], size: int) -> bool:
-    """Does nothing wait to be told behind it?"""
-    if message["type"] == "rows":
-        return len(message["rows"]) + len(message["gone"]) < _FULL_ROWS and size < _FULL_BYTES
-    return bool(message["type"] == "idle")
-
-
-@dataclass
-class _Follower:
-    """The rows so far, and where in the stream of changes we are. No sockets, no clocks."""
-
-    keys: tuple[str, ...]
-    stream: str = ""
-    n: int = -1
-    kept: list[Mapping[str, Any]] = field(default_factory=list)
-    rows: dict[tuple[Any, ...], tuple[Mapping[str, Any], int]] = field(default_factory=dict)
-    read_up_to: int = -1  # the number that the last page bears
-    is_read: bool = False  # are all pages there?
-
-    def hear(self, message: Mapping[str, Any], size: int, is_after: bool) -> Mapping[str, Any] | None:
-        """The as_of of the cut when this message makes one. `is_after`: it was surely made after the last page."""
-        if message["type"] == "error":
-            raise Refused(message["error"]["code"], message["error"]["message"])
-        if not self.stream:
-            self.stream, self.n = message["stream"], message["n"]
-            return None
-        is_next = message["type"] in ("rows", "reset")
-        if message["type"] == "reset" or (message["stream"], message["n"]) != (self.stream, self.n + is_next):
-            raise _Again
-        self.n = message["n"]
-        if message["type"] == "rows":
-            self.kept.append(message)
-        is_cut = self.is_read and tells_all(message, size) and (is_after or self.n > self.read_up_to)
-        return dict(message["as_of"]) if is_cut else None
-
-    def take(self, rows: list[Mapping[str, Any]], live: Mapping[str, Any] | None) -> None:
-        """A page. It was read after the message whose number it bears."""
-        if live is None or live["stream"] != self.stream:
-            raise _Again
-        self.read_up_to = live["n"]
-        for row in rows:
-            self.rows[tuple(row[key] for key in self.keys)] = (row, live["n"])
-
-    def settle(self) -> list[Mapping[str, Any]]:
-        """The rows at the cut."""
-        for message in self.kept:
-            n = message["n"]
-            changes = [(tuple(row[key] for key in self.keys), row) for row in message["rows"]]
-            changes += [(tuple(key), None) for key in message["gone"]]
-            for key, row in changes:
-                if key in self.rows and self.rows[key][1] >= n:
-                    continue
-                if row is None:
-                    self.rows.pop(key, None)
-                else:
-                    self.rows[key] = (row, n)
-        return [row for row, _ in self.rows.values()]
-
-
-class _Live:
-    """The socket of one view's changes, in JSON: of all encodings it makes the largest messages, so one that is not full in it is full
-    in none."""
-
-    def __init__(self, endpoint: str, view: str, keys: Keys | None) -> None:
-        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
-        self._socket.set(zmq.LINGER, 0)
-        self._socket.set(zmq.RCVHWM, 0)  # we read them after the pages; a cut ends soon
-        if keys is not None:
-            self._socket.set(zmq.CURVE_SECRETKEY, keys.secret)
-            self._socket.set(zmq.CURVE_PUBLICKEY, keys.public)
-            self._socket.set(zmq.CURVE_SERVERKEY, keys.server)
-        self._topic, self._barrier = f"j/{view}\0".encode(), f"m/{view}\0".encode()
-        self._socket.subscribe(self._topic)
-        self._socket.connect(endpoint)
-        self.is_past_barrier = False
-
-    def raise_barrier(self) -> None:
-        """Subscribes to the same view in the other encoding, too. Whatever comes behind its first message was made after this call, and
-        so after all answers that we have: a connection keeps its order. Without it, an old `idle` could be taken for a new one."""
-        self._socket.subscribe(self._barrier)
-
-    def next(self, wait_s: float) -> tuple[Mapping[str, Any], int] | None:
-        if not self._socket.poll(int(wait_s * 1000)):
-            return None
-        topic, payload = self._socket.recv_multipart()
-        if topic == self._barrier:
-            self.is_past_barrier = True
-            return None
-        return json.loads(payload), len(payload)
-
-    def close(self) -> None:
-        self._socket.close(0)
-
-
-def _hear(live: _Live, follower: _Follower, wait_s: float) -> Mapping[str, Any] | None:
-    """Takes the next message; the cut's as_of when it makes one."""
-    got = live.next(wait_s)
-    return follower.hear(*got, is_after=live.is_past_barrier) if got else None
-
-
-def _attempt(client: Client, question: Question, follower: _Follower, live: _Live, check: Callable[[], None]) -> Page:
-    while not follower.stream:
-        check()
-        _hear(live, follower, _WAIT_S)
-    for page in pages(client, question, check):
-        follower.take(page.rows, page.live)
-    follower.is_read = True
-    live.raise_barrier()
-    as_of = None
-    while as_of is None:
-        check()
-        as_of = _hear(live, follower, _WAIT_S)
-    return Page(follower.settle(), as_of)
-
-
 def cut(client: Client, question: Question, columns: tuple[Column, ...], keys: Keys | None, timeout_s: float,
-        check: Callable[[], None] = go_on, now: Callable[[], float] = time.monotonic) -> Iterator[Page]:
-    """One page with all rows: those of the pages in their order, then those that came to be meanwhile."""
-    names = tuple(column.name for column in columns if column.is_key)
-    end = now() + timeout_s
-
-    def check_time() -> None:
-        check()
-        if now() > end:
-            raise NoCut(f"{question.name}: in {timeout_s:g} s its changes gave no moment that all rows could be brought to; are there "
-                        "more of them than the aggregator tells (live_rate), or can its publish address not be reached?")
+        check: Callable[[], None] = go_on) -> Iterator[Page]:
+    """One page with all rows."""
+    def read() -> Pages:
+        return ((page.rows, page.live) for page in pages(client, question, check))
 
     endpoint = publish_endpoint(client.endpoint, client.status().get("publish"))
-    while True:
-        live = _Live(endpoint, view_of(question.request), keys)
-        try:
-            yield _attempt(client, question, _Follower(names), live, check_time)
-            return
-        except _Again:
-            check_time()
-        finally:
-            live.close()
+    names = tuple(column.name for column in columns if column.is_key)
+    yield Page(*read_at_one_moment(read, view_of(question.request), names, endpoint, keys, Patience(timeout_s, question.name, check)))

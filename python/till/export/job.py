@@ -19,11 +19,12 @@ from ..client import PAGE_ROWS, Client
 from ..command import UsageError
 from ..errors import TillError
 from ..keys import Keys
+from ..moment import go_on
 from .cut import can_cut, cut
 from .formats import check_form, form_of, has_place_for_metadata, open_writer
 from .local import LocalFolder, Output, guarded
 from .questions import ROWS_OF_ONE_ANSWER, Question, of_request, of_view
-from .reading import Moments, Page, StoreChanged, columns_of, go_on, pages
+from .reading import Moments, Page, StoreChanged, columns_of, pages
 from .remote import RemoteFolder, connect
 
 STDOUT = "-"

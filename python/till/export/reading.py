@@ -10,6 +10,7 @@ from .. import answers
 from ..client import PAGE_ROWS, Client
 from ..columns import Column, columns_of_table, columns_of_view
 from ..errors import BadAnswer, Refused, TillError
+from ..moment import go_on
 from .questions import ROWS_OF_ONE_ANSWER, Question, view_of
 
 
@@ -60,10 +61,6 @@ def columns_of(client: Client, request: Mapping[str, Any]) -> tuple[Column, ...]
     if view not in known:
         raise Refused("unknown_view", f"no view {view!r}; there are {', '.join(sorted(known))}")
     return answers.columns_of({"by": None, **request}, known[view], known.get(f"table.{request.get('join')}", ()))
-
-
-def go_on() -> None:
-    """For who is never asked to stop."""
 
 
 def pages(client: Client, question: Question, check: Callable[[], None] = go_on) -> Iterator[Page]:

@@ -11,12 +11,13 @@ from typing import Any
 from ..client import Client
 from ..columns import Column, columns_of_table, columns_of_view
 from ..keys import Keys
+from ..moment import NoMoment, Pages, Patience, publish_endpoint, read_at_one_moment
 from .books import Shown
-from .moment import NotOneMoment, live_endpoint, read_large
 from .plan import Mart, Row, rows_of
 
 # One answer is one moment (PROTOCOL.md, 6.1 and 6.2).
 ANSWER_ROWS_MAX = 100_000
+PAGE_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -64,23 +65,25 @@ class Reader:
         if not answer.get("next"):
             return cut_of(mart, answer["rows"], answer["as_of"])
         if mart.question:
-            raise NotOneMoment(f"view {mart.view} has more rows than one answer holds ({ANSWER_ROWS_MAX} or 8 MiB), and then it "
-                               "can neither be joined nor be of one currency of several")
-        return cut_of(mart, *read_large(self.client, mart.view, mart.view_keys, self._live_endpoint(), self._keys))
+            raise NoMoment(f"view {mart.view} has more rows than one answer holds ({ANSWER_ROWS_MAX} or 8 MiB), and then it "
+                           "can neither be joined nor be of one currency of several")
+        endpoint = self._live or publish_endpoint(self.client.endpoint, self.client.status().get("publish"))
+        return cut_of(mart, *read_at_one_moment(lambda: self._pages(mart.view), mart.view, mart.view_keys, endpoint, self._keys,
+                                                Patience(self.client.timeout, f"view {mart.view}")))
 
-    def _live_endpoint(self) -> str:
-        if self._live is not None:
-            return self._live
-        published = self.client.ask({"query": "status"}).get("publish")
-        if not published:
-            raise NotOneMoment("a view has more rows than one answer holds, and the aggregator does not publish their changes "
-                               "([aggregator] publish)")
-        return live_endpoint(self.client.endpoint, published)
+    def _pages(self, view: str) -> Pages:
+        cursor = None
+        while True:
+            answer = self.client.ask({"query": "scan", "view": view, "limit": PAGE_ROWS, **({"cursor": cursor} if cursor else {})})
+            yield answer["rows"], answer.get("live")
+            cursor = answer.get("next")
+            if not cursor:
+                return
 
 
 def cut_of(mart: Mart, rows: Sequence[Mapping[str, Any]], as_of: Mapping[str, Any]) -> Cut:
     if as_of.get("partial"):
-        raise NotOneMoment("a peer of the aggregator did not answer, so rows or parts of rows are missing; what the mart shows is kept")
+        raise NoMoment("a peer of the aggregator did not answer, so rows or parts of rows are missing; what the mart shows is kept")
     return Cut(rows_of(mart, rows), as_of["store"], as_of["commit"], as_of["event_ts"], tuple(as_of.get("gaps", ())))
 
 
