@@ -336,15 +336,6 @@ def _present(found: Any, kind: type[Any]) -> Any:
     return found
 
 
-def message(title: str, why: str, theme: Theme) -> Figure:
-    """In the place of a picture of nothing."""
-    figure = Figure(figsize=(WIDTH_IN, 2.2), dpi=DPI)
-    FigureCanvasAgg(figure)
-    figure.text(0.03, 0.86, title, fontsize=13, fontweight="bold", va="top", color=theme.ink)
-    figure.text(0.03, 0.5, why, fontsize=11, va="center", wrap=True, color=theme.ink)
-    return figure
-
-
 def drawn(draw: Callable[[Facts, Theme], Figure], facts: Facts, theme: Theme) -> Figure:
     with mpl.rc_context(theme.settings):
         return draw(facts, theme)
@@ -361,5 +352,5 @@ def png(figure: Figure, theme: Theme, facts: Facts) -> bytes:
     return out.getvalue()
 
 
-__all__ = ["NAME_MAX", "bands", "boxes", "drawn", "forecast", "grid_of", "heatmap", "message", "minutes", "pareto", "png", "reach",
+__all__ = ["NAME_MAX", "bands", "boxes", "drawn", "forecast", "grid_of", "heatmap", "minutes", "pareto", "png", "reach",
            "returns", "stairs_of", "surface", "timeline"]
