@@ -60,7 +60,9 @@ class Handshakes:
             return self.was_lost
         if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             raise KeyRefused(self._endpoint, True)
-        if event in (zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL):
+        if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:  # libzmq does not try again: one hears of it once
+            raise KeyRefused(self._endpoint, False)
+        if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
             self._failures += 1
             if self._failures >= FAILURES_BY_CHANCE:
                 raise KeyRefused(self._endpoint, False)

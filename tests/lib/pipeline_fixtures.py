@@ -21,6 +21,7 @@ _numbers = itertools.count(1)
 def pytest_configure(config):
     config.addinivalue_line("markers", "kill: kills programs at random moments; not run under sanitizers")
     config.addinivalue_line("markers", "plain_only: slow, and says little about memory; not run under sanitizers")
+    config.addinivalue_line("markers", "long: of the Python package, takes longer; run with --long")
     config.addinivalue_line("markers", "plain_too: measures what sanitizers change; run with them and without")
 
 

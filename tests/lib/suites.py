@@ -5,6 +5,7 @@ guessed from an exit code alone: a suite that dies, overruns its budget or runs 
 """
 import argparse
 import concurrent.futures
+import contextlib
 import fcntl
 import json
 import os
@@ -62,8 +63,9 @@ class Suite:
     what: str
     run: object
     long: bool = False
-    # Needs processors and no clock: runs beside the others, where these leave time.
-    beside: bool = False
+    # Runs beside the others, where these leave time, behind those of the same lane: "work" needs processors and no clock; "python" has
+    # programs of its own, and waits for them.
+    beside: str = ""
 
 
 BUILDS = {
@@ -220,13 +222,17 @@ def system_sanitize():
     return run_pytest("sanitize", "tests/system", env=SANITIZER_ENV, options=("-m", "not plain_only and not kill"))
 
 
-def python():
+def python(which="not long"):
     """From an environment that holds the package as it is installed; what can't be installed there is a failure of its own."""
     try:
         interpreter = wheel.python()
     except pypi.NoRegistry as error:
         return Result(failed=1, notes=[str(error)])
-    return run_pytest("plain", "tests/python", interpreter=interpreter)
+    return run_pytest("plain", "tests/python", interpreter=interpreter, options=("-m", which))
+
+
+def python_long():
+    return python("long")
 
 
 def coverage():
@@ -443,15 +449,16 @@ def sim():
 SUITES = [
     Suite("style", 300, "layers, lengths, formatting and words of the source", style),
     Suite("unit", 300, "cmocka, the pure modules and their rims; conformance vectors", unit),
-    Suite("sim", 240, "edge, bridge and aggregator simulated with faults, 20,000 seeds; planted bugs are found", sim, beside=True),
+    Suite("sim", 240, "edge, bridge and aggregator simulated with faults, 20,000 seeds; planted bugs are found", sim, beside="work"),
     Suite("system", 1500, "pytest on the real programs and a real Kafka: what kills, takes away, or says little under sanitizers", system),
-    Suite("python", 900, "the Python package, installed from its wheel, against the real programs and databases", python),
-    Suite("unit-sanitize", 420, "the unit tests under ASan and UBSan", unit_sanitize, beside=True),
+    Suite("python", 900, "the Python package, installed from its wheel, against the real programs and databases", python, beside="python"),
+    Suite("python-long", 1200, "tests of the Python package that take longer", python_long, long=True),
+    Suite("unit-sanitize", 420, "the unit tests under ASan and UBSan", unit_sanitize, beside="work"),
     Suite("system-sanitize", 1500, "the other system tests, with the programs under ASan and UBSan", system_sanitize),
-    Suite("sim-coverage", 600, "the simulator under ASan and UBSan; lines of its cores that it reached, printed and held", sim_coverage, beside=True),
+    Suite("sim-coverage", 600, "the simulator under ASan and UBSan; lines of its cores that it reached, printed and held", sim_coverage, beside="work"),
     Suite("coverage", 2400, "lines that the tests under sanitizers reached, printed and held", coverage),
-    Suite("fuzz", 420, "every libFuzzer target over its corpus and 20,000 runs", fuzz, beside=True),
-    Suite("fuzz-coverage", 300, "the fuzz targets' corpora under ASan and UBSan; lines of the decoders that they reached, printed and held", fuzz_coverage, beside=True),
+    Suite("fuzz", 420, "every libFuzzer target over its corpus and 20,000 runs", fuzz, beside="work"),
+    Suite("fuzz-coverage", 300, "the fuzz targets' corpora under ASan and UBSan; lines of the decoders that they reached, printed and held", fuzz_coverage, beside="work"),
     Suite("system-plain", 2400, "all system tests without sanitizers", system_plain, long=True),
     Suite("guards", 7200, "tests fail when the line is gone that guards what they show", guarded, long=True),
     Suite("unit-thread", 600, "the unit tests under TSan", unit_thread, long=True),
@@ -511,10 +518,10 @@ def run_each(suites, patience=1):
 class Beside:
     """Another process that runs suites with less right to the processors. `end` waits for it and tells what came of it."""
 
-    def __init__(self, suites):
+    def __init__(self, lane, suites):
         folder = ROOT / "build"
         folder.mkdir(exist_ok=True)
-        self.words, self.sums = folder / "beside.log", folder / "beside.json"
+        self.words, self.sums = folder / f"beside-{lane}.log", folder / f"beside-{lane}.json"
         self.sums.unlink(missing_ok=True)
         with open(self.words, "w", encoding="utf-8") as words:
             self.process = subprocess.Popen(
@@ -547,15 +554,17 @@ def run_beside(suites, sums):
 def run_all(chosen):
     """Those that run beside the others do so where there are others; what sums all of them up comes last."""
     forget_measured()
-    beside = [suite for suite in chosen if suite.beside]
+    lanes = {suite.beside: [each for each in chosen if each.beside == suite.beside] for suite in chosen if suite.beside}
     front = [suite for suite in chosen if not suite.beside and suite.run is not coverage]
     last = [suite for suite in chosen if suite.run is coverage]
-    if beside and front:
-        with Beside(beside) as others:
+    if front:
+        with contextlib.ExitStack() as stack:
+            others = [stack.enter_context(Beside(lane, suites)) for lane, suites in lanes.items()]
             total = run_each(front)
-            total.add(others.end())
+            for each in others:
+                total.add(each.end())
     else:
-        total = run_each([*beside, *front])
+        total = run_each([suite for suites in lanes.values() for suite in suites])
     total.add(run_each(last))
     skipped = f", {total.skipped} skipped" if total.skipped else ""
     print(f"{total.passed} passed, {total.failed} failed{skipped}")

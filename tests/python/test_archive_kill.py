@@ -45,7 +45,8 @@ def orphans(folder):
     return entries(folder / "data") - set(archive("list", folder).stdout.decode().split())
 
 
-@pytest.mark.parametrize(("form", "kills", "seed"), [("parquet", 50, 1), ("ndjson", 12, 2)])
+@pytest.mark.parametrize(("form", "kills", "seed"), [
+    ("parquet", 12, 1), ("ndjson", 12, 2), pytest.param("parquet", 50, 3, marks=pytest.mark.long)])
 def test_kills_lose_nothing_and_double_nothing(broker, prefix, pipeline, tmp_path, form, kills, seed):
     topics, folder, chance = Topics(broker.bootstrap, prefix, partitions=3), tmp_path / "archive", random.Random(seed)
     folder.mkdir()

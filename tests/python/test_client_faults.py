@@ -9,6 +9,7 @@ import till
 import zmq
 from harness import DEADLINE, Sender, wait_until
 from keys import Keys
+from till import line
 
 LINES = [{"order_id": "o1", "product_id": "tea", "unit_price": "1.05", "currency": "EUR", "ts": 1_291_193_160_000}]
 GOOD = {"ok": True, "as_of": {"store": "s", "commit": 1, "event_ts": None, "lag": 0, "gaps": []}}
@@ -183,3 +184,13 @@ def test_keys_that_are_not_let_in_are_an_error_at_once(pipeline, tmp_path):
                 with pytest.raises(till.KeyRefused, match=says):
                     client.status()
         assert time.monotonic() - begun < 10 * DEADLINE  # no timeout
+
+
+def test_what_libzmq_does_not_try_again_is_an_error_at_once():
+    with pytest.raises(till.KeyRefused, match="another key"):
+        line.Handshakes("tcp://shop:7172").take(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
+    by_chance = line.Handshakes("tcp://shop:7172")
+    for _ in range(line.FAILURES_BY_CHANCE - 1):
+        assert not by_chance.take(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+    with pytest.raises(till.KeyRefused):
+        by_chance.take(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
