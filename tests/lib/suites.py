@@ -451,7 +451,7 @@ SUITES = [
     Suite("unit", 300, "cmocka, the pure modules and their rims; conformance vectors", unit),
     Suite("sim", 240, "edge, bridge and aggregator simulated with faults, 20,000 seeds; planted bugs are found", sim, beside="work"),
     Suite("system", 1500, "pytest on the real programs and a real Kafka: what kills, takes away, or says little under sanitizers", system),
-    Suite("python", 900, "the Python package, installed from its wheel, against the real programs and databases", python, beside="python"),
+    Suite("python", 1200, "the Python package, installed from its wheel, against the real programs and databases", python, beside="python"),
     Suite("python-long", 1200, "tests of the Python package that take longer", python_long, long=True),
     Suite("unit-sanitize", 420, "the unit tests under ASan and UBSan", unit_sanitize, beside="work"),
     Suite("system-sanitize", 1500, "the other system tests, with the programs under ASan and UBSan", system_sanitize),

@@ -91,5 +91,5 @@ def test_every_option_is_on_the_page_and_the_page_has_no_other():
     shown = set(re.findall(r"--[a-z][a-z-]+", till_export("--help").stdout))
     written = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT))
     assert written <= shown, written - shown
-    assert shown - written <= {"--help", "--timeout", "--key", "--server-key"}, shown - written
+    assert shown - written <= {"--help", "--version", "--timeout", "--key", "--server-key"}, shown - written
     assert shutil.which("till-export", path=environment()["PATH"])

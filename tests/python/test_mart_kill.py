@@ -1,5 +1,6 @@
 """Marts while events come in: their writer is killed at random moments, the aggregator rebuilt, the database taken away."""
 import contextlib
+import itertools
 import random
 import signal
 import subprocess
@@ -68,6 +69,16 @@ def kill_at_random(pipe, database, log, kills, seed):
         writer.wait()
 
 
+def kill_in_a_run(pipe, database, log):
+    """Until one was hit while it wrote: what a killed run leaves stands there as running."""
+    seeds = itertools.count(100)
+
+    def is_hit():
+        kill_at_random(pipe, database, log, 1, next(seeds))
+        return "running" in [run["outcome"] for run in history(database)]
+    wait_until(is_hit, "a kill in the middle of a run")
+
+
 @pytest.mark.kill
 def test_every_state_that_a_mart_shows_is_one_moment_though_its_writer_is_killed(shop, sql_database, tmp_path):
     onlooker, witness = Onlooker(sql_database), Witness(shop)
@@ -75,6 +86,7 @@ def test_every_state_that_a_mart_shows_is_one_moment_though_its_writer_is_killed
     before = len(onlooker.seen)
     rebuild(shop)
     kill_at_random(shop, sql_database, tmp_path / "mart.log", KILLS // 2, seed=2)
+    kill_in_a_run(shop, sql_database, tmp_path / "mart.log")
     settle(shop)
     run_mart(shop, sql_database, "--view", "products=ProductSales", "--view", "users=UserOrders")
     witness.stop()
