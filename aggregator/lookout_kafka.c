@@ -1,13 +1,13 @@
 #include "aggregator/connections.h"
 #include "aggregator/ledger.h"
 #include "aggregator/lookout.h"
+#include "runtime/clock.h"
+#include "runtime/thread.h"
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	LOOK_MS_MAX = 1000,
@@ -140,25 +140,13 @@ static int look(struct lookout *lookout)
 	return r;
 }
 
-static struct timespec in_ms(int64_t ms)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
-	return until;
-}
-
 /* Lets go of the lock meanwhile. */
 static void pause_for_a_while(struct lookout *lookout)
 {
-	struct timespec until = in_ms(PAUSE_MS);
+	int64_t until_ms = clock_monotonic_ms() + PAUSE_MS;
 
 	while (!lookout->is_ending &&
-		pthread_cond_timedwait(&lookout->news, &lookout->lock, &until) == 0) {
+		condition_wait(&lookout->news, &lookout->lock, until_ms) == 0) {
 	}
 }
 
@@ -197,16 +185,6 @@ static void *keep_looking(void *owner)
 
 /* ---- life */
 
-static void init_news(pthread_cond_t *news)
-{
-	pthread_condattr_t attributes;
-
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(news, &attributes);
-	pthread_condattr_destroy(&attributes);
-}
-
 int lookout_new(struct rd_kafka_conf_s *conf, const struct lookout_options *options,
 	struct lookout **ret_lookout)
 {
@@ -219,7 +197,7 @@ int lookout_new(struct rd_kafka_conf_s *conf, const struct lookout_options *opti
 	atomic_init(&lookout->is_in_doubt, false);
 	atomic_init(&lookout->is_spent, false);
 	pthread_mutex_init(&lookout->lock, NULL);
-	init_news(&lookout->news);
+	condition_init(&lookout->news);
 	if (rd_kafka_conf_interceptor_add_on_new(conf, "lookout", on_new, lookout) !=
 		RD_KAFKA_RESP_ERR_NO_ERROR) {
 		lookout_free(lookout);
@@ -263,13 +241,13 @@ struct lookout *lookout_free(struct lookout *lookout)
 
 bool lookout_settles(struct lookout *lookout, int64_t wait_ms)
 {
-	struct timespec until = in_ms(wait_ms);
+	int64_t until_ms = clock_monotonic_ms() + wait_ms;
 	int r = 0;
 
 	pthread_mutex_lock(&lookout->lock);
 	while (r == 0 && connections_are_in_doubt(&lookout->connections) &&
 		!lookout->connections.is_spent) {
-		r = pthread_cond_timedwait(&lookout->news, &lookout->lock, &until);
+		r = condition_wait(&lookout->news, &lookout->lock, until_ms);
 	}
 	bool is_settled = !connections_are_in_doubt(&lookout->connections);
 	pthread_mutex_unlock(&lookout->lock);

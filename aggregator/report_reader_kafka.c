@@ -2,20 +2,19 @@
 #include "aggregator/report_reader.h"
 #include "runtime/clock.h"
 #include "runtime/kafka_options.h"
+#include "runtime/thread.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <librdkafka/rdkafka.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
 	PARTITION = 0, /* the bridge makes one */
 	RECORDS_A_POLL = 500, /* some 2 ms */
-	CLEAN_END_S = 2,
+	CLEAN_END_MS = 2000,
 	ANEW_EVERY_MS = 1000,
 };
 
@@ -97,9 +96,8 @@ static void *take_down(void *owner)
 }
 
 /* That may hang: after a moment it is left to the thread. */
-static struct session *leave(struct session *session, time_t wait_s)
+static struct session *leave(struct session *session, int64_t wait_ms)
 {
-	struct timespec until;
 	pthread_t thread;
 
 	if (session->queue != NULL) {
@@ -109,11 +107,7 @@ static struct session *leave(struct session *session, time_t wait_s)
 	if (pthread_create(&thread, NULL, take_down, session) != 0) {
 		return NULL;
 	}
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += wait_s;
-	if (wait_s == 0 || pthread_timedjoin_np(thread, NULL, &until) != 0) {
-		pthread_detach(thread);
-	}
+	thread_leave(thread, wait_ms);
 	return NULL;
 }
 
@@ -173,7 +167,7 @@ static int open_session(struct report_reader *reader, struct config_error *error
 		kafka_queue_watch_by(session->queue, session->fd);
 		r = begin(reader, session, error);
 	}
-	reader->session = r < 0 ? leave(session, CLEAN_END_S) : session;
+	reader->session = r < 0 ? leave(session, CLEAN_END_MS) : session;
 	return r;
 }
 
@@ -197,14 +191,14 @@ int report_reader_new(const struct report_reader_options *options,
 	return 0;
 }
 
-static void close_session(struct report_reader *reader, time_t wait_s)
+static void close_session(struct report_reader *reader, int64_t wait_ms)
 {
 	if (reader->held != NULL) {
 		rd_kafka_message_destroy(reader->held);
 		reader->held = NULL;
 	}
 	if (reader->session != NULL) {
-		reader->session = leave(reader->session, wait_s);
+		reader->session = leave(reader->session, wait_ms);
 	}
 }
 
@@ -213,7 +207,7 @@ struct report_reader *report_reader_free(struct report_reader *reader)
 	if (reader == NULL) {
 		return NULL;
 	}
-	close_session(reader, CLEAN_END_S);
+	close_session(reader, CLEAN_END_MS);
 	if (reader->fd >= 0) {
 		close(reader->fd);
 	}

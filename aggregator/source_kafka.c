@@ -2,10 +2,10 @@
  * rebalance, commit or reset; every partition's records come through one queue, which tells the loop by an eventfd. */
 #include "aggregator/source_kafka.h"
 #include "runtime/kafka_options.h"
+#include "runtime/thread.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 static const struct kafka_setting defaults[] = {
@@ -177,7 +177,6 @@ int source_new(const struct source_options *options, struct source **ret_source,
 
 struct source *source_free(struct source *source, int64_t wait_ms)
 {
-	struct timespec deadline;
 	if (source == NULL) {
 		return NULL;
 	}
@@ -187,11 +186,7 @@ struct source *source_free(struct source *source, int64_t wait_ms)
 	pthread_mutex_unlock(&source->lock);
 
 	/* From here on the source is the thread's. */
-	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_sec += wait_ms / 1000;
-	if (wait_ms == 0 || pthread_timedjoin_np(prober, NULL, &deadline) != 0) {
-		pthread_detach(prober);
-	}
+	thread_leave(prober, wait_ms);
 	return NULL;
 }
 

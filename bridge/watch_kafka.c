@@ -1,12 +1,11 @@
 #include "bridge/watch.h"
 #include "runtime/clock.h"
 #include "runtime/kafka_options.h"
+#include "runtime/thread.h"
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -216,22 +215,12 @@ static bool is_well(const struct watch *watch, const struct topics_sight *sight)
 	return is_fine;
 }
 
-static struct timespec after_ms(int64_t wait_ms)
-{
-	struct timespec at;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	int64_t ns = at.tv_nsec + wait_ms % 1000 * 1000000;
-	at.tv_sec += wait_ms / 1000 + ns / 1000000000;
-	at.tv_nsec = ns % 1000000000;
-	return at;
-}
-
 /* Hands the sight over and sleeps. false: stop. */
 static bool publish(struct watch *watch, const struct topics_sight *sight)
 {
 	const uint64_t one = 1;
-	struct timespec until =
-		after_ms(is_well(watch, sight) ? WATCH_INTERVAL_MS : WATCH_RETRY_MS);
+	int64_t until_ms =
+		clock_monotonic_ms() + (is_well(watch, sight) ? WATCH_INTERVAL_MS : WATCH_RETRY_MS);
 
 	pthread_mutex_lock(&watch->lock);
 	watch->sight = *sight;
@@ -241,7 +230,7 @@ static bool publish(struct watch *watch, const struct topics_sight *sight)
 	}
 	int r = 0;
 	while (!watch->must_stop && !watch->must_hurry && r == 0) {
-		r = pthread_cond_timedwait(&watch->wake, &watch->lock, &until);
+		r = condition_wait(&watch->wake, &watch->lock, until_ms);
 	}
 	watch->must_hurry = false;
 	bool goes_on = !watch->must_stop;
@@ -308,12 +297,8 @@ static int open_client(struct watch *watch, struct config_error *error)
 
 static int start_thread(struct watch *watch)
 {
-	pthread_condattr_t attributes;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_mutex_init(&watch->lock, NULL);
-	pthread_cond_init(&watch->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
+	condition_init(&watch->wake);
 	int r = pthread_create(&watch->thread, NULL, run, watch);
 	watch->is_running = r == 0;
 	return -r;

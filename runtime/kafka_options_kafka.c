@@ -1,7 +1,7 @@
 #include "runtime/certificate_words_ssl.h"
 #include "runtime/clock.h"
 #include "runtime/kafka_options.h"
-#include "runtime/thread_room.h"
+#include "runtime/thread.h"
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
