@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -128,6 +128,11 @@ def milliseconds(moment: datetime) -> int:
         raise ValueError(f"{moment} has no zone; say which, for instance with datetime.now(tz=UTC) or .astimezone()")
     since = moment - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+
+
+def instant(ms: int) -> datetime:
+    """The other way: milliseconds since the epoch, as events and answers have them."""
+    return _EPOCH + timedelta(milliseconds=ms)
 
 
 def _money(name: str, given: Any) -> Any:

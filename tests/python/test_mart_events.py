@@ -27,9 +27,9 @@ def log(broker, admin, prefix):
     admin.create(topic=topic, partitions=2)
     producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap})
 
-    def write(values, partition=0):
+    def write(values, partition=0, key=b"uk"):
         for value in values:
-            producer.produce(topic, value if isinstance(value, bytes) else msgpack.packb(value), partition=partition)
+            producer.produce(topic, value if isinstance(value, bytes) else msgpack.packb(value), key=key, partition=partition)
         assert producer.flush(60) == 0
 
     write.options = ("--events", "order=Orders", "--brokers", broker.bootstrap, "--topic", topic)
@@ -46,9 +46,9 @@ def tallies(database):
 def test_each_record_becomes_what_it_is(log, sql_database):
     log([order(1, unit_price="0.000001", Country="United Kingdom", weight=0.5), order(2, user_id="Jürgen 🍵"), order(1, quantity=9),
          {"kind": "order", "edge": "uk", "run": 4711, "seq": 3, "rejected": "bad_value"}, order(3), b"garbage", b"\xc1", {"foreign": 1},
-         {**order(4), "kind": "cart"}, order(5, unit_price="2,55"), b"", order(6, quantity=-4)])
+         {**order(4), "kind": "cart", "action": "add"}, order(5, unit_price="2,55"), b"", order(6, quantity=-4)])
     log([json.dumps(order(7, edge="fr")).replace('"2.55"', "1234567890.123456").encode(),
-         b'{"kind":"order","edge":"fr","edge":"de","run":1,"seq":8,"ts":1}'], partition=1)
+         b'{"kind":"order","edge":"fr","edge":"de","run":1,"seq":8,"ts":1}'], partition=1, key=b"fr")
     done = run_mart(None, sql_database, *log.options)
     assert tallies(sql_database) == {"records": 14, "inserted": 4, "rejected": 1, "duplicates": 2, "foreign": 3, "unreadable": 4}
     assert "14 records, 4 inserted, 1 rejected, 2 duplicates, 3 foreign records, 4 unreadable" in done.stdout
@@ -65,6 +65,22 @@ def test_each_record_becomes_what_it_is(log, sql_database):
     runs = len(history(sql_database))
     assert "0 records" in run_mart(None, sql_database, *log.options).stdout
     assert len(history(sql_database)) == runs
+
+
+def test_carried_numbers_keep_their_digits(log, sql_database):
+    digits = '{"weight":0.12345678901234567890123456789,"gauge":[1e400,-0.10]}'
+    log([json.dumps(order(1))[:-1].encode() + b"," + digits[1:].encode()])
+    run_mart(None, sql_database, *log.options)
+    assert table(sql_database, "Orders", "extra") == [[digits]]
+
+
+def test_a_record_under_another_key_than_its_edge_is_foreign(log, sql_database):
+    """Where the aggregator does not look for an edge, none of its events is counted, nor here."""
+    for number, key in enumerate((None, b"", b"de"), 1):
+        log([order(number)], key=key)
+    log([order(1)])
+    run_mart(None, sql_database, *log.options)
+    assert tallies(sql_database) == {"records": 4, "inserted": 1, "rejected": 0, "duplicates": 0, "foreign": 3, "unreadable": 0}
 
 
 def test_a_table_that_was_dropped_is_written_anew(log, sql_database):

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..record import Event, Foreign, Stream, Unreadable, read
 from . import files, rows
-from .counted import CountedSets, Stream
+from .counted import CountedSets
 from .files import File
 from .manifest import COUNTS, Change, Last, Partition
-from .record import Event, Foreign, Unreadable, read
 from .rows import Place
 
 try:

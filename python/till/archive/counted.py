@@ -5,16 +5,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
-
-class Stream(NamedTuple):
-    """Whose seqs are counted together. `kind` is the certificate's; letters of the bridge bear the certificate of the event that they
-    replace, and so have sets of their own: `order.refused`, as the aggregator calls them."""
-
-    edge: str
-    run: int
-    kind: str
+from ..record import Stream
 
 
 class Intervals:

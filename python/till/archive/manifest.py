@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import TillError
+from ..record import Stream
 from . import files
-from .counted import CountedSets, Intervals, Stream
+from .counted import CountedSets, Intervals
 from .files import Damaged, File
 
 VERSION = 1

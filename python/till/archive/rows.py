@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ..command import NotInstalled
-from .counted import Stream
-from .record import Event, Headers
+from ..record import Event, Headers, Stream
 
 try:
     import pyarrow as pa  # type: ignore[import-untyped]

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..record import Stream
 from . import files, rows
-from .counted import CountedSets, Intervals, Stream
+from .counted import CountedSets, Intervals
 from .files import Damaged, File
 from .manifest import Folder, Partition, State, partition_text
 

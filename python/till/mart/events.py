@@ -138,7 +138,8 @@ class _Copy:
 
     def _write(self, messages: Sequence[Any], places: dict[int, Place]) -> None:
         """The first record of a certificate decides, be it an event or a marker."""
-        read = [(message, read_record(self._job.kind, message.partition(), message.offset(), message.value())) for message in messages]
+        read = [(message, read_record(self._job.kind, message.partition(), message.offset(), message.key(), message.value()))
+                for message in messages]
         known = self._known(record.certificate for _, record in read if record.certificate)
         rows: list[Row] = []
         markers: list[Record] = []

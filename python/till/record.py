@@ -1,6 +1,7 @@
 """What a Kafka record is: an event, a marker that the bridge left instead of one, a dead letter, somebody else's record, or bytes that
 can't be read. The rules are those of aggregator/record.c and proto/event_decode.c (PROTOCOL.md, 1, 2 and 5): whatever the aggregator
-counts is archived and nothing else, for a record that took its seq in one of them alone would make their sums differ. Pure."""
+counts is archived, and a row of a mart's table of events, and nothing else is, for a record that took its seq in one of them alone would
+make their sums differ. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +15,6 @@ from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 import msgpack  # type: ignore[import-untyped]
-
-from .counted import Stream
 
 KINDS = ("order", "cart", "view")
 LETTER = ".dlq"
@@ -51,8 +50,17 @@ class Unreadable(Exception):
     """Can't be read, or bears a certificate and breaks a rule; says why."""
 
 
+class Stream(NamedTuple):
+    """Whose seqs are counted together. `kind` is the certificate's; letters of the bridge bear the certificate of the event that they
+    replace, and so have sets of their own: `order.refused`, as the aggregator calls them."""
+
+    edge: str
+    run: int
+    kind: str
+
+
 class Event(NamedTuple):
-    """A row of the archive, but for where it lies in Kafka. `kind` is its folder's. Money is in millionths."""
+    """What a record says, but for where it lies in Kafka. Money is in millionths. With `rejected` it is a marker or a dead letter."""
 
     kind: str
     edge: str
