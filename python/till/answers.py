@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgpack  # type: ignore[import-untyped]
@@ -12,6 +12,7 @@ import msgpack  # type: ignore[import-untyped]
 from . import frames
 from .columns import Column, Type, compared, of_bands, rolled_up, typed, with_shares
 from .errors import BadAnswer, Refused
+from .wire import instant
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
@@ -35,7 +36,7 @@ class AsOf:
     @property
     def event_time(self) -> datetime | None:
         """`event_ts` as a moment."""
-        return None if self.event_ts is None else datetime.fromtimestamp(self.event_ts / 1000, UTC)
+        return None if self.event_ts is None else instant(self.event_ts)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from ..columns import Column
 from ..errors import TillError
+from ..wire import instant
 from .finding import Row
 
 BUCKETS = ("minute", "hour", "day")
@@ -50,10 +51,6 @@ def bucket_of(columns: Sequence[Column], view: str) -> str:
         if column.is_key and column.name in BUCKETS:
             return column.name
     raise Misfit(f'view "{view}" is not by minute, hour or day')
-
-
-def instant(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def local(ms: int, zone: ZoneInfo) -> datetime:

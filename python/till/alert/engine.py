@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
-from .asking import instant
+from ..wire import instant
 from .finding import Finding, Key, Verdict
 from .rules import Rule
 

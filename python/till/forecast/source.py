@@ -10,6 +10,7 @@ from typing import Any
 
 from ..client import AsOf, Client
 from ..columns import Type
+from ..wire import instant
 from .errors import Declined
 from .series import DAY, Moment, Series, Step, filled
 
@@ -131,7 +132,7 @@ def history(client: Client, source: Source, now: datetime) -> History:
     if not rows or as_of.event_ts is None:
         raise Declined(f"the view {source.view} has no row{f' in {source.currency}' if source.currency else ''}: nothing was counted yet")
     end, notes = _unfinished(client, source), []
-    if datetime.fromtimestamp(as_of.event_ts / 1000, UTC) > now + EVENT_TS_AHEAD_MAX:
+    if instant(as_of.event_ts) > now + EVENT_TS_AHEAD_MAX:
         end = min(end, _floor(now, end))
         late = sum(moment > end for moment, _ in rows)
         notes.append(f"{late} {source.step.name}{'' if late == 1 else 's'} with sales after now ({now:%Y-%m-%d %H:%M}) left out: "

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from ..wire import instant
 from .database import Database, DatabaseError, Reason
 from .plan import Row, Target
 
@@ -39,10 +40,6 @@ class Changes:
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
-
-
-def moment_of(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
 
 
 class Books:
@@ -97,7 +94,8 @@ class Books:
         return Shown(store, commit, None, declaration, position)
 
     def show(self, mart: str, shown: Shown, rows: int, now: datetime) -> None:
-        values = [shown.declaration, shown.store, shown.commit, moment_of(shown.event_ts), rows, shown.position, shown.gaps, now, now, mart]
+        event_time = None if shown.event_ts is None else instant(shown.event_ts)
+        values = [shown.declaration, shown.store, shown.commit, event_time, rows, shown.position, shown.gaps, now, now, mart]
         changed = self._database.change(self._sql(
             "UPDATE {marts} SET declaration = %s, store = %s, {commit} = %s, event_ts = %s, rows_shown = %s, position = %s, gaps = %s, "
             "changed_at = %s, checked_at = %s WHERE mart = %s"), values)

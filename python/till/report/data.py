@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -345,7 +345,3 @@ def gather(client: Client, currency: str, period: Period) -> Facts:
                  sum((revenue for _, revenue, _ in days), Decimal(0)), sum(lines for _, _, lines in days), _orders(asked), hours,
                  _line(asked, view, days), _busiest(asked, view, days), _products(asked), _boxes(asked), _bands(asked, currency),
                  _returns(asked), asked.as_ofs[-1], (asked.as_ofs[0].commit, asked.as_ofs[-1].commit))
-
-
-def time_of(ms: int | None) -> datetime | None:
-    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)

@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
-from .data import Absent, Bands, Boxes, Facts, Products, Returns, Timeline, time_of
+from .data import Absent, Bands, Boxes, Facts, Products, Returns, Timeline
 from .style import COLOUR_MAP, CYCLE, DPI, HEIGHT_IN, NAME_MAX, WEEKDAYS, WIDTH_IN, Theme, axis_amount, money_text, short_amount, shortened
 
 if TYPE_CHECKING:
@@ -344,7 +344,7 @@ def drawn(draw: Callable[[Facts, Theme], Figure], facts: Facts, theme: Theme) ->
 def png(figure: Figure, theme: Theme, facts: Facts) -> bytes:
     """With a line that says of when it is: a picture goes where its page does not."""
     out = io.BytesIO()
-    newest = time_of(facts.as_of.event_ts)
+    newest = facts.as_of.event_time
     when = "" if newest is None else f", newest sale {newest:%Y-%m-%d %H:%M} UTC"
     with mpl.rc_context(theme.settings):
         figure.savefig(out, format="png", metadata={"Software": None, "Description": f"till, store {facts.as_of.store}, commit "

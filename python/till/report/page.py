@@ -7,7 +7,7 @@ import html
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from .data import Absent, Facts, time_of
+from .data import Absent, Facts
 from .panels import Panel, Table
 from .style import DPI, WIDTH_IN, money_text
 
@@ -97,7 +97,7 @@ def key_figures(facts: Facts) -> list[tuple[str, str, str]]:
 
 def as_of_words(facts: Facts) -> str:
     first, last = facts.commits
-    newest = time_of(facts.as_of.event_ts)
+    newest = facts.as_of.event_time
     parts = [f"Store {facts.as_of.store}, commit {last}" if first == last else f"Store {facts.as_of.store}, commits {first} to {last}",
              "lag unknown: Kafka can't be reached" if facts.as_of.lag is None else f"lag {facts.as_of.lag:,}",
              "no sale yet" if newest is None else f"newest event {newest:%Y-%m-%d %H:%M:%S} UTC"]
