@@ -1,0 +1,45 @@
+/* boxes.js - box plots: the middle half of the baskets, the median, the mean, and the whiskers from the least to the greatest.
+ * On a logarithmic scale where all is above 0, for baskets differ by factors. */
+import { pixels } from "./decimal.js";
+import { svg } from "./dom.js";
+import { compact } from "./format.js";
+
+const WIDTH = 620;
+const LEFT = 150;
+const RIGHT = 20;
+const ROW = 34;
+const TOP = 8;
+const FOOT = 26;
+
+function scaleOf(least, most) {
+  const isLog = least > 0 && most / least > 20;
+  const bend = isLog ? Math.log10 : (value) => value;
+  const [from, to] = [bend(isLog ? least : Math.min(0, least)), bend(most)];
+  const place = (value) => LEFT + ((bend(value) - from) / (to - from || 1)) * (WIDTH - LEFT - RIGHT);
+  const marks = isLog
+    ? Array.from({ length: Math.floor(to) - Math.ceil(from) + 1 }, (_, index) => 10 ** (Math.ceil(from) + index))
+    : Array.from({ length: 5 }, (_, index) => from + ((to - from) * index) / 4);
+  return { place, marks };
+}
+
+/* `rows`: {name, min, q25, q50, q75, max, average}, decimal text. */
+export function boxes(rows, label) {
+  const { place, marks } = scaleOf(Math.min(...rows.map((row) => pixels(row.min))), Math.max(...rows.map((row) => pixels(row.max))));
+  const height = TOP + rows.length * ROW + FOOT;
+  const at = (text) => place(pixels(text)).toFixed(1);
+  return svg("svg", { class: "boxes", viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": label },
+    marks.map((mark) => [
+      svg("line", { class: "rule", x1: place(mark), x2: place(mark), y1: TOP, y2: height - FOOT + 4 }),
+      svg("text", { x: place(mark), y: height - 6, "text-anchor": "middle" }, compact(mark)),
+    ]),
+    rows.map((row, index) => {
+      const middle = TOP + index * ROW + ROW / 2;
+      return svg("g", {},
+        svg("title", {}, `${row.name}: ${row.min} to ${row.max}, middle half ${row.q25} to ${row.q75}, median ${row.q50}, mean ${row.average}`),
+        svg("text", { class: "name", x: 0, y: middle + 4 }, row.name.length > 22 ? `${row.name.slice(0, 21)}…` : row.name),
+        svg("path", { class: "whisker", d: `M${at(row.min)} ${middle}H${at(row.max)}M${at(row.min)} ${middle - 5}v10M${at(row.max)} ${middle - 5}v10` }),
+        svg("rect", { class: "quartiles", x: at(row.q25), y: middle - 9, height: 18, rx: 2, width: Math.max(1, place(pixels(row.q75)) - place(pixels(row.q25))).toFixed(1) }),
+        svg("path", { class: "median", d: `M${at(row.q50)} ${middle - 9}v18` }),
+        svg("circle", { class: "mean", cx: at(row.average), cy: middle, r: 4 }));
+    }));
+}

@@ -1,0 +1,37 @@
+/* tile.js - one figure with what stands beside it. */
+import { micros, difference, perMille } from "./decimal.js";
+import { el, newId } from "./dom.js";
+import { figure } from "./format.js";
+import { trouble } from "./panel.js";
+
+/* `what`: {title, name, wide, query, show(answer) -> {value: [...], beside: [...]}} */
+export function tile(page, what) {
+  const id = newId("tile");
+  const value = el("div", { class: "values" }, el("p", { class: "value" }, "…"));
+  const beside = el("p", { class: "beside" });
+  const element = el("section", { class: `tile wide-${what.wide ?? 2}`, "aria-labelledby": id, "data-tile": what.name },
+    el("h2", { id }, what.title), value, beside);
+  page.watch(what.query, (answer) => {
+    if (!answer.ok) {
+      value.replaceChildren(el("p", { class: "value none" }, "–"));
+      beside.replaceChildren(...trouble(answer.error, what.query));
+      return;
+    }
+    const shown = what.show(answer);
+    value.replaceChildren(...shown.value.map((each) => el("p", { class: `value ${each.textContent?.length > 17 ? "long" : ""}` }, each)));
+    beside.replaceChildren(...(shown.beside ?? []));
+  });
+  return element;
+}
+
+const asText = (value) => (typeof value === "number" ? `${value}.00` : value);
+
+/* "▲ 12.3 % on the hour before": both amounts are the answer's. */
+export function change(now, before, when) {
+  if (before === null || before === undefined || micros(asText(before)) === 0n) {
+    return [`nothing in ${when}`];
+  }
+  const part = perMille(difference(asText(now), asText(before)), asText(before).replace("-", ""));
+  const sign = part > 0 ? ["up", "▲ +"] : part < 0 ? ["down", "▼ \u2212"] : ["", ""];
+  return [el("span", { class: sign[0] }, `${sign[1]}${(Math.abs(part) / 10).toFixed(1)} %`), ` on ${when} (`, figure(before), ")"];
+}
