@@ -1,5 +1,6 @@
 /* admin_answers.h - what administrators alone are told: who was forgotten, and what lies in the quarantine. Logic only. */
 #pragma once
+#include "aggregator/answer.h"
 #include "aggregator/forgetting.h"
 
 /* {"ok":true,"forget":{…},"as_of":…}. 0 or -errno. */

@@ -2,20 +2,11 @@
  * freshness come in, bytes go out. Runs on the loop's thread. */
 #pragma once
 #include "aggregator/entries.h"
+#include "aggregator/layers.h"
 #include "aggregator/overlay.h"
 #include "aggregator/store.h"
 #include "proto/query.h"
 #include "runtime/key_holder.h"
-
-enum { SHARDS_MAX = 64 };
-
-/* One shard's layers at this moment; `frozen` is NULL when the snapshot already holds it. */
-struct layers {
-	struct snapshot *snapshot;
-	struct overlay *frozen;
-	struct overlay *active;
-	struct entries *entries; /* rows of tables; NULL where nobody asks for them */
-};
 
 /* "as_of" of every answer. */
 struct freshness {

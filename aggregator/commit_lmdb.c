@@ -1,4 +1,5 @@
 /* One transaction of a store, from a frozen overlay and the rows beside it. */
+#include "aggregator/measure_row.h"
 #include "aggregator/store_layout.h"
 #include "aggregator/view_plan.h"
 #include <assert.h>

@@ -1,6 +1,7 @@
 /* desk.h - makes the answers: decides whether a query can be answered now, takes snapshots, and says how fresh the totals
  * are. The loop's thread. */
 #pragma once
+#include "aggregator/answer.h"
 #include "aggregator/gate.h"
 #include "aggregator/health.h"
 #include "aggregator/server.h"

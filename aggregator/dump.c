@@ -1,5 +1,6 @@
 #include "aggregator/dump.h"
 #include "aggregator/aggregator.h"
+#include "aggregator/answer.h"
 #include "aggregator/ledger.h"
 #include "aggregator/opening.h"
 #include "aggregator/table.h"

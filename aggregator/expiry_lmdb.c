@@ -1,5 +1,6 @@
 /* Rows that have ended, and their members, deleted within a commit's transaction. What a row counted moves from the view's
  * Σcount to its `expired`, so that the sums hold at every moment. */
+#include "aggregator/measure_row.h"
 #include "aggregator/store_layout.h"
 #include "aggregator/view_retain.h"
 #include <errno.h>

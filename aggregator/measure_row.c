@@ -1,5 +1,4 @@
 #include "aggregator/measure_row.h"
-#include "aggregator/overlay.h"
 #include "aggregator/ratio.h"
 #include <errno.h>
 

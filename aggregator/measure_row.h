@@ -34,3 +34,5 @@ void row_write(const struct view *view, const struct row *row, struct buffer *re
 /* One measure's cell out of a stored value, without reading the rest: not for first, last, quantile and ratio. 0 or -EBADMSG. */
 int row_peek(const struct view *view, struct slice value, size_t measure, uint64_t *ret_event_count,
 	struct cell *ret_cell);
+/* The number of events alone; for the scrub. 0 or -EBADMSG. */
+int row_event_count(const struct view *view, struct slice value, uint64_t *ret_count);

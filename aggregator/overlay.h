@@ -91,5 +91,3 @@ size_t delta_member_measure(const struct delta *delta, size_t index); /* whose d
  * equal bytes. 0, -EBADMSG when base is no row of this view, -EOVERFLOW when a sum leaves 128 bits, -ENOMEM. */
 int delta_merge(const struct view *view, struct slice base, const struct delta *delta,
 	const uint64_t new_members[VIEW_MEASURES_MAX], struct buffer *ret_value);
-/* A row's number of events, from its stored value; for the scrub. 0 or -EBADMSG. */
-int row_event_count(const struct view *view, struct slice value, uint64_t *ret_count);

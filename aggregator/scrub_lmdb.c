@@ -1,5 +1,6 @@
 /* The slow walk over all rows of all tables, part by part: rows and members of each view, held against its summary, and the other
  * tables, held against the store's sums. On the committing thread, so that no commit comes between its steps. */
+#include "aggregator/measure_row.h"
 #include "aggregator/store_layout.h"
 #include <errno.h>
 #include <lmdb.h>

@@ -4,11 +4,11 @@
  *
  * One commit is written at a time; the next fills meanwhile. The loop's thread. */
 #pragma once
-#include "aggregator/answer.h"
 #include "aggregator/baskets.h"
 #include "aggregator/commit.h"
 #include "aggregator/entries.h"
 #include "aggregator/expiry.h"
+#include "aggregator/layers.h"
 #include "aggregator/ledger.h"
 #include "aggregator/partition.h"
 #include "aggregator/record.h"

@@ -1,4 +1,5 @@
 /* Reading a store: one generation as of one commit. */
+#include "aggregator/measure_row.h"
 #include "aggregator/store_layout.h"
 #include "aggregator/view_retain.h"
 #include "aggregator/view_summary.h"

@@ -1,5 +1,6 @@
 /* status.h - the answer to `status`: state, partitions with their books, kinds, what is wrong. */
 #pragma once
+#include "aggregator/answer.h"
 #include "aggregator/health.h"
 
 struct status {

@@ -1,7 +1,7 @@
 /* stores.h - all shards of a data directory, `shard-0` … `shard-N`, and the lock that keeps a second aggregator out.
  * What concerns all shards is decided in shard 0 and rolled forward in the others at the next start. */
 #pragma once
-#include "aggregator/answer.h"
+#include "aggregator/layers.h"
 #include "aggregator/store.h"
 #include "aggregator/worker.h"
 

@@ -1,6 +1,7 @@
 /* stream_answers.h - the answers about streams: `edges` (who was counted how far), `ledger` (the same, held against what
  * edges say of themselves: where the rest is) and `trace` (where one event is). */
 #pragma once
+#include "aggregator/answer.h"
 #include "aggregator/gate.h"
 #include "aggregator/pipeline.h"
 #include "aggregator/reports.h"

@@ -1,6 +1,7 @@
 /* log_world.h - a pipeline over a real store in a directory that goes away, and one partition of a log that exists in
  * memory only: records are appended, lost, replaced, and read by whom the pipeline starts. Include it in one file of a test. */
 #pragma once
+#include "aggregator/answer.h"
 #include "aggregator/gap.h"
 #include "aggregator/pipeline.h"
 #include "proto/query.h"
