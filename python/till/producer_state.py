@@ -3,7 +3,6 @@ it is always the old one or the new one."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 
+from .disk import replace_whole, sync_folder
 from .errors import TillError
 
 VERSION = 1
@@ -86,22 +86,8 @@ class StateFile:
 
     def write(self, state: State) -> None:
         """Returns when it is on disk. Raises OSError; the old state holds then."""
-        new = self.path.with_name(f"{self.path.name}.new")
-        try:
-            with new.open("wb") as handle:
-                handle.write(_written(state))
-                handle.flush()
-                os.fsync(handle.fileno())
-            new.rename(self.path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                new.unlink()
-            raise
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_whole(self.path, _written(state), self.path.with_name(f"{self.path.name}.new"))
+        sync_folder(self.path.parent)
 
     def close(self) -> None:
         self._lock.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import disk
 from ..record import Event, Foreign, Stream, Unreadable, read
 from . import files, rows
 from .counted import CountedSets
@@ -151,7 +152,7 @@ def _days(table: Any) -> list[tuple[str, str, Any]]:
 def settle(root: Path, written: Sequence[File]) -> None:
     """Their names are on the disk, too."""
     for folder in sorted({(root / file.path).parent for file in written}):
-        files.fsync_folder(folder)
+        disk.sync_folder(folder)
 
 
 def discard(root: Path, written: Sequence[File]) -> None:

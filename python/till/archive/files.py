@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import disk
 from ..command import NotInstalled
 from ..errors import TillError
 from . import rows
@@ -69,36 +68,18 @@ class File:
         return self.path.rpartition(".")[2]
 
 
-def fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def make_folders(folder: Path) -> None:
     """With every name on the disk, up to what was there."""
     if folder.is_dir():
         return
     make_folders(folder.parent)
     folder.mkdir(exist_ok=True)
-    fsync_folder(folder.parent)
+    disk.sync_folder(folder.parent)
 
 
 def write_whole(path: Path, content: Any) -> None:
     """The bytes are on the disk before the name is; the caller puts the folder there."""
-    temporary = path.with_name(_TEMPORARY + path.name)
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+    disk.replace_whole(path, content, path.with_name(_TEMPORARY + path.name))
 
 
 def is_temporary(path: Path) -> bool:

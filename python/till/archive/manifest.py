@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .. import disk
 from ..errors import TillError
 from ..record import Stream
 from . import files
@@ -285,7 +286,7 @@ class Folder:
         content, digest = sealed(body)
         files.make_folders(self.manifests)
         files.write_whole(self.delta(body["number"]), content)
-        files.fsync_folder(self.manifests)
+        disk.sync_folder(self.manifests)
         apply_delta(state, {**body, "counted": []}, digest)  # its sets are in memory already
         state.deltas, state.delta_bytes = state.deltas + 1, state.delta_bytes + len(content)
         if state.deltas >= _CHECKPOINT_DELTAS_MOST or state.delta_bytes > max(_CHECKPOINT_BYTES_LEAST, state.checkpoint_bytes):
@@ -295,7 +296,7 @@ class Folder:
         """And forget what the one before does not need; that one stays, should this be damaged one day."""
         content, _ = sealed(checkpoint_json(state, at))
         files.write_whole(self.checkpoint(state.number), content)
-        files.fsync_folder(self.manifests)
+        disk.sync_folder(self.manifests)
         state.deltas, state.delta_bytes, state.checkpoint_bytes = 0, 0, len(content)
         deltas, checkpoints = self._names()
         if len(checkpoints) < 2:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ..disk import sync_folder
 from ..errors import TillError
 
 MARK = ".till-export-"
@@ -82,14 +83,6 @@ def guarded(file: BinaryIO) -> Iterator[Output]:
     except BaseException:
         output.give_up()
         raise
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _temporary_name(name: str) -> str:
@@ -178,7 +171,7 @@ class LocalFolder:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(self.path)
+        sync_folder(self.path)
 
     @contextlib.contextmanager
     def snapshot(self, name: str) -> Iterator[LocalFolder]:
@@ -197,14 +190,14 @@ class LocalFolder:
             raise
         finally:
             os.close(descriptor)
-        _sync_folder(self.path)
+        sync_folder(self.path)
         self._point_to(name)
 
     def _point_to(self, name: str) -> None:
         temporary = self.path / _temporary_name("latest")
         temporary.symlink_to(name)
         temporary.rename(self.path / "latest")
-        _sync_folder(self.path)
+        sync_folder(self.path)
 
     def names(self) -> list[str]:
         """Of the folders in it."""

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..disk import sync_folder, write_synced
 from ..errors import TillError
 
 MANIFEST = "report.json"  # a folder that has it was written here, and may be replaced
@@ -39,22 +40,6 @@ def _check(target: Path) -> None:
         raise NotOurs(f"{target} is no folder; a report is one")
     if target.exists() and not (target / MANIFEST).is_file() and any(target.iterdir()):
         raise NotOurs(f"{target} holds files, and no {MANIFEST}: it is no report, and would be replaced as a whole; choose another folder")
-
-
-def _written(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -90,11 +75,12 @@ def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
     try:
         new.mkdir()
         for name, content in files.items():
-            _written(new / name, content)
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            write_synced(new / name, content)
         for folder in {new, *((new / name).parent for name in files)}:
-            _sync(folder)
+            sync_folder(folder)
         _replace(new, target)
-        _sync(target.parent)
+        sync_folder(target.parent)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
