@@ -3,7 +3,7 @@ of files, of databases."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -78,6 +78,12 @@ def columns_of_table(table: Mapping[str, Any]) -> tuple[Column, ...]:
     """`table` is an element of the answer to `tables`. Keys of tables are text."""
     return (*(Column(name, Type.TEXT, True) for name in table["key"]),
             *(Column(name, _type_of(name, said), False) for name, said in zip(table["columns"], table["column_types"], strict=True)))
+
+
+def columns_by_name(views: Iterable[Mapping[str, Any]], tables: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Column, ...]]:
+    """Of all that the answers to `views` and `tables` list; a table is called `table.NAME`, as questions call it."""
+    return {**{each["name"]: columns_of_view(each) for each in views},
+            **{f"table.{each['name']}": columns_of_table(each) for each in tables}}
 
 
 def _key(known: Mapping[str, Column], name: str) -> Iterator[Column]:

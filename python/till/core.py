@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from . import questions, wire
 from .answers import Rows, columns_of, rows_of
-from .columns import Column, columns_of_table, columns_of_view
+from .columns import Column, columns_by_name
 from .errors import BadAnswer, Refused
 
 # Questions that change nothing may be asked twice, so when a connection is lost they are asked again.
@@ -69,8 +69,7 @@ class Core:
         views = yield from self.ask({"query": "views"})
         tables = yield from self.ask({"query": "tables"})
         try:
-            self._columns = {each["name"]: columns_of_view(each) for each in views["views"]}
-            self._columns |= {f"table.{each['name']}": columns_of_table(each) for each in tables["tables"]}
+            self._columns = columns_by_name(views["views"], tables["tables"])
             self._store = views["as_of"]["store"]
         except (KeyError, TypeError, ValueError) as error:
             raise BadAnswer("the answer to 'views' or 'tables' does not describe them") from error

@@ -17,6 +17,7 @@ import zmq
 
 from .errors import Refused, TillError
 from .keys import Keys
+from .line import set_up
 from .live import reachable
 
 Row = Mapping[str, Any]
@@ -115,12 +116,8 @@ class _Live:
 
     def __init__(self, endpoint: str, view: str, keys: Keys | None) -> None:
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
-        self._socket.set(zmq.LINGER, 0)
+        set_up(self._socket, keys)
         self._socket.set(zmq.RCVHWM, 0)  # we read them after the pages; that is soon
-        if keys is not None:
-            self._socket.set(zmq.CURVE_SECRETKEY, keys.secret)
-            self._socket.set(zmq.CURVE_PUBLICKEY, keys.public)
-            self._socket.set(zmq.CURVE_SERVERKEY, keys.server)
         self._topic, self._barrier = f"j/{view}\0".encode(), f"m/{view}\0".encode()
         self._socket.subscribe(self._topic)
         self._socket.connect(endpoint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..client import Client
-from ..columns import Column, Type, columns_of_view
+from ..columns import Column, Type, columns_by_name
 from ..errors import Refused
 from .asking import Misfit, Need
 from .config import Config
@@ -18,7 +18,7 @@ SHIPPED = "deploy/examples/alerts-views.conf declares the views that rules use u
 
 def problems(config: Config, client: Client) -> list[str]:
     """A sentence of each thing that is wrong, with file and line. Raises NotReached."""
-    views = {view["name"]: columns_of_view(view) for view in client.views()}
+    views = columns_by_name(client.views(), ())
     found = []
     for rule in config.rules:
         if rule.type != AGGREGATOR:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import answers
 from ..client import PAGE_ROWS, Client
-from ..columns import Column, columns_of_table, columns_of_view
+from ..columns import Column, columns_by_name
 from ..errors import BadAnswer, Refused, TillError
 from ..moment import go_on
 from .questions import ROWS_OF_ONE_ANSWER, Question, view_of
@@ -55,8 +55,7 @@ class Moments:
 
 def columns_of(client: Client, request: Mapping[str, Any]) -> tuple[Column, ...]:
     """Those of the rows that answer a request. Asked for at each reading: a rebuilt store may have other views."""
-    known = {each["name"]: columns_of_view(each) for each in client.views()}
-    known |= {f"table.{each['name']}": columns_of_table(each) for each in client.tables()}
+    known = columns_by_name(client.views(), client.tables())
     view = view_of(request)
     if view not in known:
         raise Refused("unknown_view", f"no view {view!r}; there are {', '.join(sorted(known))}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..client import Client
-from ..columns import Column, columns_of_table, columns_of_view
+from ..columns import Column, columns_by_name
 from ..keys import Keys
 from ..moment import NoMoment, Pages, Patience, publish_endpoint, read_at_one_moment
 from .books import Shown
@@ -46,10 +46,8 @@ class Reader:
 
     def declared(self) -> Declared:
         views, tables = self.client.ask({"query": "views"}), self.client.ask({"query": "tables"})
-        by_name = {each["name"]: columns_of_table(each) for each in tables["tables"]}
-        all_views = {each["name"]: columns_of_view(each) for each in views["views"]}
-        all_views |= {f"table.{name}": columns for name, columns in by_name.items()}
-        return Declared(views["as_of"]["store"], all_views, by_name)
+        by_name = columns_by_name(views["views"], tables["tables"])
+        return Declared(views["as_of"]["store"], by_name, {each["name"]: by_name[f"table.{each['name']}"] for each in tables["tables"]})
 
     def position(self) -> str | None:
         """Names what has been read so far: while it is the same, so are all rows. None where it can't be told, as with peers."""
