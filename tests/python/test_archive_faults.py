@@ -156,6 +156,9 @@ def test_what_can_not_be_is_said(topics, tmp_path):
     assert b"does Kafka run" in archive("run", tmp_path / "a", *nobody, "--once", code=3).stderr
     refused = archive("run", tmp_path / "a", *topics.options(), "--kafka", "auto.offset.reset=latest", code=2)
     assert b"would switch a guarantee off" in refused.stderr
+    unknown = archive("run", tmp_path / "a", *topics.options(), "--kafka", "no.such=1", code=2)
+    assert b'No such configuration property: "no.such"' in unknown.stderr
+    assert b"Traceback" not in unknown.stderr
     assert b"holds no archive" in archive("verify", tmp_path, code=1).stderr
     assert b"no place in the log" in archive("cat", tmp_path, "--from", "orders:3", code=2).stderr
 

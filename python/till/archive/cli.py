@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from .. import command
 from ..command import DONE, FAILED, UsageError
+from ..kafka import OURS, partition_text
 from . import compact as compacting
 from . import stream, verify
 from .files import File
-from .manifest import COUNTS, Folder, NeedsDecision, State, partition_text
+from .manifest import COUNTS, Folder, NeedsDecision, State
 
 NEEDS_DECISION = 4
 _TOPICS = {"order": "orders", "cart": "cart_events", "view": "page_views"}
@@ -86,7 +87,7 @@ def _run_options(to: argparse.ArgumentParser) -> None:
     to.add_argument("--timeout", metavar="TIME", type=command.span_s, default="30s", help="wait so long for Kafka, default 30s")
 
 
-def _settings(texts: Sequence[str], refused: Sequence[str]) -> dict[str, str]:
+def _settings(texts: Sequence[str], refused: Container[str]) -> dict[str, str]:
     settings = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -111,13 +112,12 @@ def _kinds(options: argparse.Namespace) -> dict[str, str]:
 
 def _run(options: argparse.Namespace) -> int:
     from . import run  # confluent-kafka is needed here alone
-    from .log import REFUSED_SETTINGS
 
     if options.rows < 1:
         raise UsageError("--rows must be 1 or more")
     plan = run.Plan(options.brokers, _kinds(options), options.format, options.every, options.rows, once=options.once,
                     compact_s=options.compact, compact_bytes=options.target, accepted=options.accept_gap,
-                    settings=_settings(options.kafka, REFUSED_SETTINGS), timeout_s=options.timeout)
+                    settings=_settings(options.kafka, OURS), timeout_s=options.timeout)
     done = run.run(options.dir, plan, command.Stop(), lambda words: command.say("archive", words))
     rate = f", {done.records / done.seconds:,.0f}/s" if options.once and done.seconds > 0 else ""
     command.say("archive", f"{done.records} records in {done.commits} commits{rate}")

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import disk
+from ..kafka import Partition
 from ..record import Event, Foreign, Stream, Unreadable, read
 from . import files, rows
 from .counted import CountedSets
 from .files import File
-from .manifest import COUNTS, Change, Last, Partition
+from .manifest import COUNTS, Change, Last
 from .rows import Place
 
 try:

@@ -3,35 +3,16 @@ stops it, with words that name what is missing."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..command import NotInstalled
-from ..errors import NotReached, TillError
-from .manifest import Change, NeedsDecision, Partition, Position, State, partition_text
+from .. import kafka
+from ..kafka import Marks, Partition, partition_text
+from .manifest import Change, NeedsDecision, Position, State
 from .rows import Place
 
-try:
-    from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
-    from confluent_kafka.admin import AdminClient
-except ImportError as error:
-    raise NotInstalled("confluent-kafka", "archive") from error
-
-REFUSED_SETTINGS = ("group.id", "enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset", "isolation.level",
-                    "enable.partition.eof", "allow.auto.create.topics")
 _BATCH = 10_000
-_WAIT_S = 0.5
-_AGAIN_S = 0.2
-
-
-@dataclass(frozen=True)
-class Marks:
-    """What a partition of the log has: offsets from `low` to below `high`."""
-
-    low: int
-    high: int
 
 
 @dataclass
@@ -39,7 +20,7 @@ class Report:
     """The log as Kafka tells it now."""
 
     cluster: str
-    topics: dict[str, str | None] = field(default_factory=dict)  # those that are there, and their ids
+    topics: dict[str, str | None] = field(default_factory=dict)  # those that are there, and Kafka's ids of them
     marks: dict[Partition, Marks] = field(default_factory=dict)
 
 
@@ -104,68 +85,28 @@ def _is_recreated(state: State, report: Report, topic: str) -> bool:
                for part, known in state.partitions.items() if part[0] == topic and known.next > 0)
 
 
-def _is_there(error: Any) -> bool:
-    """Of a topic; raises where that can't be told now."""
-    if error is None or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-        return error is None
-    raise KafkaException(error)
-
-
 class Log:
-    """A consumer of its own."""
+    """The topics of the archive."""
 
     def __init__(self, brokers: str, topics: Sequence[str], settings: Mapping[str, str], timeout_s: float) -> None:
-        self.brokers, self.topics, self.timeout_s = brokers, list(topics), timeout_s
-        common: dict[str, Any] = {"bootstrap.servers": brokers, "log_level": 2, **settings}
-        self.consumer = Consumer({
-            **common, "group.id": "till-archive", "enable.auto.commit": False, "enable.auto.offset.store": False,
-            "auto.offset.reset": "error", "isolation.level": "read_committed", "enable.partition.eof": True,
-            "allow.auto.create.topics": False, "check.crcs": True, "topic.metadata.refresh.interval.ms": 10_000,
-            "queued.max.messages.kbytes": 64 * 1024, "fetch.queue.backoff.ms": 50})
-        self.admin = AdminClient(dict(common))
+        self.topics = list(topics)
+        self.reader = kafka.Reader(brokers, "till-archive", "archive", settings, timeout_s)
         self.anchors: dict[Partition, Any] = {}  # the last record that was read before, by partition, until it is seen again
-        self.ends: dict[Partition, int] = {}  # where a partition was read to its end
-        self.assigned: set[Partition] = set()
 
     def close(self) -> None:
-        self.consumer.close()
+        self.reader.close()
 
     def report(self, but: Container[Partition] = ()) -> Report:
         """But for those partitions. Raises NotReached."""
-        end = time.monotonic() + self.timeout_s
-        while True:
-            try:
-                return self._report(but)
-            except KafkaException as error:  # leaders move; so a topic made a moment ago has none yet
-                if time.monotonic() > end:
-                    raise _unreached(self.brokers, self.timeout_s, error) from error
-                time.sleep(_AGAIN_S)
+        return self.reader.insist(lambda: self._report(but))
 
     def _report(self, but: Container[Partition]) -> Report:
-        told = self.consumer.list_topics(timeout=self.timeout_s)
-        there = [topic for topic in self.topics if topic in told.topics and _is_there(told.topics[topic].error)]
-        found = Report(told.cluster_id or "", self._ids(there))
-        for topic in there:
-            for number in told.topics[topic].partitions:
-                if (topic, number) not in but:
-                    low, high = self.consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=self.timeout_s)
-                    found.marks[topic, number] = Marks(low, high)
-        return found
-
-    def _ids(self, topics: Sequence[str]) -> dict[str, str | None]:
-        """Kafka's own ids of topics; brokers that can't tell are none the worse."""
-        ids: dict[str, str | None] = dict.fromkeys(topics)
-        if topics:
-            for topic, told in self.admin.describe_topics(TopicCollection(list(topics)), request_timeout=self.timeout_s).items():
-                try:
-                    ids[topic] = str(told.result(self.timeout_s).topic_id)
-                except (KafkaException, ValueError):
-                    ids[topic] = None
-        return ids
+        seen = self.reader.look(self.topics, but)
+        return Report(seen.cluster, self.reader.ids(seen.topics), seen.marks)
 
     def read_from(self, start: Mapping[Partition, int], known: Mapping[Partition, Position], marks: Mapping[Partition, Marks]) -> list[str]:
         """Begins; returns words on partitions whose last record is gone, so that it can't be compared."""
-        notices, places = [], []
+        notices, places = [], {}
         for part, following in start.items():
             last = known[part].last if part in known else None
             at = following
@@ -174,21 +115,15 @@ class Log:
                     self.anchors[part], at = last, last.offset
                 else:
                     notices.append(f"{partition_text(part)}: the last record that was read is gone, nothing is missing")
-            places.append(TopicPartition(*part, at))
-        self.consumer.incremental_assign(places)
-        self.assigned |= start.keys()
+            places[part] = at
+        self.reader.read_from(places)
         return notices
 
     def poll(self) -> list[Place]:
-        """What has come; raises NeedsDecision where the log moved away."""
+        """What has come. Raises Moved, and Recreated where the log is another one."""
         places: list[Place] = []
         add = places.append
-        messages: Sequence[Any] = self.consumer.consume(_BATCH, _WAIT_S)
-        for message in messages:
-            problem = message.error()
-            if problem is not None:
-                self._hear(problem, message)
-                continue
+        for message in self.reader.poll(_BATCH):
             kind, at = message.timestamp()
             place = Place(message.topic(), message.partition(), message.offset(), at if kind else None, message.key(), message.value(),
                           message.headers())
@@ -206,23 +141,6 @@ class Log:
             raise Recreated(place.topic)
         return False
 
-    def _hear(self, problem: Any, message: Any) -> None:
-        part = (message.topic(), message.partition())
-        if problem.code() == KafkaError._PARTITION_EOF:
-            self.ends[part] = message.offset()
-        elif problem.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-            raise Moved(part)
-        elif problem.fatal() or problem.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
-            raise TillError(f"Kafka at {self.brokers}: {problem.str()}")
-
-
-class Moved(Exception):
-    """The log no longer has what comes next; whoever reads looks at what it has."""
-
-    def __init__(self, part: Partition) -> None:
-        super().__init__(partition_text(part))
-        self.part = part
-
 
 class Recreated(Exception):
     """Another record lies where the last one was."""
@@ -230,12 +148,6 @@ class Recreated(Exception):
     def __init__(self, topic: str) -> None:
         super().__init__(topic)
         self.topic = topic
-
-
-def _unreached(brokers: str, timeout_s: float, error: KafkaException) -> TillError:
-    unreached = NotReached(brokers, timeout_s)
-    unreached.args = (f"{brokers}: {error.args[0].str()}; does Kafka run, and is this its address?",)
-    return unreached
 
 
 def opening(state: State, report: Report, verdict: Verdict) -> Change | None:

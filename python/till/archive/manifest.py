@@ -19,6 +19,7 @@ from typing import Any
 
 from .. import disk
 from ..errors import TillError
+from ..kafka import Partition, partition_text
 from ..record import Stream
 from . import files
 from .counted import CountedSets, Intervals
@@ -71,13 +72,6 @@ class Position:
     next: int = 0
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     last: Last | None = None
-
-
-Partition = tuple[str, int]
-
-
-def partition_text(partition: Partition) -> str:
-    return f"{partition[0]}/{partition[1]}"
 
 
 def partition_of(text: str) -> Partition:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from ..command import Stop
 from ..errors import NotReached, TillError
+from ..kafka import Moved, Partition
 from . import collect, log
 from .compact import compact
-from .log import Log, Moved, Recreated
-from .manifest import Folder, Partition, State
+from .log import Log, Recreated
+from .manifest import Folder, State
 
 _LOOK_S = 10.0  # for new topics and partitions
 _RESTARTS = 5
@@ -93,7 +94,7 @@ class Archiver:
 
     def look(self) -> None:
         """Takes up topics and partitions that are new."""
-        report = self.log.report(but=self.log.assigned)
+        report = self.log.report(but=self.log.reader.assigned)
         if not report.marks:
             return
         known = {part: at for part, at in self.state.partitions.items() if part in report.marks}
@@ -113,7 +114,7 @@ class Archiver:
             self._decide(moved)
             return 0
         self.collector.take(places)
-        for part, end in self.log.ends.items():
+        for part, end in self.log.reader.ends.items():
             self.collector.reach(part, end)
         self.done.records += len(places)
         return len(places)
@@ -132,7 +133,7 @@ class Archiver:
 
     def has_all(self) -> bool:
         """Was everything read that the log held at the start?"""
-        return all(self.collector.ranges[part][1] >= end or part in self.log.ends for part, end in self.ends.items())
+        return all(self.collector.ranges[part][1] >= end or part in self.log.reader.ends for part, end in self.ends.items())
 
     def commit(self) -> None:
         """Files, then the manifest. Nothing to do: nothing is done."""

@@ -12,9 +12,10 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 from ..errors import TillError
+from ..kafka import Partition, partition_text
 from . import files, rows
 from .files import Damaged, File, Span
-from .manifest import Folder, NeedsDecision, Partition, Position, State, partition_text
+from .manifest import Folder, NeedsDecision, Position, State
 
 _LEFT_OUT = ("duplicates", "foreign", "unreadable")
 _TRIES = 10

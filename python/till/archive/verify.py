@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..kafka import Partition, partition_text
 from ..record import Stream
 from . import files, rows
 from .counted import CountedSets, Intervals
 from .files import Damaged, File
-from .manifest import Folder, Partition, State, partition_text
+from .manifest import Folder, State
 
 
 def problems(root: Path) -> Iterator[str]:

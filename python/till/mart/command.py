@@ -15,11 +15,11 @@ from ..keys import load_keys
 from .database import Address, DatabaseError, read_address
 from .events import EventsJob
 from .history import as_json, as_table, runs_of
-from .kafka import Topic, read_settings
 from .plan import Target, Wish
 from .reader import Reader
 from .records import TOPICS
 from .runner import Job, MartJob, Runner, addresses_of, code_of, open_database
+from .topic import Topic, read_settings
 from .writer import Surroundings
 
 _EPILOG = """examples:

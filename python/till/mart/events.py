@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import TillError
+from ..kafka import Marks
 from .books import NAME_SIZE, Books, Changes, Shown
 from .database import Database, DatabaseError
-from .kafka import Gap, Span, Topic
 from .plan import Mart, PlanError, Row, Target
 from .records import CERTIFICATE, Record, Verdict, mart_of, read_record
+from .topic import Gap, Topic
 from .writer import Surroundings
 
 OFFSETS, REJECTED = Target("till_mart_offsets"), Target("till_mart_rejected")
@@ -86,13 +87,13 @@ class _Copy:
 
     def _copy(self, number: int) -> None:
         self._ensure_table()
-        cluster, spans = self._topic.spans()
+        cluster, log = self._topic.marks()
         shown = self._books.shown(self._job.name)
         if shown.store not in (None, cluster):
             raise PlanError(f"{self._job.name} has events of Kafka cluster {shown.store}, and this is {cluster}: name another table")
         places = self._kept.places(self._topic.topic)
-        begins = {partition: self._begin(partition, places.get(partition), span) for partition, span in spans.items()}
-        ends = {partition: span.end for partition, span in spans.items()}
+        begins = {partition: self._begin(partition, places.get(partition), marks) for partition, marks in log.items()}
+        ends = {partition: marks.high for partition, marks in log.items()}
         self._database.commit()
         for records in self._topic.batches(begins, ends):
             self._write(records, places)
@@ -125,16 +126,16 @@ class _Copy:
         elif not self._kept.places(self._topic.topic) and self._database.query(f"SELECT 1 FROM {self._table} LIMIT 1"):
             raise PlanError(f"table {self._job.name} holds rows that no mart wrote: name another table, or empty it")
 
-    def _begin(self, partition: int, place: Place | None, span: Span) -> int:
+    def _begin(self, partition: int, place: Place | None, marks: Marks) -> int:
         if place is None:
-            return span.first
+            return marks.low
         where = f"{self._topic.topic}/{partition}"
-        if place.next > span.end:
-            raise Gap(f"{where} ends at {span.end}, and was read up to {place.next}: it was made anew; name another table")
-        missing = f"{where}:{place.next}-{span.first - 1}"
-        if place.next < span.first and missing not in self._job.accepted_gaps:
+        if place.next > marks.high:
+            raise Gap(f"{where} ends at {marks.high}, and was read up to {place.next}: it was made anew; name another table")
+        missing = f"{where}:{place.next}-{marks.low - 1}"
+        if place.next < marks.low and missing not in self._job.accepted_gaps:
             raise Gap(f"Kafka no longer has {missing}, which was not read yet; to go on without it: --accept-gap {missing}")
-        return max(place.next, span.first)
+        return max(place.next, marks.low)
 
     def _write(self, messages: Sequence[Any], places: dict[int, Place]) -> None:
         """The first record of a certificate decides, be it an event or a marker."""
