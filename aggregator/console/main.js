@@ -1,7 +1,7 @@
 /* main.js - the shell: which page is open, what it watches, how fresh that is, light or dark. */
 import { ask, whenTokenIsWanted } from "./api.js";
 import { showHelp, askForToken } from "./dialogs.js";
-import { el } from "./dom.js";
+import { el, renew } from "./dom.js";
 import { ago, grouped, moment, plural } from "./format.js";
 import { PAGES } from "./pages.js";
 import { Stream } from "./stream.js";
@@ -175,7 +175,7 @@ function freshness(as_of, state = lastFresh?.state) {
   if (as_of.partial) {
     parts.push(el("b", { class: "warn" }, "partial: a peer did not answer"));
   }
-  byId("fresh").replaceChildren(...parts.map((part) => el("span", {}, part)));
+  renew(byId("fresh"), ...parts.map((part) => el("span", {}, part)));
 }
 
 /* "#/stores?edge=berlin" */

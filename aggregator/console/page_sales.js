@@ -1,7 +1,7 @@
 /* page_sales.js - what was sold: now, by time, by product, and how it came to be. */
 import { choice } from "./panel.js";
 import { average } from "./decimal.js";
-import { el } from "./dom.js";
+import { el, renew } from "./dom.js";
 import { ago, figure, moment, plural } from "./format.js";
 import { change, tile } from "./tile.js";
 import { baskets, pareto, ranked, times, topProducts, weekdays } from "./sales_panels.js";
@@ -49,7 +49,7 @@ function head(page, known, currency) {
   const age = el("p", { class: "lead" }, "Waiting for the first answer …");
   page.watch({ query: "scan", view: "stores", group_by: [], limit: 100 }, (answer) => {
     const event_ts = answer.as_of?.event_ts ?? null;
-    age.replaceChildren(event_ts === null ? "Nothing has been counted yet. Send an order to an edge (till send, till simulate), and it shows here."
+    renew(age, event_ts === null ? "Nothing has been counted yet. Send an order to an edge (till send, till simulate), and it shows here."
       : Date.now() - event_ts > OLD_MS
         ? `The newest event is of ${moment(event_ts)}, ${ago(Date.now() - event_ts)}: “last hour” and “last 24 hours” end there.`
         : "“Last hour” and “last 24 hours” end with the newest event.");

@@ -16,4 +16,6 @@
  * no answer, no row, no view or no connection, the table beside the chart and the query itself are the panel's own affair. */
 export const PAGES = [
   { id: "sales", title: "Sales", load: () => import("./page_sales.js") },
+  { id: "stores", title: "Stores", load: () => import("./page_stores.js") },
+  { id: "explore", title: "Explore", load: () => import("./page_explore.js") },
 ];

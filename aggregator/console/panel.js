@@ -1,6 +1,6 @@
 /* panel.js - a part of a page: one query and how its answer is drawn, and everything there is to say where there is nothing to draw. */
 import { showQuery } from "./dialogs.js";
-import { el, newId } from "./dom.js";
+import { el, newId, renew } from "./dom.js";
 import { rowsTable } from "./tables.js";
 import { copies } from "./snippets.js";
 
@@ -107,7 +107,7 @@ function drawPanel(what, parts, shown, element) {
   parts.alternative.hidden = !shown.isTable;
   if (shown.isTable) {
     const { columns, rows: listed } = what.table(answer);
-    parts.alternative.replaceChildren(rowsTable(columns, listed, what.title));
+    renew(parts.alternative, rowsTable(columns, listed, what.title));
   } else {
     what.draw(parts.box, answer);
   }

@@ -3,6 +3,7 @@ import { filled } from "./buckets.js";
 import { boxes } from "./boxes.js";
 import { barSet, draw, end, lineSet } from "./charts.js";
 import { pixels } from "./decimal.js";
+import { renew } from "./dom.js";
 import { bucket, grouped, percent, plural } from "./format.js";
 import { heatmap } from "./heatmap.js";
 import { choice, panel } from "./panel.js";
@@ -71,7 +72,7 @@ export function topProducts(page, where) {
   return panel(page, {
     title: "Top products", name: "products", wide: 4, empty: NOTHING, note: "By revenue, with their share of all of it",
     query: { query: "top", view: "products", by: "total_revenue", limit: 10, cumulative: true, ...where },
-    draw: (box, answer) => box.replaceChildren(ranking(
+    draw: (box, answer) => renew(box, ranking(
       [{ key: "product_id", label: "Product" }, REVENUE, { key: "share", label: "Share", kind: "share" }], answer.rows, "total_revenue", "Top products by revenue")),
   }).element;
 }
@@ -115,7 +116,7 @@ export function weekdays(page, where) {
   return panel(page, {
     title: "Weekday and hour", name: "weekdays", wide: 6, empty: NOTHING, note: "Revenue of all time, hours in UTC",
     query: { query: "scan", view: "weekday_hour", limit: 1000, ...where },
-    draw: (box, answer) => box.replaceChildren(...heatmap(answer.rows, "Revenue by weekday and hour")),
+    draw: (box, answer) => renew(box, ...heatmap(answer.rows, "Revenue by weekday and hour")),
     table: (answer) => ({
       columns: [{ key: "weekday", label: "Weekday (1 is Monday)", kind: "text" }, { key: "hour_of_day", label: "Hour", kind: "number" }, REVENUE, LINES], rows: answer.rows,
     }),
@@ -132,7 +133,7 @@ export function ranked(page, { title, view, key, by = "total_revenue", where = {
     draw: (box, answer) => {
       const unmatched = views.unmatched(view);
       made.note(unmatched > 0 ? `${plural(unmatched, "event")} without: not in here` : "");
-      box.replaceChildren(ranking([{ key, label }, isMoney ? REVENUE : { key: by, label: "Views", kind: "integer" }, { key: "share", label: "Share", kind: "share" }],
+      renew(box, ranking([{ key, label }, isMoney ? REVENUE : { key: by, label: "Views", kind: "integer" }, { key: "share", label: "Share", kind: "share" }],
         answer.rows, by, title));
     },
   });
@@ -147,7 +148,7 @@ export function baskets(page, where, views) {
     query: { query: "scan", view: "baskets", limit: 100, ...where },
     empty: () => views.why("baskets", "are purchases that name no channel or no payment, so they are in no row here.",
       "No purchase has been closed yet. One is closed when no line came for [aggregator] basket_horizon (30 minutes unless it is set)."),
-    draw: (box, answer) => box.replaceChildren(
+    draw: (box, answer) => renew(box,
       boxes(answer.rows.map((row) => ({ name: nameOf(row), ...row })), `Box plots of ${plural(answer.rows.length, "group")} of baskets. The figures: button Table.`)),
     table: (answer) => ({
       columns: [{ key: "name", label: "Channel, payment", cell: nameOf }, { key: "basket_count", label: "Purchases", kind: "integer" },

@@ -1,7 +1,7 @@
 /* sales_ways.js - the panels of Sales that show the way to a sale and what may come: cart funnel, forecast. */
 import { draw, end, lineSet } from "./charts.js";
 import { perMille, pixels } from "./decimal.js";
-import { el } from "./dom.js";
+import { el, renew } from "./dom.js";
 import { figure, grouped, plural } from "./format.js";
 import { panel } from "./panel.js";
 
@@ -19,7 +19,7 @@ export function cartFunnel(page, views) {
       const [row] = answer.rows;
       const steps = [["Viewed", viewed], ["Put into carts", row.added], ["Taken out again", row.removed], ["Bought", row.ordered]].filter(([, count]) => count !== null);
       const most = Math.max(1, ...steps.map(([, count]) => count));
-      box.replaceChildren(
+      renew(box,
         el("ul", { class: "funnel" }, steps.map(([name, count]) => el("li", {},
           el("span", { class: "step" }, name), figure(count),
           el("span", { class: "bar", "aria-hidden": "true", vars: { part: `${perMille(`${count}.00`, `${most}.00`) / 10}%` } })))),

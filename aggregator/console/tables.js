@@ -22,6 +22,8 @@ function cellOf(column, row) {
       return share(value);
     case "bucket":
       return bucket(value);
+    case "json":
+      return el("code", {}, JSON.stringify(value));
     default:
       return String(value);
   }

@@ -1,6 +1,6 @@
 /* tile.js - one figure with what stands beside it. */
 import { micros, difference, perMille } from "./decimal.js";
-import { el, newId } from "./dom.js";
+import { el, newId, renew } from "./dom.js";
 import { figure } from "./format.js";
 import { trouble } from "./panel.js";
 
@@ -13,13 +13,13 @@ export function tile(page, what) {
     el("h2", { id }, what.title), value, beside);
   page.watch(what.query, (answer) => {
     if (!answer.ok) {
-      value.replaceChildren(el("p", { class: "value none" }, "–"));
-      beside.replaceChildren(...trouble(answer.error, what.query));
+      renew(value, el("p", { class: "value none" }, "–"));
+      renew(beside, ...trouble(answer.error, what.query));
       return;
     }
     const shown = what.show(answer);
-    value.replaceChildren(...shown.value.map((each) => el("p", { class: `value ${each.textContent?.length > 17 ? "long" : ""}` }, each)));
-    beside.replaceChildren(...(shown.beside ?? []));
+    renew(value, ...shown.value.map((each) => el("p", { class: `value ${each.textContent?.length > 17 ? "long" : ""}` }, each)));
+    renew(beside, ...(shown.beside ?? []));
   });
   return element;
 }
