@@ -5,6 +5,7 @@
 #include "aggregator/generations.h"
 #include "aggregator/herald.h"
 #include "aggregator/live.h"
+#include "aggregator/pulse.h"
 #include "aggregator/reporting.h"
 #include "aggregator/server.h"
 #include "aggregator/upkeep.h"
@@ -42,6 +43,7 @@ struct aggregator {
 	struct upkeep *upkeep;
 	struct gauges *gauges;
 	struct reporting *reporting;
+	struct pulse *pulse;
 	struct server *server;
 	struct live *publisher; /* NULL: nothing is published */
 	struct desk desk;
@@ -155,7 +157,9 @@ static void refresh(struct aggregator *aggregator)
 	desk->shadow_views = aggregator->opening.shadow_views;
 	desk->is_staged = generations_are_staged(&aggregator->generations);
 	desk->stage_note = aggregator->opening.stage_note;
+	desk->vitals = pulse_vitals(aggregator->pulse);
 	desk->now_ms = clock_monotonic_ms();
+	desk->wall_ms = clock_wall_ms();
 	desk->health.live = aggregator->generations.live;
 	desk->health.shadow = aggregator->generations.shadow;
 	desk->health.is_staged = aggregator->opening.is_staged;
@@ -301,6 +305,7 @@ static void hold(struct aggregator *aggregator, bool is_held)
 static int switch_over(struct aggregator *aggregator)
 {
 	struct view_set *old_views = NULL;
+	pulse_leave(aggregator->pulse, aggregator->generations.live->pipeline);
 	int r = generations_switch(&aggregator->generations, &old_views);
 	if (r < 0) {
 		return r;
@@ -375,21 +380,6 @@ static int decide(void *owner, const struct pipeline *pipeline)
 		aggregator->options.tell_missing(*text, is_shadow);
 	}
 	return refuse(aggregator, pipeline);
-}
-
-static void replayed(void *owner, const struct pipeline_archive *archive)
-{
-	char topic[4 * ARCHIVE_TOPIC_SIZE_MAX + 3];
-	(void)owner;
-	log_line(LOG_INFO, "the archive was read, the log is next",
-		"counted=%" PRIu64 " known=%" PRIu64, archive->taken, archive->passed_over);
-	if (archive->strange > 0) {
-		log_line(LOG_WARNING, "the archive has records of topics that are not read here",
-			"records=%" PRIu64 " topic=%s", archive->strange,
-			log_quote(archive->strange_topic, strlen(archive->strange_topic), topic,
-				sizeof topic));
-	}
-	program_audit_end("archive", NULL, "done");
 }
 
 static int replay_failed(void *owner, const struct pipeline *pipeline, const char *why)
@@ -499,6 +489,7 @@ static int tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 	if (r == 0) {
 		r = stop_tick(aggregator, now_ms);
 	}
+	pulse_tick(aggregator->pulse, aggregator->generations.live->pipeline, now_ms, &wait_ms);
 	herald_report(&aggregator->herald, &aggregator->desk);
 	*ret_wait_ms = wait_ms;
 	return r;
@@ -527,7 +518,7 @@ static int new_generations(struct aggregator *aggregator, struct config_error *e
 				.loop = aggregator->loop,
 				.moved = moved,
 				.decide = decide,
-				.replayed = replayed,
+				.replayed = herald_replayed,
 				.replay_failed = replay_failed,
 				.committed = committed,
 				.freezing = freezing,
@@ -702,6 +693,10 @@ static int new_parts(struct aggregator *aggregator, struct config_error *error)
 		r = new_generations(aggregator, error);
 	}
 	if (r == 0) {
+		r = pulse_new(aggregator->opening.stores, aggregator->generations.live->pipeline,
+			&aggregator->pulse);
+	}
+	if (r == 0) {
 		r = new_reporting(aggregator, error);
 	}
 	if (r == 0) {
@@ -770,6 +765,7 @@ struct aggregator *aggregator_free(struct aggregator *aggregator)
 	security_free(aggregator->security);
 	reporting_free(aggregator->reporting);
 	generations_deinit(&aggregator->generations);
+	pulse_free(aggregator->pulse);
 	upkeep_free(aggregator->upkeep);
 	gauges_free(aggregator->gauges);
 	opening_deinit(&aggregator->opening);

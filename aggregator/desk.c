@@ -3,6 +3,7 @@
 #include "aggregator/staged_answer.h"
 #include "aggregator/status.h"
 #include "aggregator/stream_answers.h"
+#include "aggregator/vitals_answer.h"
 #include "runtime/program.h"
 #include <errno.h>
 
@@ -188,6 +189,18 @@ static int answer_status(struct desk *desk, const struct query *query,
 	return status_write(&status, query->encoding, reply);
 }
 
+static int answer_vitals(struct desk *desk, const struct query *query,
+	const struct freshness *freshness, struct buffer *reply)
+{
+	struct vitals_look look = {
+		.now_ms = desk->now_ms,
+		.wall_ms = desk->wall_ms,
+		.store_bytes = stores_size(desk->stores),
+	};
+	vitals_look_at(desk->live->pipeline, &look);
+	return vitals_answer_write(desk->vitals, &look, query, freshness, reply);
+}
+
 static int answer_nothing_staged(
 	const struct desk *desk, const struct query *query, struct buffer *reply)
 {
@@ -218,6 +231,8 @@ static int answer_by_type(struct desk *desk, const struct question *question,
 	switch (query->type) {
 	case QUERY_STATUS:
 		return answer_status(desk, query, freshness, reply);
+	case QUERY_VITALS:
+		return answer_vitals(desk, query, freshness, reply);
 	case QUERY_QUARANTINE:
 		return quarantine_answer_write(desk->live->pipeline, query, freshness, reply);
 	case QUERY_FORGOTTEN:

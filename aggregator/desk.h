@@ -18,10 +18,12 @@ struct desk {
 		stage_note; /* why nothing is staged although it was wanted; NULL: nothing to say */
 	struct health health;
 	const struct reports *reports; /* NULL: none are read */
+	const struct vitals *vitals; /* NULL: none are kept */
 	const struct live_place *live_place; /* NULL: nothing is published */
 	const char *publish; /* where; NULL likewise */
 	int64_t started_ms;
 	int64_t now_ms;
+	int64_t wall_ms;
 };
 
 /* The start is over: caught up with what the log held then, or Kafka can't be reached. Once true it stays. */

@@ -74,3 +74,18 @@ void herald_report(struct herald *herald, struct desk *desk)
 		herald->was_ready = true;
 	}
 }
+
+void herald_replayed(void *owner, const struct pipeline_archive *archive)
+{
+	char topic[4 * ARCHIVE_TOPIC_SIZE_MAX + 3];
+	(void)owner;
+	log_line(LOG_INFO, "the archive was read, the log is next",
+		"counted=%" PRIu64 " known=%" PRIu64, archive->taken, archive->passed_over);
+	if (archive->strange > 0) {
+		log_line(LOG_WARNING, "the archive has records of topics that are not read here",
+			"records=%" PRIu64 " topic=%s", archive->strange,
+			log_quote(archive->strange_topic, strlen(archive->strange_topic), topic,
+				sizeof topic));
+	}
+	program_audit_end("archive", NULL, "done");
+}

@@ -12,3 +12,5 @@ struct herald {
 };
 
 void herald_report(struct herald *herald, struct desk *desk);
+/* An archive was read. For feed_options.replayed. */
+void herald_replayed(void *owner, const struct pipeline_archive *archive);

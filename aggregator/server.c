@@ -114,8 +114,9 @@ static int answer(struct server *server, const struct envelope *envelope, int64_
 static struct wish wish_of(const struct query *query)
 {
 	return (struct wish){
-		.is_exempt = query->type == QUERY_STATUS || query->type == QUERY_VIEWS ||
-			     query->type == QUERY_TABLES || query_needs_admin(query->type),
+		.is_exempt = query->type == QUERY_STATUS || query->type == QUERY_VITALS ||
+			     query->type == QUERY_VIEWS || query->type == QUERY_TABLES ||
+			     query_needs_admin(query->type),
 		.is_staged = query->is_staged,
 		.view = query->view,
 		.max_lag = query->max_lag,

@@ -84,6 +84,9 @@ enum {
 	/* What administrators list: a page of the quarantine stays below ANSWER_SIZE_MAX. */
 	LIST_LIMIT_DEFAULT = 100,
 	LIST_LIMIT_MAX = 10000,
+	/* Samples of vitals: a day of minutes, an hour of 5 seconds. */
+	VITALS_LIMIT_MAX = 1440,
+	VITALS_LIMIT_DEFAULT = 720,
 
 	/* Views. */
 	VIEW_GROUP_FIELDS_MAX = 4,

@@ -36,6 +36,7 @@ const char *const query_key_names[KEY_COUNT] = {
 	[KEY_UNTIL_SHARE] = "until_share",
 	[KEY_BAND_EDGES] = "edges",
 	[KEY_BAND_COUNT] = "count",
+	[KEY_PERIOD] = "period",
 };
 
 #define BIT(key) (UINT64_C(1) << (key))
@@ -61,6 +62,7 @@ static const struct {
 	[QUERY_VIEWS] = {"views", KEYS_OF_ALL},
 	[QUERY_TABLES] = {"tables", KEYS_OF_ALL},
 	[QUERY_STATUS] = {"status", KEYS_OF_ALL},
+	[QUERY_VITALS] = {"vitals", KEYS_OF_ALL | BIT(KEY_PERIOD) | BIT(KEY_LIMIT)},
 	[QUERY_EDGES] = {"edges", KEYS_OF_STREAMS},
 	[QUERY_LEDGER] = {"ledger", KEYS_OF_STREAMS},
 	[QUERY_TRACE] = {"trace", KEYS_OF_STREAMS | BIT(KEY_SEQ)},
@@ -357,6 +359,19 @@ static int read_list(struct request *request)
 	return r != 0 ? r : read_limit(request, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX);
 }
 
+static int read_vitals(struct request *request)
+{
+	struct slice period = {NULL, 0};
+	int r = read_text(request, KEY_PERIOD, &period);
+
+	request->query->is_by_minute = slice_equals_text(period, "1m");
+	if (r == 0 && period.size > 0 && !request->query->is_by_minute &&
+		!slice_equals_text(period, "5s")) {
+		return query_refuse(request, KEY_PERIOD, "must be 5s or 1m");
+	}
+	return r != 0 ? r : read_limit(request, VITALS_LIMIT_DEFAULT, VITALS_LIMIT_MAX);
+}
+
 static int read_forget(struct request *request)
 {
 	int r = read_text(request, KEY_USER, &request->query->user);
@@ -552,6 +567,8 @@ static int read_query(struct request *request)
 	case QUERY_QUARANTINE:
 	case QUERY_FORGOTTEN:
 		return read_list(request);
+	case QUERY_VITALS:
+		return read_vitals(request);
 	case QUERY_FORGET:
 		return read_forget(request);
 	case QUERY_EDGES:
@@ -596,7 +613,7 @@ static void query_clear(struct query *query, enum encoding encoding)
 {
 	query->encoding = encoding;
 	query->view = query->cursor = query->by = query->user = slice_of(NULL, 0);
-	query->revoke = query->is_staged = query->is_cumulative = false;
+	query->revoke = query->is_staged = query->is_cumulative = query->is_by_minute = false;
 	query->until_share = 0;
 	query->band_count = query->edge_count = 0;
 	query->about = (struct certificate){0};

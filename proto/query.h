@@ -19,6 +19,7 @@ enum query_type {
 	QUERY_VIEWS,
 	QUERY_TABLES,
 	QUERY_STATUS,
+	QUERY_VITALS,
 	QUERY_EDGES,
 	QUERY_LEDGER,
 	QUERY_TRACE,
@@ -82,6 +83,7 @@ struct query {
 	struct slice cursor; /* scan, quarantine, forgotten: `next` of the answer before */
 	struct slice user; /* forget */
 	bool revoke; /* forget: let him count again */
+	bool is_by_minute; /* vitals: samples of a minute, else of 5 seconds */
 	/* trace: this event. edges, ledger: only streams with this edge (size 0: any), run (0: any) and kind. */
 	struct certificate about;
 	bool has_kind;

@@ -38,6 +38,7 @@ enum query_key {
 	KEY_UNTIL_SHARE,
 	KEY_BAND_EDGES,
 	KEY_BAND_COUNT,
+	KEY_PERIOD,
 	KEY_COUNT,
 };
 extern const char *const query_key_names[KEY_COUNT];

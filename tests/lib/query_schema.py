@@ -10,7 +10,7 @@ ROWS_MAX = 4
 # query -> definitions of its request and its answer; of the others both are named by what is asked
 _NAMES = {"get": ("get", "rows"), "top": ("top", "rows"), "scan": ("scan", "rows"), "forget": ("forget", "forgot"),
           "forgotten": ("listing", "forgotten"), "quarantine": ("listing", "quarantine"),
-          "edges": ("streams", "edges"), "ledger": ("streams", "ledger"), "trace": ("trace", "traced"),
+          "edges": ("streams", "edges"), "ledger": ("streams", "ledger"), "trace": ("trace", "traced"), "vitals": ("asks_vitals", "vitals"),
           "bands": ("bands", "rows"), "accept_staged": ("decision", "decided"), "drop_staged": ("decision", "decided")}
 _made = {}
 

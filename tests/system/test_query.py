@@ -136,7 +136,7 @@ def test_every_member_of_an_answer_is_in_the_schema(pipeline, tmp_path):
     stream = client.ask("edges", kind="order")["edges"][0]
     event = {name: stream[name] for name in ("edge", "run", "kind")}
     range_ = {"from": "2010-10-25", "to": "2010-11-01"}
-    asked = [{"query": "views"}, {"query": "tables"}, {"query": "status"}, {"query": "edges"}, {"query": "ledger"}, {"query": "trace", **event, "seq": 1},
+    asked = [{"query": "views"}, {"query": "tables"}, {"query": "status"}, {"query": "edges"}, {"query": "ledger"}, {"query": "trace", **event, "seq": 1}, {"query": "vitals"},
              {"query": "get", "view": "products", "key": ["tea"]}, {"query": "top", "view": "products", "by": "n", "cumulative": True},
              {"query": "scan", "view": "days", "group_by": ["edge", "day"], "range": range_, "compare": {"shift": "1w"}, "limit": 1},
              {"query": "scan", "view": "lines", "limit": 1}, {"query": "scan", "view": "lines", "explain": True}, {"query": "bands", "view": "hours", "by": "n", "count": 3},

@@ -260,6 +260,10 @@ static void check_query(struct check *check, const struct node *vector, const st
 		check_equal_number(check, "seq", vector_integer(check, vector, "seq"),
 			(int64_t)query->about.seq);
 	}
+	if (vector_has(vector, "by_minute")) {
+		check_equal_number(check, "by_minute", node_find(vector, "by_minute")->boolean,
+			query->is_by_minute);
+	}
 	if (vector_has(vector, "revoke")) {
 		check_equal_number(
 			check, "revoke", node_find(vector, "revoke")->boolean, query->revoke);

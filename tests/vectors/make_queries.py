@@ -105,6 +105,9 @@ def query_vectors(form):
                type="status", timeout_ms=60000, max_lag=0, after=1)
     yield good({"query": "forget", "user": "17850"}, type="forget", user="17850", revoke=False)
     yield good({"query": "forget", "user": "Zoë", "revoke": True}, type="forget", user="Zoë", revoke=True)
+    yield good({"query": "vitals"}, type="vitals", limit=720, by_minute=False)
+    yield good({"query": "vitals", "period": "5s", "limit": 1}, type="vitals", limit=1, by_minute=False)
+    yield good({"query": "vitals", "period": "1m", "limit": 1440}, type="vitals", limit=1440, by_minute=True)
     for name in ["forgotten", "quarantine"]:
         yield good({"query": name}, type=name, limit=100)
         yield good({"query": name, "limit": 10000, "cursor": "0.17"}, type=name, limit=10000, cursor="0.17")
@@ -125,6 +128,9 @@ def query_vectors(form):
                           ({"query": "top", "view": "v", "by": "m", "order": "up"}, "bad_request"), ({"query": "scan", "view": "v", "limit": 100001}, "too_large"),
                           ({"query": "views", "timeout_ms": 60001}, "too_large"), ({"query": "views", "max_lag": -1}, "bad_request"),
                           ({"query": "views", "after": [{"edge": "e", "run": 1, "kind": "order"}]}, "bad_request"),
+                          ({"query": "vitals", "period": "1h"}, "bad_request"), ({"query": "vitals", "period": 5}, "bad_request"),
+                          ({"query": "vitals", "limit": 0}, "bad_request"), ({"query": "vitals", "limit": 1441}, "too_large"),
+                          ({"query": "vitals", "cursor": "c"}, "bad_request"), ({"query": "status", "period": "5s"}, "bad_request"),
                           ({"query": "forget"}, "bad_request"), ({"query": "forget", "user": 17850}, "bad_request"),
                           ({"query": "forget", "user": "a" * 129}, "too_large"), ({"query": "forget", "user": "a", "revoke": 1}, "bad_request"),
                           ({"query": "forget", "user": "a", "timeout_ms": 1}, "bad_request"), ({"query": "quarantine", "limit": 10001}, "too_large"),

@@ -1,0 +1,16 @@
+/* pulse.h - feels how the live pipeline fares, and keeps it in vitals.h. Wiring: it looks at pipeline, store and clock. The
+ * loop's thread. */
+#pragma once
+#include "aggregator/vitals_answer.h"
+
+struct pulse;
+
+/* `stores` is borrowed. 0 or -ENOMEM. */
+int pulse_new(struct stores *stores, const struct pipeline *pipeline, struct pulse **ret_pulse);
+struct pulse *pulse_free(struct pulse *pulse);
+const struct vitals *pulse_vitals(const struct pulse *pulse);
+/* This pipeline is looked at for the last time: the next tick is of another one. */
+void pulse_leave(struct pulse *pulse, const struct pipeline *pipeline);
+/* Shortens *wait_ms to when the next sample ends. */
+void pulse_tick(
+	struct pulse *pulse, const struct pipeline *pipeline, int64_t now_ms, int64_t *wait_ms);
