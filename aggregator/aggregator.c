@@ -1,5 +1,5 @@
 #include "aggregator/aggregator.h"
-#include "aggregator/administration.h"
+#include "aggregator/asking.h"
 #include "aggregator/desk.h"
 #include "aggregator/gauges.h"
 #include "aggregator/generations.h"
@@ -44,10 +44,11 @@ struct aggregator {
 	struct gauges *gauges;
 	struct reporting *reporting;
 	struct pulse *pulse;
+	struct queries *queries;
 	struct server *server;
 	struct live *publisher; /* NULL: nothing is published */
 	struct desk desk;
-	struct administration administration;
+	struct asking asking;
 	uint8_t hash_key[OVERLAY_HASH_KEY_SIZE];
 	int64_t stop_by_ms; /* 0: no signal yet */
 	struct herald herald;
@@ -58,10 +59,15 @@ struct aggregator {
 	int error; /* from where no error can be returned */
 };
 
+static int wake(struct aggregator *aggregator)
+{
+	return queries_wake(aggregator->queries, loop_now_ms(aggregator->loop));
+}
+
 static int moved(void *owner)
 {
 	struct aggregator *aggregator = owner;
-	return aggregator->server == NULL ? 0 : server_wake(aggregator->server);
+	return aggregator->queries == NULL ? 0 : wake(aggregator);
 }
 
 static void freezing(void *owner, struct overlay *overlay)
@@ -133,12 +139,6 @@ static void check_failed(void *owner, const char *what)
 	log_line(LOG_ERROR, "the store's check failed", "what=\"%s\"", what);
 }
 
-static void answered(void *owner, const char *type, const char *code, int64_t took_us)
-{
-	struct aggregator *aggregator = owner;
-	gauges_answered(aggregator->gauges, type, code, took_us);
-}
-
 static void reply_lost(void *owner)
 {
 	struct aggregator *aggregator = owner;
@@ -146,8 +146,9 @@ static void reply_lost(void *owner)
 }
 
 /* Brings what desk and health look at up to date. */
-static void refresh(struct aggregator *aggregator)
+static void refresh(void *owner)
 {
+	struct aggregator *aggregator = owner;
 	struct desk *desk = &aggregator->desk;
 	desk->stores = aggregator->opening.stores;
 	desk->live = aggregator->generations.live;
@@ -168,92 +169,6 @@ static void refresh(struct aggregator *aggregator)
 	desk->health.rebuild_progress = generations_progress(&aggregator->generations);
 }
 
-static const struct view_set *views_asked(
-	const struct aggregator *aggregator, const struct query *query)
-{
-	return query->is_staged && aggregator->opening.shadow_views != NULL
-		       ? aggregator->opening.shadow_views
-		       : aggregator->opening.live_views;
-}
-
-static int permit(
-	void *owner, const char *user_id, const struct query *query, struct complaint *complaint)
-{
-	struct aggregator *aggregator = owner;
-	const struct keyring *keyring = security_keyring(aggregator->security);
-	const struct key_holder *asker = keyring_holder(keyring, user_id);
-	int r = REASON_FORBIDDEN;
-	if (asker != NULL) {
-		r = gate_check(asker, query, views_asked(aggregator, query), complaint);
-	} else {
-		complaint_set(complaint, REASON_FORBIDDEN, "", "this key is not known any more");
-	}
-	if (r == 0) {
-		r = administration_check(&aggregator->administration, query, complaint);
-	}
-	if (r != 0) {
-		security_forbidden(
-			aggregator->security, "queries", user_id, query_type_name(query->type));
-		administration_refused(&aggregator->administration, query,
-			asker != NULL ? asker->name : "unknown", complaint,
-			loop_now_ms(aggregator->loop));
-	}
-	return r;
-}
-
-static int forget(struct aggregator *aggregator, struct question *question, struct buffer *reply)
-{
-	struct complaint complaint;
-	struct forget_plan plan;
-	struct forgetting forgetting = {
-		.stores = aggregator->opening.stores,
-		.live = aggregator->generations.live->pipeline,
-		.shadow = aggregator->generations.shadow == NULL
-				  ? NULL
-				  : aggregator->generations.shadow->pipeline,
-		.views = aggregator->opening.live_views,
-		.shadow_views = aggregator->opening.shadow_views,
-		.now_ms = clock_wall_ms(),
-		.by = question->asker->name,
-	};
-	int r = random_bytes(forgetting.fresh_key, sizeof forgetting.fresh_key);
-	if (r < 0) {
-		return r;
-	}
-	r = administration_forget(
-		&aggregator->administration, &forgetting, question->query, &plan, &complaint);
-	live_reset(aggregator->publisher);
-	if (r == 0) {
-		question->forget = &plan;
-		r = desk_answer(&aggregator->desk, question, reply);
-	} else if (r > 0) {
-		query_encode_error(&complaint, question->query->encoding, reply);
-		r = reply->error;
-	} else {
-		aggregator->error = r; /* nobody knows what is on the disk */
-	}
-	forget_plan_deinit(&plan);
-	return r;
-}
-
-static int answer(void *owner, const char *user_id, const struct query *query, struct buffer *reply)
-{
-	struct aggregator *aggregator = owner;
-	const struct keyring *keyring = security_keyring(aggregator->security);
-	static const struct key_holder nobody = {.edges = NULL};
-	const struct key_holder *asker = keyring_holder(keyring, user_id);
-	struct question question = {.query = query, .asker = asker != NULL ? asker : &nobody};
-	refresh(aggregator);
-	if (query->type == QUERY_FORGET) {
-		return forget(aggregator, &question, reply);
-	}
-	if (query->type == QUERY_ACCEPT_STAGED || query->type == QUERY_DROP_STAGED) {
-		return administration_stage(
-			&aggregator->administration, &aggregator->generations, &question, reply);
-	}
-	return desk_answer(&aggregator->desk, &question, reply);
-}
-
 static bool admits(void *owner, const char *socket, const struct key_holder *holder)
 {
 	(void)owner;
@@ -264,12 +179,6 @@ static void taken(void *owner)
 {
 	struct aggregator *aggregator = owner;
 	live_end_peers(aggregator->publisher);
-}
-
-static enum verdict judge(void *owner, struct wish *wish)
-{
-	struct aggregator *aggregator = owner;
-	return desk_judge(&aggregator->desk, wish);
 }
 
 static int ready(void *owner, FILE *out)
@@ -289,7 +198,7 @@ static void look(void *owner, struct gauges_view *ret_view)
 		.shadow = aggregator->generations.shadow,
 		.rebuild_progress = aggregator->desk.health.rebuild_progress,
 		.store_bytes = stores_size(aggregator->opening.stores),
-		.waiting = server_waiting(aggregator->server),
+		.waiting = queries_waiting(aggregator->queries),
 		.forgotten = store_forgotten(aggregator->opening.stores->items[0])->in_force,
 		.wall_ms = clock_wall_ms(),
 	};
@@ -318,7 +227,7 @@ static int switch_over(struct aggregator *aggregator)
 	log_line(LOG_INFO, "the rebuilt store is live", "store=%s",
 		stores_root(aggregator->opening.stores)->live_id);
 	program_audit_end("rebuild", NULL, "done");
-	return r == 0 ? server_wake(aggregator->server) : r;
+	return r == 0 ? wake(aggregator) : r;
 }
 
 static int terminate(void *owner)
@@ -328,7 +237,7 @@ static int terminate(void *owner)
 	aggregator->stop_by_ms = loop_now_ms(aggregator->loop) + STOP_MS_MAX;
 	generations_stop(&aggregator->generations);
 	upkeep_hold(aggregator->upkeep, true);
-	return server_stop(aggregator->server);
+	return queries_stop(aggregator->queries, loop_now_ms(aggregator->loop));
 }
 
 static bool is_of_shadow(const struct aggregator *aggregator, const struct pipeline *pipeline)
@@ -455,14 +364,14 @@ static int loading_tick(struct aggregator *aggregator)
 	bool had_loaded = aggregator->has_loaded;
 
 	aggregator->has_loaded = !pipeline_is_loading(aggregator->generations.live->pipeline);
-	return aggregator->has_loaded && !had_loaded ? server_wake(aggregator->server) : 0;
+	return aggregator->has_loaded && !had_loaded ? wake(aggregator) : 0;
 }
 
 static int tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	struct aggregator *aggregator = owner;
 	int64_t wait_ms = TICK_MS_MAX;
-	int r = aggregator->error;
+	int r = aggregator->error != 0 ? aggregator->error : aggregator->asking.error;
 	if (r == 0) {
 		r = generations_tick(&aggregator->generations, now_ms, &wait_ms);
 	}
@@ -481,7 +390,7 @@ static int tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 			aggregator->upkeep, aggregator->opening.live_views, now_ms, &wait_ms);
 	}
 	if (r == 0) {
-		r = server_tick(aggregator->server, now_ms, &wait_ms);
+		r = queries_tick(aggregator->queries, now_ms, &wait_ms);
 	}
 	if (r == 0) {
 		r = live_tick(aggregator->publisher, now_ms, &wait_ms);
@@ -561,15 +470,27 @@ static int new_reporting(struct aggregator *aggregator, struct config_error *err
 }
 
 /* Without keys whoever reaches the socket is an administrator: that may be this machine's users, and nobody else. */
-static void new_administration(struct aggregator *aggregator)
+static void new_asking(struct aggregator *aggregator)
 {
 	const struct aggregator_config *config = aggregator->options.config;
 	struct config_error ignored;
-	aggregator->administration = (struct administration){
-		.audit_file = config->audit_file,
-		.is_exposed = security_keyring(aggregator->security) == NULL &&
-			      program_check_endpoints("", config->listen, false, &ignored) != 0,
-		.refused_ms = INT64_MIN / 2,
+	aggregator->asking = (struct asking){
+		.loop = aggregator->loop,
+		.security = aggregator->security,
+		.opening = &aggregator->opening,
+		.generations = &aggregator->generations,
+		.desk = &aggregator->desk,
+		.gauges = aggregator->gauges,
+		.administration =
+			{
+				.audit_file = config->audit_file,
+				.is_exposed = security_keyring(aggregator->security) == NULL &&
+					      program_check_endpoints(
+						      "", config->listen, false, &ignored) != 0,
+				.refused_ms = INT64_MIN / 2,
+			},
+		.refresh = refresh,
+		.owner = aggregator,
 	};
 }
 
@@ -592,20 +513,26 @@ static int new_security(struct aggregator *aggregator, struct config_error *erro
 
 static int new_server(struct aggregator *aggregator)
 {
+	const struct aggregator_config *config = aggregator->options.config;
+	const struct queries_options queries = {
+		.allowance = config->reader,
+		.judge = asking_judge,
+		.permit = asking_permit,
+		.answer = asking_answer,
+		.answered = asking_answered,
+		.owner = &aggregator->asking,
+	};
+	int r = queries_new(&queries, &aggregator->queries);
 	const struct server_options options = {
 		.context = aggregator->context,
 		.loop = aggregator->loop,
-		.listen = aggregator->options.config->listen,
+		.listen = config->listen,
 		.security = aggregator->security,
-		.judge = judge,
-		.permit = permit,
-		.allowance = aggregator->options.config->reader,
-		.answer = answer,
-		.answered = answered,
+		.queries = aggregator->queries,
 		.lost = reply_lost,
 		.owner = aggregator,
 	};
-	return server_new(&options, &aggregator->server);
+	return r == 0 ? server_new(&options, &aggregator->server) : r;
 }
 
 static int new_publisher(struct aggregator *aggregator, struct config_error *error)
@@ -626,6 +553,7 @@ static int new_publisher(struct aggregator *aggregator, struct config_error *err
 		return 0;
 	}
 	int r = live_new(&options, &aggregator->publisher);
+	aggregator->asking.publisher = aggregator->publisher;
 	if (r < 0) {
 		config_fail(error, "[aggregator] publish: %s: %s", config->publish, strerror(-r));
 	}
@@ -689,7 +617,7 @@ static int new_parts(struct aggregator *aggregator, struct config_error *error)
 		r = new_security(aggregator, error);
 	}
 	if (r == 0) {
-		new_administration(aggregator);
+		new_asking(aggregator);
 		r = new_generations(aggregator, error);
 	}
 	if (r == 0) {
@@ -761,6 +689,7 @@ struct aggregator *aggregator_free(struct aggregator *aggregator)
 	}
 	http_free(aggregator->http);
 	server_free(aggregator->server);
+	queries_free(aggregator->queries);
 	live_free(aggregator->publisher);
 	security_free(aggregator->security);
 	reporting_free(aggregator->reporting);

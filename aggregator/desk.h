@@ -4,7 +4,7 @@
 #include "aggregator/answer.h"
 #include "aggregator/gate.h"
 #include "aggregator/health.h"
-#include "aggregator/server.h"
+#include "aggregator/queries.h"
 
 /* What it looks at; the owner keeps it up to date. */
 struct desk {
