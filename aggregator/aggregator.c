@@ -9,6 +9,7 @@
 #include "aggregator/reporting.h"
 #include "aggregator/server.h"
 #include "aggregator/upkeep.h"
+#include "aggregator/web.h"
 #include "runtime/clock.h"
 #include "runtime/guard.h"
 #include "runtime/http.h"
@@ -38,6 +39,9 @@ struct aggregator {
 	struct metrics *metrics;
 	struct security *security;
 	struct http *http;
+	struct web_access access;
+	struct http_tls_files tls;
+	struct web *web;
 	struct opening opening;
 	struct generations generations;
 	struct upkeep *upkeep;
@@ -560,16 +564,43 @@ static int new_publisher(struct aggregator *aggregator, struct config_error *err
 	return r;
 }
 
-static int new_http(struct aggregator *aggregator)
+static int new_web(struct aggregator *aggregator)
 {
+	const struct aggregator_config *config = aggregator->options.config;
+	const struct web_options options = {
+		.loop = aggregator->loop,
+		.metrics = aggregator->metrics,
+		.queries = aggregator->queries,
+		.access = &aggregator->access,
+		.tls = config->http_tls_cert != NULL ? &aggregator->tls : NULL,
+	};
+	aggregator->access = aggregator_config_access(config);
+	aggregator->tls = (struct http_tls_files){
+		config->http_tls_cert, config->http_tls_key, config->http_tls_client_ca};
+	return web_new(&options, &aggregator->web);
+}
+
+static int new_http(struct aggregator *aggregator, struct config_error *error)
+{
+	struct http_server_error why = {{0}};
+	int r = new_web(aggregator);
+	if (r < 0) {
+		return r;
+	}
 	const struct http_options options = {
 		.listen = aggregator->options.config->http_listen,
 		.loop = aggregator->loop,
 		.metrics = aggregator->metrics,
 		.ready = ready,
 		.owner = aggregator,
+		.site = web_site(aggregator->web),
+		.error = &why,
 	};
-	return http_new(&options, &aggregator->http);
+	r = http_new(&options, &aggregator->http);
+	if (r < 0 && why.text[0] != '\0') {
+		config_fail(error, "[http] %s", why.text);
+	}
+	return r;
 }
 
 static int attach(struct aggregator *aggregator)
@@ -636,7 +667,7 @@ static int new_parts(struct aggregator *aggregator, struct config_error *error)
 		r = new_publisher(aggregator, error);
 	}
 	if (r == 0) {
-		r = new_http(aggregator);
+		r = new_http(aggregator, error);
 	}
 	return r == 0 ? attach(aggregator) : r;
 }
@@ -688,6 +719,7 @@ struct aggregator *aggregator_free(struct aggregator *aggregator)
 		loop_remove_fd(aggregator->loop, worker_fd(stores->workers[i]));
 	}
 	http_free(aggregator->http);
+	web_free(aggregator->web);
 	server_free(aggregator->server);
 	queries_free(aggregator->queries);
 	live_free(aggregator->publisher);

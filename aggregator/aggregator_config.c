@@ -73,7 +73,20 @@ static const struct config_option options[] = {
 	{"audit", "file", CONFIG_TEXT, AT(audit_file), "", 0, 0,
 		"where starts and an operator's decisions are written down; empty: in the log"},
 	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9172", 0, 0,
-		"where /metrics, /livez and /readyz are served; empty: nowhere"},
+		"where the console, queries, /metrics, /livez and /readyz are served; empty: "
+		"nowhere"},
+	{"http", "hosts", CONFIG_LIST, AT(http_hosts), "", 0, 0,
+		"names under which it is reached, beside this machine's own: till.example"},
+	{"http", "token", CONFIG_SECRET, AT(http_token), "", 0, 0,
+		"what Authorization: Bearer must say of who reads totals; empty: nothing"},
+	{"http", "admin_token", CONFIG_SECRET, AT(http_admin_token), "", 0, 0,
+		"the same of administrators; empty: nobody is one over HTTP"},
+	{"http", "tls_cert", CONFIG_TEXT, AT(http_tls_cert), "", 0, 0,
+		"PEM file of this server's certificate and its chain; empty: no TLS"},
+	{"http", "tls_key", CONFIG_TEXT, AT(http_tls_key), "", 0, 0,
+		"PEM file of its key, closed to others (chmod 600)"},
+	{"http", "tls_client_ca", CONFIG_TEXT, AT(http_tls_client_ca), "", 0, 0,
+		"PEM file of who signs clients' certificates; empty: clients need none"},
 	{"security", "key_file", CONFIG_TEXT, AT(key_file), "", 0, 0,
 		"our own secret key, as \"till keygen\" makes it"},
 	{"security", "authorized", CONFIG_TEXT, AT(authorized), "", 0, 0,
@@ -443,6 +456,35 @@ static int check_keys(const struct aggregator_config *config, struct config_erro
 	return security_check(&keys, error);
 }
 
+static int check_http(const struct aggregator_config *config, struct config_error *error)
+{
+	const struct web_access access = aggregator_config_access(config);
+	bool has_key = config->http_tls_key != NULL;
+
+	if ((config->http_tls_cert != NULL) != has_key) {
+		return config_fail(error, "[http] %s: TLS needs tls_cert and tls_key",
+			has_key ? "tls_key" : "tls_cert");
+	}
+	if (config->http_tls_client_ca != NULL && !has_key) {
+		return config_fail(
+			error, "[http] tls_client_ca: TLS needs tls_cert and tls_key too");
+	}
+	return web_access_check(&access, has_key, error);
+}
+
+struct web_access aggregator_config_access(const struct aggregator_config *config)
+{
+	return (struct web_access){
+		.listen = config->http_listen,
+		.hosts = config->http_hosts,
+		.token = config->http_token,
+		.admin_token = config->http_admin_token,
+		.demands_certificate = config->http_tls_client_ca != NULL,
+		.has_keys = security_has(config->authorized),
+		.is_insecure = config->insecure,
+	};
+}
+
 int aggregator_config_check(void *target, struct config_error *error)
 {
 	struct aggregator_config *config = target;
@@ -471,8 +513,7 @@ int aggregator_config_check(void *target, struct config_error *error)
 			config->insecure || security_has(config->authorized), error);
 	}
 	if (r == 0) {
-		r = program_check_endpoints(
-			"[http] listen", config->http_listen, config->insecure, error);
+		r = check_http(config, error);
 	}
 	return r == 0 ? check_keys(config, error) : r;
 }

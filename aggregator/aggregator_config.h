@@ -3,6 +3,7 @@
 #include "aggregator/declared_tables.h"
 #include "aggregator/pipeline.h"
 #include "aggregator/view_config.h"
+#include "aggregator/web_rules.h"
 #include "proto/topic.h"
 #include "runtime/config.h"
 #include "runtime/kafka_properties.h"
@@ -25,10 +26,16 @@ struct aggregator_config {
 	char *stage; /* NULL: nothing is staged */
 	char *topic_names[KIND_EVENT_COUNT];
 	char *topic_telemetry; /* NULL or "": none is read */
-	/* [http] */
 	char *audit_file;
 	struct peer_allowance reader; /* by QUERY_COUNT and so on; held: queries that wait */
-	char *http_listen;
+	/* [http]: all but the first are NULL where they are not set */
+	char *http_listen; /* "": nowhere */
+	char *http_hosts;
+	char *http_token;
+	char *http_admin_token;
+	char *http_tls_cert;
+	char *http_tls_key;
+	char *http_tls_client_ca;
 	/* [security] */
 	char *key_file;
 	char *authorized; /* NULL: whoever connects is served */
@@ -51,4 +58,6 @@ extern const struct config_schema aggregator_config_schema;
 
 /* For program_spec.validate: `target` is a struct aggregator_config. */
 int aggregator_config_check(void *target, struct config_error *error);
+/* Its [http] settings; borrows their texts. */
+struct web_access aggregator_config_access(const struct aggregator_config *config);
 void aggregator_config_deinit(struct aggregator_config *config);

@@ -1,6 +1,7 @@
 #include "edge/http_reading.h"
 #include "edge/http_rules.h"
 #include "edge/line_batch.h"
+#include "runtime/http_token.h"
 
 /* ---- the head */
 

@@ -178,27 +178,6 @@ bool http_key_read(const char *value, char ret_key[REQUEST_KEY_SIZE_MAX + 1])
 	return true;
 }
 
-/* ---- Authorization */
-
-bool http_token_is(const char *authorization, const char *token)
-{
-	static const char scheme[] = "Bearer ";
-	struct slice given = slice_of_text(authorization);
-	size_t size = strlen(token);
-
-	if (given.size < sizeof scheme - 1 ||
-		strncasecmp(authorization, scheme, sizeof scheme - 1) != 0) {
-		return false;
-	}
-	given = trim(slice_of(given.bytes + sizeof scheme - 1, given.size - (sizeof scheme - 1)));
-	unsigned difference = given.size != size;
-	for (size_t i = 0; i < size; i++) {
-		uint8_t byte = i < given.size ? given.bytes[i] : 0;
-		difference |= byte ^ (uint8_t)token[i];
-	}
-	return difference == 0;
-}
-
 /* ---- outcomes */
 
 static unsigned status_of_refusal(enum reason reason)

@@ -19,6 +19,4 @@ bool http_wants_msgpack(const char *accept, bool sent);
 /* Of an Idempotency-Key: opaque, with or without the quotes of a structured field; "a" and a are the same. false: empty,
  * too long, or no text. */
 bool http_key_read(const char *value, char ret_key[REQUEST_KEY_SIZE_MAX + 1]);
-/* Of an Authorization: takes the same time whatever is wrong with it. */
-bool http_token_is(const char *authorization, const char *token);
 unsigned http_status_of(const struct submission_result *result);

@@ -2,10 +2,21 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 bool answer_is_set(const struct answer *answer)
 {
 	return answer->response != NULL;
+}
+
+static bool has_header(const struct http_response *response, const char *name)
+{
+	for (size_t i = 0; i < response->header_count; i++) {
+		if (strcasecmp(response->headers[i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 void answer_set(struct answer *answer, const struct http_response *response)
@@ -28,7 +39,10 @@ void answer_set(struct answer *answer, const struct http_response *response)
 	answer->body_size = response->body_size;
 	(void)MHD_add_response_header(
 		answer->response, MHD_HTTP_HEADER_CONTENT_TYPE, response->type);
-	(void)MHD_add_response_header(answer->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (!has_header(response, MHD_HTTP_HEADER_CACHE_CONTROL)) {
+		(void)MHD_add_response_header(
+			answer->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	}
 	for (size_t i = 0; i < response->header_count; i++) {
 		(void)MHD_add_response_header(
 			answer->response, response->headers[i].name, response->headers[i].value);

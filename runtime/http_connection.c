@@ -215,7 +215,7 @@ static bool expire_head(struct connection *connection)
 	connection_tell(connection, &answer);
 	if (server->options.answered != NULL) {
 		server->options.answered(server->options.owner,
-			&(struct http_exchange){.status = MHD_HTTP_REQUEST_TIMEOUT});
+			&(struct http_exchange){.path = "", .status = MHD_HTTP_REQUEST_TIMEOUT});
 	}
 	answer_clear(&answer);
 	return true;

@@ -61,11 +61,18 @@ static const struct http_route *find_route(const struct http_server_options *opt
 /* "/metrics, /livez and /readyz" */
 static void list_paths(const struct http_server_options *options, char list[WORDS_SIZE])
 {
-	size_t size = 0;
+	size_t size = 0, left = 0;
 
 	list[0] = '\0';
 	for (size_t i = 0; i < options->route_count; i++) {
-		const char *before = i == 0 ? "" : i + 1 == options->route_count ? " and " : ", ";
+		left += !options->routes[i].is_unlisted;
+	}
+	for (size_t i = 0; i < options->route_count; i++) {
+		if (options->routes[i].is_unlisted) {
+			continue;
+		}
+		const char *before = size == 0 ? "" : left == 1 ? " and " : ", ";
+		left--;
 		int n = snprintf(
 			list + size, WORDS_SIZE - size, "%s%s", before, options->routes[i].path);
 		size += (size_t)n < WORDS_SIZE - size ? (size_t)n : 0;
@@ -155,6 +162,7 @@ static void report(const struct http_request *request)
 	if (options->answered != NULL && answer_is_set(&request->answer)) {
 		options->answered(options->owner,
 			&(struct http_exchange){
+				.path = request->route != NULL ? request->route->path : "",
 				.status = request->answer.status,
 				.body_size = request->body_size + request->discarded_size,
 				.duration_us = clock_monotonic_us() - request->began_us,

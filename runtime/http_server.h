@@ -19,7 +19,7 @@ struct http_header {
 	const char *value;
 };
 
-/* Everything is copied. */
+/* Everything is copied. Without a Cache-Control of its own it is not to be stored. */
 struct http_response {
 	unsigned status;
 	const char *type; /* Content-Type */
@@ -39,6 +39,7 @@ struct http_route {
 	 * gone. */
 	void (*handle)(void *owner, struct http_request *request);
 	void *owner;
+	bool is_unlisted; /* not named to those who ask for a path that there is not */
 };
 
 /* PEM files. */
@@ -51,6 +52,7 @@ struct http_tls_files {
 
 /* One answer, for metrics. */
 struct http_exchange {
+	const char *path; /* its route's; "": it has none */
 	unsigned status;
 	size_t body_size; /* of the request, as received */
 	int64_t duration_us; /* from its head to the answer */

@@ -70,6 +70,28 @@ struct peer_name peer_name_of_pulled(const struct message *message)
 	return name_of(message, (struct iovec){none, 0});
 }
 
+struct peer_name peer_name_of_address(const char *address)
+{
+	char host[PEER_NAME_SIZE_MAX];
+	struct peer_name name = {.size = 1};
+	const char *port = strrchr(address, ':');
+	bool has_brackets = address[0] == '[';
+	size_t size = port != NULL ? (size_t)(port - address) : strlen(address);
+
+	size -= has_brackets && size >= 2 ? 2 : 0;
+	size = size < sizeof host - 1 ? size : sizeof host - 1;
+	memcpy(host, address + has_brackets, size);
+	host[size] = '\0';
+	bool is_near = is_this_machine(host);
+	const char *text = is_near ? address : host;
+	size = strlen(text);
+	size = size < sizeof name.bytes - 2 ? size : sizeof name.bytes - 2; /* a NUL follows */
+	name.bytes[0] = is_near ? 'c' : 'a';
+	memcpy(name.bytes + 1, text, size);
+	name.size += size;
+	return name;
+}
+
 const char *peer_name_key(const struct peer_name *name)
 {
 	return name->bytes[0] == 'k' ? (const char *)name->bytes + 1 : "";

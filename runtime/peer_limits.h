@@ -24,6 +24,8 @@ struct peer_name {
 struct peer_name peer_name_of(const struct message *message);
 /* Of one that a PULL received, which tells no connections apart: without keys all of this machine are one peer. */
 struct peer_name peer_name_of_pulled(const struct message *message);
+/* Of whoever has no key: "192.0.2.1:40002" or "[::1]:40002", as a connection's other end is written. */
+struct peer_name peer_name_of_address(const char *address);
 /* Its key as text, "" where it has none. Borrowed from the name. */
 const char *peer_name_key(const struct peer_name *name);
 

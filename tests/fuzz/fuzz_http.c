@@ -2,6 +2,7 @@
 #include "edge/http_reading.h"
 #include "edge/http_rules.h"
 #include "edge/line_batch.h"
+#include "runtime/http_token.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 

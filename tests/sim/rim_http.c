@@ -56,6 +56,12 @@ struct http *http_free(struct http *http)
 	return NULL;
 }
 
+struct http_server_counts http_counts(const struct http *http)
+{
+	(void)http;
+	return (struct http_server_counts){0};
+}
+
 const char *http_address(const struct http *http)
 {
 	(void)http;

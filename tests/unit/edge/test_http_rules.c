@@ -1,5 +1,6 @@
 #include "edge/http_rules.h"
 #include "fixture.h"
+#include "runtime/http_token.h"
 
 static void assert_format(const char *type, enum http_format format)
 {

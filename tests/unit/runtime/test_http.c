@@ -44,7 +44,12 @@ static int open_bench(void **state)
 	assert_int_equal(loop_new(&bench.loop), 0);
 	assert_int_equal(metrics_new(&bench.metrics), 0);
 	const struct http_options options = {
-		"127.0.0.1:0", bench.loop, bench.metrics, tell_ready, &bench};
+		.listen = "127.0.0.1:0",
+		.loop = bench.loop,
+		.metrics = bench.metrics,
+		.ready = tell_ready,
+		.owner = &bench,
+	};
 	assert_int_equal(http_new(&options, &bench.http), 0);
 	*state = &bench;
 	return 0;

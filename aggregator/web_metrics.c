@@ -1,0 +1,80 @@
+#include "aggregator/web_metrics.h"
+#include "runtime/metrics.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LABELS_SIZE = 96 };
+
+/* What is ever answered; others are counted as the last. */
+static const unsigned statuses[] = {
+	200, 304, 400, 401, 403, 404, 405, 408, 413, 415, 429, 503, 504, 500};
+/* The console's files are one, and what has no route is the last. */
+static const char *const routes[] = {
+	"/query", "/views", "/events", "/metrics", "/livez", "/readyz", "console", "none"};
+
+enum {
+	STATUS_COUNT = sizeof statuses / sizeof statuses[0],
+	ROUTE_COUNT = sizeof routes / sizeof routes[0],
+	ROUTE_CONSOLE = ROUTE_COUNT - 2,
+	ROUTE_NONE = ROUTE_COUNT - 1,
+};
+
+struct web_metrics {
+	struct metrics *metrics;
+	struct metric *requests[ROUTE_COUNT][STATUS_COUNT]; /* NULL: never yet */
+};
+
+int web_metrics_new(struct metrics *metrics, struct web_metrics **ret_set)
+{
+	struct web_metrics *set = calloc(1, sizeof *set);
+	if (set == NULL) {
+		return -ENOMEM;
+	}
+	set->metrics = metrics;
+	*ret_set = set;
+	return 0;
+}
+
+struct web_metrics *web_metrics_free(struct web_metrics *set)
+{
+	free(set);
+	return NULL;
+}
+
+static size_t route_of(const char *path, bool is_asset)
+{
+	for (size_t i = 0; i < ROUTE_CONSOLE; i++) {
+		if (strcmp(routes[i], path) == 0) {
+			return i;
+		}
+	}
+	return is_asset ? ROUTE_CONSOLE : ROUTE_NONE;
+}
+
+/* A table of all of them would be mostly of what never happens. */
+static struct metric *find_request(struct web_metrics *set, size_t route, size_t status)
+{
+	struct metric **metric = &set->requests[route][status];
+	char labels[LABELS_SIZE];
+
+	if (*metric == NULL) {
+		snprintf(labels, sizeof labels, "route=\"%s\",status=\"%u\"", routes[route],
+			statuses[status]);
+		*metric = metrics_add(set->metrics, METRIC_COUNTER,
+			"till_aggregator_http_requests_total", labels,
+			"requests over HTTP by what they were answered");
+	}
+	return *metric;
+}
+
+void web_metrics_add(struct web_metrics *set, const char *path, bool is_asset, unsigned status)
+{
+	size_t i = 0;
+
+	while (i < STATUS_COUNT - 1 && statuses[i] != status) {
+		i++;
+	}
+	metric_add(find_request(set, route_of(path, is_asset), i), 1);
+}
