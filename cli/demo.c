@@ -158,6 +158,7 @@ static void print_addresses(const struct demo *demo)
 	const struct plant *plant = &demo->plant;
 
 	printf("queries  %s\n", plant_aggregator(plant)->listen);
+	printf("console  http://%s/\n", plant_aggregator(plant)->http);
 	printf("metrics  http://%s/metrics\n", plant_aggregator(plant)->http);
 	printf("kafka    %s (in memory)\n", plant_broker(plant)->bootstrap);
 	for (size_t i = 0; i < plant->edge_count; i++) {
@@ -199,7 +200,8 @@ static void draw_head(const struct demo *demo)
 		printf("till demo: %zu store%s -> edges -> bridge -> Kafka (in memory) -> "
 		       "aggregator\n",
 			demo->plant.edge_count, demo->plant.edge_count == 1 ? "" : "s");
-		printf("ask it yourself: till top %s      Ctrl-C ends\n\n",
+		printf("console: http://%s/   ask it yourself: till top %s   Ctrl-C ends\n\n",
+			plant_aggregator(&demo->plant)->http,
 			plant_aggregator(&demo->plant)->listen);
 	}
 }

@@ -12,6 +12,9 @@ export function colour(name) {
   return getComputedStyle(probe).color;
 }
 
+/* As many labels as have room beside each other. */
+const labelsIn = (box, most) => Math.max(2, Math.min(most, Math.floor(box.clientWidth / 72)));
+
 const library = new Promise((resolve, reject) => {
   if (window.Chart) {
     resolve(window.Chart);
@@ -38,7 +41,7 @@ export async function draw(box, spec) {
   if (box.latest !== spec) {
     return; /* another answer came while the library did */
   }
-  const config = configOf(spec);
+  const config = configOf(spec, box);
   if (box.chart) {
     Object.assign(box.chart.config, { type: config.type });
     box.chart.data = config.data;
@@ -47,6 +50,7 @@ export async function draw(box, spec) {
     box.chart.update("none");
     return;
   }
+  Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
   box.canvas = el("canvas", { role: "img", "aria-label": spec.label });
   box.replaceChildren(el("div", { class: `chart ${spec.tall ? "tall" : ""}` }, box.canvas));
   box.chart = new Chart(box.canvas, config);
@@ -59,7 +63,7 @@ export function end(box) {
   box.chart = null;
 }
 
-function configOf(spec) {
+function configOf(spec, box) {
   return {
     type: spec.type,
     data: { labels: spec.labels, datasets: spec.sets },
@@ -67,7 +71,6 @@ function configOf(spec) {
       animation: false, responsive: true, maintainAspectRatio: false, normalized: true,
       interaction: { mode: "index", intersect: false, axis: spec.indexAxis === "y" ? "y" : "x" },
       indexAxis: spec.indexAxis,
-      font: { family: "inherit" },
       plugins: {
         legend: { display: spec.sets.length > 1, position: "top", align: "end", labels: { color: colour("ink"), boxWidth: 12, boxHeight: 12 } },
         tooltip: {
@@ -75,7 +78,7 @@ function configOf(spec) {
           callbacks: spec.tooltip,
         },
       },
-      scales: Object.fromEntries(Object.entries(spec.axes).map(([name, each]) => [name, axis(each)])),
+      scales: Object.fromEntries(Object.entries(spec.axes).map(([name, each]) => [name, axis(name === "x" ? { ...each, ticks: { ...each.ticks, maxTicksLimit: labelsIn(box, each.ticks?.maxTicksLimit ?? 12) } } : each)])),
     },
   };
 }

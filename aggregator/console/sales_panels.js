@@ -149,7 +149,7 @@ export function baskets(page, where, views) {
     empty: () => views.why("baskets", "are purchases that name no channel or no payment, so they are in no row here.",
       "No purchase has been closed yet. One is closed when no line came for [aggregator] basket_horizon (30 minutes unless it is set)."),
     draw: (box, answer) => renew(box,
-      boxes(answer.rows.map((row) => ({ name: nameOf(row), ...row })), `Box plots of ${plural(answer.rows.length, "group")} of baskets. The figures: button Table.`)),
+      boxes(answer.rows.map((row) => ({ name: nameOf(row), ...row })), `Box plots of ${plural(answer.rows.length, "group")} of baskets. The figures: button Table.`, box.clientWidth)),
     table: (answer) => ({
       columns: [{ key: "name", label: "Channel, payment", cell: nameOf }, { key: "basket_count", label: "Purchases", kind: "integer" },
         ...[["min", "Least"], ["q25", "Quarter"], ["q50", "Median"], ["average", "Mean"], ["q75", "Three quarters"], ["max", "Greatest"]].map(

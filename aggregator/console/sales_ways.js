@@ -38,22 +38,22 @@ export function cartFunnel(page, views) {
 /* A table named forecast, if somebody writes one: docs/CONSOLE.md. */
 export function forecast(page) {
   const made = panel(page, {
-    title: "Forecast", name: "forecast", wide: 12, every: 30000, query: { query: "scan", table: "forecast", limit: 1000 }, close: end,
+    title: "Forecast", name: "forecast", wide: 12, query: { query: "scan", table: "forecast", limit: 1000 }, close: end,
     empty: "The table “forecast” has no row yet.",
     draw: (box, answer) => {
       const { rows } = answer;
-      made.note(`${plural(rows.length, "day")} to come, in pieces`);
+      made.note(`${plural(rows.length, "day")}, as the table “forecast” has them`);
       draw(box, {
         type: "line", label: `Forecast of ${plural(rows.length, "day")}. The figures: button Table.`, labels: rows.map((row) => row.day),
         sets: [lineSet("Expected", rows.map((row) => pixels(row.expected)), "one"),
-          lineSet("At most", rows.map((row) => pixels(row.upper)), "two", { borderDash: [4, 4] }),
-          lineSet("At least", rows.map((row) => pixels(row.lower)), "three", { borderDash: [4, 4] })],
+          lineSet("At most", rows.map((row) => pixels(row.high)), "two", { borderDash: [4, 4] }),
+          lineSet("At least", rows.map((row) => pixels(row.low)), "three", { borderDash: [4, 4] })],
         axes: { x: { grid: false }, y: { isNumber: true } },
         tooltip: { label: (item) => `${item.dataset.label}: ${grouped(item.parsed.y)}` },
       });
     },
     table: (answer) => ({
-      columns: [{ key: "day", label: "Day" }, ...["lower", "expected", "upper"].map((key) => ({ key, label: key, kind: "decimal" }))], rows: answer.rows,
+      columns: [{ key: "day", label: "Day" }, ...[["low", "At least"], ["expected", "Expected"], ["high", "At most"]].map(([key, label]) => ({ key, label, kind: "decimal" }))], rows: answer.rows,
     }),
   });
   return made.element;
