@@ -4,19 +4,34 @@
 #include <string.h>
 #include <strings.h>
 
+/* Where chunks are made is the connection's memory; this is for clients of HTTP/1.0, who get none. */
+enum { STREAM_BLOCK_SIZE = 4096 };
+
 bool answer_is_set(const struct answer *answer)
 {
 	return answer->response != NULL;
 }
 
-static bool has_header(const struct http_response *response, const char *name)
+static bool has_header(const struct http_header *headers, size_t count, const char *name)
 {
-	for (size_t i = 0; i < response->header_count; i++) {
-		if (strcasecmp(response->headers[i].name, name) == 0) {
+	for (size_t i = 0; i < count; i++) {
+		if (strcasecmp(headers[i].name, name) == 0) {
 			return true;
 		}
 	}
 	return false;
+}
+
+static void add_headers(struct MHD_Response *response, const char *type,
+	const struct http_header *headers, size_t count)
+{
+	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	if (!has_header(headers, count, MHD_HTTP_HEADER_CACHE_CONTROL)) {
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	}
+	for (size_t i = 0; i < count; i++) {
+		(void)MHD_add_response_header(response, headers[i].name, headers[i].value);
+	}
 }
 
 void answer_set(struct answer *answer, const struct http_response *response)
@@ -37,15 +52,17 @@ void answer_set(struct answer *answer, const struct http_response *response)
 	answer->status = response->status;
 	answer->body = body;
 	answer->body_size = response->body_size;
-	(void)MHD_add_response_header(
-		answer->response, MHD_HTTP_HEADER_CONTENT_TYPE, response->type);
-	if (!has_header(response, MHD_HTTP_HEADER_CACHE_CONTROL)) {
-		(void)MHD_add_response_header(
-			answer->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	}
-	for (size_t i = 0; i < response->header_count; i++) {
-		(void)MHD_add_response_header(
-			answer->response, response->headers[i].name, response->headers[i].value);
+	add_headers(answer->response, response->type, response->headers, response->header_count);
+}
+
+void answer_set_stream(struct answer *answer, const struct http_stream *stream,
+	ssize_t (*read)(void *owner, uint64_t position, char *bytes, size_t size), void *owner)
+{
+	answer->response = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, STREAM_BLOCK_SIZE, read, owner, NULL);
+	if (answer->response != NULL) {
+		answer->status = MHD_HTTP_OK;
+		add_headers(answer->response, stream->type, stream->headers, stream->header_count);
 	}
 }
 

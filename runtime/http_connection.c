@@ -159,6 +159,13 @@ void connection_renew(struct connection *connection)
 	connection_hurry(connection);
 }
 
+void connection_keep_short(const struct connection *connection)
+{
+	int size = HTTP_STREAM_UNSENT_MAX;
+
+	(void)setsockopt(fd_of(connection), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &size, sizeof size);
+}
+
 bool connection_is_hung_up(const struct connection *connection)
 {
 	struct pollfd item = {fd_of(connection), POLLRDHUP, 0};

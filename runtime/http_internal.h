@@ -17,6 +17,8 @@ enum {
 	HTTP_DISCARD_SIZE_MAX = 1024 * 1024,
 	HTTP_BODY_SIZE_MIN = 16 * 1024, /* the first piece of memory for a body */
 	HTTP_PEER_SIZE = 64,
+	/* Of a stream, that waits in the kernel beside what is on its way. */
+	HTTP_STREAM_UNSENT_MAX = 64 * 1024,
 };
 
 /* ---- an answer, ready to be sent; zeroed: none yet */
@@ -31,6 +33,9 @@ struct answer {
 bool answer_is_set(const struct answer *answer);
 /* Stays unset without memory. */
 void answer_set(struct answer *answer, const struct http_response *response);
+/* One that goes on: `read` is libmicrohttpd's. */
+void answer_set_stream(struct answer *answer, const struct http_stream *stream,
+	ssize_t (*read)(void *owner, uint64_t position, char *bytes, size_t size), void *owner);
 /* As options->write_refusal says. `header`: one more, or NULL. */
 void answer_refuse(struct answer *answer, const struct http_server_options *options,
 	unsigned status, const char *words, const struct http_header *header);
@@ -85,6 +90,8 @@ void connections_make_room(struct http_server *server);
 /* The time for a request, or for taking an answer, begins anew. */
 void connection_hurry(struct connection *connection);
 void connection_rest(struct connection *connection);
+/* So little waits for the way to its client that what is pulled next is new. */
+void connection_keep_short(const struct connection *connection);
 /* A request ended; the next may come. */
 void connection_renew(struct connection *connection);
 /* Its client sends no more, and most likely reads no more. */

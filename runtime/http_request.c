@@ -20,6 +20,8 @@ struct http_request {
 	size_t discarded_size; /* of a body that nobody takes */
 	int64_t began_us;
 	struct answer answer;
+	struct http_stream stream; /* pull NULL: none */
+	bool is_over; /* the stream */
 	bool is_whole;
 	bool is_suspended;
 	bool is_dropped;
@@ -276,8 +278,12 @@ void request_free(struct http_request *request, bool is_answered)
 {
 	struct connection *connection = request->connection;
 
-	if (request->is_whole && !is_answered && !request->is_dropped) {
+	bool streams = request->stream.pull != NULL;
+	if (request->is_whole && !is_answered && !request->is_dropped && !streams) {
 		note_gone(request);
+	}
+	if (streams) { /* who looks on goes when he has seen enough */
+		request->stream.ended(request->stream.owner);
 	}
 	if (request->is_whole || is_answered) {
 		connection_renew(connection);
@@ -435,6 +441,7 @@ void requests_drop(struct http_server *server)
 		struct http_request *request = connection->request;
 		if (request != NULL && request->is_suspended) {
 			request->is_dropped = true;
+			request->is_over = true;
 			resume(request);
 		}
 	}
@@ -469,6 +476,37 @@ const char *http_request_argument(const struct http_request *request, const char
 	return value != NULL ? value : "";
 }
 
+struct arguments {
+	const char *name;
+	const char **values;
+	size_t count, max;
+};
+
+static enum MHD_Result take_argument(
+	void *owner, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct arguments *arguments = owner;
+	(void)kind;
+
+	if (strcmp(name, arguments->name) == 0) {
+		if (arguments->count < arguments->max) {
+			arguments->values[arguments->count] = value != NULL ? value : "";
+		}
+		arguments->count++;
+	}
+	return MHD_YES;
+}
+
+size_t http_request_arguments(
+	const struct http_request *request, const char *name, const char **ret_values, size_t max)
+{
+	struct arguments arguments = {.name = name, .values = ret_values, .max = max};
+
+	(void)MHD_get_connection_values(
+		request->connection->mhd, MHD_GET_ARGUMENT_KIND, take_argument, &arguments);
+	return arguments.count;
+}
+
 const void *http_request_body(const struct http_request *request, size_t *ret_size)
 {
 	*ret_size = request->body != NULL ? request->body_size : 0;
@@ -501,4 +539,52 @@ void http_request_refuse(struct http_request *request, unsigned status, const ch
 		&request->answer, &request->connection->server->options, status, words, header);
 	request->is_dropped = !answer_is_set(&request->answer);
 	resume(request);
+}
+
+/* ---- streams */
+
+/* Libmicrohttpd's. One that has nothing to say is laid aside: nothing is polled for it. */
+static ssize_t read_stream(void *owner, uint64_t position, char *bytes, size_t size)
+{
+	struct http_request *request = owner;
+	(void)position;
+
+	if (request->is_over || request->connection->server->is_ending) {
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	}
+	size_t given = request->stream.pull(request->stream.owner, bytes, size);
+	assert(given <= size);
+	if (given > 0) {
+		connection_hurry(request->connection);
+		return (ssize_t)given;
+	}
+	connection_rest(request->connection);
+	request->is_suspended = true;
+	MHD_suspend_connection(request->connection->mhd);
+	return 0;
+}
+
+void http_request_stream(struct http_request *request, const struct http_stream *stream)
+{
+	assert(!answer_is_set(&request->answer));
+	assert(stream->pull != NULL && stream->ended != NULL);
+	assert(!request->is_suspended);
+	request->stream = *stream;
+	answer_set_stream(&request->answer, stream, read_stream, request);
+	request->is_dropped = !answer_is_set(&request->answer);
+	connection_keep_short(request->connection);
+}
+
+void http_request_wake(struct http_request *request)
+{
+	if (request->is_suspended) {
+		connection_hurry(request->connection);
+		resume(request);
+	}
+}
+
+void http_request_end(struct http_request *request)
+{
+	request->is_over = true;
+	http_request_wake(request);
 }

@@ -29,6 +29,20 @@ struct http_response {
 	size_t body_size;
 };
 
+/* An answer that goes on until it is ended or its client goes. Headers are copied. */
+struct http_stream {
+	const char *type; /* Content-Type */
+	const struct http_header *headers;
+	size_t header_count;
+	/* Its client has taken nearly all of what came before: writes up to `size` bytes and returns how many. 0: nothing now;
+	 * it is asked again after http_request_wake. */
+	size_t (*pull)(void *owner, void *bytes, size_t size);
+	/* The last call: it was ended, or its client is gone, took nothing for request_ms_max, or the server ends. The request
+	 * is not to be touched any more. */
+	void (*ended)(void *owner);
+	void *owner;
+};
+
 struct http_route {
 	const char *method; /* "POST"; "GET" answers HEAD too */
 	const char *path;
@@ -100,13 +114,16 @@ struct http_server_counts http_server_counts(const struct http_server *server);
 /* Accepts no more connections, and ends each with its next answer. */
 void http_server_quiesce(struct http_server *server);
 
-/* Borrowed until the request is answered. */
+/* Borrowed until the request is answered; of one that streams until it ended. */
 const char *http_request_method(const struct http_request *request);
 const char *http_request_path(const struct http_request *request);
 /* Case does not matter; the first of that name; NULL: there is none. */
 const char *http_request_header(const struct http_request *request, const char *name);
 /* ?name=value, decoded; "" for ?name; NULL: there is none. */
 const char *http_request_argument(const struct http_request *request, const char *name);
+/* All of that name, in their order: the first `max` of them, and how many there are. */
+size_t http_request_arguments(
+	const struct http_request *request, const char *name, const char **ret_values, size_t max);
 const void *http_request_body(const struct http_request *request, size_t *ret_size);
 /* It is not needed any more: its memory is others'. */
 void http_request_drop_body(struct http_request *request);
@@ -115,3 +132,9 @@ void http_request_answer(struct http_request *request, const struct http_respons
 /* As the server's own refusals are written. `header`: one more, or NULL. */
 void http_request_refuse(struct http_request *request, unsigned status, const char *words,
 	const struct http_header *header);
+/* Instead of an answer, from within `handle`: status 200, of unknown length. */
+void http_request_stream(struct http_request *request, const struct http_stream *stream);
+/* `pull` has something. Costs little where it is asked anyhow. */
+void http_request_wake(struct http_request *request);
+/* `pull` is asked no more; what it gave is sent. */
+void http_request_end(struct http_request *request);
