@@ -65,6 +65,7 @@ struct aggregator {
 
 static int wake(struct aggregator *aggregator)
 {
+	web_moved(aggregator->web);
 	return queries_wake(aggregator->queries, loop_now_ms(aggregator->loop));
 }
 
@@ -564,6 +565,13 @@ static int new_publisher(struct aggregator *aggregator, struct config_error *err
 	return r;
 }
 
+static int write_alive(void *owner, struct buffer *out)
+{
+	struct aggregator *aggregator = owner;
+	refresh(aggregator);
+	return desk_write_alive(&aggregator->desk, out);
+}
+
 static int new_web(struct aggregator *aggregator)
 {
 	const struct aggregator_config *config = aggregator->options.config;
@@ -573,6 +581,9 @@ static int new_web(struct aggregator *aggregator)
 		.queries = aggregator->queries,
 		.access = &aggregator->access,
 		.tls = config->http_tls_cert != NULL ? &aggregator->tls : NULL,
+		.watchers_max = (size_t)config->http_live_clients,
+		.write_alive = write_alive,
+		.owner = aggregator,
 	};
 	aggregator->access = aggregator_config_access(config);
 	aggregator->tls = (struct http_tls_files){

@@ -12,6 +12,7 @@ enum {
 	INTERVAL_MS_MAX = 60 * 1000,
 	ITEM_SIZE = 64,
 	LIMIT_MAX = 1000000000,
+	LIVE_CLIENTS_MAX = 4096, /* a second's signs of life take a tenth of it */
 	BASKET_SPAN_MS_MAX = 24 * 24 * 60 * 60 * 1000, /* longer than any order is typed in */
 	LIVE_RATE_MAX = 100, /* nobody sees more, and each message takes some milliseconds */
 };
@@ -87,6 +88,8 @@ static const struct config_option options[] = {
 		"PEM file of its key, closed to others (chmod 600)"},
 	{"http", "tls_client_ca", CONFIG_TEXT, AT(http_tls_client_ca), "", 0, 0,
 		"PEM file of who signs clients' certificates; empty: clients need none"},
+	{"http", "live_clients", CONFIG_INTEGER, AT(http_live_clients), "256", 0, LIVE_CLIENTS_MAX,
+		"how many may look at live answers (/events) at once"},
 	{"security", "key_file", CONFIG_TEXT, AT(key_file), "", 0, 0,
 		"our own secret key, as \"till keygen\" makes it"},
 	{"security", "authorized", CONFIG_TEXT, AT(authorized), "", 0, 0,

@@ -36,6 +36,7 @@ struct aggregator_config {
 	char *http_tls_cert;
 	char *http_tls_key;
 	char *http_tls_client_ca;
+	int64_t http_live_clients;
 	/* [security] */
 	char *key_file;
 	char *authorized; /* NULL: whoever connects is served */

@@ -271,6 +271,26 @@ int desk_answer(void *owner, const struct question *question, struct buffer *rep
 	return r;
 }
 
+int desk_write_alive(struct desk *desk, struct buffer *out)
+{
+	struct freshness freshness;
+	struct text_set gaps = {0};
+	struct writer writer;
+	int r = pipeline_gaps(desk->live->pipeline, &gaps);
+	if (r == 0) {
+		fill_freshness(desk, desk->live->pipeline, &gaps, &freshness);
+		writer_init(&writer, ENCODING_JSON, out);
+		write_map(&writer, 2);
+		write_key(&writer, "as_of");
+		answer_write_as_of(&writer, &freshness);
+		write_key(&writer, "state");
+		write_text(&writer, slice_of_text(health_state(&desk->health)));
+		r = out->error;
+	}
+	text_set_deinit(&gaps);
+	return r;
+}
+
 static int begin_moment(const struct desk *desk, const struct pipeline *pipeline,
 	const struct view_set *views, struct desk_moment *ret_moment)
 {

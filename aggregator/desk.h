@@ -33,6 +33,9 @@ enum verdict desk_judge(void *desk, struct wish *wish);
 /* What may be asked was checked before (gate.h); what the asker may not see is not in the reply. 0 or -errno. */
 int desk_answer(void *desk, const struct question *question, struct buffer *reply);
 
+/* {"as_of":…,"state":…} as JSON: how fresh, and what it is at. 0 or -errno. */
+int desk_write_alive(struct desk *desk, struct buffer *out);
+
 /* What rows are read from at one moment of the loop, by our own code: nobody's rights hold. */
 struct desk_moment {
 	struct answer_context context;

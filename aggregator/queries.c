@@ -8,8 +8,8 @@ enum {
 	/* A reply is at most ANSWER_SIZE_MAX of rows, and a row's columns beside it. */
 	REPLY_SIZE_MAX = ANSWER_SIZE_MAX + 1024 * 1024,
 	ENVELOPE_SIZE_MAX = 16 * 1024,
-	/* When one that is busy may come again: not before anything has grown, and while others of its own wait, who are gone
-	 * after a second unless they asked for more. */
+	/* When one that is busy may come again: what has grown again in less time is gone with the first query that asks for it;
+	 * and while others of its own wait, who are gone after a second unless they asked for more. */
 	RETRY_AFTER_MS_MIN = 100,
 	WAITING_RETRY_MS = 1000,
 };
@@ -121,29 +121,22 @@ static int check_rights(struct queries *queries, const struct envelope *envelope
 	return r < 0 ? r : 1;
 }
 
-/* What has grown again in less time is gone with the first query that asks for it. */
-static uint64_t retry_after(int64_t wait_ms)
-{
-	return wait_ms > RETRY_AFTER_MS_MIN ? (uint64_t)wait_ms : RETRY_AFTER_MS_MIN;
-}
-
 static int refuse_busy(struct queries *queries, const struct envelope *envelope,
 	enum encoding encoding, int64_t wait_ms, const char *words)
 {
-	const struct query_reply reply = {.encoding = encoding,
-		.reason = REASON_BUSY,
-		.retry_after_ms = retry_after(wait_ms)};
+	const struct query_reply reply = {
+		.encoding = encoding, .reason = REASON_BUSY, .retry_after_ms = (uint64_t)wait_ms};
 	count(queries, "", REASON_BUSY, 0);
 	buffer_clear(&queries->reply);
 	query_encode_busy(words, reply.retry_after_ms, encoding, &queries->reply);
 	return send_reply(queries, envelope, reply);
 }
 
-/* How long it should wait before it asks again; 0: it may ask now. */
-static int64_t charge_query(struct queries *queries, const struct asker *asker)
+int64_t queries_charge(struct queries *queries, const struct asker *asker, int64_t now_ms)
 {
 	static const int64_t costs[PEER_RATES_MAX] = {[QUERY_COUNT] = 1};
-	return peer_limits_take(queries->limits, &asker->peer, costs, queries->now_ms);
+	int64_t wait_ms = peer_limits_take(queries->limits, &asker->peer, costs, now_ms);
+	return wait_ms > 0 && wait_ms < RETRY_AFTER_MS_MIN ? RETRY_AFTER_MS_MIN : wait_ms;
 }
 
 static void pack_envelope(struct queries *queries, const struct envelope *envelope)
@@ -269,7 +262,7 @@ int queries_take(struct queries *queries, const struct asked *asked, int64_t now
 	struct complaint complaint;
 	int64_t start_us = clock_monotonic_us();
 	queries->now_ms = now_ms;
-	int64_t wait_ms = charge_query(queries, asked->asker);
+	int64_t wait_ms = queries_charge(queries, asked->asker, now_ms);
 	if (wait_ms > 0) {
 		return refuse_busy(queries, &envelope, encoding_of(asked->request), wait_ms,
 			"you ask for more than you may in a second; ask again later");

@@ -60,6 +60,9 @@ struct asked {
 	struct slice request;
 };
 int queries_take(struct queries *queries, const struct asked *asked, int64_t now_ms);
+/* Takes one query from what its asker may ask in a second, as queries_take does. How long it should wait before it asks again;
+ * 0: it may ask now. */
+int64_t queries_charge(struct queries *queries, const struct asker *asker, int64_t now_ms);
 /* Counts one that nobody can be answered to. */
 void queries_note_unreadable(const struct queries *queries);
 /* The same at once: what would wait is answered `not_ready` or `timeout`, and no limit is asked. Never for what

@@ -1,12 +1,15 @@
 #include "aggregator/web.h"
 #include "aggregator/console.h"
 #include "aggregator/queries.h"
+#include "aggregator/watchers.h"
 #include "aggregator/web_metrics.h"
+#include "runtime/clock.h"
 #include "runtime/loop.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/resource.h>
 
 enum {
 	/* Of those that ask: each may hold 32 KiB beside its body. Scrapers and probes have theirs. */
@@ -16,7 +19,9 @@ enum {
 	HEADERS_MAX = 12,
 	RETRY_AFTER_S = 1, /* of what is not ready */
 	REFUSAL_SIZE_MAX = 4096,
-	DATA_ROUTES = 2,
+	DATA_ROUTES = 3,
+	/* libzmq ends the program when it finds no file descriptor for a socket: clients may have half of them, less these. */
+	DESCRIPTORS_SPARED = 64,
 };
 
 struct web {
@@ -25,6 +30,8 @@ struct web {
 	struct http_route *routes; /* owned */
 	struct http_site site;
 	struct web_metrics *metrics;
+	struct standing *standing;
+	struct watchers *watchers;
 };
 
 /* ---- headers */
@@ -83,6 +90,9 @@ static void refuse(struct http_request *request, const struct web_refusal *refus
 	query_encode_error(&complaint, ENCODING_JSON, &body);
 	if (refusal->wants_token) {
 		add_header(&headers, "WWW-Authenticate", "Bearer");
+	}
+	if (refusal->status == 429 || refusal->status == 503) {
+		add_header(&headers, "Retry-After", "1");
 	}
 	respond(request,
 		(struct http_response){
@@ -260,6 +270,125 @@ static void on_views(void *owner, struct http_request *request)
 	}
 }
 
+/* ---- events */
+
+/* NULL: all of them are fit to be asked. */
+static const struct web_refusal *judge_watch(const char *const *queries, size_t count)
+{
+	static const struct web_refusal too_many = {
+		400, REASON_BAD_REQUEST, "at most 32 queries at once: q=…&q=…", false};
+	static const struct web_refusal no_json = {400, REASON_BAD_REQUEST,
+		"each q is a query as JSON, like the body of /query", false};
+
+	if (count > WATCHED_MAX) {
+		return &too_many;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (encoding_of(slice_of_text(queries[i])) != ENCODING_JSON) {
+			return &no_json;
+		}
+	}
+	return NULL;
+}
+
+static const struct web_refusal *refusal_of_watch(int r)
+{
+	static const struct web_refusal full = {503, REASON_BUSY,
+		"as many look at live answers as may at once ([http] live_clients)", false};
+	static const struct web_refusal queries = {503, REASON_BUSY,
+		"as many different queries are looked at live as may be at once", false};
+	static const struct web_refusal memory = {500, REASON_INTERNAL, "out of memory", false};
+
+	return r == WATCHERS_E_FULL ? &full : r == WATCHERS_E_QUERIES ? &queries : &memory;
+}
+
+/* Each query that is looked at is one that is asked. */
+static int64_t charge_watch(struct web *web, const struct http_request *request, size_t count)
+{
+	const struct asker asker = {.peer = peer_name_of_address(http_request_peer(request))};
+	int64_t now_ms = loop_now_ms(web->options.loop), wait_ms = 0;
+
+	for (size_t i = 0; i < count && wait_ms == 0; i++) {
+		wait_ms = queries_charge(web->options.queries, &asker, now_ms);
+	}
+	return wait_ms;
+}
+
+static void begin_watch(struct web *web, struct http_request *request, const struct watch *watch)
+{
+	static const struct web_refusal busy = {429, REASON_BUSY,
+		"you ask for more than you may in a second; ask again later", false};
+	int64_t now_ms = loop_now_ms(web->options.loop);
+
+	if (charge_watch(web, request, watch->count) > 0) {
+		refuse(request, &busy);
+		return;
+	}
+	int r = watchers_add(web->watchers, request, watch, now_ms);
+	if (r != 0) {
+		web_metrics_add_refused_watch(web->metrics);
+		refuse(request, refusal_of_watch(r));
+	} else {
+		loop_wake(web->options.loop);
+	}
+}
+
+static void on_events(void *owner, struct http_request *request)
+{
+	struct web *web = owner;
+	const struct key_holder *holder = admit(web, request);
+	const char *queries[WATCHED_MAX];
+	struct headers headers = begin_headers();
+
+	if (holder == NULL) {
+		return;
+	}
+	size_t count = http_request_arguments(request, "q", queries, WATCHED_MAX);
+	const struct web_refusal *refusal = judge_watch(queries, count);
+	if (refusal != NULL) {
+		refuse(request, refusal);
+	} else if (strcmp(http_request_method(request), "GET") !=
+		   0) { /* HEAD: it would never end */
+		respond(request, (struct http_response){.status = 200, .type = "text/event-stream"},
+			&headers);
+	} else {
+		add_header(&headers, "X-Accel-Buffering", "no"); /* nginx would keep them */
+		begin_watch(web, request,
+			&(struct watch){holder, queries, count, headers.items, headers.count});
+	}
+}
+
+static int ask_standing(void *owner, const struct key_holder *holder, struct slice query,
+	struct query_reply *ret_reply)
+{
+	const struct web *web = owner;
+	const struct asker asker = {.user_id = "", .holder = holder};
+
+	return queries_ask(web->options.queries, &asker, query, ret_reply);
+}
+
+static int64_t now_us(void *owner)
+{
+	(void)owner;
+	return clock_monotonic_us();
+}
+
+static int tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	struct web *web = owner;
+	bool has_changed = false;
+
+	int r = standing_turn(web->standing, &has_changed, ret_wait_ms);
+	return r == 0 ? watchers_turn(web->watchers, has_changed, now_ms, ret_wait_ms) : r;
+}
+
+void web_moved(struct web *web)
+{
+	if (web != NULL) {
+		standing_moved(web->standing);
+	}
+}
+
 /* ---- the console's files */
 
 static const struct console_asset *find_asset(const char *path)
@@ -325,8 +454,53 @@ static void on_answered(void *owner, const struct http_exchange *exchange)
 		web->metrics, exchange->path, find_asset(exchange->path) != NULL, exchange->status);
 }
 
+/* Where there are fewer descriptors, fewer may look. */
+static unsigned limit_connections(size_t *watchers_max)
+{
+	struct rlimit limit;
+	size_t room = SIZE_MAX;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+		room = (size_t)limit.rlim_cur / 2;
+		room = room > 2 * DESCRIPTORS_SPARED ? room - DESCRIPTORS_SPARED
+						     : DESCRIPTORS_SPARED;
+	}
+	if (room < CONNECTIONS_MAX + *watchers_max) {
+		*watchers_max = *watchers_max < room / 2 ? *watchers_max : room / 2;
+		return (unsigned)room;
+	}
+	return (unsigned)(CONNECTIONS_MAX + *watchers_max);
+}
+
+static void collect(void *owner)
+{
+	const struct web *web = owner;
+	const struct standing_counts standing = standing_counts(web->standing);
+	const struct watchers_counts watchers = watchers_counts(web->watchers);
+
+	web_metrics_set(web->metrics, &standing, &watchers);
+}
+
+static int make_events(struct web *web)
+{
+	const struct standing_options standing = {
+		.ask = ask_standing, .now_us = now_us, .owner = web};
+	int r = standing_new(&standing, &web->standing);
+	const struct watchers_options watchers = {
+		.standing = web->standing,
+		.watchers_max = web->options.watchers_max,
+		.write_alive = web->options.write_alive,
+		.owner = web->options.owner,
+	};
+	if (r == 0) {
+		r = watchers_new(&watchers, &web->watchers);
+	}
+	return r == 0 ? loop_add_tick(web->options.loop, tick, web) : r;
+}
+
 static int make_routes(struct web *web)
 {
+	unsigned connections_max = limit_connections(&web->options.watchers_max);
 	struct http_route *routes = calloc(DATA_ROUTES + console_asset_count, sizeof *routes);
 	if (routes == NULL) {
 		return -ENOMEM;
@@ -340,6 +514,8 @@ static int make_routes(struct web *web)
 		.owner = web};
 	routes[1] = (struct http_route){
 		.method = "GET", .path = "/views", .handle = on_views, .owner = web};
+	routes[2] = (struct http_route){
+		.method = "GET", .path = "/events", .handle = on_events, .owner = web};
 	for (size_t i = 0; i < console_asset_count; i++) {
 		const char *path = console_assets[i].path;
 		routes[DATA_ROUTES + i] = (struct http_route){.method = "GET",
@@ -352,8 +528,8 @@ static int make_routes(struct web *web)
 		.routes = routes,
 		.route_count = DATA_ROUTES + console_asset_count,
 		.tls = web->options.tls,
-		.connections_max = CONNECTIONS_MAX,
-		.connections_per_address_max = CONNECTIONS_MAX / 2,
+		.connections_max = connections_max,
+		.connections_per_address_max = connections_max / 2,
 		.request_ms_max = REQUEST_MS_MAX,
 		.bodies_size_max = BODIES_SIZE_MAX,
 		.refusal_type = "application/json",
@@ -374,7 +550,10 @@ int web_new(const struct web_options *options, struct web **ret_web)
 	web->front = (struct query_front){on_reply, web};
 	int r = make_routes(web);
 	if (r == 0) {
-		r = web_metrics_new(options->metrics, &web->metrics);
+		r = make_events(web);
+	}
+	if (r == 0) {
+		r = web_metrics_new(options->metrics, collect, web, &web->metrics);
 	}
 	if (r < 0) {
 		web_free(web);
@@ -389,7 +568,10 @@ struct web *web_free(struct web *web)
 	if (web == NULL) {
 		return NULL;
 	}
+	loop_remove_tick(web->options.loop, tick, web);
 	web_metrics_free(web->metrics);
+	watchers_free(web->watchers);
+	standing_free(web->standing);
 	free(web->routes);
 	free(web);
 	return NULL;

@@ -24,15 +24,46 @@ enum {
 struct web_metrics {
 	struct metrics *metrics;
 	struct metric *requests[ROUTE_COUNT][STATUS_COUNT]; /* NULL: never yet */
+	struct metric *clients, *queries, *asked, *seconds, *postponed, *sent, *conflated, *refused;
 };
 
-int web_metrics_new(struct metrics *metrics, struct web_metrics **ret_set)
+static struct metric *add(
+	struct metrics *metrics, enum metric_type type, const char *name, const char *help)
+{
+	return metrics_add(metrics, type, name, "", help);
+}
+
+static void add_events(struct web_metrics *set, struct metrics *metrics)
+{
+	set->clients = add(metrics, METRIC_GAUGE, "till_aggregator_sse_clients",
+		"who look at live answers over HTTP now");
+	set->queries = add(metrics, METRIC_GAUGE, "till_aggregator_sse_queries",
+		"different queries that they look at now");
+	set->asked = add(metrics, METRIC_COUNTER, "till_aggregator_sse_evaluations_total",
+		"answers that were made for them, each for all who look at it");
+	set->seconds = add(metrics, METRIC_COUNTER, "till_aggregator_sse_evaluation_seconds_total",
+		"time that making them took");
+	set->postponed = add(metrics, METRIC_COUNTER, "till_aggregator_sse_postponed_total",
+		"answers that were due and were made later, so that live answers take no more than "
+		"their share of the time");
+	set->sent = add(metrics, METRIC_COUNTER, "till_aggregator_sse_answers_total",
+		"answers that were sent to them");
+	set->conflated = add(metrics, METRIC_COUNTER, "till_aggregator_sse_conflated_total",
+		"answers that a slow one was not sent, for a newer one had come");
+	set->refused = add(metrics, METRIC_COUNTER, "till_aggregator_sse_refused_total",
+		"who wanted to look and was turned away, for too many do");
+}
+
+int web_metrics_new(struct metrics *metrics, void (*collect)(void *owner), void *owner,
+	struct web_metrics **ret_set)
 {
 	struct web_metrics *set = calloc(1, sizeof *set);
 	if (set == NULL) {
 		return -ENOMEM;
 	}
 	set->metrics = metrics;
+	add_events(set, metrics);
+	metrics_on_collect(metrics, collect, owner);
 	*ret_set = set;
 	return 0;
 }
@@ -77,4 +108,21 @@ void web_metrics_add(struct web_metrics *set, const char *path, bool is_asset, u
 		i++;
 	}
 	metric_add(find_request(set, route_of(path, is_asset), i), 1);
+}
+
+void web_metrics_add_refused_watch(struct web_metrics *set)
+{
+	metric_add(set->refused, 1);
+}
+
+void web_metrics_set(struct web_metrics *set, const struct standing_counts *standing,
+	const struct watchers_counts *watchers)
+{
+	metric_set(set->clients, (double)watchers->watchers);
+	metric_set(set->queries, (double)standing->queries);
+	metric_set(set->asked, (double)standing->asked);
+	metric_set(set->seconds, (double)standing->took_us / 1e6);
+	metric_set(set->postponed, (double)standing->postponed);
+	metric_set(set->sent, (double)watchers->sent);
+	metric_set(set->conflated, (double)watchers->conflated);
 }

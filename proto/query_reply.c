@@ -47,3 +47,40 @@ enum reason query_reply_reason(struct slice bytes)
 	enum reason reason = reason_from_code((const char *)bytes.bytes + at, end - at);
 	return reason == REASON_NONE ? REASON_INTERNAL : reason;
 }
+
+/* Behind the `}` that closes what begins here with `{`; NULL: nothing does. */
+static const uint8_t *map_end(const uint8_t *at, const uint8_t *end)
+{
+	unsigned depth = 0;
+	bool is_text = false;
+
+	for (; at < end; at++) {
+		if (is_text) {
+			is_text = *at != '"';
+			at += *at == '\\';
+		} else if (*at == '"') {
+			is_text = true;
+		} else if (*at == '{') {
+			depth++;
+		} else if (*at == '}' && --depth == 0) {
+			return at + 1;
+		}
+	}
+	return NULL;
+}
+
+struct slice query_reply_as_of(struct slice bytes)
+{
+	/* Within a text the quotes would have backslashes, and no column is called so. */
+	static const char key[] = "\"as_of\":{";
+	const uint8_t *end = bytes.bytes + bytes.size;
+	const uint8_t *found =
+		bytes.size > 0 ? memmem(bytes.bytes, bytes.size, key, sizeof key - 1) : NULL;
+
+	if (found == NULL) {
+		return slice_of(NULL, 0);
+	}
+	found += sizeof key - 2;
+	const uint8_t *after = map_end(found, end);
+	return after != NULL ? slice_of(found, (size_t)(after - found)) : slice_of(NULL, 0);
+}

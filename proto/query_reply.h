@@ -13,3 +13,5 @@ struct query_reply {
 /* Of a reply that answers or query_encode_error wrote: an error begins with its code. REASON_INTERNAL: an error with a
  * code that there is not. */
 enum reason query_reply_reason(struct slice bytes);
+/* Where an answer in JSON says how fresh it is: the value of its as_of. Empty: it does not. */
+struct slice query_reply_as_of(struct slice json);

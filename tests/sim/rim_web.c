@@ -14,6 +14,11 @@ struct web *web_free(struct web *web)
 	return NULL;
 }
 
+void web_moved(struct web *web)
+{
+	(void)web;
+}
+
 const struct http_site *web_site(const struct web *web)
 {
 	(void)web;
