@@ -4,6 +4,7 @@
 #include "aggregator/gauges.h"
 #include "aggregator/generations.h"
 #include "aggregator/herald.h"
+#include "aggregator/inspection.h"
 #include "aggregator/live.h"
 #include "aggregator/pulse.h"
 #include "aggregator/reporting.h"
@@ -48,6 +49,7 @@ struct aggregator {
 	struct gauges *gauges;
 	struct reporting *reporting;
 	struct pulse *pulse;
+	struct inspection *inspection;
 	struct queries *queries;
 	struct server *server;
 	struct live *publisher; /* NULL: nothing is published */
@@ -159,6 +161,7 @@ static void refresh(void *owner)
 	desk->live = aggregator->generations.live;
 	desk->shadow = aggregator->generations.shadow;
 	desk->reports = reporting_reports(aggregator->reporting);
+	desk->inspection = aggregator->inspection;
 	desk->views = aggregator->opening.live_views;
 	desk->shadow_views = aggregator->opening.shadow_views;
 	desk->is_staged = generations_are_staged(&aggregator->generations);
@@ -474,6 +477,22 @@ static int new_reporting(struct aggregator *aggregator, struct config_error *err
 	return reporting_new(&options, &aggregator->reporting, error);
 }
 
+static int new_inspection(struct aggregator *aggregator)
+{
+	const struct aggregator_config *config = aggregator->options.config;
+	const struct inspection_options options = {
+		.loop = aggregator->loop,
+		.metrics = aggregator->metrics,
+		.brokers = config->brokers,
+		.properties = &config->kafka,
+		.topics = aggregator->generations.live->pipeline->options.topics,
+		.topic_telemetry = config->topic_telemetry,
+		.found = moved,
+		.owner = aggregator,
+	};
+	return inspection_new(&options, &aggregator->inspection);
+}
+
 /* Without keys whoever reaches the socket is an administrator: that may be this machine's users, and nobody else. */
 static void new_asking(struct aggregator *aggregator)
 {
@@ -670,6 +689,9 @@ static int new_parts(struct aggregator *aggregator, struct config_error *error)
 		r = new_reporting(aggregator, error);
 	}
 	if (r == 0) {
+		r = new_inspection(aggregator);
+	}
+	if (r == 0) {
 		refresh(aggregator);
 		aggregator->desk.started_ms = aggregator->desk.now_ms;
 		r = new_server(aggregator);
@@ -736,6 +758,7 @@ struct aggregator *aggregator_free(struct aggregator *aggregator)
 	live_free(aggregator->publisher);
 	security_free(aggregator->security);
 	reporting_free(aggregator->reporting);
+	inspection_free(aggregator->inspection);
 	generations_deinit(&aggregator->generations);
 	pulse_free(aggregator->pulse);
 	upkeep_free(aggregator->upkeep);

@@ -1,5 +1,6 @@
 #include "aggregator/desk.h"
 #include "aggregator/admin_answers.h"
+#include "aggregator/inspection.h"
 #include "aggregator/staged_answer.h"
 #include "aggregator/status.h"
 #include "aggregator/stream_answers.h"
@@ -40,6 +41,9 @@ enum verdict desk_judge(void *owner, struct wish *wish)
 {
 	struct desk *desk = owner;
 	struct pipeline *pipeline = pipeline_asked(desk, wish->is_staged);
+	if (wish->look.type != LOOK_NONE) {
+		return inspection_judge(desk->inspection, wish);
+	}
 	if (!wish->is_exempt && !desk_is_ready(desk)) {
 		return VERDICT_NOT_READY;
 	}
@@ -248,6 +252,11 @@ static int answer_by_type(struct desk *desk, const struct question *question,
 	case QUERY_TRACE:
 		return trace_answer_write(
 			desk->live->pipeline, desk->reports, question, freshness, reply);
+	case QUERY_TOPICS:
+	case QUERY_RECORDS:
+	case QUERY_LETTERS:
+		return inspection_answer(
+			desk->inspection, desk->live->pipeline, query, freshness, reply);
 	case QUERY_STAGED:
 		return desk->is_staged ? staged_answer_write(desk, query, freshness, reply)
 				       : answer_nothing_staged(desk, query, reply);

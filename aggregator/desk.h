@@ -19,6 +19,7 @@ struct desk {
 	struct health health;
 	const struct reports *reports; /* NULL: none are read */
 	const struct vitals *vitals; /* NULL: none are kept */
+	struct inspection *inspection; /* who asks Kafka for people */
 	const struct live_place *live_place; /* NULL: nothing is published */
 	const char *publish; /* where; NULL likewise */
 	int64_t started_ms;

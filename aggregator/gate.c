@@ -164,6 +164,11 @@ int gate_check(const struct key_holder *asker, const struct query *query,
 			       ? 0
 			       : forbid(complaint, "this key may not ask about what is staged: it "
 						   "has not views = *");
+	case QUERY_TOPICS:
+		return gate_shows_all(asker)
+			       ? 0
+			       : forbid(complaint, "this key may not ask about Kafka's topics: it "
+						   "has not views = *");
 	case QUERY_EDGES:
 	case QUERY_LEDGER:
 	case QUERY_TRACE:

@@ -12,6 +12,7 @@ enum {
 	 * and while others of its own wait, who are gone after a second unless they asked for more. */
 	RETRY_AFTER_MS_MIN = 100,
 	WAITING_RETRY_MS = 1000,
+	LOOK_RETRY_MS = 300, /* a look takes about so long where Kafka is well */
 };
 
 struct queries {
@@ -92,12 +93,13 @@ static struct wish wish_of(const struct query *query)
 	return (struct wish){
 		.is_exempt = query->type == QUERY_STATUS || query->type == QUERY_VITALS ||
 			     query->type == QUERY_VIEWS || query->type == QUERY_TABLES ||
-			     query_needs_admin(query->type),
+			     query_looks_up(query->type) || query_needs_admin(query->type),
 		.is_staged = query->is_staged,
 		.view = query->view,
 		.max_lag = query->max_lag,
 		.after = query->after,
 		.after_count = query->after_count,
+		.look = query->look,
 	};
 }
 
@@ -162,7 +164,10 @@ static void complain_of_time(const struct query *query, struct complaint *compla
 {
 	long long took_ms = query->timeout_ms;
 
-	if (query->after_count == 0) {
+	if (query_looks_up(query->type)) {
+		complaint_set(complaint, REASON_TIMEOUT, "", "Kafka did not answer within %lld ms",
+			took_ms);
+	} else if (query->after_count == 0) {
 		complaint_set(complaint, REASON_TIMEOUT, "",
 			"after %lld ms more than max_lag = %lld records were still to be counted",
 			took_ms, (long long)query->max_lag);
@@ -278,6 +283,10 @@ int queries_take(struct queries *queries, const struct asked *asked, int64_t now
 	}
 	struct wish wish = wish_of(&queries->query);
 	enum verdict verdict = queries->options.judge(queries->options.owner, &wish);
+	if (verdict == VERDICT_BUSY) {
+		return refuse_busy(queries, &envelope, queries->query.encoding, LOOK_RETRY_MS,
+			"somebody else looks into Kafka's topics right now; ask again");
+	}
 	return verdict == VERDICT_ANSWER
 		       ? answer(queries, &envelope, start_us)
 		       : wait_or_give_up(queries, &envelope, asked->request, &wish, verdict);

@@ -12,6 +12,7 @@ struct queries;
 enum verdict {
 	VERDICT_ANSWER,
 	VERDICT_WAIT, /* for what the wish wants */
+	VERDICT_BUSY, /* with what somebody else wants of Kafka */
 	VERDICT_NOT_READY, /* the start is not over: worth waiting, too */
 };
 

@@ -17,6 +17,8 @@ struct wish {
 	int64_t max_lag; /* -1: any */
 	const struct certificate *after; /* borrowed; those not known to be reached */
 	uint32_t after_count;
+	struct query_look look; /* LOOK_NONE: none */
+	bool is_looking; /* it was begun; set by the judge */
 };
 
 struct waiting;

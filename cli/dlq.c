@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/record_text.h"
 #include "cli/session.h"
+#include "cli/topic_reader_kafka.h"
 #include "runtime/program.h"
 #include <errno.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static int visit(struct walk *walk, const struct topic_record *record)
 	walk->place.partition = record->partition;
 	walk->place.offset = record->offset;
 	letter.place = walk->place;
-	letter.letter_ok = record_letter(record, &letter.letter, &complaint) == 0;
+	letter.letter_ok = letter_of_record(record, &letter.letter, &complaint) == 0;
 	bool unfiltered = options->filter.code == NULL && options->filter.edge == NULL;
 	if (letter.letter_ok ? !letter_is_meant(&options->filter, &letter.letter) : !unfiltered) {
 		return -1;

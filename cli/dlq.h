@@ -1,8 +1,8 @@
 /* dlq.h - what `till dlq list`, `show` and `replay` share: their options and the walk over the letters. */
 #pragma once
-#include "cli/letter_filter.h"
 #include "cli/options.h"
 #include "cli/session.h"
+#include "proto/letter.h"
 
 struct dlq_options {
 	const char *brokers;

@@ -42,13 +42,6 @@ static void gathering_deinit(struct gathering *gathering)
 	buffer_deinit(&gathering->buffer);
 }
 
-static const char *place_text(const struct letter_place *place, char out[TOPIC_NAME_SIZE + 40])
-{
-	snprintf(out, TOPIC_NAME_SIZE + 40, "%s/%d/%lld", place->topic, (int)place->partition,
-		(long long)place->offset);
-	return out;
-}
-
 static void print_buffer(struct buffer *buffer)
 {
 	fwrite(buffer->bytes, 1, buffer->size, stdout);
@@ -59,7 +52,7 @@ static void print_buffer(struct buffer *buffer)
 static int list_letter(void *owner, const struct dlq_letter *letter)
 {
 	struct gathering *gathering = owner;
-	char text[TOPIC_NAME_SIZE + 40];
+	char text[LETTER_PLACE_SIZE];
 
 	gathering->count++;
 	if (gathering->options->json) {
@@ -69,7 +62,7 @@ static int list_letter(void *owner, const struct dlq_letter *letter)
 		}
 		return -1;
 	}
-	text_table_add_text(&gathering->table, place_text(&letter->place, text));
+	text_table_add_text(&gathering->table, letter_place_format(&letter->place, text));
 	if (!letter->letter_ok) {
 		text_table_add_text(&gathering->table, "-");
 		text_table_add_text(&gathering->table, "-");
@@ -140,12 +133,12 @@ static int show_letter(void *owner, const struct dlq_letter *letter)
 	const struct topic_record *record = letter->record;
 	struct complaint complaint;
 	struct text_table table;
-	char place[TOPIC_NAME_SIZE + 40];
+	char place[LETTER_PLACE_SIZE];
 
 	text_table_init(&table, 2);
 	table.cell_width_max = 300;
 	text_table_add_text(&table, "letter");
-	text_table_add_text(&table, place_text(&letter->place, place));
+	text_table_add_text(&table, letter_place_format(&letter->place, place));
 	for (size_t i = 0; i < record->header_count; i++) {
 		text_table_add_text(&table, record->headers[i].name);
 		text_table_add(&table, record->headers[i].value);
@@ -233,10 +226,10 @@ static void print_dry(struct gathering *gathering, const char *place)
 static int replay_letter(void *owner, const struct dlq_letter *letter)
 {
 	struct gathering *gathering = owner;
-	char place[TOPIC_NAME_SIZE + 40];
+	char place[LETTER_PLACE_SIZE];
 
 	gathering->count++;
-	place_text(&letter->place, place);
+	letter_place_format(&letter->place, place);
 	buffer_clear(&gathering->buffer);
 	int r = letter->letter_ok
 			? letter_replay(&letter->letter, &letter->place, &gathering->options->set,
@@ -286,9 +279,9 @@ static int replay_all(struct gathering *gathering)
 /* Which letters, where to, and the names of the fields that are set: their values may be personal. */
 static void describe(const struct dlq_options *options, char *text, size_t size)
 {
-	char place[TOPIC_NAME_SIZE + 40];
+	char place[LETTER_PLACE_SIZE];
 	size_t at = (size_t)snprintf(text, size, "%s to %s",
-		options->place.topic[0] != '\0' ? place_text(&options->place, place)
+		options->place.topic[0] != '\0' ? letter_place_format(&options->place, place)
 						: "all that are meant",
 		options->to);
 

@@ -14,28 +14,12 @@ bool record_is_dead_letter(const char *topic)
 	return size > 4 && strcmp(topic + size - 4, ".dlq") == 0;
 }
 
-int record_letter(const struct topic_record *record, struct dead_letter *ret_letter,
-	struct complaint *complaint)
-{
-	struct slice values[DLQ_HEADER_COUNT] = {{NULL, 0}};
-
-	for (size_t i = 0; i < record->header_count; i++) {
-		for (int header = 0; header < DLQ_HEADER_COUNT; header++) {
-			const char *name = dead_letter_header_name((enum dead_letter_header)header);
-			if (strcmp(record->headers[i].name, name) == 0) {
-				values[header] = record->headers[i].value;
-			}
-		}
-	}
-	return dead_letter_from_headers(values, record->value, ret_letter, complaint);
-}
-
 static void append_letter(struct buffer *buffer, const struct topic_record *record)
 {
 	struct dead_letter letter;
 	struct complaint complaint;
 
-	if (record_letter(record, &letter, &complaint) != 0) {
+	if (letter_of_record(record, &letter, &complaint) != 0) {
 		event_text_format(buffer, "no dead letter of till: %s; %zu bytes",
 			complaint.message, record->value.size);
 		return;

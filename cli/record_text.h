@@ -1,8 +1,7 @@
 /* record_text.h - a record of one of till's topics as a line for people or as a JSON object. Pure. */
 #pragma once
-#include "cli/topic_reader_kafka.h"
 #include "proto/buffer.h"
-#include "proto/dead_letter.h"
+#include "proto/letter.h"
 
 /* "orders/0@17  2026-11-21T12:00:01.123Z  order  berlin 4711:17  85123A x 6 @ 2.55 = 15.30 GBP  …". Dead letters (topics
  * that end in .dlq) with their reason; what is neither says so. `document` is scratch. 0 or -ENOMEM. */
@@ -13,6 +12,3 @@ int record_text_line(struct document *document, const char *topic,
 int record_text_json(struct document *document, const char *topic,
 	const struct topic_record *record, struct buffer *buffer);
 bool record_is_dead_letter(const char *topic);
-/* The letter's own headers; 0 or a reason > 0 with the complaint. */
-int record_letter(const struct topic_record *record, struct dead_letter *ret_letter,
-	struct complaint *complaint);

@@ -1,7 +1,7 @@
 #include "cli/sighting.h"
-#include "cli/record_text.h"
 #include "cli/session.h"
 #include "cli/topic_reader_kafka.h"
+#include "proto/letter.h"
 #include "runtime/program.h"
 #include <errno.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static int is_it(struct document *document, const struct topic_record *record,
 		return 0;
 	}
 	*ret_is_marker = false;
-	if (record_letter(record, &letter, &complaint) == 0) {
+	if (letter_of_record(record, &letter, &complaint) == 0) {
 		return is_same(&letter.certificate, wanted);
 	}
 	int r = event_decode(

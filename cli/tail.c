@@ -2,6 +2,7 @@
 #include "cli/options.h"
 #include "cli/record_text.h"
 #include "cli/session.h"
+#include "cli/topic_reader_kafka.h"
 #include "proto/limits.h"
 #include "runtime/program.h"
 #include <errno.h>

@@ -1,8 +1,7 @@
 /* topic_reader_kafka.h - reads one topic's records, all partitions or one, without a group and without leaving a trace
  * in Kafka. One thread. librdkafka stays behind this header. */
 #pragma once
-#include "proto/topic.h"
-#include <stdint.h>
+#include "proto/topic_record.h"
 
 enum {
 	TOPIC_E_WAITING = 1, /* nothing within the time */
@@ -10,8 +9,6 @@ enum {
 	TOPIC_E_UNREACHABLE, /* no broker answers */
 	TOPIC_E_UNKNOWN, /* no such topic, partition or offset; the error says which */
 };
-
-enum { TOPIC_HEADERS_MAX = 32 };
 
 struct topic_reader_options {
 	const char *brokers;
@@ -24,22 +21,6 @@ struct topic_reader_options {
 	int64_t timeout_ms; /* for finding the topic */
 };
 enum { TOPIC_BEGINNING = -1, TOPIC_TAIL = -2, TOPIC_SINCE = -3 };
-
-struct topic_header {
-	const char *name;
-	struct slice value;
-};
-
-/* Borrowed until the next call. */
-struct topic_record {
-	int32_t partition;
-	int64_t offset;
-	int64_t timestamp_ms; /* the broker's; -1: none */
-	struct slice key;
-	struct slice value;
-	struct topic_header headers[TOPIC_HEADERS_MAX];
-	size_t header_count;
-};
 
 struct topic_error {
 	char text[512];

@@ -70,6 +70,11 @@ enum {
 	ANSWER_SIZE_MAX = 8 * 1024 * 1024,
 	QUERY_TIMEOUT_MS_DEFAULT = 1000,
 	QUERY_TIMEOUT_MS_MAX = 60000,
+	/* What is looked up in Kafka: a broker that is gone is known for gone within it. */
+	QUERY_LOOK_TIMEOUT_MS_DEFAULT = 5000,
+	/* Records and dead letters of one answer: a page for a person. */
+	LOOK_LIMIT_DEFAULT = 20,
+	LOOK_LIMIT_MAX = 100,
 	QUERY_AFTER_MAX = 1000, /* certificates in `after` */
 	/* Conditions of `where`, and columns of `order_by`: each is looked at for every row of a walk. */
 	QUERY_CONDITIONS_MAX = 16,

@@ -37,6 +37,10 @@ const char *const query_key_names[KEY_COUNT] = {
 	[KEY_BAND_EDGES] = "edges",
 	[KEY_BAND_COUNT] = "count",
 	[KEY_PERIOD] = "period",
+	[KEY_TOPIC] = "topic",
+	[KEY_PARTITION] = "partition",
+	[KEY_OFFSET] = "offset",
+	[KEY_CODE] = "code",
 };
 
 #define BIT(key) (UINT64_C(1) << (key))
@@ -67,7 +71,11 @@ static const struct {
 	[QUERY_LEDGER] = {"ledger", KEYS_OF_STREAMS},
 	[QUERY_TRACE] = {"trace", KEYS_OF_STREAMS | BIT(KEY_SEQ)},
 	[QUERY_STAGED] = {"staged", KEYS_OF_ALL | BIT(KEY_VIEW) | BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
+	[QUERY_TOPICS] = {"topics", KEYS_OF_ALL},
 	[QUERY_QUARANTINE] = {"quarantine", KEYS_OF_ALL | BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
+	[QUERY_RECORDS] = {"records", KEYS_OF_ALL | BIT(KEY_TOPIC) | BIT(KEY_PARTITION) |
+					      BIT(KEY_OFFSET) | BIT(KEY_FROM) | BIT(KEY_LIMIT)},
+	[QUERY_LETTERS] = {"letters", KEYS_OF_ALL | BIT(KEY_CODE) | BIT(KEY_EDGE) | BIT(KEY_LIMIT)},
 	[QUERY_FORGET] = {"forget", BIT(KEY_QUERY) | BIT(KEY_USER) | BIT(KEY_REVOKE)},
 	[QUERY_FORGOTTEN] = {"forgotten", KEYS_OF_ALL | BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
 	[QUERY_ACCEPT_STAGED] = {"accept_staged", BIT(KEY_QUERY)},
@@ -178,7 +186,7 @@ int query_read_flag(const struct request *request, enum query_key key, bool *fla
 	return 0;
 }
 
-static int read_text(const struct request *request, enum query_key key, struct slice *text)
+int query_read_text(const struct request *request, enum query_key key, struct slice *text)
 {
 	const struct node *node = request->values[key];
 
@@ -192,7 +200,7 @@ static int read_text(const struct request *request, enum query_key key, struct s
 	return 0;
 }
 
-static int read_number(const struct request *request, enum query_key key, int64_t min, int64_t max,
+int query_read_number(const struct request *request, enum query_key key, int64_t min, int64_t max,
 	int64_t *number)
 {
 	const struct node *node = request->values[key];
@@ -283,7 +291,7 @@ static int read_get(struct request *request)
 static int read_order(struct request *request)
 {
 	struct slice order = slice_of_text("desc");
-	int r = read_text(request, KEY_ORDER, &order);
+	int r = query_read_text(request, KEY_ORDER, &order);
 
 	if (r != 0) {
 		return r;
@@ -297,7 +305,7 @@ static int read_order(struct request *request)
 
 static int read_limit(struct request *request, int64_t limit, int64_t max)
 {
-	int r = read_number(request, KEY_LIMIT, 1, max, &limit);
+	int r = query_read_number(request, KEY_LIMIT, 1, max, &limit);
 
 	request->query->limit = (uint32_t)limit;
 	return r;
@@ -305,7 +313,7 @@ static int read_limit(struct request *request, int64_t limit, int64_t max)
 
 static int read_top(struct request *request)
 {
-	int r = read_text(request, KEY_BY, &request->query->by);
+	int r = query_read_text(request, KEY_BY, &request->query->by);
 
 	if (r == 0 && request->query->by.size == 0) {
 		return query_refuse(request, KEY_BY, "is missing: name a measure");
@@ -322,14 +330,14 @@ static int read_top(struct request *request)
 
 static int read_bands(struct request *request)
 {
-	int r = read_text(request, KEY_BY, &request->query->by);
+	int r = query_read_text(request, KEY_BY, &request->query->by);
 	int64_t count = 0;
 
 	if (r == 0 && request->query->by.size == 0) {
 		return query_refuse(request, KEY_BY, "is missing: name a measure");
 	}
 	if (r == 0) {
-		r = read_number(request, KEY_BAND_COUNT, 1, QUERY_BANDS_MAX, &count);
+		r = query_read_number(request, KEY_BAND_COUNT, 1, QUERY_BANDS_MAX, &count);
 		request->query->band_count = (uint32_t)count;
 	}
 	return r != 0 ? r : query_read_bands(request);
@@ -339,7 +347,7 @@ static int read_scan(struct request *request)
 {
 	const struct node *from = request->values[KEY_FROM];
 	const struct node *to = request->values[KEY_TO];
-	int r = read_text(request, KEY_CURSOR, &request->query->cursor);
+	int r = query_read_text(request, KEY_CURSOR, &request->query->cursor);
 
 	if (r == 0 && from != NULL) {
 		r = check_group(request, KEY_FROM, from, 0);
@@ -354,7 +362,7 @@ static int read_scan(struct request *request)
 
 static int read_list(struct request *request)
 {
-	int r = read_text(request, KEY_CURSOR, &request->query->cursor);
+	int r = query_read_text(request, KEY_CURSOR, &request->query->cursor);
 
 	return r != 0 ? r : read_limit(request, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX);
 }
@@ -362,7 +370,7 @@ static int read_list(struct request *request)
 static int read_vitals(struct request *request)
 {
 	struct slice period = {NULL, 0};
-	int r = read_text(request, KEY_PERIOD, &period);
+	int r = query_read_text(request, KEY_PERIOD, &period);
 
 	request->query->is_by_minute = slice_equals_text(period, "1m");
 	if (r == 0 && period.size > 0 && !request->query->is_by_minute &&
@@ -374,7 +382,7 @@ static int read_vitals(struct request *request)
 
 static int read_forget(struct request *request)
 {
-	int r = read_text(request, KEY_USER, &request->query->user);
+	int r = query_read_text(request, KEY_USER, &request->query->user);
 
 	if (r != 0) {
 		return r;
@@ -392,7 +400,7 @@ static int read_forget(struct request *request)
 static int read_kind(struct request *request)
 {
 	struct slice name = {NULL, 0};
-	int r = read_text(request, KEY_KIND, &name);
+	int r = query_read_text(request, KEY_KIND, &name);
 
 	if (r != 0 || name.size == 0) {
 		return r;
@@ -409,16 +417,16 @@ static int read_about(struct request *request)
 {
 	struct certificate *about = &request->query->about;
 	int64_t run = 0, seq = 0;
-	int r = read_text(request, KEY_EDGE, &about->edge);
+	int r = query_read_text(request, KEY_EDGE, &about->edge);
 
 	if (r == 0 && about->edge.size > 0 && !edge_id_is_valid(about->edge)) {
 		return query_refuse(request, KEY_EDGE, "is no edge id");
 	}
 	if (r == 0) {
-		r = read_number(request, KEY_RUN, 1, (int64_t)RUN_MAX, &run);
+		r = query_read_number(request, KEY_RUN, 1, (int64_t)RUN_MAX, &run);
 	}
 	if (r == 0) {
-		r = read_number(request, KEY_SEQ, 1, INT64_MAX, &seq);
+		r = query_read_number(request, KEY_SEQ, 1, INT64_MAX, &seq);
 	}
 	about->run = (uint64_t)run;
 	about->seq = (uint64_t)seq;
@@ -494,12 +502,13 @@ static int read_after(struct request *request)
 
 static int read_freshness(struct request *request)
 {
-	int64_t timeout_ms = QUERY_TIMEOUT_MS_DEFAULT;
-	int r = read_number(request, KEY_TIMEOUT_MS, 0, QUERY_TIMEOUT_MS_MAX, &timeout_ms);
+	int64_t timeout_ms = query_looks_up(request->query->type) ? QUERY_LOOK_TIMEOUT_MS_DEFAULT
+								  : QUERY_TIMEOUT_MS_DEFAULT;
+	int r = query_read_number(request, KEY_TIMEOUT_MS, 0, QUERY_TIMEOUT_MS_MAX, &timeout_ms);
 
 	request->query->timeout_ms = (uint32_t)timeout_ms;
 	if (r == 0) {
-		r = read_number(request, KEY_MAX_LAG, 0, INT64_MAX, &request->query->max_lag);
+		r = query_read_number(request, KEY_MAX_LAG, 0, INT64_MAX, &request->query->max_lag);
 	}
 	return r != 0 ? r : read_after(request);
 }
@@ -508,7 +517,7 @@ int query_read_table(
 	const struct request *request, enum query_key key, char *bytes, struct slice *ret_name)
 {
 	struct slice name = {NULL, 0};
-	int r = read_text(request, key, &name);
+	int r = query_read_text(request, key, &name);
 
 	if (r != 0 || name.size == 0) {
 		return r;
@@ -535,7 +544,7 @@ static int read_table(struct request *request)
 
 static int read_query(struct request *request)
 {
-	int r = read_text(request, KEY_VIEW, &request->query->view);
+	int r = query_read_text(request, KEY_VIEW, &request->query->view);
 
 	if (r == 0) {
 		r = read_table(request);
@@ -576,6 +585,10 @@ static int read_query(struct request *request)
 		return read_about(request);
 	case QUERY_TRACE:
 		return read_trace(request);
+	case QUERY_TOPICS:
+	case QUERY_RECORDS:
+	case QUERY_LETTERS:
+		return query_read_look(request);
 	default:
 		return 0;
 	}
@@ -631,6 +644,7 @@ static void query_clear(struct query *query, enum encoding encoding)
 	query->compare = (struct query_comparison){0};
 	query->explain = false;
 	query->where_count = query->order_count = query->shape = 0;
+	memset(&query->look, 0, sizeof query->look);
 }
 
 int query_decode(struct document *document, struct slice bytes, struct query *ret_query,

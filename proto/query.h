@@ -3,6 +3,7 @@
  * shapes are in PROTOCOL.md, "Queries". */
 #pragma once
 #include "proto/event.h"
+#include "proto/query_look.h"
 #include "proto/span.h"
 
 /* In front of a table's name, where it stands for a view's: in rights and live topics, too. */
@@ -24,7 +25,10 @@ enum query_type {
 	QUERY_LEDGER,
 	QUERY_TRACE,
 	QUERY_STAGED,
+	QUERY_TOPICS,
 	QUERY_QUARANTINE,
+	QUERY_RECORDS,
+	QUERY_LETTERS,
 	QUERY_FORGET,
 	QUERY_FORGOTTEN,
 	QUERY_ACCEPT_STAGED,
@@ -115,6 +119,7 @@ struct query {
 	int64_t max_lag; /* records; -1: any */
 	struct certificate after[QUERY_AFTER_MAX];
 	uint32_t after_count;
+	struct query_look look; /* topics, records, letters */
 };
 
 /* 0, -ENOMEM, or REASON_BAD_REQUEST / REASON_UNKNOWN_QUERY / REASON_TOO_LARGE with the complaint. Unknown
@@ -136,6 +141,11 @@ static inline bool query_is_refined(const struct query *query)
 static inline bool query_has_rows(enum query_type type)
 {
 	return type <= QUERY_BANDS;
+}
+/* Is it answered by what Kafka says, once that is heard? */
+static inline bool query_looks_up(enum query_type type)
+{
+	return type == QUERY_TOPICS || type == QUERY_RECORDS || type == QUERY_LETTERS;
 }
 /* Is it for administrators alone? */
 bool query_needs_admin(enum query_type type);

@@ -39,6 +39,10 @@ enum query_key {
 	KEY_BAND_EDGES,
 	KEY_BAND_COUNT,
 	KEY_PERIOD,
+	KEY_TOPIC,
+	KEY_PARTITION,
+	KEY_OFFSET,
+	KEY_CODE,
 	KEY_COUNT,
 };
 extern const char *const query_key_names[KEY_COUNT];
@@ -64,3 +68,10 @@ int query_read_shares(struct request *request);
 int query_read_bands(struct request *request);
 /* An optional true or false. */
 int query_read_flag(const struct request *request, enum query_key key, bool *flag);
+/* topics, records, letters. */
+int query_read_look(struct request *request);
+/* Optional text that is not empty. */
+int query_read_text(const struct request *request, enum query_key key, struct slice *text);
+/* An optional integer. */
+int query_read_number(const struct request *request, enum query_key key, int64_t min, int64_t max,
+	int64_t *number);

@@ -11,7 +11,8 @@ ROWS_MAX = 4
 _NAMES = {"get": ("get", "rows"), "top": ("top", "rows"), "scan": ("scan", "rows"), "forget": ("forget", "forgot"),
           "forgotten": ("listing", "forgotten"), "quarantine": ("listing", "quarantine"),
           "edges": ("streams", "edges"), "ledger": ("streams", "ledger"), "trace": ("trace", "traced"), "vitals": ("asks_vitals", "vitals"),
-          "bands": ("bands", "rows"), "accept_staged": ("decision", "decided"), "drop_staged": ("decision", "decided")}
+          "bands": ("bands", "rows"), "accept_staged": ("decision", "decided"), "drop_staged": ("decision", "decided"),
+          "topics": ("about", "surveyed"), "records": ("records", "recorded"), "letters": ("letters", "lettered")}
 _made = {}
 
 

@@ -4,6 +4,7 @@
 #include "proto/dead_letter.h"
 #include "proto/producer.h"
 #include "proto/query.h"
+#include <stdio.h>
 
 static void check_output(struct check *check, const struct node *vector)
 {
@@ -224,6 +225,28 @@ static void check_whole(struct check *check, const struct node *vector, const st
 	check_edges(check, vector, query);
 }
 
+static void check_look(
+	struct check *check, const struct node *vector, const struct query_look *look)
+{
+	static const char *const begins[] = {
+		[LOOK_NEWEST] = "newest", [LOOK_OFFSET] = "offset", [LOOK_TIME] = "time"};
+	char at[32];
+
+	snprintf(at, sizeof at, "%lld", (long long)look->at);
+	check_equal_text(check, "topic", vector_text(vector, "topic"), slice_of_text(look->topic));
+	check_equal_text(
+		check, "of_edge", vector_text(vector, "of_edge"), slice_of_text(look->edge));
+	check_equal_text(check, "of_code", vector_text(vector, "of_code"),
+		slice_of_text(reason_code(look->code)));
+	if (vector_has(vector, "topic")) {
+		check_equal_number(check, "partition", vector_integer(check, vector, "partition"),
+			look->partition);
+		check_equal_text(check, "begins", vector_text(vector, "begins"),
+			slice_of_text(begins[look->from]));
+		check_equal_text(check, "at", vector_text(vector, "at"), slice_of_text(at));
+	}
+}
+
 static void check_query(struct check *check, const struct node *vector, const struct query *query)
 {
 	int64_t timeout_ms = vector_has(vector, "timeout_ms")
@@ -238,6 +261,7 @@ static void check_query(struct check *check, const struct node *vector, const st
 	check_equal_text(check, "by", vector_text(vector, "by"), query->by);
 	check_refinement(check, vector, query);
 	check_whole(check, vector, query);
+	check_look(check, vector, &query->look);
 	check_equal_text(check, "cursor", vector_text(vector, "cursor"), query->cursor);
 	check_equal_text(check, "user", vector_text(vector, "user"), query->user);
 	check_count(check, vector, "key", query->key);

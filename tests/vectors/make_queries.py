@@ -111,6 +111,15 @@ def query_vectors(form):
     for name in ["forgotten", "quarantine"]:
         yield good({"query": name}, type=name, limit=100)
         yield good({"query": name, "limit": 10000, "cursor": "0.17"}, type=name, limit=10000, cursor="0.17")
+    yield good({"query": "topics"}, type="topics", timeout_ms=5000)
+    place = {"query": "records", "topic": "orders", "partition": 3}
+    for more, begins, at in [({}, "newest", 0), ({"from": "newest"}, "newest", 0), ({"offset": 0}, "offset", 0), ({"offset": 2**53}, "offset", 2**53),
+                             ({"from": 1290000000000}, "time", 1290000000000)]:
+        yield good({**place, **more}, type="records", limit=20, timeout_ms=5000, topic="orders", partition=3, begins=begins, at=str(at))
+    yield good({**place, "limit": 100, "timeout_ms": 1}, type="records", limit=100, timeout_ms=1, topic="orders", partition=3, begins="newest", at="0")
+    yield good({"query": "letters"}, type="letters", limit=20, timeout_ms=5000)
+    yield good({"query": "letters", "code": "bad_value", "edge": "New York", "limit": 1}, type="letters", limit=1, timeout_ms=5000, of_code="bad_value",
+               of_edge="New York")
     yield from refined_vectors(form, good)
     yield from whole_vectors(form, good)
     for request, code in [([], "bad_request"), ({}, "bad_request"), ({"query": 1}, "bad_request"), ({"query": "gett"}, "unknown_query"),
@@ -134,5 +143,12 @@ def query_vectors(form):
                           ({"query": "forget"}, "bad_request"), ({"query": "forget", "user": 17850}, "bad_request"),
                           ({"query": "forget", "user": "a" * 129}, "too_large"), ({"query": "forget", "user": "a", "revoke": 1}, "bad_request"),
                           ({"query": "forget", "user": "a", "timeout_ms": 1}, "bad_request"), ({"query": "quarantine", "limit": 10001}, "too_large"),
+                          ({"query": "topics", "limit": 1}, "bad_request"), ({"query": "records", "topic": "orders"}, "bad_request"),
+                          ({"query": "records", "partition": 0}, "bad_request"), ({**place, "partition": -1}, "bad_request"), ({**place, "topic": ""}, "bad_request"),
+                          ({**place, "topic": "o" * 250}, "bad_request"), ({**place, "partition": 2**31}, "too_large"), ({**place, "offset": "newest"}, "bad_request"),
+                          ({**place, "offset": 1, "from": "newest"}, "bad_request"), ({**place, "from": "oldest"}, "bad_request"), ({**place, "from": -1}, "bad_request"),
+                          ({**place, "from": [1]}, "bad_request"), ({**place, "limit": 101}, "too_large"), ({**place, "limit": 0}, "bad_request"),
+                          ({"query": "letters", "edge": " uk"}, "bad_request"), ({"query": "letters", "topic": "orders.dlq"}, "bad_request"),
+                          ({"query": "letters", "limit": 101}, "too_large"),
                           ({"query": "get", "view": "v", "key": [[[[1]]]]}, "bad_request")]:
         yield {**form(request), "code": code}

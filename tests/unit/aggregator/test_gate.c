@@ -135,18 +135,30 @@ static void test_an_admin_and_views_of_all_ask_everything(void **state)
 	assert_true(gate_shows_row(NULL, slice_of("anything", 8)));
 }
 
-static void test_only_an_admin_forgets_and_looks_into_the_quarantine(void **state)
+static void test_only_an_admin_forgets_and_looks_into_records(void **state)
 {
 	static const char *const requests[] = {"{\"query\":\"forget\",\"user\":\"anna\"}",
-		"{\"query\":\"forgotten\"}", "{\"query\":\"quarantine\"}"};
+		"{\"query\":\"forgotten\"}", "{\"query\":\"quarantine\"}",
+		"{\"query\":\"records\",\"topic\":\"orders\",\"partition\":0}",
+		"{\"query\":\"letters\"}"};
 	const struct key_holder admin = {.is_admin = true};
 	const struct key_holder analyst = {.views = all, .stores = all, .sends = true};
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
 		assert_string_equal(check(&admin, requests[i]), "");
 		assert_non_null(strstr(check(&analyst, requests[i]), "right admin"));
 	}
+}
+
+static void test_topics_are_for_who_sees_all_views(void **state)
+{
+	const struct key_holder reader = {.views = "products"};
+	const struct key_holder analyst = {.views = all};
+
+	(void)state;
+	assert_string_equal(check(&analyst, "{\"query\":\"topics\"}"), "");
+	assert_non_null(strstr(check(&reader, "{\"query\":\"topics\"}"), "views = *"));
 }
 
 int main(void)
@@ -156,7 +168,8 @@ int main(void)
 		cmocka_unit_test(test_a_key_without_rights_asks_nothing),
 		cmocka_unit_test(test_a_store_sees_its_own_rows),
 		cmocka_unit_test(test_an_admin_and_views_of_all_ask_everything),
-		cmocka_unit_test(test_only_an_admin_forgets_and_looks_into_the_quarantine),
+		cmocka_unit_test(test_topics_are_for_who_sees_all_views),
+		cmocka_unit_test(test_only_an_admin_forgets_and_looks_into_records),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "cli/json_text.h"
-#include "cli/letter_filter.h"
 #include "cli/record_text.h"
+#include "proto/letter.h"
 #include <errno.h>
 #include <string.h>
 

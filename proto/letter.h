@@ -1,15 +1,19 @@
-/* letter_filter.h - which dead letters are meant, and what is sent when one is replayed. Pure. */
+/* letter.h - dead letters as they lie in Kafka: what one says, which are meant, where one lies, and what is sent when it is
+ * replayed. Pure. */
 #pragma once
-#include "cli/topic_reader_kafka.h"
-#include "proto/buffer.h"
 #include "proto/dead_letter.h"
 #include "proto/pairs.h"
+#include "proto/topic.h"
+#include "proto/topic_record.h"
 
 struct letter_filter {
 	const char *code; /* NULL: any */
 	const char *edge; /* NULL: any */
 };
 
+/* What its headers say; 0 or a reason > 0 with the complaint. */
+int letter_of_record(const struct topic_record *record, struct dead_letter *ret_letter,
+	struct complaint *complaint);
 bool letter_is_meant(const struct letter_filter *filter, const struct dead_letter *letter);
 
 /* Where a letter lies: "orders.dlq/3/1200". */
@@ -18,7 +22,9 @@ struct letter_place {
 	int32_t partition;
 	int64_t offset;
 };
+enum { LETTER_PLACE_SIZE = TOPIC_NAME_SIZE + 40 };
 bool letter_place_parse(const char *text, struct letter_place *ret_place);
+const char *letter_place_format(const struct letter_place *place, char text[LETTER_PLACE_SIZE]);
 
 enum {
 	LETTER_E_UNREADABLE =

@@ -1,4 +1,4 @@
-#include "cli/letter_filter.h"
+#include "proto/letter.h"
 
 #include "proto/writer.h"
 #include <errno.h>
@@ -6,6 +6,22 @@
 #include <stdlib.h>
 
 enum { DEPTH_MAX = 64 };
+
+int letter_of_record(const struct topic_record *record, struct dead_letter *ret_letter,
+	struct complaint *complaint)
+{
+	struct slice values[DLQ_HEADER_COUNT] = {{NULL, 0}};
+
+	for (size_t i = 0; i < record->header_count; i++) {
+		for (int header = 0; header < DLQ_HEADER_COUNT; header++) {
+			const char *name = dead_letter_header_name((enum dead_letter_header)header);
+			if (strcmp(record->headers[i].name, name) == 0) {
+				values[header] = record->headers[i].value;
+			}
+		}
+	}
+	return dead_letter_from_headers(values, record->value, ret_letter, complaint);
+}
 
 bool letter_is_meant(const struct letter_filter *filter, const struct dead_letter *letter)
 {
@@ -35,6 +51,13 @@ bool letter_place_parse(const char *text, struct letter_place *ret_place)
 	ret_place->partition = (int32_t)partition;
 	ret_place->offset = offset;
 	return true;
+}
+
+const char *letter_place_format(const struct letter_place *place, char text[LETTER_PLACE_SIZE])
+{
+	snprintf(text, LETTER_PLACE_SIZE, "%s/%d/%lld", place->topic, (int)place->partition,
+		(long long)place->offset);
+	return text;
 }
 
 /* What the bridge refused bears a certificate already, and the edge will give it another. */
