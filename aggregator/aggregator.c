@@ -77,6 +77,15 @@ static int moved(void *owner)
 	return aggregator->queries == NULL ? 0 : wake(aggregator);
 }
 
+static void readable(
+	void *owner, const struct pipeline *pipeline, uint64_t latency_ms, uint64_t count)
+{
+	struct aggregator *aggregator = owner;
+	if (aggregator->pulse != NULL && pipeline == aggregator->generations.live->pipeline) {
+		pulse_readable(aggregator->pulse, latency_ms, count);
+	}
+}
+
 static void freezing(void *owner, struct overlay *overlay)
 {
 	struct aggregator *aggregator = owner;
@@ -91,28 +100,6 @@ static void row_changed(
 	if (generation == stores_root(aggregator->opening.stores)->live) {
 		live_note(aggregator->publisher, table_id, key, longs);
 	}
-}
-
-static void notice(void *owner, const char *what, const char *topic, int32_t partition)
-{
-	(void)owner;
-	log_line(LOG_WARNING, what, "topic=\"%s\" partition=%" PRId32, topic, partition);
-}
-
-static void conflict(
-	void *owner, const char *topic, const struct record *record, const struct reading *reading)
-{
-	char edge[4 * EDGE_ID_SIZE_MAX + 3];
-	(void)owner;
-	log_line(LOG_ERROR,
-		"certificate_conflict: another event was counted under this certificate; this one "
-		"is set aside",
-		"edge=%s run=%" PRIu64 " kind=%s seq=%" PRIu64 " topic=\"%s\" partition=%" PRId32
-		" offset=%" PRId64,
-		log_quote((const char *)reading->stream.edge.bytes, reading->stream.edge.size, edge,
-			sizeof edge),
-		reading->stream.run, stream_kind_name(reading->stream.kind), reading->seq, topic,
-		record->partition, record->offset);
 }
 
 static void committed(void *owner, int result, int64_t took_us)
@@ -434,13 +421,14 @@ static int new_generations(struct aggregator *aggregator, struct config_error *e
 			{
 				.loop = aggregator->loop,
 				.moved = moved,
+				.readable = readable,
 				.decide = decide,
 				.replayed = herald_replayed,
 				.replay_failed = replay_failed,
 				.committed = committed,
 				.freezing = freezing,
-				.notice = notice,
-				.conflict = conflict,
+				.notice = herald_notice,
+				.conflict = herald_conflict,
 				.row_changed = row_changed,
 				.owner = aggregator,
 			},
@@ -682,8 +670,8 @@ static int new_parts(struct aggregator *aggregator, struct config_error *error)
 		r = new_generations(aggregator, error);
 	}
 	if (r == 0) {
-		r = pulse_new(aggregator->opening.stores, aggregator->generations.live->pipeline,
-			&aggregator->pulse);
+		r = pulse_new(aggregator->opening.stores, aggregator->metrics,
+			aggregator->generations.live->pipeline, &aggregator->pulse);
 	}
 	if (r == 0) {
 		r = new_reporting(aggregator, error);

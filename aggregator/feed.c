@@ -74,11 +74,67 @@ static bool may_read(const struct feed *feed)
 	return !feed->is_held && !feed->is_stopping && !pipeline_is_full(feed->pipeline);
 }
 
+static uint64_t counted_of(const struct partition *partition)
+{
+	return partition == NULL ? 0 : partition->seen.fates[FATE_COUNTED];
+}
+
+/* Of an event that was counted before, who knows when it could be read first. */
+static int take_received(struct feed *feed, const struct record *record)
+{
+	struct receipt receipt;
+	const struct partition *partition =
+		pipeline_partition(feed->pipeline, record->topic, record->partition);
+	uint64_t before = counted_of(partition);
+	int r = pipeline_take(feed->pipeline, record);
+
+	if (!receipt_read(record->receipt, &receipt)) {
+		feed->receipts_bad++;
+	} else if (counted_of(partition) > before) {
+		receipts_note(&feed->receipts, &receipt);
+	}
+	return r;
+}
+
+static int take(void *owner, const struct record *record)
+{
+	struct feed *feed = owner;
+	return record->receipt.size == 0 ? pipeline_take(feed->pipeline, record)
+					 : take_received(feed, record);
+}
+
+static int end_of(void *owner, uint32_t topic, int32_t partition, int64_t next)
+{
+	struct feed *feed = owner;
+	return pipeline_end(feed->pipeline, topic, partition, next);
+}
+
+static int stopped(void *owner, uint32_t topic, int32_t partition, const char *why)
+{
+	struct feed *feed = owner;
+	return pipeline_stopped(feed->pipeline, topic, partition, why);
+}
+
+static void tell(void *owner, uint64_t latency_ms, uint64_t count)
+{
+	struct feed *feed = owner;
+	if (feed->options.readable != NULL) {
+		feed->options.readable(feed->options.owner, feed->pipeline, latency_ms, count);
+	}
+}
+
+/* A round's events can be asked for once the loop goes on, which is now; none can before the start is over. */
+static void tell_receipts(struct feed *feed)
+{
+	if (feed->receipts.count > 0 && pipeline_is_caught_up(feed->pipeline)) {
+		feed->receipts_ahead += receipts_tell(&feed->receipts, clock_wall_ms(), tell, feed);
+	}
+}
+
 /* Reads for one round. *ret_took_any: the owner should look. */
 static int read_round(struct feed *feed, bool *ret_took_any)
 {
-	const struct source_sink sink = {
-		pipeline_take, pipeline_end, pipeline_stopped, feed->pipeline};
+	const struct source_sink sink = {take, end_of, stopped, feed};
 	int64_t end_us = clock_monotonic_us() + ROUND_US;
 	bool is_drained = false;
 	int r = 0;
@@ -158,6 +214,7 @@ static int readable(void *owner)
 	}
 	if (r == 0 && took_any) {
 		refresh_ends(feed);
+		tell_receipts(feed);
 		r = feed->options.moved(feed->options.owner);
 	}
 	return r;

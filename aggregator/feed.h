@@ -2,6 +2,7 @@
  * milliseconds at most, so that queries are answered while millions of records come in. */
 #pragma once
 #include "aggregator/pipeline_archive.h"
+#include "aggregator/receipts.h"
 
 struct loop;
 struct replay;
@@ -15,6 +16,9 @@ struct feed_options {
 		pipeline; /* committed, freezing, start, notice, conflict and owner are the feed's */
 	/* After records were taken, a commit ended, or the log reported. -errno ends the program. */
 	int (*moved)(void *owner);
+	/* `count` events that it counted can be read in an answer, so long after an edge received them. */
+	void (*readable)(
+		void *owner, const struct pipeline *pipeline, uint64_t latency_ms, uint64_t count);
 	/* The log lacks what is in pipeline->missing. */
 	int (*decide)(void *owner, const struct pipeline *pipeline);
 	/* The archive was read: these are its books. */
@@ -43,6 +47,9 @@ struct feed {
 	int64_t polled_ms;
 	int64_t restarted_ms;
 	uint64_t restarts;
+	struct receipts receipts;
+	uint64_t receipts_bad; /* headers that are none */
+	uint64_t receipts_ahead; /* events whose receipt lies ahead of our clock */
 	char kafka_error[512]; /* "" while Kafka answers */
 	bool is_error_telling; /* it names what a person must mend */
 };

@@ -51,6 +51,8 @@ struct gauges {
 	uint64_t restarts_told;
 	struct metric *overlay_bytes, *overlay_events, *uncommitted, *quarantined;
 	struct view_gauges *views;
+	struct metric *receipts_bad, *receipts_ahead;
+	uint64_t receipts_bad_told, receipts_ahead_told;
 	struct metric *rebuild_progress, *store_bytes, *waiting, *reachable, *forgotten;
 };
 
@@ -138,6 +140,10 @@ static void add_counters(struct gauges *gauges)
 		"Replies that their peer did not take.");
 	gauges->restarts = counter(gauges, "till_aggregator_reader_restarts_total", "",
 		"Times that reading began anew with another client.");
+	gauges->receipts_bad = counter(gauges, "till_aggregator_receipts_bad_total", "",
+		"Records whose header does not say when they were received.");
+	gauges->receipts_ahead = counter(gauges, "till_aggregator_receipts_ahead_total", "",
+		"Events received later than now by the bridge's clock; their latency counts as 0.");
 }
 
 static void add_gauges(struct gauges *gauges)
@@ -225,6 +231,7 @@ static void begin_anew(struct gauges *gauges, const struct pipeline *pipeline)
 	gauges->conflicts_told = 0;
 	gauges->uncompared_told = 0;
 	gauges->restarts_told = 0;
+	gauges->receipts_bad_told = gauges->receipts_ahead_told = 0;
 	gauges->baskets_told = (struct basket_books){0};
 	gauges->told_of = pipeline;
 }
@@ -330,6 +337,9 @@ static void collect(void *owner)
 	collect_baskets(gauges, pipeline, view.wall_ms);
 	view_gauges_set(gauges->views, pipeline);
 	raise_counter(gauges->restarts, &gauges->restarts_told, view.live->restarts);
+	raise_counter(gauges->receipts_bad, &gauges->receipts_bad_told, view.live->receipts_bad);
+	raise_counter(
+		gauges->receipts_ahead, &gauges->receipts_ahead_told, view.live->receipts_ahead);
 	metric_set(gauges->rebuild_progress, view.shadow == NULL ? 1 : view.rebuild_progress);
 	metric_set(gauges->store_bytes, (double)view.store_bytes);
 	metric_set(gauges->waiting, (double)view.waiting);

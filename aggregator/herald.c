@@ -89,3 +89,25 @@ void herald_replayed(void *owner, const struct pipeline_archive *archive)
 	}
 	program_audit_end("archive", NULL, "done");
 }
+
+void herald_notice(void *owner, const char *what, const char *topic, int32_t partition)
+{
+	(void)owner;
+	log_line(LOG_WARNING, what, "topic=\"%s\" partition=%" PRId32, topic, partition);
+}
+
+void herald_conflict(
+	void *owner, const char *topic, const struct record *record, const struct reading *reading)
+{
+	char edge[4 * EDGE_ID_SIZE_MAX + 3];
+	(void)owner;
+	log_line(LOG_ERROR,
+		"certificate_conflict: another event was counted under this certificate; this one "
+		"is set aside",
+		"edge=%s run=%" PRIu64 " kind=%s seq=%" PRIu64 " topic=\"%s\" partition=%" PRId32
+		" offset=%" PRId64,
+		log_quote((const char *)reading->stream.edge.bytes, reading->stream.edge.size, edge,
+			sizeof edge),
+		reading->stream.run, stream_kind_name(reading->stream.kind), reading->seq, topic,
+		record->partition, record->offset);
+}

@@ -14,3 +14,7 @@ struct herald {
 void herald_report(struct herald *herald, struct desk *desk);
 /* An archive was read. For feed_options.replayed. */
 void herald_replayed(void *owner, const struct pipeline_archive *archive);
+/* For feed_options: what an operator should read, and what can't be true. */
+void herald_notice(void *owner, const char *what, const char *topic, int32_t partition);
+void herald_conflict(
+	void *owner, const char *topic, const struct record *record, const struct reading *reading);

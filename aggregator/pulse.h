@@ -5,10 +5,15 @@
 
 struct pulse;
 
-/* `stores` is borrowed. 0 or -ENOMEM. */
-int pulse_new(struct stores *stores, const struct pipeline *pipeline, struct pulse **ret_pulse);
+struct metrics;
+
+/* `stores` and `metrics` are borrowed. 0 or -ENOMEM. */
+int pulse_new(struct stores *stores, struct metrics *metrics, const struct pipeline *pipeline,
+	struct pulse **ret_pulse);
 struct pulse *pulse_free(struct pulse *pulse);
 const struct vitals *pulse_vitals(const struct pulse *pulse);
+/* `count` events of the live pipeline could be read in an answer so long after their receipt. */
+void pulse_readable(struct pulse *pulse, uint64_t latency_ms, uint64_t count);
 /* This pipeline is looked at for the last time: the next tick is of another one. */
 void pulse_leave(struct pulse *pulse, const struct pipeline *pipeline);
 /* Shortens *wait_ms to when the next sample ends. */

@@ -15,6 +15,7 @@ struct record {
 	struct slice key;
 	struct slice value;
 	struct slice headers[DLQ_HEADER_COUNT]; /* of dead letters; absent ones {NULL, 0} */
+	struct slice receipt; /* RECEIPT_HEADER's value, of others; {NULL, 0}: absent */
 };
 
 enum record_class {

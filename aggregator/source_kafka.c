@@ -1,6 +1,7 @@
 /* The reader's half of a source: librdkafka's simple consumer. It has no group, so there is nothing that could
  * rebalance, commit or reset; every partition's records come through one queue, which tells the loop by an eventfd. */
 #include "aggregator/source_kafka.h"
+#include "proto/receipt.h"
 #include "runtime/kafka_options.h"
 #include "runtime/thread.h"
 #include <assert.h>
@@ -263,6 +264,20 @@ static void read_headers(const rd_kafka_message_t *message, struct record *recor
 	}
 }
 
+/* Nearly every record has no header, which costs next to nothing to see. */
+static void read_receipt(const rd_kafka_message_t *message, struct record *record)
+{
+	rd_kafka_headers_t *headers = NULL;
+	const void *value = NULL;
+	size_t size = 0;
+
+	if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+		rd_kafka_header_get_last(headers, RECEIPT_HEADER, &value, &size) ==
+			RD_KAFKA_RESP_ERR_NO_ERROR) {
+		record->receipt = slice_of(value, size);
+	}
+}
+
 static int take_record(
 	const rd_kafka_message_t *message, uint32_t topic, const struct source_sink *sink)
 {
@@ -277,6 +292,8 @@ static int take_record(
 	};
 	if (topic < KIND_COUNT && kind_is_dead_letter((enum kind)topic)) {
 		read_headers(message, &record);
+	} else if (topic < KIND_COUNT) {
+		read_receipt(message, &record);
 	}
 	return sink->record(sink->owner, &record);
 }

@@ -104,6 +104,13 @@ static void add_kafka(struct bridge_metrics *set)
 		"times that the producer was rebuilt after a fatal error");
 	set->kafka_connected =
 		gauge(set, "till_bridge_kafka_connected", "1 while Kafka answers, else 0");
+	static const double ack_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+		1, 2.5, 5, 10, 30, 60, 300, 3600, 86400};
+	set->batches_ageless = counter(set, "till_bridge_batches_ageless_total", "",
+		"acknowledged batches of edges that don't say how old what they send is");
+	set->ack_seconds = metrics_add_histogram(set->metrics, "till_bridge_ack_seconds", "",
+		"from an edge's receipt of an event to Kafka's confirmation", ack_bounds,
+		sizeof ack_bounds / sizeof ack_bounds[0]);
 	set->delivery_seconds = metrics_add_histogram(set->metrics, "till_bridge_delivery_seconds",
 		"", "from a batch's arrival to its end", bounds, sizeof bounds / sizeof bounds[0]);
 }

@@ -29,7 +29,7 @@ struct bridge_metrics {
 	struct metric *producer_rebuilds, *reports_dropped, *acks_deferred;
 	struct metric *edge_id_conflicts, *edge_id_conflict, *frames_bad;
 	struct metric *frames_limited, *sessions_limited;
-	struct metric *delivery_seconds;
+	struct metric *delivery_seconds, *ack_seconds, *batches_ageless;
 	struct metric *kafka_connected;
 	struct metric *telemetry_delivered, *telemetry_dropped;
 	struct failure_series failures[FAILURE_SERIES_MAX];

@@ -48,8 +48,14 @@ static void note_end(struct pipeline *pipeline, const struct sending_end *end)
 		return;
 	}
 	metric_add(metrics->batches_acked, 1);
-	metric_observe(
-		metrics->delivery_seconds, (double)(pipeline->now_us - end->received_us) / 1e6);
+	double here_s = (double)(pipeline->now_us - end->received_us) / 1e6;
+	metric_observe(metrics->delivery_seconds, here_s);
+	if (end->has_age) {
+		metric_observe_many(
+			metrics->ack_seconds, here_s + (double)end->age_ms / 1e3, end->event_count);
+	} else {
+		metric_add(metrics->batches_ageless, 1);
+	}
 }
 
 static uint32_t retry_after(const struct pipeline *pipeline, enum kind lane)
@@ -216,6 +222,22 @@ static int record_value(struct pipeline *pipeline, struct slice *ret_value)
 	return pipeline->json.error;
 }
 
+/* One record of a batch tells for all when they were received: a header each would halve the producer's speed. */
+static void add_headers(
+	struct pipeline *pipeline, struct letter_header headers[2], struct sink_record *record)
+{
+	record->headers = headers;
+	if (pipeline->parts.has_content_type) {
+		headers[record->header_count++] = pipeline->content_type;
+	}
+	if (pipeline->receipt_size > 0) {
+		headers[record->header_count++] = (struct letter_header){
+			.name = RECEIPT_HEADER,
+			.value = slice_of(pipeline->receipt, pipeline->receipt_size),
+		};
+	}
+}
+
 static void put_event(struct pipeline *pipeline, struct sending *sending)
 {
 	struct sink_record record = address(pipeline, sending, sending->lane);
@@ -223,11 +245,11 @@ static void put_event(struct pipeline *pipeline, struct sending *sending)
 		tracker_fail(sending, NACK_BUSY, retry_after(pipeline, sending->lane));
 		return;
 	}
-	if (pipeline->parts.has_content_type) {
-		record.headers = &pipeline->content_type;
-		record.header_count = 1;
-	}
-	if (offer(pipeline, sending, &record) != SINK_E_REFUSED || sending->nack != 0) {
+	struct letter_header headers[2];
+	add_headers(pipeline, headers, &record);
+	int r = offer(pipeline, sending, &record);
+	pipeline->receipt_size = r == 0 ? 0 : pipeline->receipt_size;
+	if (r != SINK_E_REFUSED || sending->nack != 0) {
 		return;
 	}
 	const char *error = sink_error(pipeline->parts.sink);
@@ -326,6 +348,17 @@ static int put_batch(struct pipeline *pipeline, const struct session *session,
 	return put_events(pipeline, sending);
 }
 
+/* By our clock, for ours is set as that of whoever reads Kafka. */
+static void begin_receipt(struct pipeline *pipeline, const struct pipeline_batch *batch)
+{
+	struct receipt receipt = {pipeline->wall_ms - batch->age_ms, batch->count};
+
+	pipeline->receipt_size = 0;
+	if (batch->has_age && receipt.received_ms >= 0) {
+		pipeline->receipt_size = (size_t)receipt_write(&receipt, pipeline->receipt);
+	}
+}
+
 int pipeline_take(
 	struct pipeline *pipeline, struct session *session, const struct pipeline_batch *batch)
 {
@@ -334,11 +367,15 @@ int pipeline_take(
 		.lane = batch->lane,
 		.bytes = event_bytes(batch),
 		.received_us = pipeline->now_us,
+		.has_age = batch->has_age,
+		.age_ms = batch->age_ms,
+		.event_count = batch->count,
 	};
 	struct sending_end end;
 	struct sending *sending = NULL;
 
 	set_edge(pipeline, session_edge(session));
+	begin_receipt(pipeline, batch);
 	int r = tracker_open(pipeline->parts.tracker, &session->outbox, &start, &sending);
 	if (r < 0) {
 		return r;

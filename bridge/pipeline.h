@@ -10,6 +10,7 @@
 #include "bridge/sessions.h"
 #include "bridge/sink.h"
 #include "proto/compression.h"
+#include "proto/receipt.h"
 
 struct pipeline_parts {
 	const struct topics *topics; /* all borrowed */
@@ -29,6 +30,8 @@ struct pipeline {
 	struct complaint complaint; /* after PIPELINE_E_COMPRESSION */
 	struct letter_headers headers;
 	struct letter_header content_type;
+	char receipt[RECEIPT_TEXT_SIZE]; /* for the batch's first record */
+	size_t receipt_size; /* 0: none, or said already */
 	struct buffer json, marker; /* records that are not just what came */
 	struct slice edge; /* whose records these are: the key */
 	int32_t partition;
@@ -56,6 +59,8 @@ struct pipeline_batch {
 	uint32_t count;
 	struct slice events;
 	uint32_t plain_size; /* of the events uncompressed; 0: they are not compressed */
+	bool has_age;
+	int64_t age_ms; /* of its oldest event, now */
 };
 /* 0, PIPELINE_E_COUNT, PIPELINE_E_COMPRESSION or -ENOMEM (then nothing was taken, and the session can not go on). */
 int pipeline_take(

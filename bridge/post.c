@@ -58,7 +58,8 @@ int post_welcome(
 			.topics_hash = topics_hash,
 			.batch_size_max = BATCH_SIZE_MAX,
 			.codec = session->codec,
-			.report_ms = session->may_report ? REPORTS_MS : 0},
+			.report_ms = session->may_report ? REPORTS_MS : 0,
+			.takes_ages = session->says_ages},
 	};
 	fill_credit(post, message.welcome.credit);
 	return send_frame(post, session_peer(session), &message);

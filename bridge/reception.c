@@ -157,6 +157,7 @@ static int on_hello(struct reception *reception, const struct message *message,
 		.key = message->user_id,
 		.codec = choose_codec(reception, hello->hello.codecs),
 		.may_report = may_report(reception, hello->hello.codecs),
+		.says_ages = (hello->hello.codecs & WIRE_AGES) != 0,
 		.holder = peer_name_of(message),
 		.now_ms = reception->pipeline->now_ms,
 	};
@@ -211,6 +212,14 @@ static void on_bad_compression(
 	on_bad_frame(reception, session_peer(session), words);
 }
 
+/* As of now: what it took on its way longer than the fastest did is a part of it. */
+static int64_t age_here(
+	struct reception *reception, struct session *session, const struct wire_message *message)
+{
+	return message->batch.age_ms + edge_clock_hear(&session->clock, message->batch.sent_ms,
+					       reception->pipeline->now_ms);
+}
+
 static int on_batch(
 	struct reception *reception, struct session *session, const struct wire_message *message)
 {
@@ -220,7 +229,13 @@ static int on_batch(
 		.count = message->batch.count,
 		.events = message->batch.events,
 		.plain_size = message->batch.plain_size,
+		.has_age = message->batch.has_age,
+		.age_ms = message->batch.has_age ? age_here(reception, session, message) : 0,
 	};
+	if (batch.has_age && !session->says_ages) {
+		on_bad_frame(reception, session_peer(session), "nobody asked for its age");
+		return 0;
+	}
 	if (batch.number != session->last_number + 1) {
 		on_bad_frame(reception, session_peer(session), "the number is not the next one");
 		return 0;

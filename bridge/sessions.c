@@ -56,6 +56,7 @@ static void fill(struct session *session, const struct session_start *start)
 	session->id = start->id;
 	session->codec = start->codec;
 	session->may_report = start->may_report;
+	session->says_ages = start->says_ages;
 	session->reports = start->reports;
 	snprintf(session->key, sizeof session->key, "%s", start->key != NULL ? start->key : "");
 	session->holder = start->holder;

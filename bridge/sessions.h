@@ -1,6 +1,7 @@
 /* sessions.h - the edges that are there, by (edge id, run) and by the connection they came on. Pure: routing ids are
  * bytes, time comes in. One thread. */
 #pragma once
+#include "bridge/edge_clock.h"
 #include "bridge/tracker.h"
 #include "runtime/peer_limits.h"
 #include "runtime/token_bucket.h"
@@ -25,6 +26,8 @@ struct session {
 	char key[SESSION_KEY_SIZE]; /* that its connection showed; "" without keys */
 	enum wire_codec codec; /* its batches may be compressed so */
 	bool may_report;
+	bool says_ages;
+	struct edge_clock clock;
 	struct token_bucket reports; /* how many may come */
 	uint64_t last_number; /* of the last sending */
 	int64_t heard_ms; /* last frame from it */
@@ -47,6 +50,7 @@ struct session_start {
 	const char *key; /* "" without keys */
 	enum wire_codec codec;
 	bool may_report;
+	bool says_ages;
 	struct token_bucket reports; /* full, where it may */
 	struct peer_name holder;
 	int64_t now_ms;

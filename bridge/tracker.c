@@ -116,6 +116,9 @@ int tracker_open(struct tracker *tracker, struct outbox *outbox, const struct se
 		.lane = start->lane,
 		.bytes = start->bytes,
 		.received_us = start->received_us,
+		.has_age = start->has_age,
+		.age_ms = start->age_ms,
+		.event_count = start->event_count,
 		.index = sending->index,
 		.generation = sending->generation,
 		.is_held = true,
@@ -192,6 +195,9 @@ static bool finish_if_over(
 		.lane = sending->lane,
 		.nack = sending->nack,
 		.received_us = sending->received_us,
+		.has_age = sending->has_age,
+		.age_ms = sending->age_ms,
+		.event_count = sending->event_count,
 	};
 	finish(tracker, sending);
 	return true;

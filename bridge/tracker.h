@@ -27,6 +27,9 @@ struct sending {
 	enum nack_code nack; /* 0: nothing failed so far */
 	uint32_t retry_after_ms;
 	int64_t received_us;
+	bool has_age;
+	int64_t age_ms; /* of its oldest event, when it was received here */
+	uint32_t event_count;
 	TAILQ_ENTRY(sending) siblings; /* of its outbox or of the orphans */
 };
 TAILQ_HEAD(sending_list, sending);
@@ -58,6 +61,9 @@ struct sending_end {
 	enum kind lane;
 	enum nack_code nack; /* 0: acknowledged */
 	int64_t received_us;
+	bool has_age;
+	int64_t age_ms;
+	uint32_t event_count;
 };
 
 static inline uint64_t sending_ticket(const struct sending *sending)
@@ -79,6 +85,9 @@ struct sending_start {
 	enum kind lane;
 	size_t bytes;
 	int64_t received_us;
+	bool has_age;
+	int64_t age_ms;
+	uint32_t event_count;
 };
 /* Held until tracker_release; borrowed until it ends. 0 or -ENOMEM. */
 int tracker_open(struct tracker *tracker, struct outbox *outbox, const struct sending_start *start,

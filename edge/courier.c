@@ -342,6 +342,18 @@ static int set_aside(struct courier *courier, enum kind lane, uint64_t index)
 	return 0;
 }
 
+/* The one clock that may have been set between receipt and now is ours; a negative age is none. */
+static void say_age(const struct spool_batch *batch, struct wire_message *message)
+{
+	int64_t age_ms = clock_wall_ms() - batch->received_ms;
+
+	message->batch.has_age = true;
+	message->batch.sent_ms = clock_monotonic_ms();
+	message->batch.age_ms = age_ms < 0                 ? 0
+				: age_ms > WIRE_AGE_MS_MAX ? WIRE_AGE_MS_MAX
+							   : age_ms;
+}
+
 static int send_batch(struct courier *courier, const struct sender_order *order,
 	const struct spool_batch *batch, int64_t now_ms)
 {
@@ -356,6 +368,9 @@ static int send_batch(struct courier *courier, const struct sender_order *order,
 	};
 
 	compress_events(courier, &message);
+	if (sender->says_ages) {
+		say_age(batch, &message);
+	}
 	buffer_clear(&courier->frame);
 	wire_encode(&message, &courier->frame);
 	if (courier->frame.error != 0) {
@@ -578,9 +593,9 @@ static uint32_t read_bridges(struct courier *courier, const char *list)
 static int make_compressor(struct courier *courier)
 {
 	int level = courier->options.compression_level;
-	uint32_t reports = courier->options.reports ? WIRE_REPORTS : 0;
+	uint32_t said = WIRE_AGES | (courier->options.reports ? WIRE_REPORTS : 0);
 
-	sender_set_codecs(&courier->sender, reports | (level == 0 ? 0 : 1u << CODEC_ZSTD));
+	sender_set_codecs(&courier->sender, said | (level == 0 ? 0 : 1u << CODEC_ZSTD));
 	return level == 0 ? 0 : compressor_new(level, &courier->compressor);
 }
 

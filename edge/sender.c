@@ -258,6 +258,7 @@ static void begin_session(struct sender *sender, const struct wire_message *mess
 					 : BATCH_SIZE_MAX;
 	sender->codec = message->welcome.codec;
 	sender->report_ms = message->welcome.report_ms;
+	sender->says_ages = message->welcome.takes_ages;
 	take_credit(sender, message->welcome.credit);
 	if (sender->counts.sessions > 0 && sender->bridge != sender->last_bridge) {
 		sender->counts.failovers++;

@@ -111,6 +111,7 @@ struct sender {
 	uint32_t batch_size_max;
 	enum wire_codec codec; /* of the present session: batches may be compressed with it */
 	uint32_t report_ms; /* likewise: the bridge takes a report each so often; 0: none */
+	bool says_ages; /* likewise: batches say how old they are */
 	uint32_t failures; /* attempts and sessions since something was acknowledged */
 	int64_t retry_at_ms;
 	int64_t close_at_ms; /* SENDER_ENDING: BYE needs a moment to leave */

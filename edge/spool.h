@@ -62,6 +62,7 @@ struct spool_batch {
 	uint64_t first, last; /* indexes; every block between them is in it */
 	uint32_t count;
 	uint32_t size;
+	int64_t received_ms; /* its oldest event (wall clock) */
 };
 struct spool_query {
 	enum kind lane;

@@ -487,6 +487,9 @@ static int append_block(MDB_val value, const struct spool_query *query, struct b
 		return SPOOL_E_FULL;
 	}
 	buffer_append(events, block_events.bytes, block_events.size);
+	if (batch->count == 0 || header.received_first_ms < batch->received_ms) {
+		batch->received_ms = header.received_first_ms;
+	}
 	batch->count += header.count;
 	batch->size += header.size;
 	return events->error;

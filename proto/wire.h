@@ -14,6 +14,8 @@ enum {
 	/* A peer may not silence an edge for longer. */
 	WIRE_RETRY_AFTER_MS_MAX = 60 * 60 * 1000,
 	WIRE_REPORT_MS_MAX = 60 * 60 * 1000,
+	/* What has lain in a spool for ten years is not older to anybody who looks at latencies. */
+	WIRE_AGE_MS_MAX_DAYS = 3653,
 };
 
 enum wire_type {
@@ -37,6 +39,9 @@ struct wire_range {
 
 /* Among a HELLO's codecs: the edge would send REPORTs. */
 #define WIRE_REPORTS (UINT32_C(1) << 31)
+/* Likewise: its BATCHes would say how old they are. */
+#define WIRE_AGES (UINT32_C(1) << 30)
+#define WIRE_AGE_MS_MAX (WIRE_AGE_MS_MAX_DAYS * INT64_C(24) * 3600 * 1000)
 
 /* How the events of a BATCH may be compressed. Sets of them are bits: 1 << codec. */
 enum wire_codec {
@@ -79,7 +84,7 @@ struct wire_message {
 			uint64_t run;
 			struct slice program; /* "till-edge 0.1.0": for logs */
 			uint32_t
-				codecs; /* the set that the edge can send, and WIRE_REPORTS; decode: those known here */
+				codecs; /* the set that the edge can send, WIRE_REPORTS, WIRE_AGES; decode: those known here */
 		} hello;
 		struct {
 			uint32_t version;
@@ -89,6 +94,7 @@ struct wire_message {
 			uint32_t batch_size_max;
 			enum wire_codec codec; /* chosen from the edge's, or CODEC_NONE */
 			uint32_t report_ms; /* the bridge takes a REPORT each so often; 0: none */
+			bool takes_ages; /* of BATCHes */
 		} welcome;
 		struct {
 			uint64_t number;
@@ -97,6 +103,9 @@ struct wire_message {
 			struct slice events; /* back to back */
 			uint32_t
 				plain_size; /* of the events uncompressed; 0: they are not compressed */
+			bool has_age; /* the two below are said */
+			int64_t sent_ms; /* by a clock of the edge's that nobody sets */
+			int64_t age_ms; /* how long before that its oldest event was received */
 		} batch;
 		struct {
 			const struct wire_range

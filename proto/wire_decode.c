@@ -85,7 +85,9 @@ static uint32_t take_codecs(struct frame *frame)
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct slice name = take_text(frame, WIRE_CODEC_NAME_SIZE_MAX, "codecs");
-		codecs |= slice_equals_text(name, "reports") ? WIRE_REPORTS : 1u << codec_of(name);
+		codecs |= slice_equals_text(name, "reports") ? WIRE_REPORTS
+			  : slice_equals_text(name, "ages")  ? WIRE_AGES
+							     : 1u << codec_of(name);
 	}
 	return codecs & ~(1u << CODEC_NONE);
 }
@@ -125,13 +127,29 @@ static void decode_welcome(struct frame *frame, struct wire_message *message)
 		struct slice codec = take_text(frame, WIRE_CODEC_NAME_SIZE_MAX, "codec");
 		message->welcome.codec = codec_of(codec);
 		bool is_none =
-			frame->count == 9 && slice_equals_text(codec, wire_codec_name(CODEC_NONE));
+			frame->count >= 9 && slice_equals_text(codec, wire_codec_name(CODEC_NONE));
 		frame_check(frame, is_none || message->welcome.codec != CODEC_NONE, "codec");
 	}
-	if (frame->count == 9) {
-		message->welcome.report_ms =
-			(uint32_t)take_number(frame, 1, WIRE_REPORT_MS_MAX, "report_ms");
+	if (frame->count >= 9) {
+		message->welcome.report_ms = (uint32_t)take_number(
+			frame, frame->count == 9, WIRE_REPORT_MS_MAX, "report_ms");
 	}
+	if (frame->count == 10) {
+		message->welcome.takes_ages = take_number(frame, 1, 1, "ages") == 1;
+	}
+}
+
+static void take_plain_size(struct frame *frame, struct wire_message *message)
+{
+	size_t size = message->batch.events.size;
+
+	message->batch.plain_size = (uint32_t)take_number(
+		frame, frame->count == 9 ? 0 : 1, BATCH_SIZE_MAX, "plain_size");
+	uint32_t plain_size = message->batch.plain_size;
+	frame_check(frame,
+		plain_size == 0 || (plain_size >= message->batch.count && plain_size > size &&
+					   plain_size <= size * BATCH_RATIO_MAX),
+		"plain_size");
 }
 
 static void decode_batch(struct frame *frame, struct wire_message *message)
@@ -142,18 +160,18 @@ static void decode_batch(struct frame *frame, struct wire_message *message)
 	message->batch.count = (uint32_t)take_number(frame, 1, BATCH_SIZE_MAX, "count");
 	message->batch.events = pull_bin(&frame->pull);
 	size_t size = message->batch.events.size;
-	bool is_plain = frame->count != 7;
+	if (frame->count >= 7) {
+		take_plain_size(frame, message);
+	}
+	bool is_plain = message->batch.plain_size == 0;
 	frame_check(frame, size <= BATCH_SIZE_MAX && size >= (is_plain ? message->batch.count : 1),
 		"events");
-	if (is_plain) {
-		return;
+	message->batch.has_age = frame->count == 9;
+	if (message->batch.has_age) {
+		message->batch.sent_ms = (int64_t)take_number(frame, 0, INT64_MAX, "sent_ms");
+		message->batch.age_ms =
+			(int64_t)take_number(frame, 0, (uint64_t)WIRE_AGE_MS_MAX, "age_ms");
 	}
-	message->batch.plain_size =
-		(uint32_t)take_number(frame, message->batch.count, BATCH_SIZE_MAX, "plain_size");
-	frame_check(frame,
-		message->batch.plain_size > size &&
-			message->batch.plain_size <= size * BATCH_RATIO_MAX,
-		"plain_size");
 }
 
 static void decode_ack(
@@ -251,8 +269,8 @@ static const struct {
 	uint8_t least, most;
 } element_counts[] = {
 	[WIRE_HELLO] = {6, 7},
-	[WIRE_WELCOME] = {7, 9},
-	[WIRE_BATCH] = {6, 7},
+	[WIRE_WELCOME] = {7, 10},
+	[WIRE_BATCH] = {6, 9},
 	[WIRE_ACK] = {4, 4},
 	[WIRE_NACK] = {5, 5},
 	[WIRE_STATE] = {3, 3},
@@ -268,6 +286,9 @@ static bool count_is_right(const struct wire_message *message, uint32_t count)
 	}
 	if (message->type == WIRE_WELCOME && message->welcome.version != WIRE_VERSION) {
 		return true;
+	}
+	if (message->type == WIRE_BATCH && count == 8) {
+		return false; /* half an age */
 	}
 	return count >= element_counts[message->type].least &&
 	       count <= element_counts[message->type].most;

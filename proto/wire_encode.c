@@ -34,7 +34,8 @@ static void write_ranges(
 static void write_codecs(struct writer *writer, uint32_t codecs)
 {
 	bool has_reports = (codecs & WIRE_REPORTS) != 0;
-	uint32_t count = has_reports;
+	bool has_ages = (codecs & WIRE_AGES) != 0;
+	uint32_t count = has_reports + has_ages;
 
 	for (int codec = CODEC_NONE + 1; codec < CODEC_COUNT; codec++) {
 		count += codecs >> codec & 1;
@@ -47,6 +48,9 @@ static void write_codecs(struct writer *writer, uint32_t codecs)
 	}
 	if (has_reports) {
 		write_key(writer, "reports");
+	}
+	if (has_ages) {
+		write_key(writer, "ages");
 	}
 }
 
@@ -72,18 +76,24 @@ static void encode_welcome(const struct wire_message *message, struct buffer *bu
 
 	enum wire_codec codec = message->welcome.codec;
 	uint32_t report_ms = message->welcome.report_ms;
-	begin(&writer, buffer, report_ms != 0 ? 9 : codec != CODEC_NONE ? 8 : 7, WIRE_WELCOME);
+	bool has_ages = message->welcome.takes_ages;
+	bool has_pace = report_ms != 0 || has_ages;
+	uint32_t optional = has_ages ? 3 : has_pace ? 2 : codec != CODEC_NONE;
+	begin(&writer, buffer, 7 + optional, WIRE_WELCOME);
 	write_unsigned(&writer, message->welcome.version);
 	write_unsigned(&writer, message->session);
 	write_text(&writer, message->welcome.cluster_id);
 	write_unsigned(&writer, message->welcome.topics_hash);
 	write_credit(&writer, message->welcome.credit);
 	write_unsigned(&writer, message->welcome.batch_size_max);
-	if (codec != CODEC_NONE || report_ms != 0) {
+	if (codec != CODEC_NONE || has_pace) {
 		write_text(&writer, slice_of_text(wire_codec_name(codec)));
 	}
-	if (report_ms != 0) {
+	if (has_pace) {
 		write_unsigned(&writer, report_ms);
+	}
+	if (has_ages) {
+		write_unsigned(&writer, 1);
 	}
 }
 
@@ -106,15 +116,20 @@ static void encode_batch(const struct wire_message *message, struct buffer *buff
 
 	assert(events.size >= 1 && events.size <= BATCH_SIZE_MAX);
 	assert(plain_size == 0 || plain_size > events.size);
-	begin(&writer, buffer, plain_size == 0 ? 6 : 7, WIRE_BATCH);
+	bool has_age = message->batch.has_age;
+	begin(&writer, buffer, has_age ? 9 : plain_size == 0 ? 6 : 7, WIRE_BATCH);
 	write_unsigned(&writer, message->session);
 	write_unsigned(&writer, message->batch.number);
 	write_unsigned(&writer, (uint64_t)message->batch.lane);
 	write_unsigned(&writer, message->batch.count);
 	append_bin_header(buffer, events.size);
 	buffer_append(buffer, events.bytes, events.size);
-	if (plain_size != 0) {
+	if (plain_size != 0 || has_age) {
 		write_unsigned(&writer, plain_size);
+	}
+	if (has_age) {
+		write_integer(&writer, message->batch.sent_ms);
+		write_integer(&writer, message->batch.age_ms);
 	}
 }
 

@@ -209,6 +209,11 @@ void metric_set(struct metric *metric, double value)
 
 void metric_observe(struct metric *metric, double value)
 {
+	metric_observe_many(metric, value, 1);
+}
+
+void metric_observe_many(struct metric *metric, double value, uint64_t count)
+{
 	unsigned i = 0;
 
 	if (metric == NULL) {
@@ -217,8 +222,8 @@ void metric_observe(struct metric *metric, double value)
 	while (i < metric->family->bound_count && value > metric->family->bounds[i]) {
 		i++;
 	}
-	metric->buckets[i]++;
-	metric->value += value;
+	metric->buckets[i] += count;
+	metric->value += value * (double)count;
 }
 
 double metric_value(const struct metric *metric)

@@ -22,6 +22,7 @@ struct metric *metrics_add_histogram(struct metrics *metrics, const char *name, 
 void metric_add(struct metric *metric, double value); /* NULL is ignored */
 void metric_set(struct metric *metric, double value);
 void metric_observe(struct metric *metric, double value);
+void metric_observe_many(struct metric *metric, double value, uint64_t count); /* each of them */
 double metric_value(const struct metric *metric);
 /* Series that come and go (per edge): removes one. */
 void metrics_remove(struct metrics *metrics, struct metric *metric);

@@ -1,6 +1,7 @@
 /* Any bytes as a record of Kafka: an event, a marker, somebody else's or unreadable, and what is counted has a place in
  * the store. The first byte is the topic; of a dead-letter topic, the headers and the value are cut at zero bytes. */
 #include "aggregator/record.h"
+#include "proto/receipt.h"
 #include "proto/utf8.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
@@ -55,6 +56,18 @@ static struct slice cut_headers(struct slice rest, struct slice headers[DLQ_HEAD
 	return rest;
 }
 
+/* Any bytes as the header that says when events were received: what is read can be written, to the same bytes. */
+static void try_receipt(struct slice bytes)
+{
+	struct receipt receipt;
+	char text[RECEIPT_TEXT_SIZE];
+
+	if (receipt_read(bytes, &receipt)) {
+		int size = receipt_write(&receipt, text);
+		fuzz_require(slice_equal(bytes, slice_of(text, (size_t)size)));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice bytes = fuzz_copy(data, size);
@@ -70,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (kind_is_dead_letter((enum kind)record.topic)) {
 			record.value = cut_headers(record.value, record.headers);
 		}
+		try_receipt(record.value);
 		try_record(&document, &record);
 	}
 	document_deinit(&document);

@@ -24,7 +24,8 @@ static void fill_hello(struct chance *chance, struct wire_message *message)
 	message->hello.edge = slice_of_text(edges[chance_draw(chance, WORD_COUNT(edges))]);
 	message->hello.run = 1 + chance_draw(chance, 3);
 	message->hello.program = slice_of_text("till-edge 0");
-	message->hello.codecs = chance_draw(chance, 1 << CODEC_COUNT);
+	message->hello.codecs =
+		chance_draw(chance, 1 << CODEC_COUNT) | (chance_one_in(chance, 2) ? WIRE_AGES : 0);
 }
 
 static void fill_welcome(struct chance *chance, struct wire_message *message)
@@ -35,6 +36,7 @@ static void fill_welcome(struct chance *chance, struct wire_message *message)
 	message->welcome.batch_size_max =
 		WIRE_BATCH_SIZE_LEAST + chance_draw(chance, 2) * WIRE_BATCH_SIZE_LEAST;
 	message->welcome.codec = (enum wire_codec)chance_draw(chance, CODEC_COUNT);
+	message->welcome.takes_ages = chance_one_in(chance, 2);
 	for (int lane = 0; lane < LANE_COUNT; lane++) {
 		message->welcome.credit[lane] = draw_credit(chance);
 	}
@@ -57,6 +59,9 @@ static void fill_batch(struct chance *chance, struct wire_message *message)
 	message->batch.events = has_order ? slice_of(order, sizeof order - 1)
 					  : slice_of(maps, message->batch.count);
 	message->batch.plain_size = chance_one_in(chance, 8) ? 100 : 0;
+	message->batch.has_age = chance_one_in(chance, 2);
+	message->batch.sent_ms = (int64_t)chance_draw(chance, 100000);
+	message->batch.age_ms = (int64_t)chance_draw(chance, 100000);
 }
 
 static void fill_ranges(

@@ -1,5 +1,6 @@
 #include "tests/sim/source_model.h"
 #include "aggregator/connections.h"
+#include "aggregator/feed.h"
 #include "tests/sim/kafka.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -268,6 +269,12 @@ struct record source_model_record(int topic, int partition, const struct kafka_r
 			}
 		}
 	}
+	for (size_t j = 0; j < from->header_count; j++) {
+		const struct kafka_header *header = &from->headers[j];
+		if (strcmp(header->name, RECEIPT_HEADER) == 0) {
+			record.receipt = slice_of(header->value, header->size);
+		}
+	}
 	return record;
 }
 
@@ -377,7 +384,7 @@ int source_poll(struct source *source, const struct source_sink *sink, size_t re
 
 	(void)records_max;
 	*ret_is_drained = true;
-	source->pipeline = sink->owner;
+	source->pipeline = ((const struct feed *)sink->owner)->pipeline;
 	if (!kafka_is_away()) {
 		begin_poll(source);
 	}

@@ -227,8 +227,8 @@ def test_a_codec_that_is_broken_on_the_way_stops_nothing(pipeline, meddler):
     pipe.start_aggregator()
 
     def break_codec(frame):
-        if frame[:2] == bytes([0x97, BATCH]):
-            return frame[:-20] + bytes(4) + frame[-16:]
+        if frame[:2] == bytes([0x99, BATCH]):
+            return frame[:-60] + bytes(4) + frame[-56:]
         return frame
     edge = start_edge(pipe, "store-1", meddler(pipe.bridges[0], break_codec).address, "zstd")
     send(pipe, "store-1", 0, 300)

@@ -101,7 +101,8 @@ static void check_hello(
 	check_text(check, wanted, "program", message->hello.program);
 	check_equal_number(check, "codecs",
 		(vector_has(wanted, "codecs") ? 1u << CODEC_ZSTD : 0) |
-			(vector_has(wanted, "reports") ? WIRE_REPORTS : 0),
+			(vector_has(wanted, "reports") ? WIRE_REPORTS : 0) |
+			(vector_has(wanted, "ages") ? WIRE_AGES : 0),
 		message->hello.codecs);
 }
 
@@ -121,6 +122,7 @@ static void check_welcome(
 	check_equal_number(check, "report_ms",
 		vector_has(wanted, "report_ms") ? vector_integer(check, wanted, "report_ms") : 0,
 		message->welcome.report_ms);
+	check_equal_number(check, "ages", vector_has(wanted, "ages"), message->welcome.takes_ages);
 }
 
 static void check_batch(
@@ -137,6 +139,11 @@ static void check_batch(
 		check_number(check, wanted, "plain_size", message->batch.plain_size);
 	} else {
 		check_equal_number(check, "plain_size", 0, message->batch.plain_size);
+	}
+	check_equal_number(check, "age", vector_has(wanted, "age_ms"), message->batch.has_age);
+	if (message->batch.has_age) {
+		check_number(check, wanted, "sent_ms", (uint64_t)message->batch.sent_ms);
+		check_number(check, wanted, "age_ms", (uint64_t)message->batch.age_ms);
 	}
 }
 

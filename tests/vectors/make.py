@@ -654,6 +654,13 @@ def wire_vectors():
     for codec, more in [("zstd", {"codec": "zstd"}), ("none", {})]:
         yield good([2, 1, session, "c", 1, credit, 262144, codec, 1000], type="welcome", version=1, session=hex(session), cluster="c", topics_hash="0x1",
                    credit=credit, batch_size_max=262144, report_ms=1000, **more)
+    yield good([1, 1, "e", 1, session, "", ["reports", "ages"]], type="hello", version=1, edge="e", run=1, session=hex(session), program="", reports=True, ages=True)
+    for codec, pace, more in [("zstd", 1000, {"codec": "zstd", "report_ms": 1000}), ("none", 0, {})]:
+        yield good([2, 1, session, "c", 1, credit, 262144, codec, pace, 1], type="welcome", version=1, session=hex(session), cluster="c", topics_hash="0x1",
+                   credit=credit, batch_size_max=262144, ages=True, **more)
+    yield good([3, session, 1, 0, 2, Bin(b"\x80\x80"), 0, 0, 0], type="batch", session=hex(session), number=1, lane=0, count=2, events="8080", sent_ms=0, age_ms=0)
+    yield good([3, session, 7, 2, 1, Bin(b"\x80"), 0, 2 ** 63 - 1, 315619200000], type="batch", session=hex(session), number=7, lane=2, count=1, events="80",
+               sent_ms=2 ** 63 - 1, age_ms=315619200000)
     yield good([8, session, Bin(b"\x80")], type="report", session=hex(session), report="80")
     yield good([3, session, 1, 0, 2, Bin(b"\x80\x80")], type="batch", session=hex(session), number=1, lane=0, count=2, events="8080")
     yield good([3, 1, 2 ** 63 - 1, 5, 1, Bin(b"\x80" + bytes(300))], type="batch", session="0x1", number=2 ** 63 - 1, lane=5, count=1,
@@ -677,6 +684,10 @@ def wire_vectors():
                         ("codecs that are no array", [1, 1, "e", 1, 1, "", "zstd"]), ("nine codecs", [1, 1, "e", 1, 1, "", ["a"] * 9]),
                         ("a codec of 17 bytes", [1, 1, "e", 1, 1, "", ["x" * 17]]), ("an element behind the codecs", [1, 1, "e", 1, 1, "", [], 0]),
                         ("no codec, and no pace of reports", [2, 1, 1, "c", 1, [0] * LANES, 262144, "none"]),
+                        ("an element behind the ages", [2, 1, 1, "c", 1, [0] * LANES, 262144, "none", 0, 1, 1]),
+                        ("ages of 0", [2, 1, 1, "c", 1, [0] * LANES, 262144, "none", 0, 0]), ("half an age", [*batch, 0, 1]),
+                        ("more than ten years", [*batch, 0, 1, 315619200001]), ("a negative age", [*batch, 0, 1, -1]), ("sent before all time", [*batch, 0, -1, 1]),
+                        ("a plain size without compression", [*batch, 1, 1, 1]), ("an element behind the age", [*batch, 0, 1, 1, 1]),
                         ("a pace of 0", [2, 1, 1, "c", 1, [0] * LANES, 262144, "none", 0]), ("a report of nothing", [8, 1, Bin(b"")]),
                         ("a report of 8193 bytes", [8, 1, Bin(bytes(8193))]), ("type 9", [9, 1, Bin(b"\x80")]),
                         ("a codec that nobody knows", [2, 1, 1, "c", 1, [0] * LANES, 262144, "eclipse"]),

@@ -20,6 +20,7 @@ struct kept {
 	uint8_t value[4096];
 	bool is_alone;
 	char code[32]; /* header of a dead letter */
+	char receipt[RECEIPT_TEXT_SIZE];
 };
 
 /* What the fake Kafka was given, and how it answers. */
@@ -53,6 +54,10 @@ static void keep(const struct sink_record *record, bool is_alone)
 		if (strstr(header->name, "class.name") != NULL) {
 			snprintf(place->code, sizeof place->code, "%.*s", (int)header->value.size,
 				(const char *)header->value.bytes);
+		}
+		if (strcmp(header->name, RECEIPT_HEADER) == 0) {
+			snprintf(place->receipt, sizeof place->receipt, "%.*s",
+				(int)header->value.size, (const char *)header->value.bytes);
 		}
 	}
 }
@@ -201,6 +206,58 @@ static void test_a_batch_is_acknowledged_when_every_record_is_delivered(void **s
 	assert_ptr_equal(sessions_take_marked(sessions), session);
 	assert_int_equal(metric_value(numbers.records_delivered[KIND_ORDER]), 2);
 	assert_int_equal(metric_value(numbers.batches_acked), 1);
+}
+
+/* Two orders, 250 ms old when the batch came; Kafka's reports take another 500 ms. */
+static void test_a_batch_that_says_its_age_tells_it_once(void **state)
+{
+	(void)state;
+	samples_add_order(&samples, 1);
+	samples_add_order(&samples, 2);
+	const struct pipeline_batch batch = {
+		.number = ++next_number,
+		.lane = KIND_ORDER,
+		.count = samples.count,
+		.events = buffer_slice(&samples.batch),
+		.has_age = true,
+		.age_ms = 250,
+	};
+	pipeline.wall_ms = 1000250;
+	pipeline.now_us = 7000000;
+	assert_int_equal(pipeline_take(&pipeline, session, &batch), 0);
+	assert_int_equal(kept_count, 2);
+	assert_string_equal(kept[0].receipt, "1000000/2");
+	assert_int_equal(kept[1].record.header_count, 0);
+	pipeline.now_us = 7500000;
+	report(0, NULL);
+	report(1, NULL);
+	assert_ended(0, 1);
+	assert_true(metric_value(numbers.ack_seconds) == 2 * 0.75); /* of both events */
+	assert_int_equal(metric_value(numbers.batches_ageless), 0);
+	take(KIND_ORDER); /* of an older edge */
+	report(2, NULL);
+	report(3, NULL);
+	assert_string_equal(kept[2].receipt, "");
+	assert_true(metric_value(numbers.ack_seconds) == 2 * 0.75);
+	assert_int_equal(metric_value(numbers.batches_ageless), 1);
+}
+
+/* What can't be written is left out; the events go on. */
+static void test_a_clock_before_all_time_writes_no_receipt(void **state)
+{
+	(void)state;
+	samples_add_order(&samples, 1);
+	samples_add_order(&samples, 2);
+	const struct pipeline_batch batch = {
+		.number = ++next_number,
+		.lane = KIND_ORDER,
+		.count = samples.count,
+		.events = buffer_slice(&samples.batch),
+		.has_age = true,
+	};
+	pipeline.wall_ms = -1;
+	assert_int_equal(pipeline_take(&pipeline, session, &batch), 0);
+	assert_int_equal(kept[0].record.header_count, 0);
 }
 
 static void test_json_records_hold_the_events_digits(void **state)
@@ -492,6 +549,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(test_a_batch_is_acknowledged_when_every_record_is_delivered),
+		CASE(test_a_batch_that_says_its_age_tells_it_once),
+		CASE(test_a_clock_before_all_time_writes_no_receipt),
 		CASE(test_json_records_hold_the_events_digits),
 		CASE(test_a_refused_event_is_acknowledged_when_letter_and_marker_are),
 		CASE(test_event_letter_and_marker_lie_in_the_partition_of_their_edge),
