@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import msgpack
+import pytest
 import zmq
 from harness import DEADLINE, parse_metrics
 
@@ -55,6 +56,8 @@ class Running:
     def kill(self):
         self.process.kill()
         self.process.wait(DEADLINE)
+
+    close = kill
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -264,3 +267,42 @@ def certificate(folder, host="127.0.0.1"):
                     f"/CN={host}", "-addext", f"subjectAltName=IP:{host}", "-out", paths[0], "-keyout", paths[1]], check=True,
                    capture_output=True, timeout=DEADLINE)
     return tuple(map(str, paths))
+
+# ---- fixtures; conftest.py makes this file a plugin
+
+
+def _maker(make):
+    """Makes any number, and ends them with the test."""
+    made = []
+
+    def one(*arguments, **named):
+        made.append(make(*arguments, **named))
+        return made[-1]
+    yield one
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def aggregator():
+    made = FakeAggregator()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def hook():
+    """hook(**Hook's arguments)"""
+    yield from _maker(Hook)
+
+
+@pytest.fixture
+def mailbox():
+    """mailbox(**Mailbox's arguments)"""
+    yield from _maker(Mailbox)
+
+
+@pytest.fixture
+def runner(tmp_path):
+    """runner(config): `till alert run`."""
+    yield from _maker(lambda config: Running(config, tmp_path / "alert.log"))

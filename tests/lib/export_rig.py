@@ -5,9 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import DEADLINE, program, wait_until
+from harness import DEADLINE, Sender, program, wait_until
 
 SCRIPTS = Path(sys.executable).parent
+
+
+def counted(pipe, lines):
+    """Where an aggregator answers that has counted these."""
+    pipe.start_aggregator()
+    sender = Sender(pipe.endpoint("store-1"))
+    assert sender.ask(lines)["ok"]
+    sender.close()
+    pipe.wait_settled()
+    return pipe.aggregator.ready["listen"][0]
 
 
 def environment(**more):

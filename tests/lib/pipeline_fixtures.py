@@ -1,4 +1,5 @@
 """Fixtures of the tests on real programs, a plugin of pytest: one real Kafka a session, a pipeline of its own for each test."""
+import contextlib
 import itertools
 import json
 import os
@@ -87,24 +88,44 @@ def cluster(three_nodes):
     three_nodes.heal()
 
 
+def new_prefix():
+    return f"t{os.getpid()}-{next(_numbers)}-"
+
+
 @pytest.fixture
 def prefix():
     """Topics of one test on the shared broker."""
-    return f"t{os.getpid()}-{next(_numbers)}-"
+    return new_prefix()
+
+
+@contextlib.contextmanager
+def maker(broker, folder_of, prefix_of):
+    """make(**Pipeline's arguments): started parts end with the context."""
+    made = []
+
+    def make(**arguments):
+        made.append(Pipeline(folder_of(), arguments.pop("bootstrap", broker.bootstrap), prefix_of(), **arguments))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for each in made:
+            each.stop()
 
 
 @pytest.fixture
 def pipeline(broker, prefix, tmp_path):
     """pipeline(**Pipeline's arguments): started parts end with the test."""
-    made = []
+    with maker(broker, lambda: tmp_path, lambda: prefix) as make:
+        yield make
 
-    def make(**arguments):
-        made.append(Pipeline(tmp_path, arguments.pop("bootstrap", broker.bootstrap), prefix, **arguments))
-        return made[-1]
 
-    yield make
-    for each in made:
-        each.stop()
+@pytest.fixture(scope="module")
+def lasting_pipeline(broker, tmp_path_factory):
+    """As `pipeline`, for all tests of a file: those that only ask."""
+    with maker(broker, lambda: tmp_path_factory.mktemp("pipeline"), new_prefix) as make:
+        yield make
 
 
 @pytest.fixture

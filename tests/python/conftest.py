@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import till
 
-pytest_plugins = ["pipeline_fixtures"]
+pytest_plugins = ["pipeline_fixtures", "alert_rig"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -4,41 +4,9 @@ import random
 import sqlite3
 
 import pytest
-from alert_rig import FakeAggregator, Hook, Running, alert, hook_sink, write_config
+from alert_rig import alert, hook_sink, write_config
 from harness import free_port, sum_metric, wait_until
 from small_disk import Ballast, needs_root, small_disk
-
-
-@pytest.fixture
-def aggregator():
-    made = FakeAggregator()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def hook():
-    made = []
-
-    def make(**arguments):
-        made.append(Hook(**arguments))
-        return made[-1]
-    yield make
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
-def runner(tmp_path):
-    """runner(config): killed with the test."""
-    made = []
-
-    def make(config):
-        made.append(Running(config, tmp_path / "alert.log"))
-        return made[-1]
-    yield make
-    for each in made:
-        each.kill()
 
 
 def listed(config):

@@ -6,53 +6,8 @@ import os
 
 import pytest
 import zmq
-from alert_rig import FakeAggregator, Hook, Mailbox, Running, alert, certificate, hook_sink, write_config
+from alert_rig import alert, certificate, hook_sink, write_config
 from harness import DEADLINE, free_port, sum_metric, wait_until
-
-
-@pytest.fixture
-def aggregator():
-    made = FakeAggregator()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def hook():
-    """hook(**Hook's arguments): closed with the test."""
-    made = []
-
-    def make(**arguments):
-        made.append(Hook(**arguments))
-        return made[-1]
-    yield make
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
-def mailbox():
-    made = []
-
-    def make(**arguments):
-        made.append(Mailbox(**arguments))
-        return made[-1]
-    yield make
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
-def runner(tmp_path):
-    """runner(config): killed with the test."""
-    made = []
-
-    def make(config):
-        made.append(Running(config, tmp_path / "alert.log"))
-        return made[-1]
-    yield make
-    for each in made:
-        each.kill()
 
 
 def mail_sink(box, more="", security="none"):

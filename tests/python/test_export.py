@@ -10,8 +10,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 import till
-from export_rig import till_export
-from harness import Sender
+from export_rig import counted, till_export
 from till.export import export
 
 LINES = [{"order_id": f"o{number}", "product_id": ["p0", 'p"1,\n', "p2 é"][number % 3], "quantity": 1 + number, "unit_price": "1.05",
@@ -28,16 +27,9 @@ def wanted():
     return [(product, "EUR", *rows[product]) for product in sorted(rows)]
 
 
-@pytest.fixture
-def at(pipeline):
-    """Where an aggregator answers that has counted LINES."""
-    pipe = pipeline()
-    pipe.start_aggregator()
-    sender = Sender(pipe.endpoint("store-1"))
-    assert sender.ask(LINES)["ok"]
-    sender.close()
-    pipe.wait_settled()
-    return pipe.aggregator.ready["listen"][0]
+@pytest.fixture(scope="module")
+def at(lasting_pipeline):
+    return counted(lasting_pipeline(), LINES)
 
 
 def test_each_format_holds_the_exact_rows(at, tmp_path):

@@ -11,8 +11,8 @@ from decimal import Decimal
 import duckdb
 import pyarrow.feather
 import pytest
-from export_rig import Exporting, environment, till_export
-from harness import BUILD, DEADLINE, ROOT, Sender, free_port, program
+from export_rig import Exporting, counted, environment, till_export
+from harness import BUILD, DEADLINE, ROOT, free_port, program
 
 TEXT = (ROOT / "docs" / "EXPORT.md").read_text()
 LINES = [{"order_id": f"o{number}", "product_id": f"p{number % 4}", "quantity": 1 + number, "unit_price": "0.35", "currency": "EUR",
@@ -23,15 +23,9 @@ def block(language, number=0):
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)[number]
 
 
-@pytest.fixture
-def at(pipeline):
-    pipe = pipeline()
-    pipe.start_aggregator()
-    sender = Sender(pipe.endpoint("store-1"))
-    assert sender.ask(LINES)["ok"]
-    sender.close()
-    pipe.wait_settled()
-    return pipe.aggregator.ready["listen"][0]
+@pytest.fixture(scope="module")
+def at(lasting_pipeline):
+    return counted(lasting_pipeline(), LINES)
 
 
 def test_arguments_and_exit_codes_pass_through(tmp_path):

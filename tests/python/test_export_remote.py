@@ -10,8 +10,8 @@ import hdfs_native
 import pyarrow.parquet
 import pytest
 from between_pages import BetweenPages
-from export_rig import Exporting, till_export
-from harness import DEADLINE, Sender
+from export_rig import Exporting, counted, till_export
+from harness import DEADLINE
 from hdfs_cluster import HdfsCluster
 from moto.server import ThreadedMotoServer
 
@@ -37,15 +37,9 @@ def moto():
     server.stop()
 
 
-@pytest.fixture
-def at(pipeline):
-    pipe = pipeline()
-    pipe.start_aggregator()
-    sender = Sender(pipe.endpoint("store-1"))
-    assert sender.ask(LINES)["ok"]
-    sender.close()
-    pipe.wait_settled()
-    return pipe.aggregator.ready["listen"][0]
+@pytest.fixture(scope="module")
+def at(lasting_pipeline):
+    return counted(lasting_pipeline(), LINES)
 
 
 class S3:
