@@ -19,6 +19,7 @@ from pathlib import Path
 import msgpack
 import pytest
 import zmq
+from forks import forks
 from harness import DEADLINE, parse_metrics
 
 PROGRAM = Path(sys.executable).parent / "till-alert"
@@ -26,8 +27,7 @@ PROGRAM = Path(sys.executable).parent / "till-alert"
 
 def alert(*arguments, deadline=DEADLINE):
     """Runs the command to its end."""
-    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=deadline, check=False,
-                          stdin=subprocess.DEVNULL)
+    return forks("alert").run_text(*arguments, deadline=deadline)
 
 
 class Running:

@@ -1,6 +1,4 @@
 """An archive's surroundings: topics of one test, records put into them by hand with confluent-kafka, and the command itself."""
-import atexit
-import functools
 import sys
 from collections import Counter
 from decimal import Decimal
@@ -8,9 +6,9 @@ from pathlib import Path
 
 import duckdb
 import msgpack
-from archive_forks import Forks
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from forks import forks
 from harness import wait_until
 
 COMMAND = Path(sys.executable).with_name("till-archive")
@@ -82,17 +80,9 @@ class Topics:
         return ["--brokers", self.bootstrap, *(part for kind, name in KINDS.items() for part in (f"--topic.{kind}", f"{self.prefix}{name}"))]
 
 
-@functools.cache
-def forks():
-    """One for all tests."""
-    made = Forks()
-    atexit.register(made.close)
-    return made
-
-
 def archive(*arguments, code=0, deadline=DEADLINE):
     """Runs `till archive` to its end; the exit code is as said."""
-    done = forks().run(*arguments, deadline=deadline)
+    done = forks("archive").run(*arguments, deadline=deadline)
     assert done.returncode == code, (done.returncode, done.stdout[-2000:], done.stderr[-2000:])
     return done
 

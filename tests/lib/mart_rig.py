@@ -12,6 +12,7 @@ import mariadb
 import postgres
 import psycopg
 import pymysql
+from forks import forks
 from harness import DEADLINE, Client, Sender
 
 TILL_MART = str(Path(sys.executable).parent / "till-mart")
@@ -35,8 +36,7 @@ def arguments(pipe, databases, *options):
 def run_mart(pipe, database, *options, code=0, env=None):
     """Runs it to its end; its CompletedProcess."""
     databases = database if isinstance(database, list | tuple) else [database]
-    done = subprocess.run(arguments(pipe, databases, *options), capture_output=True, text=True, timeout=DEADLINE, check=False,
-                          env=env or environment(), stdin=subprocess.DEVNULL)
+    done = forks("mart").run_text(*arguments(pipe, databases, *options)[1:], deadline=DEADLINE, env=env or environment())
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     return done
 

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from archive_forks import alive
-from archive_rig import Topics, archive, assert_each_once, counted, expected, forks, order, totals
+from archive_rig import Topics, archive, assert_each_once, counted, expected, order, totals
+from forks import alive, forks
 from harness import DEADLINE
 
 pytestmark = pytest.mark.kill
@@ -35,7 +35,7 @@ def kill_after(pid, folder, changes, deadline=DEADLINE):
         assert time.monotonic() < end, f"{changes} changes of {folder} did not come; {len(versions(folder) ^ before)} did"
     if alive(pid):
         os.kill(pid, signal.SIGKILL)
-    assert forks().wait(pid) in (0, -9)
+    assert forks("archive").wait(pid) in (0, -9)
 
 
 def orphans(folder):
@@ -62,9 +62,9 @@ def test_kills_lose_nothing_and_double_nothing(broker, prefix, pipeline, tmp_pat
                 topics.put("order", int(again["edge"][-1]), again)
         topics.flush()
         if round_ % 5 == 4:
-            pid = forks().start("compact", folder)
+            pid = forks("archive").start("compact", folder)
         else:
-            pid = forks().start("run", folder, *topics.options(), "--every", "10ms", "--format", form)
+            pid = forks("archive").start("run", folder, *topics.options(), "--every", "10ms", "--format", form)
         kill_after(pid, folder, chance.randint(1, 6))
         torn += round_ % 5 == 3 and bool(orphans(folder))
     archive("run", folder, *topics.options(), "--once", "--format", form)

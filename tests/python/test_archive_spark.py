@@ -1,21 +1,7 @@
 """Spark reads the archive's Parquet: types, sums, and no row twice."""
-import os
 from decimal import Decimal
 
-import pytest
 from archive_rig import Topics, archive, expected, order
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory):
-    sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    session = (sql.SparkSession.builder.master("local[1]").appName("archive").config("spark.ui.enabled", "false")
-               .config("spark.sql.shuffle.partitions", "1").config("spark.driver.memory", "512m")
-               .config("spark.sql.session.timeZone", "UTC")
-               .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("spark"))).getOrCreate())
-    yield session
-    session.stop()
 
 
 def test_spark_reads_what_the_manifest_names(broker, prefix, tmp_path, spark):

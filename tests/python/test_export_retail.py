@@ -12,7 +12,6 @@ import pyarrow.parquet
 import pytest
 from export_rig import till_export
 from harness import Pipeline, till
-from pyspark.sql import SparkSession
 
 MAPPING = "order_id=InvoiceNo,product_id=StockCode,quantity=Quantity,unit_price=UnitPrice,ts=InvoiceDate,user_id=CustomerID"
 
@@ -42,16 +41,6 @@ def exported(retail, broker, tmp_path_factory):
     finally:
         pipe.stop()
     return folder
-
-
-@pytest.fixture(scope="module")
-def spark():
-    made = (SparkSession.builder.master("local[1]").appName("till").config("spark.ui.enabled", "false")
-            .config("spark.driver.memory", "512m").config("spark.sql.shuffle.partitions", "1")
-            .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
-            .config("spark.sql.session.timeZone", "UTC").getOrCreate())
-    yield made
-    made.stop()
 
 
 def by_product(rows):
