@@ -121,25 +121,30 @@ class Hook:
 
 
 class Mailbox:
-    """A small SMTP server: keeps messages, wants a login where it has a password, speaks STARTTLS where it has a certificate."""
+    """A small SMTP server: keeps messages, wants a login where it has a password, speaks STARTTLS where it has a certificate, or TLS from
+    the first byte where it `is_secure`."""
 
-    def __init__(self, tls=None, password=None, refuse=(), fails=lambda _: False):
+    def __init__(self, tls=None, password=None, refuse=(), fails=lambda _: False, is_secure=False):
         self.messages, self.logins, self.transactions, self.ids = [], [], 0, []
         box = self
 
         class Session(socketserver.StreamRequestHandler):
             def handle(self):
                 with contextlib.suppress(OSError, ConnectionError):
-                    box.talk(self, tls, password, refuse, fails)
+                    box.talk(self, tls, password, refuse, fails, is_secure)
 
         socketserver.ThreadingTCPServer.allow_reuse_address = True
         self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)
         self.server.daemon_threads = True
+        if is_secure:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def talk(self, session, tls, password, refuse, fails):
-        reader, writer, is_secure = session.rfile, session.wfile, False
+    def talk(self, session, tls, password, refuse, fails, is_secure):
+        reader, writer = session.rfile, session.wfile
         receivers = []
 
         def say(line):
