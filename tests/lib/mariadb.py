@@ -3,7 +3,6 @@
 It does not run as root: started by root, it is the user mysql, whom its packages made."""
 import contextlib
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from harness import free_port, wait_until
+from own_server import become_user, handed_over
 
 PASSWORD = "till-in-trials"
 SETTINGS = {"bind-address": "127.0.0.1", "innodb-flush-log-at-trx-commit": "0", "innodb-buffer-pool-size": "32M",
@@ -20,30 +20,21 @@ SETTINGS = {"bind-address": "127.0.0.1", "innodb-flush-log-at-trx-commit": "0", 
 class Mariadb:
     """The user till comes with PASSWORD, over TCP as over the socket in `folder`."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
+        """`tls`: (certificate, key); who comes by TCP must use it then."""
         server = shutil.which("mariadbd", path="/usr/sbin:/usr/bin:" + os.environ.get("PATH", ""))
         if server is None:
             pytest.skip("no MariaDB server is installed (Debian: mariadb-server)")
         self.folder = Path(tempfile.mkdtemp(prefix="till-mariadb-"))
         self.data, self.port, self.server, self.process = self.folder / "data", free_port(), server, None
         self.socket = self.folder / "socket"
-        self.as_user = self.become_user()
+        self.as_user = become_user("mysql", "MariaDB", self.folder)
+        self.settings = SETTINGS | dict(zip(("ssl-cert", "ssl-key"), handed_over(tls or (), self.folder), strict=False))
         self.run(["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--auth-root-authentication-method=normal",
                   "--skip-test-db", "--skip-name-resolve"])
         self.start()
         self.sql(f"CREATE USER 'till'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON *.* TO 'till'@'127.0.0.1'; "
-                 f"ALTER USER 'root'@'localhost' IDENTIFIED BY '{PASSWORD}'; DROP USER IF EXISTS ''@'localhost'", password="")
-
-    def become_user(self):
-        """What comes before its command lines; the folder becomes the user's."""
-        if os.geteuid() != 0:
-            return []
-        try:
-            user = pwd.getpwnam("mysql")
-        except KeyError:
-            pytest.skip("MariaDB does not run as root, and there is no user mysql")
-        shutil.chown(self.folder, user.pw_uid, user.pw_gid)
-        return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+                 f"ALTER USER 'till'@'127.0.0.1' REQUIRE {'SSL' if tls else 'NONE'}; ALTER USER 'root'@'localhost' IDENTIFIED BY '{PASSWORD}'; DROP USER IF EXISTS ''@'localhost'", password="")
 
     def run(self, command):
         done = subprocess.run([*self.as_user, *map(str, command)], capture_output=True, text=True, timeout=300, check=False,
@@ -51,7 +42,7 @@ class Mariadb:
         assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
 
     def start(self):
-        settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in self.settings.items()]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.as_user, self.server, "--no-defaults", f"--datadir={self.data}", f"--port={self.port}", f"--socket={self.socket}",
@@ -77,12 +68,13 @@ class Mariadb:
         rows = done.stdout.decode().splitlines()
         return [[None if cell == "NULL" else cell for cell in row.split("\t")] for row in rows]
 
-    def stop(self):
+    def stop(self, for_good=True):
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(60)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if for_good:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Database:

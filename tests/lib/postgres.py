@@ -2,7 +2,6 @@
 
 It does not run as root: started by root, it is the user postgres, whom its packages made."""
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from harness import free_port, wait_until
+from own_server import become_user, handed_over
 
 PASSWORD = "till-in-trials"
 SETTINGS = {"wal_level": "logical", "fsync": "off", "max_wal_senders": 8, "max_replication_slots": 8, "shared_buffers": "32MB",
@@ -26,37 +26,29 @@ def find_binaries():
 class Postgres:
     """The superuser postgres comes with PASSWORD, over TCP as over the socket in `folder`."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
+        """`tls`: (certificate, key)."""
         binaries = find_binaries()
         if binaries is None:
             pytest.skip("no PostgreSQL server is installed (Debian: postgresql-15)")
         self.folder = Path(tempfile.mkdtemp(prefix="till-postgres-"))  # where its user may walk to; pytest's folders are our own
         self.data, self.port = self.folder / "data", free_port()
         self.postgres, self.process = binaries / "postgres", None
-        self.as_user = self.become_user()
+        self.as_user = become_user("postgres", "PostgreSQL", self.folder)
+        files = dict(zip(("ssl_cert_file", "ssl_key_file"), handed_over(tls or (), self.folder), strict=False))
+        self.settings = SETTINGS | ({"ssl": "on", **files} if tls else {})
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
         self.run([binaries / "initdb", "-D", self.data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret, "-N", "-E", "UTF8",
                   "--locale=C"])
         self.start()
 
-    def become_user(self):
-        """What comes before its command lines; the folder becomes the user's."""
-        if os.geteuid() != 0:
-            return []
-        try:
-            user = pwd.getpwnam("postgres")
-        except KeyError:
-            pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
-        shutil.chown(self.folder, user.pw_uid, user.pw_gid)
-        return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-
     def run(self, command):
         done = subprocess.run([*self.as_user, *map(str, command)], capture_output=True, text=True, timeout=300, check=False, cwd=self.folder)
         assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
 
     def start(self):
-        settings = [arg for key, value in {**SETTINGS, "port": self.port, "unix_socket_directories": self.folder}.items()
+        settings = [arg for key, value in {**self.settings, "port": self.port, "unix_socket_directories": self.folder}.items()
                     for arg in ("-c", f"{key}={value}")]
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen([*self.as_user, str(self.postgres), "-D", str(self.data), *settings], stdin=subprocess.DEVNULL,

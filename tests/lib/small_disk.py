@@ -23,9 +23,9 @@ def mount(kind, folder, size_mib):
 
 
 @contextlib.contextmanager
-def small_disk(kind, folder, size_mib):
-    """`folder` is made and becomes a file system of that size."""
-    folder.mkdir()
+def small_disk(kind, folder, size_mib, is_there=False):
+    """`folder` is made, unless it is there, and becomes a file system of that size."""
+    folder.mkdir(exist_ok=is_there)
     mount(kind, folder, size_mib)
     try:
         yield folder

@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 from harness import Sender
+from mariadb import Mariadb
 from mart_rig import address_of, history, product_sales, quote, run_mart, shown
 from postgres import Postgres
 from small_disk import Ballast, needs_root, small_disk
@@ -66,6 +67,34 @@ def test_what_does_not_pass_is_said_and_written_down(shop, sql_database, reason)
     assert "as the test wants it" in failed.stderr
     assert (product_sales(sql_database), shown(sql_database, "ProductSales")) == before
     assert words in history(sql_database)[-1]["error"]
+
+
+@needs_root
+def test_a_full_disk_keeps_the_mart_in_mariadb_as_it_was(shop):
+    """The folder of the database is a disk of its own. MariaDB may end itself when it is full; started where there is room again, it has
+    what was there before."""
+    server = Mariadb()
+    try:
+        database, folder = server.new_database("full"), server.data / "full"
+        with small_disk("tmpfs", folder, 32, is_there=True):
+            shutil.chown(folder, server.folder.owner())
+            sell(shop, 2000)
+            run_mart(shop, database, "--view", "products=ProductSales")
+            before = product_sales(database)
+            ballast = Ballast(folder)
+            ballast.fill()
+            sell(shop, 20_000)
+            failed = run_mart(shop, database, "--view", "products=ProductSales", code=(1, 3))
+            assert ("no room left" if failed.returncode == 1 else "can't be reached") in failed.stderr
+            ballast.drop()
+            server.stop(for_good=False)
+            server.start()
+            assert product_sales(database) == before
+            run_mart(shop, database, "--view", "products=ProductSales")
+            assert len(product_sales(database)) == 22_000
+            server.stop()
+    finally:
+        server.stop()
 
 
 @needs_root

@@ -46,10 +46,16 @@ class Mysql(Database):
         if strange:
             raise UsageError(f"--to: a mysql address has no option {strange[0]}; there are {', '.join(_OPTIONS)}")
         where: dict[str, Any] = {"host": address.host or "localhost", "port": address.port or 3306, **dict(address.options)}
+        is_by_tls = any(name.startswith("ssl_") for name in where)
+        if is_by_tls:  # the driver looks at neither by itself, so that anybody could be the server
+            where |= {"ssl_verify_cert": True, "ssl_verify_identity": True}
         self._connection = self._asked(lambda: pymysql.connect(
             user=address.user, password=address.password or "", database=address.name, charset="utf8mb4", autocommit=False,
             client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
             connect_timeout=CONNECT_TIMEOUT_S, read_timeout=_ANSWER_TIMEOUT_S, write_timeout=_ANSWER_TIMEOUT_S, **where))
+        if is_by_tls and not self.query("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]:  # PyMySQL before 1.2 goes on without
+            self.close()
+            raise DatabaseError(self.label, Reason.OTHER, "the server does not support SSL, and the address asks for it")
         # What does not fit is an error, never cut; times are UTC.
         self.query("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'")
         self.collation = "utf8mb4_nopad_bin" if "mariadb" in str(self.query("SELECT VERSION()")[0][0]).lower() else "utf8mb4_0900_bin"
