@@ -25,6 +25,8 @@ static const struct command commands[] = {
 	{"bands", command_bands, "how many rows of a view have how much of a measure"},
 	{"watch", command_watch, "totals, redrawn every few seconds"},
 	{"status", command_status, "how the aggregator and the other daemons are"},
+	{"monitor", command_monitor, "how everything runs: rates, lag, latency, edges"},
+	{"track", command_track, "latency, throughput, errors and offsets, for scripts"},
 	{"staged", command_staged,
 		"views that are counted beside the live ones: compare, accept, drop"},
 	{"tail", command_tail, "the records of a topic, decoded"},

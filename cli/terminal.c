@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { REDRAW_MS = 100, BAR_CELLS = 24, WIDTH_DEFAULT = 80 };
+enum { REDRAW_MS = 100, BAR_CELLS = 24, WIDTH_DEFAULT = 80, HEIGHT_DEFAULT = 24 };
 
 bool terminal_is_out(void)
 {
@@ -27,6 +27,14 @@ int terminal_width(void)
 		return size.ws_col;
 	}
 	return WIDTH_DEFAULT;
+}
+
+int terminal_height(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row
+									       : HEIGHT_DEFAULT;
 }
 
 void terminal_clear(void)

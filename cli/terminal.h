@@ -12,6 +12,7 @@ struct progress {
 bool terminal_is_out(void); /* stdout */
 bool terminal_is_error(void); /* stderr */
 int terminal_width(void); /* columns of stdout or stderr; 80 when unknown */
+int terminal_height(void); /* lines of stdout; 24 when unknown */
 /* Clears the screen and moves to its top, on stdout. */
 void terminal_clear(void);
 
