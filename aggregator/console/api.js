@@ -12,6 +12,8 @@ export function headers(more = {}) {
   return token ? { ...more, Authorization: `Bearer ${token}` } : more;
 }
 
+export const hasToken = () => sessionStorage.getItem(TOKEN) !== null;
+
 /* Asks the person once, however many requests were refused; whether there is a token to try now. */
 export async function refused() {
   asking ??= askForToken(sessionStorage.getItem(TOKEN) !== null).finally(() => {

@@ -17,5 +17,7 @@
 export const PAGES = [
   { id: "sales", title: "Sales", load: () => import("./page_sales.js") },
   { id: "stores", title: "Stores", load: () => import("./page_stores.js") },
+  { id: "pipeline", title: "Pipeline", load: () => import("./page_pipeline.js") },
+  { id: "topics", title: "Topics", load: () => import("./page_topics.js") },
   { id: "explore", title: "Explore", load: () => import("./page_explore.js") },
 ];
