@@ -238,6 +238,19 @@ class AsyncClient:
         """The views that are staged, or how the rows of one differ from the live ones."""
         return await self.ask(questions.filtered("staged", {"view": view, "limit": limit, "cursor": cursor}))
 
+    async def forget(self, user: str, *, revoke: bool = False) -> dict[str, Any]:
+        """Takes a user out of all views, for good; `revoke`: counts his events again, from now on. For keys with the right `admin`."""
+        made: dict[str, Any] = await self._run(self._core.part({"query": "forget", "user": user, "revoke": revoke}, "forget"))
+        return made
+
+    async def forgotten(self, *, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
+        """Who was forgotten, by hash; `next` goes back as `cursor`. For keys with the right `admin`."""
+        return await self.ask(questions.filtered("forgotten", {"limit": limit, "cursor": cursor}))
+
+    async def quarantine(self, *, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
+        """Records that could not be read: where they lie in Kafka, and why. `next` goes back as `cursor`; for keys with `admin`."""
+        return await self.ask(questions.filtered("quarantine", {"limit": limit, "cursor": cursor}))
+
     def subscribe(self, view: str, *, publish: str | None = None) -> AsyncSubscription:
         """All rows of a view, and from then on its changes: `async for change in client.subscribe("products")`. By a connection of its own,
         which has to be closed, or used in an `async with`. `publish`: the endpoint of the changes, where `status` does not tell it."""

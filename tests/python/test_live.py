@@ -4,7 +4,7 @@ import threading
 
 import pytest
 import till
-from harness import DEADLINE, Client, wait_until
+from harness import DEADLINE, Client, Sender, wait_until
 from keys import Keys
 from relay import Relay
 from tills import Till
@@ -164,6 +164,59 @@ def test_what_was_missed_while_the_cable_was_cut_is_read_anew(pipe, reader):
         cut.subscription.close()
         relay.close()
         teller.close()
+
+
+def test_rows_that_are_told_to_be_read_anew_are(pipe):
+    """A user is forgotten: what follows from it in the views, no message tells."""
+    sender = Sender(pipe.endpoint("store-1"))
+    assert sender.ask([{"order_id": f"o{number}", "product_id": f"p{number}", "user_id": f"u{number}", "unit_price": "1.25", "quantity": 1,
+                        "currency": "EUR"} for number in range(3)])["ok"]
+    sender.close()
+    pipe.wait_settled()
+    users = till.Subscription(pipe.aggregator.ready["listen"][0], "users", timeout=2)
+    try:
+        changes = [users.next(DEADLINE)]
+        assert {row["user_id"] for row in changes[0].rows} == {"u0", "u1", "u2"}
+        with till.Client(pipe.aggregator.ready["listen"][0]) as client:
+            told = client.forget("u1")
+            assert (told["rows"], told["events"], told["was_so"]) == (1, 1, False)
+            assert client.forget("u1")["was_so"]
+            assert [(each["hash"], each["in_force"]) for each in client.forgotten()["forgotten"]] == [(told["hash"], True)]
+        wait_until(lambda: changes.append(users.next(0.2)) or (changes[-1] and changes[-1].kind == "snapshot"), "a snapshot", every=0)
+        assert changes[-1].why == "reset"
+        assert {row["user_id"] for row in changes[-1].rows} == {"u0", "u2"}
+        assert {row["user_id"] for row in users.rows()} == {"u0", "u2"}
+    finally:
+        users.close()
+
+
+def test_rows_that_are_gone_are_told(pipeline, admin, prefix):
+    topic = f"{prefix}users"
+    admin.create(topic=topic, partitions=1)
+    pipe = pipeline(edges=(), bridges=0, options={"till-aggregator": (
+        "table.users.key=user_id", "table.users.columns=name", f"source.people.topic={topic}", "source.people.format=plain",
+        "source.people.table=users")})
+    pipe.start_aggregator()
+    admin.produce(topic, 0, [(f"u{number}".encode(), b'{"name":"n"}') for number in range(4)])
+    wait_until(lambda: len(pipe.client.scan("table.users")) == 4, "the users")
+    with till.Subscription(pipe.aggregator.ready["listen"][0], "table.users", timeout=2) as users:
+        assert len(users.next(DEADLINE).rows) == 4
+        admin.produce(topic, 0, [(b"u1", b""), (b"u3", b"")])
+        gone = set()
+        wait_until(lambda: ((change := users.next(0.2)) is not None and gone.update(change.gone)) or len(gone) == 2, "two gone", every=0)
+        assert gone == {("u1",), ("u3",)}
+        assert {row["user_id"] for row in users.rows()} == {"u0", "u2"}
+
+
+def test_who_reads_nothing_during_a_flood_has_every_row_in_the_end(pipe, reader):
+    reader.until(lambda each: each.kinds, "a snapshot")
+    sender, count = Sender(pipe.endpoint("store-1")), 30_000
+    for first in range(0, count, 5000):
+        assert sender.ask([{"order_id": f"o{number}", "product_id": f"{number:05}{'x' * 100}", "unit_price": "1", "quantity": 1,
+                            "currency": "EUR"} for number in range(first, first + 5000)])["ok"]
+    sender.close()
+    assert_equal_in_the_end(pipe, reader)
+    assert len(reader.rows) == count
 
 
 def test_it_moves_with_an_aggregator_that_publishes_elsewhere(pipe, reader):
