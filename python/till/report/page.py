@@ -32,7 +32,7 @@ td { overflow-wrap: anywhere; }
 .number { text-align: right; white-space: nowrap; }
 .key { width: 100%; max-width: 40rem; margin: 1.25rem 0 .5rem; background: var(--soft); }
 .key th { font-weight: normal; }
-.key td { font-size: 1.2rem; font-weight: 600; text-align: right; }
+.key td { font-size: 1.2rem; font-weight: 600; text-align: right; overflow-wrap: normal; }
 .key small { font-size: .85rem; font-weight: normal; color: var(--quiet); }
 details { margin-top: .5rem; }
 summary { cursor: pointer; color: var(--quiet); font-size: .9rem; padding: .25rem 0; }
