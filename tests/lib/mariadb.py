@@ -70,7 +70,7 @@ class Mariadb:
 
     def stop(self, for_good=True):
         if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
+            (self.process.kill if for_good else self.process.terminate)()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(60)
         if for_good:

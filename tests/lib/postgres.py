@@ -77,7 +77,7 @@ class Postgres:
 
     def stop(self):
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)  # "fast": it ends its sessions
+            self.process.send_signal(signal.SIGQUIT)  # "immediate": nobody will start it again
             self.process.wait(60)
         shutil.rmtree(self.folder, ignore_errors=True)
 

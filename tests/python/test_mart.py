@@ -32,6 +32,15 @@ def pipe(pipeline):
     return made
 
 
+@pytest.fixture(scope="module")
+def sold_once(lasting_pipeline):
+    """One sale, for who asks only."""
+    made = lasting_pipeline()
+    made.start_aggregator()
+    send(made, [line(0)])
+    return made
+
+
 def amount_of(event):
     return Decimal(event["unit_price"]) * event["quantity"]
 
@@ -222,23 +231,21 @@ def test_history_shows_runs_with_times_rows_and_errors(pipe, sql_database):
 
 
 @pytest.mark.parametrize("name", ['sales "of" `all`', "100%s; DROP TABLE till_marts", "Verkäufe 茶", "select"])
-def test_names_are_the_users_own(pipe, sql_database, name):
-    send(pipe, [line(0)])
-    run_mart(pipe, sql_database, "--view", f"products={name}", "--columns", f"product_id,{name}=total_quantity")
-    run_mart(pipe, sql_database, "--view", f"products={name}", "--columns", f"product_id,{name}=total_quantity")
+def test_names_are_the_users_own(sold_once, sql_database, name):
+    run_mart(sold_once, sql_database, "--view", f"products={name}", "--columns", f"product_id,{name}=total_quantity")
+    run_mart(sold_once, sql_database, "--view", f"products={name}", "--columns", f"product_id,{name}=total_quantity")
     is_postgres = quote(sql_database, "") == '""'
     quoted = '"' + name.replace('"', '""') + '"' if is_postgres else "`" + name.replace("`", "``") + "`"
     assert sql_database.sql(f"SELECT product_id, {quoted} FROM {quoted}") == [["p0", "1"]]
     assert sql_database.sql("SELECT mart FROM till_marts") == [[name]]
 
 
-def test_names_that_would_be_cut_and_tables_without_transactions_are_refused(pipe, sql_database):
-    send(pipe, [line(0)])
-    assert "can't be a name" in run_mart(pipe, sql_database, "--view", f"products={'x' * 65}", code=1).stderr
+def test_names_that_would_be_cut_and_tables_without_transactions_are_refused(sold_once, sql_database):
+    assert "can't be a name" in run_mart(sold_once, sql_database, "--view", f"products={'x' * 65}", code=1).stderr
     if quote(sql_database, "") == "``":
         sql_database.sql("CREATE TABLE ProductSales (product_id VARCHAR(9), total_sold INT, total_revenue DECIMAL(9,2)) ENGINE=MyISAM")
-        assert "U+FFFF" in run_mart(pipe, sql_database, "--view", "products=🍵", code=1).stderr
-        assert "knows no transactions" in run_mart(pipe, sql_database, "--view", "products=ProductSales", code=1).stderr
+        assert "U+FFFF" in run_mart(sold_once, sql_database, "--view", "products=🍵", code=1).stderr
+        assert "knows no transactions" in run_mart(sold_once, sql_database, "--view", "products=ProductSales", code=1).stderr
 
 
 def test_a_schema_may_be_named_and_a_value_that_does_not_fit_is_not_cut(pipe, sql_database):
