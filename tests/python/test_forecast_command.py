@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,20 @@ def test_json_has_the_same_of_the_leading_products_and_says_what_was_declined(sh
     assert said["as_of"]["lag"] == 0
     assert [each["product_id"] for each in said["declined"]] == ["new"]
     assert "product new: no forecast: there is 1 finished day, and 35 are needed" in done.stderr
+
+
+def test_hours_are_forecast_by_the_command(shop):
+    """All is sold in one hour of a day, another one each weekday, and on Sundays nothing."""
+    done = forecast(shop, "--by", "hour", "--horizon", "7d", "--json")
+    assert done.returncode == 0, done.stderr
+    (said,) = json.loads(done.stdout)["forecasts"]
+    begin = START + timedelta(days=COUNT - 1, hours=9 + (COUNT - 1) % 7)  # the hour of the last sale, which is not over
+    assert said["history"]["buckets"] == (begin - START - timedelta(hours=9)) // timedelta(hours=1)
+    hours = {datetime.fromisoformat(row["hour"]).replace(tzinfo=UTC): Decimal(str(row["expected"])) for row in said["rows"]}
+    assert list(hours) == [begin + timedelta(hours=hour) for hour in range(7 * 24)]
+    sold = {hour for hour, pieces in hours.items() if pieces > 2}
+    assert sold == {hour for hour in hours if hour.hour == 9 + hour.weekday() and hour.weekday() != 6}
+    assert said["back_test"]["rounds"] > 1
 
 
 def test_products_without_a_fitting_view_are_told_which_one_to_declare(pipeline):
