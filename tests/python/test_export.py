@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import duckdb
@@ -11,6 +12,7 @@ import pyarrow.parquet
 import pytest
 import till
 from export_rig import counted, till_export
+from harness import wait_until
 from till.export import export
 
 LINES = [{"order_id": f"o{number}", "product_id": ["p0", 'p"1,\n', "p2 é"][number % 3], "quantity": 1 + number, "unit_price": "1.05",
@@ -102,6 +104,29 @@ def test_queries_are_exported_too(at, tmp_path):
     found = duckdb.sql(f"select \"from\", \"to\", rows, sum from '{tmp_path}/bands.parquet'").fetchall()
     assert found == [(None, 0, 0, 0), (0, 10, sum(r < 10 for r in best), sum((r for r in best if r < 10), Decimal(0))),
                      (10, None, sum(r >= 10 for r in best), sum(r for r in best if r >= 10))]
+
+
+def test_a_table_is_exported_with_its_types(pipeline, admin, prefix, tmp_path):
+    topic = f"{prefix}users"
+    admin.create(topic=topic, partitions=1)
+    pipe = pipeline(edges=(), bridges=0, options={"till-aggregator": (
+        "table.users.key=user_id", "table.users.columns=name, credit money, since time, visits integer", f"source.people.topic={topic}",
+        "source.people.format=plain", "source.people.table=users")})
+    pipe.start_aggregator()
+    users = {"u1": {"name": "Ada", "credit": "12.5", "since": "2010-12-01T08:00:00.250Z", "visits": 3}, "u2": {"name": "Jürgen"},
+             "u3": None}
+    admin.produce(topic, 0, [(user.encode(), b"" if row is None else json.dumps(row).encode()) for user, row in users.items()])
+    wait_until(lambda: len(pipe.client.scan("table.users")) == 2, "the users")
+    for form in ("parquet", "csv"):
+        done = till_export("--table", "users", "--to", tmp_path / f"users.{form}", at=pipe.aggregator.ready["listen"][0])
+        assert done.returncode == 0, done.stderr
+    table = pa.parquet.read_table(tmp_path / "users.parquet")
+    assert table.to_pylist() == [
+        {"user_id": "u1", "name": "Ada", "credit": Decimal("12.5"), "since": datetime(2010, 12, 1, 8, 0, 0, 250_000, UTC), "visits": 3},
+        {"user_id": "u2", "name": "Jürgen", "credit": None, "since": None, "visits": None}]
+    assert table.schema.field("credit").type == pa.decimal128(38, 6)
+    with (tmp_path / "users.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == ["Ada", "Jürgen"]
 
 
 def test_several_views_are_a_file_each(at, tmp_path):
