@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from cluster import Admin, Cluster
-from harness import ROOT, Broker, Pipeline
+from harness import ROOT, Broker, Pipeline, wait_until
 from mariadb import Mariadb
 from mosquitto import Mosquitto
 from mqtt_ledger import Publisher
 from postgres import Postgres
+from web_client import lone_aggregator
 
 # deploy/kafka reads it at every start of a broker: the second compiler pays off after minutes, and these live for seconds.
 os.environ.setdefault("KAFKA_JAVA_OPTS", "-XX:TieredStopAtLevel=1")
@@ -126,6 +127,21 @@ def lasting_pipeline(broker, tmp_path_factory):
     """As `pipeline`, for all tests of a file: those that only ask."""
     with maker(broker, lambda: tmp_path_factory.mktemp("pipeline"), new_prefix) as make:
         yield make
+
+
+@pytest.fixture
+def lone_web(tmp_path):
+    """lone_web(options …): an aggregator without Kafka that is ready to answer over HTTP, ended with the test."""
+    made = []
+
+    def make(*options, **more):
+        made.append(lone_aggregator(tmp_path, *options, **more))
+        wait_until(lambda: made[-1].http("/readyz")[0] == 200, "an aggregator that answers")
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
 
 
 @pytest.fixture

@@ -246,11 +246,11 @@ def test_an_edge_that_ends_says_so(edge):
 # ---- TLS
 
 
-def make_certificates(folder):
+def make_certificates(folder, names="IP:127.0.0.1"):
     def openssl(*args):
         subprocess.run(["openssl", *args], cwd=folder, capture_output=True, check=True, timeout=DEADLINE)
 
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    (folder / "names").write_text(f"subjectAltName={names}\n")
     for name in ("ca", "server", "till", "stranger"):
         openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")
         (folder / f"{name}.key").chmod(0o600)

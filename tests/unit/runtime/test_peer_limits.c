@@ -224,6 +224,27 @@ static void test_what_was_pulled_is_not_named_by_its_content(void **state)
 	assert_string_equal(peer_name_key(&name), "");
 }
 
+static void assert_address_name(const char *address, const char *expected)
+{
+	struct peer_name name = peer_name_of_address(address);
+	assert_int_equal(name.size, strlen(expected));
+	assert_memory_equal(name.bytes, expected, name.size);
+	assert_string_equal(peer_name_key(&name), "");
+}
+
+/* As messages are named: by machine, and on this one by connection. */
+static void test_a_connection_s_other_end_is_a_peer_too(void **state)
+{
+	(void)state;
+	assert_address_name("192.0.2.1:40002", "a192.0.2.1");
+	assert_address_name("[2001:db8::1]:40002", "a2001:db8::1");
+	assert_address_name("127.0.0.1:40002", "c127.0.0.1:40002");
+	assert_address_name("[::1]:40002", "c[::1]:40002");
+	assert_address_name("", "c");
+	assert_address_name("]", "a]");
+	assert_address_name("[", "c[");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_the_table_of_peers_does_not_grow_without_bound),
 		cmocka_unit_test(test_who_is_as_good_as_new_is_not_remembered),
 		cmocka_unit_test(test_where_all_hold_something_newcomers_share_one_row),
+		cmocka_unit_test(test_a_connection_s_other_end_is_a_peer_too),
 		cmocka_unit_test(test_a_peer_is_its_key_else_its_machine_else_its_connection),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
