@@ -235,6 +235,15 @@ def python_long():
     return python("long")
 
 
+def console():
+    """In the environment of requirements.txt, which has what drives the browser."""
+    try:
+        interpreter = pypi.python()
+    except pypi.NoRegistry as error:
+        return Result(failed=1, notes=[str(error)])
+    return run_pytest("plain", "tests/console", interpreter=interpreter)
+
+
 def coverage():
     """The share of lines that the unit and system tests reached under sanitizers is printed and held."""
     folder = build("sanitize")
@@ -452,6 +461,7 @@ SUITES = [
     Suite("sim", 240, "edge, bridge and aggregator simulated with faults, 20,000 seeds; planted bugs are found", sim, beside="work"),
     Suite("system", 1500, "pytest on the real programs and a real Kafka: what kills, takes away, or says little under sanitizers", system),
     Suite("python", 1200, "the Python package, installed from its wheel, against the real programs and databases", python, beside="python"),
+    Suite("console", 180, "the web console in Debian's Chromium: its figures, its live updates, its failures, who can use it", console, beside="python"),
     Suite("python-long", 1200, "tests of the Python package that take longer", python_long, long=True),
     Suite("unit-sanitize", 420, "the unit tests under ASan and UBSan", unit_sanitize, beside="work"),
     Suite("system-sanitize", 1500, "the other system tests, with the programs under ASan and UBSan", system_sanitize),
