@@ -77,7 +77,8 @@ def test_what_can_not_be_looked_at_is_said(lone_web):
 
 
 def test_an_administrator_s_queries_are_not_asked_live(lone_web, tmp_path):
-    aggregator = lone_web(f"http.admin_token_file={closed(tmp_path / 'admin', 'an administrator of the test')}")
-    events = Events(aggregator, {"query": "forget", "user": "u1"}, {"query": "quarantine"}, Authorization="Bearer an administrator of the test")
+    token = "an administrator of the test"
+    aggregator = lone_web(f"http.admin_token_file={closed(tmp_path / 'admin', token)}")
+    events = Events(aggregator, {"query": "forget", "user": "u1"}, {"query": "quarantine"}, Authorization=f"Bearer {token}")
     assert events.answer(0)["error"]["code"] == "forbidden"
     assert events.answer(1)["error"]["code"] == "forbidden"

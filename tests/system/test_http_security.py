@@ -79,17 +79,20 @@ def test_pages_and_names_of_others_are_refused_here_too(lone_web):
     aggregator = lone_web()
     own = aggregator.ready["http"]
     for path in [*DATA, "/"]:
-        for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}, {"Host": f"evil.example:{own[10:]}"},
-                        {"Host": "localhost", "Origin": f"http://{own}"}):
+        for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"},
+                        {"Host": f"evil.example:{own[10:]}"}, {"Host": "localhost", "Origin": f"http://{own}"}):
             answer = asked(aggregator, path, **headers)
             assert answer.status == 403, (path, headers, answer)
         assert asked(aggregator, path, Origin=f"http://{own}").status == 200
         assert asked(aggregator, path, Sec_Fetch_Site="same-origin").status == 200
-        assert asked(aggregator, path, Sec_Fetch_Site="cross-site").status == (200 if path == "/" else 403), "a link may lead to the page"
-    answers = [ask(aggregator, "/views"), ask(aggregator, "/"), ask(aggregator, "/query", {"query": "nonsense"}), ask(aggregator, "/views", Origin="null")]
+        led_here = 200 if path == "/" else 403  # a link may lead to the page
+        assert asked(aggregator, path, Sec_Fetch_Site="cross-site").status == led_here
+    answers = [ask(aggregator, "/views"), ask(aggregator, "/"), ask(aggregator, "/query", {"query": "nonsense"}),
+               ask(aggregator, "/views", Origin="null")]
     for answer in answers:
         assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Referrer-Policy"] == "no-referrer"
-        assert "default-src 'none'" in answer.headers["Content-Security-Policy"] and "unsafe" not in answer.headers["Content-Security-Policy"]
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy
         assert not [name for name in answer.headers if name.lower().startswith("access-control-")], "no CORS"
     assert answers[0].headers["Cache-Control"] == "no-store"
     assert ask(aggregator, "/query", method="OPTIONS", Origin="https://evil.example").status == 405
@@ -141,7 +144,8 @@ def test_oversized_and_slow_requests_are_refused(lone_web):
     (["http.token=inline"], "token"),
 ])
 def test_settings_that_let_strangers_in_are_refused(tmp_path, options, words):
-    files = {"TOKEN": f"http.token_file={closed(tmp_path / 'token', READER)}", "SAME": f"http.admin_token_file={closed(tmp_path / 'same', READER)}"}
+    files = {"TOKEN": f"http.token_file={closed(tmp_path / 'token', READER)}",
+             "SAME": f"http.admin_token_file={closed(tmp_path / 'same', READER)}"}
     arguments = [arg for option in options for arg in ("-o", files.get(option, option))]
     done = subprocess.run([program("till-aggregator"), "-o", "aggregator.data=d", "-o", "aggregator.brokers=b:1", *arguments, "--check"],
                           cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE, check=False)
@@ -156,8 +160,9 @@ def test_other_machines_are_let_in_with_tls_and_a_token_only(tmp_path, tokens):
     port = aggregator.ready["http"].rsplit(":", 1)[1]
 
     def curl(*args, name="till.example"):
-        done = subprocess.run(["curl", "-sS", "-m", "20", "--cacert", certs / "ca.pem", "--resolve", f"{name}:{port}:127.0.0.1", "-w", " %{http_code}",
-                               *args, f"https://{name}:{port}/views"], capture_output=True, text=True, check=False)
+        done = subprocess.run(["curl", "-sS", "-m", "20", "--cacert", certs / "ca.pem", "--resolve", f"{name}:{port}:127.0.0.1",
+                               "-w", " %{http_code}", *args, f"https://{name}:{port}/views"], capture_output=True, text=True,
+                              check=False)
         return done.stdout[-3:]
     try:
         assert wait_until(lambda: curl("-H", f"Authorization: Bearer {READER}") == "200", "an answer") is not None
@@ -173,7 +178,8 @@ def test_other_machines_are_let_in_with_tls_and_a_token_only(tmp_path, tokens):
 
 def test_a_client_s_certificate_reads_without_a_token(tmp_path):
     certs = make_certificates(tmp_path)
-    aggregator = lone_aggregator(tmp_path, f"http.tls_cert={certs}/server.pem", f"http.tls_key={certs}/server.key", f"http.tls_client_ca={certs}/ca.pem")
+    aggregator = lone_aggregator(tmp_path, f"http.tls_cert={certs}/server.pem", f"http.tls_key={certs}/server.key",
+                                 f"http.tls_client_ca={certs}/ca.pem")
 
     def curl(*args):
         done = subprocess.run(["curl", "-sS", "-m", "20", "--cacert", certs / "ca.pem", "-w", " %{http_code}", *args,
@@ -193,7 +199,8 @@ def test_the_text_s_examples_work(lone_web, tmp_path, tokens):
     commands = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "HTTP.md").read_text(), re.S)
     aggregator = lone_web()
     (tmp_path / "other").mkdir()
-    other = lone_aggregator(tmp_path / "other", *tokens, "http.hosts=till.example", f"http.tls_cert={certs}/server.pem", f"http.tls_key={certs}/server.key")
+    other = lone_aggregator(tmp_path / "other", *tokens, "http.hosts=till.example", f"http.tls_cert={certs}/server.pem",
+                            f"http.tls_key={certs}/server.key")
     port = other.ready["http"].rsplit(":", 1)[1]
     answers = []
     try:
