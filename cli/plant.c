@@ -96,6 +96,8 @@ static int start_aggregator(struct plant *plant)
 	add_option(&options, "aggregator.brokers=%s", plant->children[CHILD_BROKER].bootstrap);
 	add_option(&options, "aggregator.listen=tcp://127.0.0.1:0");
 	add_option(&options, "aggregator.publish=tcp://127.0.0.1:0");
+	/* Who looks at the console for a minute sees baskets, too. */
+	add_option(&options, "aggregator.basket_horizon=10s");
 	add_option(&options, "http.listen=127.0.0.1:0");
 	return start(plant, "till-aggregator", "", &options);
 }

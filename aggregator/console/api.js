@@ -2,6 +2,7 @@
 const TOKEN = "till-token";
 let asking = null; /* one dialog at a time */
 let askForToken = async () => null;
+let isDeclined = false; /* who has no token is not asked each second */
 
 export const whenTokenIsWanted = (ask) => {
   askForToken = ask;
@@ -16,15 +17,23 @@ export const hasToken = () => sessionStorage.getItem(TOKEN) !== null;
 
 /* Asks the person once, however many requests were refused; whether there is a token to try now. */
 export async function refused() {
+  if (isDeclined) {
+    return false;
+  }
   asking ??= askForToken(sessionStorage.getItem(TOKEN) !== null).finally(() => {
     asking = null;
   });
   const token = await asking;
+  isDeclined = !token;
   if (token) {
     sessionStorage.setItem(TOKEN, token);
   }
   return Boolean(token);
 }
+
+export const mayAskAgain = () => {
+  isDeclined = false;
+};
 
 export class Unreachable extends Error {}
 

@@ -63,6 +63,9 @@ export function end(box) {
   box.chart = null;
 }
 
+/* A dashed line is a whole square in the legend. */
+const legend = (chart) => window.Chart.defaults.plugins.legend.labels.generateLabels(chart).map((each) => ({ ...each, lineDash: [], lineWidth: 0 }));
+
 function configOf(spec, box) {
   return {
     type: spec.type,
@@ -72,7 +75,7 @@ function configOf(spec, box) {
       interaction: { mode: "index", intersect: false, axis: spec.indexAxis === "y" ? "y" : "x" },
       indexAxis: spec.indexAxis,
       plugins: {
-        legend: { display: spec.sets.length > 1, position: "top", align: "end", labels: { color: colour("ink"), boxWidth: 12, boxHeight: 12 } },
+        legend: { display: spec.sets.length > 1, position: "top", align: "end", labels: { color: colour("ink"), boxWidth: 12, boxHeight: 12, generateLabels: legend } },
         tooltip: {
           backgroundColor: colour("ink"), titleColor: colour("card"), bodyColor: colour("card"), padding: 10, cornerRadius: 6, displayColors: spec.sets.length > 1,
           callbacks: spec.tooltip,
@@ -84,7 +87,7 @@ function configOf(spec, box) {
 }
 
 export const lineSet = (name, data, colourName, more = {}) => ({
-  label: name, data, borderColor: colour(colourName), backgroundColor: colour(colourName), borderWidth: 2, pointRadius: 0, pointHitRadius: 8, tension: 0, ...more,
+  label: name, data, borderColor: colour(colourName), backgroundColor: colour(colourName), borderWidth: 2, pointRadius: data.length < 3 ? 3 : 0, pointHitRadius: 8, tension: 0, ...more,
 });
 export const barSet = (name, data, colourName, more = {}) => ({
   label: name, data, backgroundColor: colour(colourName), borderRadius: 2, categoryPercentage: 0.92, barPercentage: 0.92, ...more,

@@ -1,5 +1,5 @@
 /* main.js - the shell: which page is open, what it watches, how fresh that is, light or dark. */
-import { ask, whenTokenIsWanted } from "./api.js";
+import { ask, mayAskAgain, whenTokenIsWanted } from "./api.js";
 import { showHelp, askForToken } from "./dialogs.js";
 import { el, renew } from "./dom.js";
 import { ago, grouped, moment, plural } from "./format.js";
@@ -142,6 +142,7 @@ function showLink(state, words = "", pause = 0) {
 }
 
 function retry() {
+  mayAskAgain();
   open?.stream?.retry();
 }
 

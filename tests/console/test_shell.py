@@ -6,7 +6,7 @@ import pytest
 from browser import DESKTOP, PHONE
 
 # Pages, and a panel of each that has an answer when the page is whole.
-PAGES = {"sales": "weekdays", "stores": "stores", "explore": "answer"}
+PAGES = {"sales": "weekdays", "stores": "stores", "pipeline": "lag", "topics": "topics", "explore": "answer"}
 
 
 def test_cut_and_back(browser, console):
