@@ -43,7 +43,7 @@ export function letters(page) {
     ];
     const whole = answer.scanned === answer.in_log && answer.complete;
     return [
-      el("div", { class: "scroll" }, rowsTable(columns, answer.codes.toSorted((a, b) => b.count - a.count), "Dead letters by reason")),
+      el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Dead letters by reason" }, rowsTable(columns, answer.codes.toSorted((a, b) => b.count - a.count), "Dead letters by reason")),
       el("p", { class: "under" }, whole ? `All ${plural(answer.in_log, "letter")} in Kafka.` : `Of the newest ${grouped(answer.scanned)} of ${plural(answer.in_log, "letter")} in Kafka.`,
         answer.unreadable > 0 ? ` ${plural(answer.unreadable, "record")} among them ${answer.unreadable === 1 ? "is" : "are"} no letter of till's.` : ""),
       el("h3", {}, state.code === null ? "The newest" : `The newest with ${state.code}`,
@@ -60,7 +60,7 @@ export function letters(page) {
 }
 
 function letterOf(letter, brokers) {
-  return el("details", { class: "record letter", "data-place": letter.place },
+  return el("details", { class: "record letter", "data-place": letter.place, on: {} }, /* another letter takes its place whole, with what its fields write */
     el("summary", {}, el("span", { class: "when" }, instant(letter.appended_ms)), el("span", { class: "key" }, letter.edge), el("span", { class: "pill warn" }, letter.code),
       el("span", { class: "short" }, letter.message)),
     el("div", { class: "inside" },

@@ -69,7 +69,7 @@ function topicTables(page, answer, chosen, isUnfolded) {
     const table = rowsTable(columns, rows, caption);
     table.classList.add("stacked");
     columns.forEach((column, index) => table.querySelectorAll(`tbody tr > :nth-child(${index + 1})`).forEach((cell) => cell.setAttribute("data-label", column.label)));
-    return el("div", { class: "scroll tallest" }, table);
+    return el("div", { class: "scroll tallest", tabindex: "0", role: "region", "aria-label": caption }, table);
   };
   const ours = sorted(answer.topics.filter((topic) => topic.role !== "other"));
   const others = answer.topics.filter((topic) => topic.role === "other");
@@ -126,7 +126,7 @@ function topicParts(page, name) {
       el("h3", {}, "Settings that are not Kafka's defaults"),
       topic.settings_error ? el("p", { class: "note" }, `Kafka did not say: ${topic.settings_error}`)
         : topic.settings.length === 0 ? el("p", { class: "note" }, "None: it is as Kafka makes topics.")
-          : el("div", { class: "scroll" }, rowsTable([{ key: "name", label: "Setting" }, { key: "value", label: "Value", cell: (each) => el("code", {}, each.value ?? "hidden") },
+          : el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Settings of ${name}` }, rowsTable([{ key: "name", label: "Setting" }, { key: "value", label: "Value", cell: (each) => el("code", {}, each.value ?? "hidden") },
             { key: "source", label: "Set for", cell: (each) => ({ topic: "this topic", broker: "the broker", cluster: "the cluster", unknown: "not known" })[each.source] }], topic.settings, `Settings of ${name}`)));
   };
   return { element, browser: records, draw };
