@@ -21,7 +21,11 @@ struct source_topic {
 	int32_t started_count;
 };
 
-enum { BATCH_MAX = 500 };
+enum {
+	BATCH_MAX = 500,
+	/* Full polls on end after which records count as coming faster than they are read. */
+	BUSY_POLLS = 8,
+};
 
 struct source {
 	rd_kafka_t *client;
@@ -34,6 +38,8 @@ struct source {
 	/* Taken while it was in doubt which cluster they are of. The loop's thread; then the prober's at the end. */
 	rd_kafka_message_t *held[BATCH_MAX];
 	size_t held_count;
+	unsigned full_polls; /* on end */
+	uint32_t draw; /* whose headers are looked at then */
 	pthread_t prober;
 	pthread_mutex_t lock; /* of all below */
 	bool is_ending;
