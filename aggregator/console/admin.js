@@ -22,7 +22,7 @@ export function refusal(error, again) {
       el("button", { type: "button", class: "small", on: { click: again } }, "Ask again"));
   }
   return el("p", { class: "state" }, el("b", {}, "For administrators."), " Records say who bought what, so they are shown to who has the admin token: [http] admin_token_file names its file. ",
-    el("button", { type: "button", class: "small", on: { click: async () => (await refused()) && again() } }, "Give the token"));
+    el("button", { type: "button", class: "small", on: { click: async () => (await refused(true)) && again() } }, "Give the token"));
 }
 
 /* An answer on its way into `box`: says so, says what went wrong, or calls draw(answer). Only the last one asked is drawn.

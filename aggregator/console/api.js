@@ -15,9 +15,9 @@ export function headers(more = {}) {
 
 export const hasToken = () => sessionStorage.getItem(TOKEN) !== null;
 
-/* Asks the person once, however many requests were refused; whether there is a token to try now. */
-export async function refused() {
-  if (isDeclined) {
+/* Asks the person once, however many requests were refused; whether there is a token to try now. `isWanted`: a button was pressed for it. */
+export async function refused(isWanted = false) {
+  if (isDeclined && !isWanted) {
     return false;
   }
   asking ??= askForToken(sessionStorage.getItem(TOKEN) !== null).finally(() => {

@@ -52,3 +52,12 @@ def test_without_the_token_it_says_so(browser, guarded):
     page.page.keyboard.press("Enter")
     page.wait_text("#link", "Live")
     page.close()
+
+
+def test_administrators_are_asked_when_they_want_to_be(browser, guarded):
+    page = browser.open(f"http://{guarded.ready['http']}")
+    page.page.goto(f"{page.address}/#/pipeline")
+    page.page.get_by_role("button", name="Cancel").click()
+    page.page.get_by_role("button", name="Give the token").click()
+    page.page.locator("#token").wait_for()
+    page.close()
