@@ -54,26 +54,6 @@ static void add_events(struct web_metrics *set, struct metrics *metrics)
 		"who wanted to look and was turned away, for too many do");
 }
 
-int web_metrics_new(struct metrics *metrics, void (*collect)(void *owner), void *owner,
-	struct web_metrics **ret_set)
-{
-	struct web_metrics *set = calloc(1, sizeof *set);
-	if (set == NULL) {
-		return -ENOMEM;
-	}
-	set->metrics = metrics;
-	add_events(set, metrics);
-	metrics_on_collect(metrics, collect, owner);
-	*ret_set = set;
-	return 0;
-}
-
-struct web_metrics *web_metrics_free(struct web_metrics *set)
-{
-	free(set);
-	return NULL;
-}
-
 static size_t route_of(const char *path, bool is_asset)
 {
 	for (size_t i = 0; i < ROUTE_CONSOLE; i++) {
@@ -98,6 +78,27 @@ static struct metric *find_request(struct web_metrics *set, size_t route, size_t
 			"requests over HTTP by what they were answered");
 	}
 	return *metric;
+}
+
+int web_metrics_new(struct metrics *metrics, void (*collect)(void *owner), void *owner,
+	struct web_metrics **ret_set)
+{
+	struct web_metrics *set = calloc(1, sizeof *set);
+	if (set == NULL) {
+		return -ENOMEM;
+	}
+	set->metrics = metrics;
+	add_events(set, metrics);
+	(void)find_request(set, 0, 0); /* so that the family is there before anybody asks */
+	metrics_on_collect(metrics, collect, owner);
+	*ret_set = set;
+	return 0;
+}
+
+struct web_metrics *web_metrics_free(struct web_metrics *set)
+{
+	free(set);
+	return NULL;
 }
 
 void web_metrics_add(struct web_metrics *set, const char *path, bool is_asset, unsigned status)
