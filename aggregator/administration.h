@@ -1,8 +1,8 @@
 /* administration.h - what an administrator may have done to the running aggregator, written down before and after it
  * (runtime/audit_log.h). It logs. The loop's thread. */
 #pragma once
-#include "aggregator/forgetting.h"
-#include "aggregator/gate.h"
+#include "aggregator/answer/gate.h"
+#include "aggregator/desk/forgetting.h"
 #include "aggregator/generations.h"
 #include "runtime/key_holder.h"
 

@@ -1,5 +1,5 @@
 #include "aggregator/aggregator_config.h"
-#include "aggregator/queries.h"
+#include "aggregator/desk/queries.h"
 #include "proto/utf8.h"
 #include "runtime/kafka_options.h"
 #include "runtime/program.h"

@@ -1,9 +1,9 @@
 /* aggregator_config.h - what an operator sets for till-aggregator, and the checks across keys. */
 #pragma once
-#include "aggregator/declared_tables.h"
-#include "aggregator/pipeline.h"
-#include "aggregator/view_config.h"
-#include "aggregator/web_rules.h"
+#include "aggregator/log/pipeline.h"
+#include "aggregator/view/declared_tables.h"
+#include "aggregator/view/view_config.h"
+#include "aggregator/web/web_rules.h"
 #include "proto/topic.h"
 #include "runtime/config.h"
 #include "runtime/kafka_properties.h"

@@ -1,6 +1,6 @@
 #include "aggregator/asking.h"
 #include "aggregator/gauges.h"
-#include "aggregator/live.h"
+#include "aggregator/live/live.h"
 #include "aggregator/opening.h"
 #include "runtime/clock.h"
 #include "runtime/loop.h"

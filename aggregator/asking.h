@@ -2,7 +2,7 @@
  * For queries_options; `asking` is a struct asking. The loop's thread. */
 #pragma once
 #include "aggregator/administration.h"
-#include "aggregator/desk.h"
+#include "aggregator/desk/desk.h"
 
 struct gauges;
 struct live;

@@ -50,7 +50,7 @@ def main():
         packed, packed_row = content(f"gzip_{number}", gzip.compress(data, 9, mtime=0))
         arrays += [plain, packed]
         rows.append(f"\t{{\"{path}\", \"{TYPES[file.suffix]}\", {plain_row}, {packed_row}}},\n")
-    output.write_text('#include "aggregator/console.h"\n\n' + "\n".join(arrays) +
+    output.write_text('#include "aggregator/web/console.h"\n\n' + "\n".join(arrays) +
                       "\nconst struct console_asset console_assets[] = {\n" + "".join(rows) + "};\n" +
                       "const size_t console_asset_count = sizeof console_assets / sizeof console_assets[0];\n")
 

@@ -1,10 +1,10 @@
 #include "aggregator/dump.h"
 #include "aggregator/aggregator.h"
-#include "aggregator/answer.h"
-#include "aggregator/ledger.h"
+#include "aggregator/answer/answer.h"
+#include "aggregator/books/ledger.h"
 #include "aggregator/opening.h"
-#include "aggregator/table.h"
-#include "aggregator/view_summary.h"
+#include "aggregator/view/table.h"
+#include "aggregator/view/view_summary.h"
 #include <errno.h>
 #include <inttypes.h>
 

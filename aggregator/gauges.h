@@ -1,6 +1,6 @@
 /* gauges.h - the aggregator's metrics: registered once, set from its state at each collection. The loop's thread. */
 #pragma once
-#include "aggregator/health.h"
+#include "aggregator/desk/health.h"
 
 struct metrics;
 struct gauges;

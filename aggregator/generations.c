@@ -1,5 +1,5 @@
 #include "aggregator/generations.h"
-#include "aggregator/gap.h"
+#include "aggregator/books/gap.h"
 #include <errno.h>
 
 /* ---- life */

@@ -1,7 +1,7 @@
 /* generations.h - the live generation of the stores and, while a rebuild runs, its shadow: the feeds that fill them, what the
  * log may lack for each, and the switch from one to the other. The loop's thread. */
 #pragma once
-#include "aggregator/feed.h"
+#include "aggregator/log/feed.h"
 #include "aggregator/opening.h"
 #include "aggregator/source_readers.h"
 

@@ -1,7 +1,7 @@
 /* herald.h - tells log and audit log what changed since it looked last: whether Kafka answers, topics that are gone, gaps that
  * an operator accepted, that questions are answered. Wiring: it logs. The loop's thread. */
 #pragma once
-#include "aggregator/desk.h"
+#include "aggregator/desk/desk.h"
 
 /* Zero-initialised but for the first. */
 struct herald {

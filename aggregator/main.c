@@ -1,7 +1,7 @@
 /* till-aggregator: reads the log, counts each event once, keeps the totals in LMDB and answers for them. */
 #include "aggregator/aggregator.h"
+#include "aggregator/books/text_set.h"
 #include "aggregator/dump.h"
-#include "aggregator/text_set.h"
 #include "runtime/log.h"
 #include "runtime/program.h"
 #include <errno.h>

@@ -2,8 +2,8 @@
  * shadow is to be filled because an operator asked for it, because the declarations changed, or to be looked at (staged). */
 #pragma once
 #include "aggregator/aggregator_config.h"
-#include "aggregator/stores.h"
-#include "aggregator/zones.h"
+#include "aggregator/shard/stores.h"
+#include "aggregator/view/zones.h"
 
 struct opening_options {
 	const struct aggregator_config *config; /* borrowed */

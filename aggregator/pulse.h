@@ -1,7 +1,7 @@
 /* pulse.h - feels how the live pipeline fares, and keeps it in vitals.h. Wiring: it looks at pipeline, store and clock. The
  * loop's thread. */
 #pragma once
-#include "aggregator/vitals_answer.h"
+#include "aggregator/desk/vitals_answer.h"
 
 struct pulse;
 

@@ -1,4 +1,4 @@
-#include "aggregator/lookout.h"
+#include "aggregator/log/lookout.h"
 #include "aggregator/report_reader.h"
 #include "runtime/clock.h"
 #include "runtime/kafka_options.h"

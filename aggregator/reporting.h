@@ -1,8 +1,8 @@
 /* reporting.h - what edges report, read and kept: wiring of the reader, the reports, and up to when the log is read. The
  * loop's thread. */
 #pragma once
-#include "aggregator/horizon.h"
-#include "aggregator/reports.h"
+#include "aggregator/desk/reports.h"
+#include "aggregator/log/horizon.h"
 
 struct loop;
 struct metrics;

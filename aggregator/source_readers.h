@@ -1,7 +1,7 @@
 /* source_readers.h - the readers of all declared sources, and the topics that a pipeline reads by them. The loop's thread. */
 #pragma once
 #include "aggregator/aggregator_config.h"
-#include "aggregator/pipeline.h"
+#include "aggregator/log/pipeline.h"
 
 /* Zero-initialised: of nothing. */
 struct source_readers {

@@ -1,5 +1,5 @@
 #include "aggregator/upkeep.h"
-#include "aggregator/commit.h"
+#include "aggregator/store/commit.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* upkeep.h - what a store needs besides commits, done on its writing thread when that has time: the self-check of the
  * sums, the slow walk over all rows, the emptying of a dropped generation. The loop's thread. */
 #pragma once
-#include "aggregator/stores.h"
+#include "aggregator/shard/stores.h"
 
 struct upkeep;
 

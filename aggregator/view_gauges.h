@@ -1,7 +1,7 @@
 /* view_gauges.h - what each view holds and what it leaves out, as metrics: as of the last commit, as the query `views` says it.
  * A series each for at most VIEWS_MAX views. The loop's thread. */
 #pragma once
-#include "aggregator/pipeline.h"
+#include "aggregator/log/pipeline.h"
 
 struct metrics;
 struct view_gauges;

@@ -2,8 +2,8 @@
  * views of orders, sorting the rows and merging them as a commit does; then the same in all shipped views; then what baskets cost,
  * which are kept beside. Prints one JSON object; times are nanoseconds of processor time. */
 #include "aggregator/aggregator_config.h"
-#include "aggregator/baskets.h"
-#include "aggregator/overlay.h"
+#include "aggregator/overlay/overlay.h"
+#include "aggregator/shard/baskets.h"
 #include "bench/options.h"
 #include "bench/order.h"
 #include <stdio.h>

@@ -7,7 +7,7 @@ Left out of the slopes, and why:
 - Mapped files: the kernel takes them back.
 - The first half, and what is reached before it: buffers of a frame's largest size (4 MiB), LMDB's lists of pages (3 MiB an environment)
   and librdkafka's queues are reserved at the start and touched by the first that needs so much. `warm_up` needs it at once.
-- The store's `fingerprints`: 7 bytes for each event by design, up to 1,048,576 rows (aggregator/fingerprints.h). Told apart, as bytes
+- The store's `fingerprints`: 7 bytes for each event by design, up to 1,048,576 rows (aggregator/books/fingerprints.h). Told apart, as bytes
   of them for each event.
 - What is there for a moment (messages under way on a heap, events under way in a spool): of each piece of the last half its least is
   taken. A heap's growth is held against the whole memory of the program. bench/long_leak.py judges the heap in bytes for each thing that comes and goes.

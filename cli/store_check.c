@@ -1,7 +1,7 @@
 #include "cli/store_check.h"
 
-#include "aggregator/commit.h"
-#include "aggregator/stores.h"
+#include "aggregator/shard/stores.h"
+#include "aggregator/store/commit.h"
 #include "cli/number_text.h"
 #include "cli/session.h"
 #include "runtime/program.h"

@@ -1,5 +1,5 @@
 """What a Kafka record is: an event, a marker that the bridge left instead of one, a dead letter, somebody else's record, or bytes that
-can't be read. The rules are those of aggregator/record.c and proto/event_decode.c (PROTOCOL.md, 1, 2 and 5): whatever the aggregator
+can't be read. The rules are those of aggregator/books/record.c and proto/event_decode.c (PROTOCOL.md, 1, 2 and 5): whatever the aggregator
 counts is archived, and a row of a mart's table of events, and nothing else is, for a record that took its seq in one of them alone would
 make their sums differ. Pure."""
 

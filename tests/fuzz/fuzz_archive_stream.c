@@ -1,6 +1,6 @@
 /* Any bytes as an archive's stream. Whole and in pieces it is the same, up to the same end or the same words; what is taken lies within
  * the input and its limits; only a whole one is over. */
-#include "aggregator/archive_stream.h"
+#include "aggregator/log/archive_stream.h"
 #include "tests/fuzz/fuzz.h"
 
 /* What a way through it came to. */

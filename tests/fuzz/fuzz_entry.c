@@ -1,8 +1,8 @@
 /* Any bytes as what a shard keeps by key beside rows of views: an open basket, a row of a source whose rows change, a row of a
  * table. Refused, or within its limits and written again to what means the same. The first byte says as which. */
-#include "aggregator/basket.h"
-#include "aggregator/changed_row.h"
-#include "aggregator/table_row.h"
+#include "aggregator/store/basket.h"
+#include "aggregator/store/changed_row.h"
+#include "aggregator/store/table_row.h"
 #include "tests/fuzz/sample_view.h"
 #include <errno.h>
 

@@ -1,7 +1,7 @@
 /* Any bytes as a request: refused with a code of queries, or within every limit; then what it asks beyond rows as they
  * are is made ready against a view, refused or within its bounds. */
-#include "aggregator/refinement.h"
-#include "aggregator/table_row.h"
+#include "aggregator/answer/refinement.h"
+#include "aggregator/store/table_row.h"
 #include "tests/fuzz/mutate.h"
 #include "tests/fuzz/sample_view.h"
 

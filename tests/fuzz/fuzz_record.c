@@ -1,6 +1,6 @@
 /* Any bytes as a record of Kafka: an event, a marker, somebody else's or unreadable, and what is counted has a place in
  * the store. The first byte is the topic; of a dead-letter topic, the headers and the value are cut at zero bytes. */
-#include "aggregator/record.h"
+#include "aggregator/books/record.h"
 #include "proto/receipt.h"
 #include "proto/utf8.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,5 +1,5 @@
 /* Any bytes as a row's value, as its key, and as a scan's cursor: refused, or written again as the same bytes. */
-#include "aggregator/answer_parts.h"
+#include "aggregator/answer/answer_parts.h"
 #include "tests/fuzz/sample_view.h"
 
 static const struct view *sample_view(void)

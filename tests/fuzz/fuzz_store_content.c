@@ -2,7 +2,7 @@
  * the views are named whose rows do not add up. Acts: 0 a table by its bytes; 1 a row: u8 size of the key, key, value; 2 the same,
  * with its seal; 3 a table by number and generation; 4 the root: live, shadow; 5 a row of a view: view, event count, key; 6 a
  * stream: edge, kind, seqs; 7 the sums of views and ledger as they are so far; 8 a row among the names, as 1; 9 a member: view, key. */
-#include "aggregator/store_content.h"
+#include "aggregator/store/store_content.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 #include "tests/fuzz/script.h"

@@ -1,10 +1,10 @@
 /* Any bytes as what the aggregator keeps beside its rows: streams and their counted sets, positions, the ledger, the
  * quarantine, the views' sums, the tables', and their keys. Refused, or written again to what means the same. */
-#include "aggregator/ledger.h"
-#include "aggregator/position.h"
-#include "aggregator/quarantine.h"
-#include "aggregator/store_sums.h"
-#include "aggregator/view_summary.h"
+#include "aggregator/books/ledger.h"
+#include "aggregator/books/position.h"
+#include "aggregator/books/quarantine.h"
+#include "aggregator/store/store_sums.h"
+#include "aggregator/view/view_summary.h"
 #include "tests/fuzz/fuzz.h"
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 /* Any bytes as what an edge reports of itself: refused naming what does not fit, or within every limit, and written again the same.
  * What is taken is kept as the newest of its run, and shown. */
-#include "aggregator/report_answer.h"
+#include "aggregator/desk/report_answer.h"
 #include "proto/utf8.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"

@@ -1,5 +1,5 @@
 /* Any bytes as a view's declaration: refused with a sentence, or its canonical text means itself. */
-#include "aggregator/view_plan.h"
+#include "aggregator/view/view_plan.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 

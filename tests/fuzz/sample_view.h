@@ -1,6 +1,6 @@
 /* sample_view.h - sets of one view or table. A target makes its own once and keeps it to its end. */
 #pragma once
-#include "aggregator/table.h"
+#include "aggregator/view/table.h"
 #include "tests/fuzz/fuzz.h"
 
 static inline struct view_set *fuzz_make_view(const char *text)

@@ -24,13 +24,13 @@ DECODERS = re.compile(
     r"|client/answer_view\.c")
 # Functions among them that no bytes lead into: they read files and their rights, write, or count what was decoded. Unit tests do.
 NOT_BY_BYTES = {
-    "aggregator/measure_row.c": ["row_init", "row_merge", "row_merge_row", "row_settle", "settle_quantiles", "settle_ratios", "merge_cells"],
-    "aggregator/ledger.c": ["encode_changes"],
-    "aggregator/quarantine.c": ["quarantine_hide"],
-    "aggregator/row_key.c": ["row_key_successor", "row_key_compare", "row_key_narrow_end"],
-    "aggregator/basket.c": ["basket_place", "basket_key", "basket_init", "sum_of", "keep_first", "basket_add", "basket_forget"],
-    "aggregator/table_row.c": ["table_key_make"],
-    "aggregator/position.c": ["anchor_of", "position_key"],
+    "aggregator/view/measure_row.c": ["row_init", "row_merge", "row_merge_row", "row_settle", "settle_quantiles", "settle_ratios", "merge_cells"],
+    "aggregator/books/ledger.c": ["encode_changes"],
+    "aggregator/books/quarantine.c": ["quarantine_hide"],
+    "aggregator/view/row_key.c": ["row_key_successor", "row_key_compare", "row_key_narrow_end"],
+    "aggregator/store/basket.c": ["basket_place", "basket_key", "basket_init", "sum_of", "keep_first", "basket_add", "basket_forget"],
+    "aggregator/store/table_row.c": ["table_key_make"],
+    "aggregator/books/position.c": ["anchor_of", "position_key"],
     "bridge/checker.c": ["checker_deinit"],
     "bridge/reception.c": ["reception_review", "open_counted", "end_forbidden", "note_forbidden", "is_flooding"],  # who may, and how much
     "edge/drop_state.c": ["drop_state_add", "add_range"],

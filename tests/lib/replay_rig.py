@@ -1,4 +1,4 @@
-"""An archive's stream (aggregator/archive_stream.h) out of what topics hold now, written by hand: each certificate once, the first record of
+"""An archive's stream (aggregator/log/archive_stream.h) out of what topics hold now, written by hand: each certificate once, the first record of
 it decides; what is left out is counted. And a Kafka log that is cut behind it."""
 import base64
 import os

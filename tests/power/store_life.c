@@ -1,6 +1,6 @@
 /* An aggregator's stores: totals are the fold of the log up to the offsets that lie beside them, after every power loss. */
-#include "aggregator/commit.h"
-#include "aggregator/pipeline.h"
+#include "aggregator/log/pipeline.h"
+#include "aggregator/store/commit.h"
 #include "chance.h"
 #include "journal.h"
 #include "store_log.h"

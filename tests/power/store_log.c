@@ -1,5 +1,5 @@
 #include "store_log.h"
-#include "aggregator/view_plan.h"
+#include "aggregator/view/view_plan.h"
 #include "proto/document.h"
 #include <inttypes.h>
 #include <stdio.h>

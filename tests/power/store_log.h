@@ -1,8 +1,8 @@
 /* store_log.h - a log in memory, some partitions of one topic, and what its records add up to: counted here by a loop over the
  * records, without anything of the aggregator. */
 #pragma once
-#include "aggregator/answer.h"
-#include "aggregator/record.h"
+#include "aggregator/answer/answer.h"
+#include "aggregator/books/record.h"
 #include "chance.h"
 #include "subject.h"
 

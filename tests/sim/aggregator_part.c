@@ -1,7 +1,7 @@
 #include "tests/sim/aggregator_part.h"
 #include "aggregator/aggregator.h"
+#include "aggregator/books/position.h"
 #include "aggregator/dump.h"
-#include "aggregator/position.h"
 #include "proto/money.h"
 #include "proto/topic.h"
 #include "tests/sim/aggregator_setup.h"

@@ -1,6 +1,6 @@
 /* Which records of the log bear a certificate that an earlier one of other bytes has: by the aggregator's own reading, and
  * without its counted sets. Markers stand for the event that they took the place of, whatever its bytes. */
-#include "aggregator/record.h"
+#include "aggregator/books/record.h"
 #include "proto/checksum.h"
 #include "tests/sim/aggregator_part.h"
 #include "tests/sim/source_model.h"

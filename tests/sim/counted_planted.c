@@ -1,8 +1,8 @@
 /* counted_add, anchor_equal and fingerprint_compare with what can be planted in them; the linker puts these in front of the real
  * ones (--wrap). */
-#include "aggregator/counted.h"
-#include "aggregator/fingerprints.h"
-#include "aggregator/position.h"
+#include "aggregator/books/counted.h"
+#include "aggregator/books/fingerprints.h"
+#include "aggregator/books/position.h"
 #include "tests/sim/world.h"
 
 enum { WINDOW_SEQS = 30 };

@@ -1,8 +1,8 @@
 /* The rim of a simulated aggregator: the ROUTER of its server, at which one question is asked at a time, the directories of
  * its store, and the look at a file. */
 #include "tests/sim/rim_question.h"
-#include "aggregator/data_dir.h"
-#include "aggregator/store_layout.h"
+#include "aggregator/store/data_dir.h"
+#include "aggregator/store/store_layout.h"
 #include "runtime/file_birth.h"
 #include "runtime/program.h"
 #include "runtime/socket.h"

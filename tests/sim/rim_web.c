@@ -1,5 +1,5 @@
 /* The rim of a simulated aggregator: its side of HTTP. Nobody connects. */
-#include "aggregator/web.h"
+#include "aggregator/web/web.h"
 
 int web_new(const struct web_options *options, struct web **ret_web)
 {

@@ -1,8 +1,8 @@
 /* What can be planted in the counting of rows that change, in tables, in who was forgotten, and in what subscribers are told; the linker puts these in front of the real ones (--wrap). */
-#include "aggregator/overlay.h"
-#include "aggregator/row_change.h"
-#include "aggregator/store_layout.h"
-#include "aggregator/table_rows.h"
+#include "aggregator/overlay/overlay.h"
+#include "aggregator/store/row_change.h"
+#include "aggregator/store/store_layout.h"
+#include "aggregator/store/table_rows.h"
 #include "tests/sim/world.h"
 
 int __real_overlay_take_back(

@@ -1,6 +1,6 @@
 #include "tests/sim/source_model.h"
-#include "aggregator/connections.h"
-#include "aggregator/feed.h"
+#include "aggregator/log/connections.h"
+#include "aggregator/log/feed.h"
 #include "tests/sim/kafka.h"
 #include <errno.h>
 #include <stdlib.h>

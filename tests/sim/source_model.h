@@ -1,7 +1,7 @@
-/* source_model.h - the aggregator's reader of the log (aggregator/source.h), over the modelled Kafka. One for each generation
+/* source_model.h - the aggregator's reader of the log (aggregator/log/source.h), over the modelled Kafka. One for each generation
  * at work. One thread. */
 #pragma once
-#include "aggregator/pipeline.h"
+#include "aggregator/log/pipeline.h"
 #include "tests/sim/kafka.h"
 
 /* The pipelines of the sources that there are and were polled, in order of making; the number of sources, polled or not. */

@@ -1,6 +1,6 @@
 /* The aggregator's memory holds few streams, so that it forgets them and reads them again, which otherwise takes tens of thousands;
  * the linker puts this in front of the real one (--wrap). */
-#include "aggregator/streams.h"
+#include "aggregator/books/streams.h"
 
 enum { KEPT_MAX = 6 };
 

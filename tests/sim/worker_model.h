@@ -1,7 +1,7 @@
 /* worker_model.h - the aggregator's committing threads without threads: a job is run at one step of the world, and its
  * owner hears of it at another. */
 #pragma once
-#include "aggregator/worker.h"
+#include "aggregator/store/worker.h"
 
 /* The process dies: what was not run never is, and nobody hears of what was. All workers there are. */
 void worker_model_die(void);

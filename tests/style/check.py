@@ -28,7 +28,9 @@ LAYERS = {
     "deploy": {"deploy", "runtime"},
     "bench": {"bench", "runtime", "proto", "aggregator"},
 }
-CLI_OFFLINE = re.compile(r"^(edge/(spool\w*|pseudonym_ssl)\.h|aggregator/(store|commit|view|overlay|shard)\w*\.h)$")
+CLI_OFFLINE = re.compile(r"^(edge/(spool\w*|pseudonym_ssl)\.h|aggregator/(view|overlay|store|shard)/\w+\.h)$")
+# The aggregator's own folders, from the bottom up: each may include those before it, and what lies in none of them all.
+STOREYS = ("view", "books", "overlay", "store", "shard", "log", "answer", "desk", "live", "web", "")
 # Foreign header -> which files may see it.
 FOREIGN = {
     "librdkafka/": re.compile(r"_kafka\.[ch]$"),
@@ -74,6 +76,20 @@ def layers():
         elif path.split("/")[0] not in LAYERS[folder] and not (
                 folder == "cli" and CLI_OFFLINE.match(path)):
             yield f"{name}:{number}: {folder}/ must not include \"{path}\""
+
+
+def storey_of(path):
+    return path.split("/")[1] if path.count("/") == 2 else ""
+
+
+def storeys():
+    for name in tracked("aggregator/*/*.c", "aggregator/*/*.h"):
+        if storey_of(name) not in STOREYS:
+            yield f"{name}: a folder that STOREYS does not name"
+    for name, number, quote, path in includes():
+        if name.startswith("aggregator/") and quote == '"' and path.startswith("aggregator/"):
+            if STOREYS.index(storey_of(path)) > STOREYS.index(storey_of(name)):
+                yield f"{name}:{number}: {storey_of(name)}/ must not look up into \"{path}\""
 
 
 def foreign_types_stay_at_the_rim():
@@ -170,7 +186,7 @@ def scripts_pass_shellcheck():
         yield from out.splitlines()
 
 
-RULES = [layers, foreign_types_stay_at_the_rim, functions_are_short, files_have_one_noun,
+RULES = [layers, storeys, foreign_types_stay_at_the_rim, functions_are_short, files_have_one_noun,
          headers_say_what_they_are, no_unfinished_words, no_path_of_one_machine, only_text_is_kept,
          every_unit_test_is_registered, code_is_formatted, scripts_pass_shellcheck]
 

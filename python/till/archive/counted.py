@@ -1,4 +1,4 @@
-"""Which seqs of a stream are in the archive, as intervals: one, nearly always. The rule of aggregator/counted.c: a record whose seq is
+"""Which seqs of a stream are in the archive, as intervals: one, nearly always. The rule of aggregator/books/counted.c: a record whose seq is
 in the set is a duplicate; the set needs no order and never slides. Pure."""
 
 from __future__ import annotations

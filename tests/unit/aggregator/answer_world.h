@@ -1,7 +1,7 @@
 /* answer_world.h - orders spread over the shards and layers of a fake store, and questions about them. Include it in one
  * file of a test. */
 #pragma once
-#include "aggregator/answer_parts.h"
+#include "aggregator/answer/answer_parts.h"
 #include "draw.h"
 #include "fake_store.h"
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* fake_store.h - the reading side of store.h over sorted arrays in memory, and a commit as the store does it. It takes
  * the place of the LMDB one when a test is linked. Include it in one file of a test. */
 #pragma once
-#include "aggregator/store.h"
+#include "aggregator/store/store.h"
 #include "sample_views.h"
 #include <stdlib.h>
 

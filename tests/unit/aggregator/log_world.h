@@ -1,9 +1,9 @@
 /* log_world.h - a pipeline over a real store in a directory that goes away, and one partition of a log that exists in
  * memory only: records are appended, lost, replaced, and read by whom the pipeline starts. Include it in one file of a test. */
 #pragma once
-#include "aggregator/answer.h"
-#include "aggregator/gap.h"
-#include "aggregator/pipeline.h"
+#include "aggregator/answer/answer.h"
+#include "aggregator/books/gap.h"
+#include "aggregator/log/pipeline.h"
 #include "proto/query.h"
 #include "sample_views.h"
 #include "scratch_dir.h"

@@ -2,7 +2,7 @@
  * decides, with commits and deaths between. What comes of it is what --dump shows. Include it in one file of a test. */
 #pragma once
 #include "aggregator/dump.h"
-#include "aggregator/pipeline.h"
+#include "aggregator/log/pipeline.h"
 #include "draw.h"
 #include "sample_views.h"
 #include "scratch_dir.h"

@@ -1,6 +1,6 @@
 /* sample_records.h - Kafka records as the bridge writes them, for tests. */
 #pragma once
-#include "aggregator/record.h"
+#include "aggregator/books/record.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* sample_views.h - views, orders and dead letters for tests. */
 #pragma once
-#include "aggregator/overlay.h"
-#include "aggregator/view_plan.h"
+#include "aggregator/overlay/overlay.h"
+#include "aggregator/view/view_plan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* The books of one stream: every seq that its edge gave is in exactly one place. */
-#include "aggregator/account.h"
-#include "aggregator/reports.h"
+#include "aggregator/books/account.h"
+#include "aggregator/desk/reports.h"
 #include <setjmp.h>
 #include <stdarg.h>
 

@@ -1,5 +1,5 @@
 /* Answers from base + frozen + active of several shards, against a naive model that keeps every order. */
-#include "aggregator/overlay_table.h"
+#include "aggregator/overlay/overlay_table.h"
 #include "answer_world.h"
 
 struct total {

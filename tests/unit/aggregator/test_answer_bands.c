@@ -1,6 +1,6 @@
 /* Shares of a whole and bands of a measure, over base + frozen + active of several shards, against plain sums of the orders. Random
  * questions against another model: tests/system/test_query.py. */
-#include "aggregator/answer_parts.h"
+#include "aggregator/answer/answer_parts.h"
 #include "answer_world.h"
 
 static int set_up(void **state)

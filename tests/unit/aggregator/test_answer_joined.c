@@ -1,5 +1,5 @@
 /* join and with_missing: rows of a view beside those of a table. */
-#include "aggregator/table_row.h"
+#include "aggregator/store/table_row.h"
 #include "answer_world.h"
 #include "runtime/key_holder.h"
 

@@ -1,6 +1,6 @@
 /* where, range, group_by, order_by, compare and explain, over base + frozen + active of several shards. The model is
  * plain: every order is kept. tests/system/test_query.py holds thousands of random questions against another model. */
-#include "aggregator/answer_parts.h"
+#include "aggregator/answer/answer_parts.h"
 #include "answer_world.h"
 
 static int set_up(void **state)

@@ -1,5 +1,5 @@
 /* What `till archive cat` writes, taken apart: whole and byte by byte, and what no archive has. */
-#include "aggregator/archive_stream.h"
+#include "aggregator/log/archive_stream.h"
 #include "proto/writer.h"
 
 #include <setjmp.h>

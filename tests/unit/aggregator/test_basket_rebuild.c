@@ -1,6 +1,6 @@
 /* What views of kind basket say follows from the records of each partition alone: whatever is read beside it, however it is spread
  * over shards, committed and killed. Held against counting by hand. */
-#include "aggregator/forgetting.h"
+#include "aggregator/desk/forgetting.h"
 #include "many_logs.h"
 #include "proto/money.h"
 #include "tests/unit/rounds.h"

@@ -1,5 +1,5 @@
 /* Baskets: which line belongs to which, which is late, what a closed one comes to, and what is remembered of it. */
-#include "aggregator/baskets.h"
+#include "aggregator/shard/baskets.h"
 #include "sample_views.h"
 #include <errno.h>
 #include <stdio.h>

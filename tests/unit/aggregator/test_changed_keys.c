@@ -1,5 +1,5 @@
 /* Keys that changed, against a plain list of them. */
-#include "aggregator/changed_keys.h"
+#include "aggregator/overlay/changed_keys.h"
 #include "draw.h"
 #include <setjmp.h>
 #include <stdarg.h>

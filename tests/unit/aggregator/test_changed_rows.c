@@ -1,7 +1,7 @@
 /* Rows that change: whatever is delivered again, late or twice, views hold each row as its newest change left it. */
-#include "aggregator/changed_rows.h"
-#include "aggregator/overlay_table.h"
-#include "aggregator/row_change.h"
+#include "aggregator/overlay/overlay_table.h"
+#include "aggregator/store/changed_rows.h"
+#include "aggregator/store/row_change.h"
 #include "draw.h"
 #include "sample_views.h"
 

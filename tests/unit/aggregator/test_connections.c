@@ -1,5 +1,5 @@
 /* Of which cluster are the records that came over a client's connections? */
-#include "aggregator/connections.h"
+#include "aggregator/log/connections.h"
 #include <setjmp.h>
 #include <stdarg.h>
 

@@ -1,5 +1,5 @@
 /* Interval sets against a naive set, and at every edge of an interval. */
-#include "aggregator/counted.h"
+#include "aggregator/books/counted.h"
 #include "draw.h"
 #include "proto/buffer.h"
 

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "aggregator/row_change.h"
-#include "aggregator/source_reader.h"
+#include "aggregator/log/source_reader.h"
+#include "aggregator/store/row_change.h"
 #include <errno.h>
 
 struct fixture {

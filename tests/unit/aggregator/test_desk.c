@@ -1,5 +1,5 @@
 /* When a question may be answered: not before the start is over, and not before what it asks to be counted is counted. */
-#include "aggregator/desk.h"
+#include "aggregator/desk/desk.h"
 #include "log_world.h"
 
 struct counter {

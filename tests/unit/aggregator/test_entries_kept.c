@@ -1,6 +1,6 @@
 /* What entries keep in memory: thousands of them come, change and are forgotten beside a store of the test's own, which is asked for
  * nothing that it does not have yet. */
-#include "aggregator/entries.h"
+#include "aggregator/store/entries.h"
 #include "draw.h"
 #include "sample_views.h"
 #include <stdio.h>

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "aggregator/inspection_answers.h"
+#include "aggregator/desk/inspection_answers.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What counted records looked like: kept by chunks, found again after they went to the store, the oldest dropped. */
-#include "aggregator/fingerprints.h"
+#include "aggregator/books/fingerprints.h"
 
 #include <errno.h>
 #include <setjmp.h>

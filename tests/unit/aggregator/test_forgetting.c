@@ -1,5 +1,5 @@
 /* Who is forgotten, or comes back, while one shard's disk has no room. */
-#include "aggregator/forgetting.h"
+#include "aggregator/desk/forgetting.h"
 #include "sample_views.h"
 #include "scratch_dir.h"
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* Forgetting while not all that was counted can be written: without memory (every allocation fails once; linked with --wrap for
  * the allocating calls), and with a shard that a record broke half-way. */
-#include "aggregator/forgetting.h"
+#include "aggregator/desk/forgetting.h"
 #include "failing_memory.h"
 #include "many_logs.h"
 #include <errno.h>

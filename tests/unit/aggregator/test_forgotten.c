@@ -1,5 +1,5 @@
 /* Tombstones: of whom they are, what they hide, and what is left of them in a store. */
-#include "aggregator/forgotten.h"
+#include "aggregator/books/forgotten.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

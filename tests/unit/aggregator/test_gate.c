@@ -1,4 +1,4 @@
-#include "aggregator/gate.h"
+#include "aggregator/answer/gate.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

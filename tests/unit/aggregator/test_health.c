@@ -1,5 +1,5 @@
 /* What status, edges, ledger and health say, when a question may be answered, and what the upkeep finds. */
-#include "aggregator/desk.h"
+#include "aggregator/desk/desk.h"
 #include "aggregator/upkeep.h"
 #include "log_world.h"
 

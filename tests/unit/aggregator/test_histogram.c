@@ -1,4 +1,4 @@
-#include "aggregator/histogram.h"
+#include "aggregator/view/histogram.h"
 #include "draw.h"
 #include <stdlib.h>
 

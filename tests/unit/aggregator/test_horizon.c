@@ -1,5 +1,5 @@
 /* Up to when the log is read: no promise too early, and one as soon as may be. */
-#include "aggregator/horizon.h"
+#include "aggregator/log/horizon.h"
 #include "log_world.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* Rows of the store that are not views' rows: ledger, streams, summaries, quarantine. */
-#include "aggregator/ledger.h"
-#include "aggregator/quarantine.h"
-#include "aggregator/view_summary.h"
+#include "aggregator/books/ledger.h"
+#include "aggregator/books/quarantine.h"
+#include "aggregator/view/view_summary.h"
 
 #include <errno.h>
 #include <setjmp.h>

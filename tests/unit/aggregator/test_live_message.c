@@ -1,5 +1,5 @@
 /* Live messages over a world of layers: rows are those that get shows. */
-#include "aggregator/live_message.h"
+#include "aggregator/live/live_message.h"
 #include "answer_world.h"
 
 struct bench {

@@ -1,5 +1,5 @@
 /* What is told of a view, when, and under which number. */
-#include "aggregator/live_streams.h"
+#include "aggregator/live/live_streams.h"
 #include "sample_views.h"
 
 enum { RATE = 10, INTERVAL_MS = 1000 / RATE };

@@ -1,4 +1,4 @@
-#include "aggregator/measure_row.h"
+#include "aggregator/view/measure_row.h"
 #include "draw.h"
 #include "sample_views.h"
 #include <errno.h>

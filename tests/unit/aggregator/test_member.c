@@ -1,4 +1,4 @@
-#include "aggregator/member.h"
+#include "aggregator/view/member.h"
 #include "proto/checksum.h"
 #include "sample_views.h"
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* The overlay against a naive model that keeps every event and counts anew. */
-#include "aggregator/measure_row.h"
-#include "aggregator/overlay_table.h"
+#include "aggregator/overlay/overlay_table.h"
+#include "aggregator/view/measure_row.h"
 #include "draw.h"
 #include "sample_views.h"
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* An archive's items on their way into a pipeline over a real store: with what follows in the log it comes to the same as a log that
  * was never cut, whenever the program is killed, and whatever the store has read by itself before. */
-#include "aggregator/pipeline_archive.h"
+#include "aggregator/log/pipeline_archive.h"
 
 #include <errno.h>
 #include <setjmp.h>

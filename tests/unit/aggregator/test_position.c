@@ -1,8 +1,8 @@
 /* Offsets, anchors, books and gaps: the decisions as a table, and the rows that keep them. */
-#include "aggregator/gap.h"
-#include "aggregator/partition.h"
-#include "aggregator/position.h"
-#include "aggregator/text_set.h"
+#include "aggregator/books/gap.h"
+#include "aggregator/books/position.h"
+#include "aggregator/books/text_set.h"
+#include "aggregator/shard/partition.h"
 
 #include <errno.h>
 #include <setjmp.h>

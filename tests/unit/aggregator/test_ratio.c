@@ -1,6 +1,6 @@
 /* Views of several kinds of events, and ratios: worked out of a row's counts and sums, and of those of merged rows. */
-#include "aggregator/measure_row.h"
-#include "aggregator/overlay_plan.h"
+#include "aggregator/overlay/overlay_plan.h"
+#include "aggregator/view/measure_row.h"
 #include "sample_views.h"
 
 static const char declaration[] =

@@ -1,5 +1,5 @@
 /* When events were received that can be read soon: told once, and however many there are never as faster than they were. */
-#include "aggregator/receipts.h"
+#include "aggregator/log/receipts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

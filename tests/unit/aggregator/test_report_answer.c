@@ -1,5 +1,5 @@
 /* What edges report of themselves, as the answers about streams show it. */
-#include "aggregator/report_answer.h"
+#include "aggregator/desk/report_answer.h"
 #include "draw.h"
 
 #include <setjmp.h>

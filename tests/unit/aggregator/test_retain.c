@@ -1,8 +1,8 @@
 /* Rows that end: which are there, and how many events expired, follows from the records that were read, whatever their
  * order, the shards and the kills between. */
-#include "aggregator/answer.h"
-#include "aggregator/ledger.h"
-#include "aggregator/view_retain.h"
+#include "aggregator/answer/answer.h"
+#include "aggregator/books/ledger.h"
+#include "aggregator/view/view_retain.h"
 #include "many_logs.h"
 #include "tests/unit/rounds.h"
 

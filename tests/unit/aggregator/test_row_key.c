@@ -1,4 +1,4 @@
-#include "aggregator/row_key.h"
+#include "aggregator/view/row_key.h"
 #include "draw.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-#include "aggregator/standing.h"
+#include "aggregator/web/standing.h"
 #include "runtime/key_holder.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* Rows of a store that went missing, or are as they were earlier, without a trace in LMDB's trees: the sums know. Rows are changed here
  * through LMDB, and the file is then copied, as LMDB numbers the transactions of a copy anew: only the sums can tell. */
-#include "aggregator/commit.h"
-#include "aggregator/ledger.h"
-#include "aggregator/store_layout.h"
+#include "aggregator/books/ledger.h"
+#include "aggregator/store/commit.h"
+#include "aggregator/store/store_layout.h"
 #include "sample_views.h"
 #include "scratch_dir.h"
 #include "tests/unit/lmdb_file.h"

@@ -1,5 +1,5 @@
 /* All shards of a directory: made together, opened together, and brought to where shard 0 is after a kill in between. */
-#include "aggregator/stores.h"
+#include "aggregator/shard/stores.h"
 #include "sample_views.h"
 #include "scratch_dir.h"
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* Streams at work: loaded once, never forgotten before the store has them. */
-#include "aggregator/streams.h"
+#include "aggregator/books/streams.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,9 +1,9 @@
 /* Tables: what declares them, what records say of a row, and which of two records of one key is the newer. */
-#include "aggregator/row_change.h"
-#include "aggregator/table_record.h"
-#include "aggregator/table_row.h"
-#include "aggregator/table_rows.h"
-#include "aggregator/table_walk.h"
+#include "aggregator/answer/table_walk.h"
+#include "aggregator/store/row_change.h"
+#include "aggregator/store/table_record.h"
+#include "aggregator/store/table_row.h"
+#include "aggregator/store/table_rows.h"
 #include "sample_views.h"
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* What is taken back leaves nothing behind: rows are, to the byte, as if it had never been counted. */
-#include "aggregator/measure_row.h"
+#include "aggregator/view/measure_row.h"
 #include "draw.h"
 #include "sample_views.h"
 

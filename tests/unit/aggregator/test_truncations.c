@@ -1,7 +1,7 @@
 /* Tables that were truncated: what was written before goes, whatever comes, stops or starts in between. */
-#include "aggregator/pack.h"
-#include "aggregator/store.h"
-#include "aggregator/truncations.h"
+#include "aggregator/shard/truncations.h"
+#include "aggregator/store/store.h"
+#include "aggregator/view/pack.h"
 #include "sample_views.h"
 #include <errno.h>
 #include <stdio.h>

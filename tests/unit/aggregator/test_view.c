@@ -1,4 +1,4 @@
-#include "aggregator/view_suggest.h"
+#include "aggregator/view/view_suggest.h"
 #include "sample_views.h"
 #include <errno.h>
 #include <stdio.h>

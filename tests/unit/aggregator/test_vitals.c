@@ -1,5 +1,5 @@
 /* How the aggregator fared lately: samples, their ring, what they add up to, latencies. */
-#include "aggregator/vitals.h"
+#include "aggregator/desk/vitals.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Queries that wait, and the thread that works: bounded, in order, nobody forgotten. */
-#include "aggregator/waiting.h"
-#include "aggregator/worker.h"
+#include "aggregator/desk/waiting.h"
+#include "aggregator/store/worker.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "aggregator/watchers.h"
+#include "aggregator/web/watchers.h"
 #include "proto/buffer.h"
 #include "runtime/key_holder.h"
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-#include "aggregator/web_rules.h"
+#include "aggregator/web/web_rules.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
