@@ -249,10 +249,10 @@ static void on_query(void *owner, struct http_request *request)
 	const struct key_holder *holder = admit(web, request);
 	struct slice body;
 
-	body.bytes = http_request_body(request, &body.size);
 	if (holder == NULL) {
-		return;
+		return; /* and the request is answered: it is no more */
 	}
+	body.bytes = http_request_body(request, &body.size);
 	if (!is_typed(request, encoding_of(body))) {
 		refuse(request, &untyped);
 	} else {
