@@ -193,6 +193,7 @@ static void look(void *owner, struct gauges_view *ret_view)
 		.shadow = aggregator->generations.shadow,
 		.rebuild_progress = aggregator->desk.health.rebuild_progress,
 		.store_bytes = stores_size(aggregator->opening.stores),
+		.disk_room = stores_disk_room(aggregator->opening.stores),
 		.waiting = queries_waiting(aggregator->queries),
 		.forgotten = store_forgotten(aggregator->opening.stores->items[0])->in_force,
 		.wall_ms = clock_wall_ms(),

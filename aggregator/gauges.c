@@ -53,7 +53,7 @@ struct gauges {
 	struct view_gauges *views;
 	struct metric *receipts_bad, *receipts_ahead;
 	uint64_t receipts_bad_told, receipts_ahead_told;
-	struct metric *rebuild_progress, *store_bytes, *waiting, *reachable, *forgotten;
+	struct metric *rebuild_progress, *store_bytes, *disk_room, *waiting, *reachable, *forgotten;
 };
 
 static const double commit_bounds[] = {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30};
@@ -160,6 +160,8 @@ static void add_gauges(struct gauges *gauges)
 		"How far a rebuild has come; 1 without one.");
 	gauges->store_bytes =
 		gauge(gauges, "till_aggregator_store_bytes", "Size of the store's files.");
+	gauges->disk_room = gauge(gauges, "till_aggregator_disk_room_bytes",
+		"What the store's file system has left; -1 where it does not say.");
 	gauges->open_baskets = gauge(gauges, "till_aggregator_baskets_open",
 		"Baskets that may still have lines to come.");
 	gauges->overdue_baskets = gauge(gauges, "till_aggregator_baskets_overdue",
@@ -342,6 +344,7 @@ static void collect(void *owner)
 		gauges->receipts_ahead, &gauges->receipts_ahead_told, view.live->receipts_ahead);
 	metric_set(gauges->rebuild_progress, view.shadow == NULL ? 1 : view.rebuild_progress);
 	metric_set(gauges->store_bytes, (double)view.store_bytes);
+	metric_set(gauges->disk_room, (double)view.disk_room);
 	metric_set(gauges->waiting, (double)view.waiting);
 	metric_set(gauges->forgotten, (double)view.forgotten);
 	metric_set(gauges->reachable, pipeline->is_reachable);

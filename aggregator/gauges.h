@@ -11,6 +11,7 @@ struct gauges_view {
 	const struct feed *shadow; /* NULL: no rebuild */
 	double rebuild_progress;
 	uint64_t store_bytes;
+	int64_t disk_room; /* -1: not known */
 	size_t waiting; /* queries */
 	size_t forgotten; /* users */
 	int64_t wall_ms; /* now, by the machine's clock */

@@ -182,10 +182,10 @@ function storagePanel(page, state) {
 function roomTable(state, answers, reports) {
   const store = trend(state.vitals?.samples ?? []);
   const size = answers.status?.store_bytes ?? null;
-  const room = answers.status?.store_room ?? null;
+  const room = answers.status?.disk_room ?? null;
   const rows = [{ name: "Store of totals", used: size === null ? none() : bytes(size), of: room === null ? "the disk" : `${bytes(room)} free`,
     full: room === null ? (store.rate === null ? el("span", { class: "none" }, "watching …") : `grows ${bytes(Math.max(0, Math.round(store.rate * 86400)))} a day, as over ${span(store.over_ms)}`)
-      : fullWords(untilFull(0, room, store.rate), store.over_ms, "the store") },
+      : fullWords(untilFull(size ?? 0, (size ?? 0) + room, store.rate), store.over_ms, "the store") },
   ...reports.map((report) => {
     const growth = state.spools.get(report.edge);
     const most = Math.min(report.spool_max, report.spool_bytes + report.disk_room);

@@ -189,6 +189,7 @@ static int answer_status(struct desk *desk, const struct query *query,
 		.publish = desk->publish,
 		.uptime_ms = desk->now_ms - desk->started_ms,
 		.store_bytes = stores_size(desk->stores),
+		.disk_room = stores_disk_room(desk->stores),
 	};
 	return status_write(&status, query->encoding, reply);
 }

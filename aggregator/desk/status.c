@@ -111,6 +111,16 @@ static void write_baskets(struct writer *writer, const struct pipeline *pipeline
 	write_count(writer, "late", books.late);
 }
 
+static void write_disk_room(struct writer *writer, int64_t room)
+{
+	if (room >= 0) {
+		write_count(writer, "disk_room", (uint64_t)room);
+	} else {
+		write_key(writer, "disk_room");
+		write_nil(writer);
+	}
+}
+
 static uint64_t uncommitted(const struct pipeline *pipeline)
 {
 	uint64_t count = 0;
@@ -128,7 +138,7 @@ int status_write(const struct status *status, enum encoding encoding, struct buf
 
 	writer_init(&writer, encoding, reply);
 	bool has_baskets = view_set_baskets(pipeline->options.views).horizon_ms > 0;
-	write_map(&writer, 13 + has_baskets + (health->shadow != NULL) + (status->publish != NULL));
+	write_map(&writer, 14 + has_baskets + (health->shadow != NULL) + (status->publish != NULL));
 	write_key(&writer, "ok");
 	write_bool(&writer, true);
 	write_key(&writer, "version");
@@ -140,6 +150,7 @@ int status_write(const struct status *status, enum encoding encoding, struct buf
 	write_bool(&writer, pipeline->is_reachable);
 	write_count(&writer, "uncommitted", uncommitted(pipeline));
 	write_count(&writer, "store_bytes", status->store_bytes);
+	write_disk_room(&writer, status->disk_room);
 	write_count(&writer, "shards", pipeline->shard_count);
 	write_partitions(&writer, pipeline);
 	write_kinds(&writer, pipeline);

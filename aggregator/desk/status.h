@@ -13,6 +13,7 @@ struct status {
 	const char *publish; /* where changed rows are published; NULL: nowhere */
 	int64_t uptime_ms;
 	uint64_t store_bytes;
+	int64_t disk_room; /* bytes that are left where the store lies; -1: not known */
 };
 
 /* 0 or -errno. */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -311,6 +312,14 @@ bool stores_are_idle(struct stores *stores)
 		}
 	}
 	return true;
+}
+
+int64_t stores_disk_room(const struct stores *stores)
+{
+	struct statvfs disk;
+
+	/* The lock lies beside the shards. */
+	return fstatvfs(stores->lock_fd, &disk) < 0 ? -1 : (int64_t)(disk.f_bavail * disk.f_frsize);
 }
 
 uint64_t stores_size(struct stores *stores)

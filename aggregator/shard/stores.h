@@ -42,3 +42,5 @@ int stores_switch(struct stores *stores);
 int stores_discard_shadow(struct stores *stores);
 bool stores_are_idle(struct stores *stores);
 uint64_t stores_size(struct stores *stores);
+/* Bytes that its file system has left; -1: it does not say. */
+int64_t stores_disk_room(const struct stores *stores);

@@ -51,7 +51,10 @@ def test_an_aggregator_without_room_pauses_reading_and_answers(pipeline, tmp_pat
         cycles = AggregatorCycles(pipe, "store-1", disk)
         cycles.sell_to_new_users()
         wait_until(lambda: cycles.counted() == cycles.till.told, "the first orders")
+        assert 1024 * 1024 < pipe.client.ask("status")["disk_room"] <= 16 * 1024 * 1024
         cycles.ballast.fill()
+        assert pipe.client.ask("status")["disk_room"] < 1024 * 1024
+        assert pipe.aggregator.metric("till_aggregator_disk_room_bytes") < 1024 * 1024
         for _ in range(40):
             cycles.sell_to_new_users()
         wait_until(lambda: pipe.aggregator.metric("till_aggregator_lag_records") > 0 and cycles.is_full(), "a pause")

@@ -3,6 +3,7 @@
 #include "sample_views.h"
 #include "scratch_dir.h"
 #include <errno.h>
+#include <sys/statvfs.h>
 
 enum { MAP_SIZE = 16 * 1024 * 1024, SHARDS = 3 };
 
@@ -72,6 +73,17 @@ static void test_shards_are_made_once_and_found_again(void **state)
 	assert_int_equal(fixture->stores->count, SHARDS);
 	assert_true(stores_size(fixture->stores) > 0);
 	assert_true(stores_are_idle(fixture->stores));
+}
+
+static void test_a_disk_tells_how_much_room_it_has(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct stores elsewhere = {.lock_fd = -1};
+	struct statvfs disk;
+	assert_int_equal(open_stores(fixture, SHARDS, true), 0);
+	assert_int_equal(statvfs(fixture->dir, &disk), 0);
+	assert_in_range(stores_disk_room(fixture->stores), 1, disk.f_blocks * disk.f_frsize);
+	assert_int_equal(stores_disk_room(&elsewhere), -1);
 }
 
 static void test_other_shards_than_were_made_need_a_decision(void **state)
@@ -215,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_shards_are_made_once_and_found_again),
+		TEST(test_a_disk_tells_how_much_room_it_has),
 		TEST(test_other_shards_than_were_made_need_a_decision),
 		TEST(test_nothing_is_made_where_one_only_looks),
 		TEST(test_a_second_owner_is_kept_out),
