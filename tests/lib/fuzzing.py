@@ -19,7 +19,7 @@ DECODERS = re.compile(
     r"|edge/(drop_state|event_id_row|http_reading|http_rules|line_batch|mqtt_filters|mqtt_session_packets|producers|spool_block|spool_content"
     r"|spool_identity)\.c"
     r"|bridge/(checker|reception)\.c"
-    r"|aggregator/(answer_cursor|archive_stream|basket|changed_row|counted|ledger|measure_row|position|quarantine|record|row_key|store_content|stream|table_row|view_parse"
+    r"|aggregator/(?:\w+/)?(answer_cursor|archive_stream|basket|changed_row|counted|ledger|measure_row|position|quarantine|record|row_key|store_content|stream|table_row|view_parse"
     r"|view_summary|view_where)\.c"
     r"|client/answer_view\.c")
 # Functions among them that no bytes lead into: they read files and their rights, write, or count what was decoded. Unit tests do.
