@@ -50,6 +50,19 @@ def record_seeds(vectors):
             yield from (bytes([topic]) + letter for topic in (3, 4, 5))
 
 
+def record_view_seeds(vectors):
+    """Events, changes and what is neither, in both encodings, with and without key and header."""
+    values = [seed[1:] for seed in record_seeds(vectors)]
+    values += [vector["in_json"].encode() for vector in map(json.loads, (vectors / "events.ndjson").read_text(encoding="utf-8").splitlines())
+               if vector.get("in_json")]
+    change = {"op": "u", "before": None, "after": {"id": 1, "price": "A+c="}, "source": {"lsn": 7}, "ts_ms": 1}
+    foreign = json.dumps({"a": [1, 2.5, None, True, "x"]}).encode()
+    values += [json.dumps(change).encode(), json.dumps({"schema": {}, "payload": change}).encode(), foreign, b"\0\0\0\0\7" + foreign,
+               b"", b"\xff\xfe", b"\x82\x01\x02\x03\xc0", b"[" * 20]
+    for number, value in enumerate(values):
+        yield bytes([number % 8]) + value
+
+
 def compression_seeds(vectors):
     for line in (vectors / "wire.ndjson").read_text(encoding="utf-8").splitlines():
         message = json.loads(line).get("message", {})
@@ -560,6 +573,7 @@ def main():
     for target, sources in TARGETS.items():
         write(out / target, seeds(vectors, sources))
     write(out / "record", record_seeds(vectors))
+    write(out / "record_view", record_view_seeds(vectors))
     write(out / "compression", compression_seeds(vectors))
     write(out / "http", http_seeds(vectors))
     write(out / "mqtt", mqtt_seeds(vectors))
