@@ -1,5 +1,6 @@
 """The Python environment with what the tests take from PyPI (requirements.txt): made once beside the builds, used by
 programs that tests start. pytest itself runs on Debian's packages alone."""
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -24,14 +25,21 @@ def run(*command):
                          f"{done.returncode}:\n{why}\nThe machine must reach PyPI once, or a mirror that pip is told of.")
 
 
+def make(interpreter):
+    wanted = REQUIREMENTS.read_text()
+    if STAMP.exists() and STAMP.read_text() == wanted:
+        return
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    run("/usr/bin/python3", "-m", "venv", "--system-site-packages", FOLDER)
+    run(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes",
+        "-r", REQUIREMENTS)
+    STAMP.write_text(wanted)  # last: an environment without it is half made
+
+
 def python():
     """The interpreter of the environment, which is made, or made anew, if requirements.txt asks for it."""
-    wanted = REQUIREMENTS.read_text()
     interpreter = FOLDER / "bin" / "python"
-    if not (STAMP.exists() and STAMP.read_text() == wanted):
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        run("/usr/bin/python3", "-m", "venv", "--system-site-packages", FOLDER)
-        run(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes",
-            "-r", REQUIREMENTS)
-        STAMP.write_text(wanted)  # last: an environment without it is half made
+    with open(REQUIREMENTS, encoding="utf-8") as lock:  # suites that run beside each other want it at the same moment
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make(interpreter)
     return interpreter

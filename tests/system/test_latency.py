@@ -1,6 +1,7 @@
 """How long an event takes from an edge's receipt to Kafka's confirmation and to an answer: what the programs measure, held against the test's own clock."""
 import time
 
+import pytest
 from clocks import HOUR_S, give, needs_faketime
 from harness import Sender, sum_metric, wait_until
 from test_spine import order
@@ -59,6 +60,7 @@ def test_what_waited_on_an_edges_disk_was_on_its_way_all_that_time(pipeline):
     assert_measured(pipe, EVENTS, waited, elapsed_ms(began))
 
 
+@pytest.mark.plain_only  # libfaketime and sanitizers are not for one process
 @needs_faketime
 def test_an_edges_wrong_clock_is_nothing_to_it(pipeline, tmp_path):
     pipe = pipeline()

@@ -1,5 +1,5 @@
-"""Which seqs of a stream are in the archive, as intervals: one, nearly always. The rule of aggregator/books/counted.c: a record whose seq is
-in the set is a duplicate; the set needs no order and never slides. Pure."""
+"""Which seqs of a stream are in the archive, as intervals: one, nearly always. The rule of aggregator/books/counted.c: a record whose seq
+is in the set is a duplicate; the set needs no order and never slides. Pure."""
 
 from __future__ import annotations
 
