@@ -97,17 +97,18 @@ static int add_metrics(struct inspection *inspection)
 
 int inspection_new(const struct inspection_options *options, struct inspection **ret_inspection)
 {
-	struct inspector_options inspector = {
-		.brokers = options->brokers, .properties = options->properties};
+	const struct inspector_options inspector = {
+		.brokers = options->brokers,
+		.properties = options->properties,
+		.topics = options->topics,
+		.topic_telemetry = options->topic_telemetry,
+	};
 	struct inspection *inspection = calloc(1, sizeof *inspection);
 
 	if (inspection == NULL) {
 		return -ENOMEM;
 	}
 	inspection->options = *options;
-	for (int i = 0; i < KIND_EVENT_COUNT; i++) {
-		inspector.letter_topics[i] = options->topics.names[KIND_EVENT_COUNT + i];
-	}
 	int r = add_metrics(inspection);
 	if (r == 0) {
 		r = inspector_new(&inspector, &inspection->inspector);

@@ -6,6 +6,7 @@
 #pragma once
 #include "aggregator/log/findings.h"
 #include "aggregator/log/survey.h"
+#include "aggregator/shard/topics.h"
 #include "runtime/kafka_properties.h"
 
 enum { INSPECTOR_MS_MAX = 4000 };
@@ -15,7 +16,9 @@ struct inspector;
 struct inspector_options {
 	const char *brokers; /* borrowed, as are all, for as long as it lives */
 	const struct kafka_properties *properties;
-	const char *letter_topics[KIND_EVENT_COUNT];
+	struct topics
+		topics; /* those that are read: they are surveyed first, letters are looked for in some */
+	const char *topic_telemetry; /* NULL or "": none */
 };
 
 /* 0 or -errno. Nothing is asked of Kafka before somebody wants to know. */

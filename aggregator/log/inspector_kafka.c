@@ -116,7 +116,7 @@ static void make_survey(struct inspector *inspector)
 	struct survey *survey = NULL;
 
 	if (open_client(inspector, why) == 0) {
-		survey = survey_make(inspector->client, deadline_ms, what);
+		survey = survey_make(inspector->client, &inspector->options, deadline_ms, what);
 		kafka_trouble_why(&inspector->trouble, what, why, sizeof why);
 	}
 	if (survey != NULL) {
@@ -155,8 +155,8 @@ static void take_a_look(struct inspector *inspector, struct findings *findings)
 		complaint_set(&findings->complaint, REASON_INTERNAL, "", "%s", why);
 	}
 	if (r == 0) {
-		r = look_into_topics(
-			inspector->client, inspector->options.letter_topics, deadline_ms, findings);
+		r = look_into_topics(inspector->client,
+			inspector->options.topics.names + KIND_EVENT_COUNT, deadline_ms, findings);
 		if (r < 0) {
 			complaint_set(&findings->complaint, REASON_INTERNAL, "", "out of memory");
 		}

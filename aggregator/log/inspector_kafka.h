@@ -10,4 +10,5 @@ int inspector_left_ms(int64_t deadline_ms);
 int look_into_topics(rd_kafka_t *client, const char *const letter_topics[KIND_EVENT_COUNT],
 	int64_t deadline_ms, struct findings *findings);
 /* A survey; NULL with the reason. */
-struct survey *survey_make(rd_kafka_t *client, int64_t deadline_ms, char why[SURVEY_ERROR_SIZE]);
+struct survey *survey_make(rd_kafka_t *client, const struct inspector_options *options,
+	int64_t deadline_ms, char why[SURVEY_ERROR_SIZE]);

@@ -97,7 +97,40 @@ static bool take_topic(struct survey *survey, const rd_kafka_metadata_topic_t *t
 	return topic->name != NULL && take_partitions(survey, topic, told);
 }
 
-static bool take_topics(struct survey *survey, const struct rd_kafka_metadata *metadata)
+static bool is_ours(const struct inspector_options *options, const char *name)
+{
+	for (uint32_t i = 0; i < options->topics.count; i++) {
+		if (strcmp(options->topics.names[i], name) == 0) {
+			return true;
+		}
+	}
+	return options->topic_telemetry != NULL && strcmp(options->topic_telemetry, name) == 0;
+}
+
+/* Those of ours, or all others. */
+static bool take_some(struct survey *survey, const struct rd_kafka_metadata *metadata,
+	const struct inspector_options *options, bool ours, int *partitions)
+{
+	for (int i = 0; i < metadata->topic_cnt; i++) {
+		const rd_kafka_metadata_topic_t *told = &metadata->topics[i];
+		if (is_ours(options, told->topic) != ours) {
+			continue;
+		}
+		if (survey->topic_count == SURVEY_TOPICS_MAX ||
+			told->partition_cnt > SURVEY_PARTITIONS_MAX - *partitions) {
+			survey->topics_left_out++;
+		} else if (!take_topic(survey, told)) {
+			return false;
+		} else {
+			*partitions += told->partition_cnt;
+		}
+	}
+	return true;
+}
+
+/* Ours first: however many others there are, these are shown. */
+static bool take_topics(struct survey *survey, const struct rd_kafka_metadata *metadata,
+	const struct inspector_options *options)
 {
 	int partitions = 0;
 
@@ -105,22 +138,16 @@ static bool take_topics(struct survey *survey, const struct rd_kafka_metadata *m
 	if (survey->topics == NULL) {
 		return false;
 	}
-	for (int i = 0; i < metadata->topic_cnt; i++) {
-		const rd_kafka_metadata_topic_t *told = &metadata->topics[i];
-		if (survey->topic_count == SURVEY_TOPICS_MAX ||
-			told->partition_cnt > SURVEY_PARTITIONS_MAX - partitions) {
-			survey->topics_left_out++;
-		} else if (!take_topic(survey, told)) {
-			return false;
-		}
-		partitions += told->partition_cnt;
+	if (!take_some(survey, metadata, options, true, &partitions) ||
+		!take_some(survey, metadata, options, false, &partitions)) {
+		return false;
 	}
 	qsort(survey->topics, survey->topic_count, sizeof *survey->topics, by_name);
 	return true;
 }
 
-static bool ask_metadata(
-	rd_kafka_t *client, int64_t deadline_ms, struct survey *survey, char why[SURVEY_ERROR_SIZE])
+static bool ask_metadata(rd_kafka_t *client, const struct inspector_options *options,
+	int64_t deadline_ms, struct survey *survey, char why[SURVEY_ERROR_SIZE])
 {
 	const struct rd_kafka_metadata *metadata = NULL;
 	rd_kafka_resp_err_t code =
@@ -130,7 +157,7 @@ static bool ask_metadata(
 		fail(why, "metadata", rd_kafka_err2str(code));
 		return false;
 	}
-	bool is_done = take_brokers(survey, metadata) && take_topics(survey, metadata);
+	bool is_done = take_brokers(survey, metadata) && take_topics(survey, metadata, options);
 	rd_kafka_metadata_destroy(metadata);
 	if (!is_done) {
 		fail(why, "metadata", "out of memory");
@@ -340,7 +367,8 @@ static void ask_settings(rd_kafka_t *client, int64_t deadline_ms, struct survey 
 	rd_kafka_queue_destroy(queue);
 }
 
-struct survey *survey_make(rd_kafka_t *client, int64_t deadline_ms, char why[SURVEY_ERROR_SIZE])
+struct survey *survey_make(rd_kafka_t *client, const struct inspector_options *options,
+	int64_t deadline_ms, char why[SURVEY_ERROR_SIZE])
 {
 	struct survey *survey = survey_new();
 
@@ -348,7 +376,7 @@ struct survey *survey_make(rd_kafka_t *client, int64_t deadline_ms, char why[SUR
 		fail(why, "survey", "out of memory");
 		return NULL;
 	}
-	if (!ask_metadata(client, deadline_ms, survey, why) ||
+	if (!ask_metadata(client, options, deadline_ms, survey, why) ||
 		!ask_offsets(client, deadline_ms, survey, false, why) ||
 		!ask_offsets(client, deadline_ms, survey, true, why)) {
 		return survey_free(survey);

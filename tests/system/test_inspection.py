@@ -41,8 +41,11 @@ def test_topics_are_what_kafka_says_and_how_far_they_are_read(shop, admin, prefi
     assert answer["ok"] and answer["kafka"]["reachable"] and answer["kafka"]["error"] is None
     assert answer["cluster"]["id"] == admin.cluster()
     assert [f"{broker['host']}:{broker['port']}" for broker in answer["cluster"]["brokers"]] == [shop.bootstrap]
-    assert answer["internal"] == sorted(name for name in admin.leaders() if name.startswith("__"))
-    assert {topic["name"] for topic in answer["topics"]} == {name for name in admin.leaders() if not name.startswith("__")}
+    there = set(admin.leaders())
+    assert {topic["name"] for topic in answer["topics"]} <= {name for name in there if not name.startswith("__")}
+    assert set(answer["internal"]) <= {name for name in there if name.startswith("__")}
+    # Of very many some are left out, and counted; ours never.
+    assert len(answer["topics"]) + len(answer["internal"]) + answer["left_out"] == len(there)
 
     found = ours(answer)
     assert {name: (topic["role"], topic["kind"]) for name, topic in found.items()} == {
