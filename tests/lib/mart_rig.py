@@ -143,7 +143,7 @@ class Onlooker:
     def __init__(self, database):
         self.statement = (f"SELECT s.*, m.store, m.commit FROM {quote(database, 'ProductSales')} s, till_marts m "
                           "WHERE m.mart = 'ProductSales'")
-        self.connection, self.seen, self.absent = connect(database), [], 0
+        self.database, self.connection, self.seen, self.absent = database, connect(database), [], 0
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.look, daemon=True)
         self.thread.start()

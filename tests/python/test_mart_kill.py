@@ -57,42 +57,53 @@ def settle(pipe):
     wait_until(lambda: pipe.client.ask("status")["uncommitted"] == 0, "all committed")
 
 
-def kill_at_random(pipe, database, log, kills, seed):
-    """Writers that live from nothing to seconds."""
+def kill_one(pipe, database, log, delay, after=lambda _writer: None):
+    """A writer that lives from nothing to seconds, or so much longer than what it is waited for."""
+    writer = start_mart(pipe, database, "--view", "products=ProductSales", "--every", "50ms", log=log)
+    after(writer)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        writer.wait(delay)
+    assert writer.poll() in (None, 0), log.read_text()[-2000:]
+    writer.kill()
+    writer.wait()
+
+
+def kill_at_random(pipe, onlooker, log, kills, seed):
+    """Every other one lives on after it has shown something new, however long a slow machine takes to start it."""
     chance = random.Random(seed)
-    for _ in range(kills):
-        writer = start_mart(pipe, database, "--view", "products=ProductSales", "--every", "50ms", log=log)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            writer.wait(chance.uniform(0.3, 2.0))
-        assert writer.poll() in (None, 0), log.read_text()[-2000:]
-        writer.kill()
-        writer.wait()
+
+    def until_seen(writer):
+        seen = len(onlooker.seen)
+        wait_until(lambda: len(onlooker.seen) > seen or writer.poll() is not None, "a new state of the mart")
+
+    for number in range(kills):
+        kill_one(pipe, onlooker.database, log, chance.uniform(0.0, 2.0), *[until_seen] * (number % 2))
 
 
-def kill_in_a_run(pipe, database, log):
+def kill_in_a_run(pipe, onlooker, log):
     """Until one was hit while it wrote: what a killed run leaves stands there as running."""
     seeds = itertools.count(100)
 
     def is_hit():
-        kill_at_random(pipe, database, log, 1, next(seeds))
-        return "running" in [run["outcome"] for run in history(database)]
+        kill_at_random(pipe, onlooker, log, 2, next(seeds))
+        return "running" in [run["outcome"] for run in history(onlooker.database)]
     wait_until(is_hit, "a kill in the middle of a run")
 
 
 @pytest.mark.kill
 def test_every_state_that_a_mart_shows_is_one_moment_though_its_writer_is_killed(shop, sql_database, tmp_path):
     onlooker, witness = Onlooker(sql_database), Witness(shop)
-    kill_at_random(shop, sql_database, tmp_path / "mart.log", KILLS, seed=1)
+    kill_at_random(shop, onlooker, tmp_path / "mart.log", KILLS, seed=1)
     before = len(onlooker.seen)
     rebuild(shop)
-    kill_at_random(shop, sql_database, tmp_path / "mart.log", KILLS // 2, seed=2)
-    kill_in_a_run(shop, sql_database, tmp_path / "mart.log")
+    kill_at_random(shop, onlooker, tmp_path / "mart.log", KILLS // 2, seed=2)
+    kill_in_a_run(shop, onlooker, tmp_path / "mart.log")
     settle(shop)
     run_mart(shop, sql_database, "--view", "products=ProductSales", "--view", "users=UserOrders")
     witness.stop()
     seen = onlooker.stop()
     judge(shop, witness, seen)
-    assert len(seen) > before > KILLS // 2
+    assert len(seen) > before >= KILLS // 2
     assert len({store for store, _, _ in seen}) == 2
     rows = product_sales(sql_database)
     assert state_of(shop.sales, rows) == [each.sent for each in shop.sales]
