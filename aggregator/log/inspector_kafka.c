@@ -1,14 +1,13 @@
 #include "aggregator/log/inspector_kafka.h"
 #include "runtime/clock.h"
 #include "runtime/kafka_options.h"
+#include "runtime/thread.h"
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { CLEAN_END_S = 1 };
+enum { CLEAN_END_MS = 1000 };
 
 struct inspector {
 	struct inspector_options options;
@@ -239,8 +238,6 @@ int inspector_new(const struct inspector_options *options, struct inspector **re
 
 struct inspector *inspector_free(struct inspector *inspector)
 {
-	struct timespec until;
-
 	if (inspector == NULL) {
 		return NULL;
 	}
@@ -250,11 +247,7 @@ struct inspector *inspector_free(struct inspector *inspector)
 	pthread_cond_broadcast(&inspector->news);
 	pthread_mutex_unlock(&inspector->lock);
 	/* From here on it is the thread's. */
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += CLEAN_END_S;
-	if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
-		pthread_detach(thread);
-	}
+	thread_leave(thread, CLEAN_END_MS);
 	return NULL;
 }
 
