@@ -1,4 +1,5 @@
 """One browser and one loaded pipeline for all tests of the console."""
+import functools
 import os
 
 import pytest
@@ -25,14 +26,5 @@ def console(broker, admin, retail, tmp_path_factory):
 @pytest.fixture
 def tab(browser, console):
     """tab(**Browser.open's arguments); whatever was opened must have had nothing to complain of."""
-    made = []
-
-    def make(**settings):
-        made.append(browser.open(console.address, **settings))
-        return made[-1]
-
-    yield make
-    errors = [error for each in made for error in each.errors]
-    for each in made:
-        each.close()
-    assert errors == []
+    with browser.tabs() as make:
+        yield functools.partial(make, console.address)

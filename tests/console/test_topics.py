@@ -33,20 +33,16 @@ def shop(broker, tmp_path_factory):
 @pytest.fixture
 def open_page(browser, shop):
     """open_page(place, is_admin, …): nothing that was opened may have had anything to complain of."""
-    made = []
+    with browser.tabs() as make:
 
-    def make(place, is_admin=False, **settings):
-        made.append(browser.open(f"http://{shop.aggregator.ready['http']}", **settings))
-        if is_admin:
-            made[-1].page.add_init_script(f"sessionStorage.setItem('till-token', '{TOKEN}')")
-        made[-1].page.goto(f"{made[-1].address}/#/{place}")
-        return made[-1]
+        def make_one(place, is_admin=False, **settings):
+            tab = make(f"http://{shop.aggregator.ready['http']}", **settings)
+            if is_admin:
+                tab.page.add_init_script(f"sessionStorage.setItem('till-token', '{TOKEN}')")
+            tab.page.goto(f"{tab.address}/#/{place}")
+            return tab
 
-    yield make
-    errors = [error for each in made for error in each.errors]
-    for each in made:
-        each.close()
-    assert errors == []
+        yield make_one
 
 
 def test_topics_partitions_and_settings_are_kafkas(open_page, shop, admin):

@@ -1,5 +1,6 @@
 """Debian's Chromium, driven by Playwright: one for a session of tests, a page of its own for each. What a page says to the browser's
 console as an error, and what it throws, is kept, for a test to find none."""
+import contextlib
 import importlib.resources
 import json
 from pathlib import Path
@@ -26,6 +27,21 @@ class Browser:
 
     def open(self, address, viewport=None, **settings):
         return Tab(self.chromium.new_context(viewport=viewport or DESKTOP, **settings), address)
+
+    @contextlib.contextmanager
+    def tabs(self):
+        """`open`, for as long as this lasts; none that was opened may have had anything to complain of."""
+        made = []
+
+        def make(address, **settings):
+            made.append(self.open(address, **settings))
+            return made[-1]
+
+        yield make
+        errors = [error for each in made for error in each.errors]
+        for each in made:
+            each.close()
+        assert errors == []
 
     def close(self):
         self.chromium.close()
