@@ -174,7 +174,7 @@ static void test_answers_come_at_once_and_then_when_they_change(void **state)
 static void test_pieces_make_the_same(void **state)
 {
 	const char *const queries[] = {"a"};
-	char whole[256];
+	char whole[ROOM];
 	(void)state;
 	assert_int_equal(add(0, queries, 1), 0);
 	assert_int_equal(add(1, queries, 1), 0);
