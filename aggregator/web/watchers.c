@@ -42,6 +42,7 @@ struct watchers {
 	struct shared_text *alive; /* NULL: none yet */
 	int64_t alive_ms; /* when it was made */
 	int64_t now_ms;
+	int64_t next_ms; /* before it nobody wants a sign of life */
 	struct watchers_counts counts;
 };
 
@@ -225,6 +226,7 @@ int watchers_add(struct watchers *watchers, struct http_request *request, const 
 	watcher->said_ms = watch->count > 0 ? now_ms : now_ms - WATCHERS_ALIVE_MS;
 	LIST_INSERT_HEAD(&watchers->list, watcher, siblings);
 	watchers->counts.watchers++;
+	watchers->next_ms = now_ms;
 	http_request_stream(request, &(struct http_stream){
 					     .type = "text/event-stream",
 					     .headers = watch->headers,
@@ -270,24 +272,40 @@ static bool sees_news(const struct watcher *watcher)
 	return false;
 }
 
-int watchers_turn(struct watchers *watchers, bool has_changed, int64_t now_ms, int64_t *ret_wait_ms)
+/* Wakes those that have something to hear; *ret_next_ms: when the next wants a sign of life. */
+static int wake_all(struct watchers *watchers, bool has_changed, int64_t *ret_next_ms)
 {
 	struct watcher *watcher, *next;
 	int r = 0;
 
-	watchers->now_ms = now_ms;
+	*ret_next_ms = INT64_MAX;
 	for (watcher = LIST_FIRST(&watchers->list); watcher != NULL && r == 0; watcher = next) {
 		next = LIST_NEXT(watcher, siblings);
-		int64_t wait_ms = watcher->said_ms + WATCHERS_ALIVE_MS - now_ms;
-		if (wait_ms <= 0) {
+		int64_t alive_ms = watcher->said_ms + WATCHERS_ALIVE_MS;
+		if (alive_ms <= watchers->now_ms) {
 			r = make_alive(watchers);
 			watcher->wants_alive = true;
-			wait_ms = WATCHERS_ALIVE_MS;
+			alive_ms = watchers->now_ms + WATCHERS_ALIVE_MS;
 		}
+		*ret_next_ms = alive_ms < *ret_next_ms ? alive_ms : *ret_next_ms;
 		if (watcher->wants_alive || (has_changed && sees_news(watcher))) {
 			http_request_wake(watcher->request);
 		}
-		*ret_wait_ms = wait_ms < *ret_wait_ms ? wait_ms : *ret_wait_ms;
+	}
+	return r;
+}
+
+int watchers_turn(struct watchers *watchers, bool has_changed, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	int r = 0;
+
+	watchers->now_ms = now_ms;
+	/* The loop turns some thousand times a second: hundreds that look have mostly nothing to hear. */
+	if (has_changed || now_ms >= watchers->next_ms) {
+		r = wake_all(watchers, has_changed, &watchers->next_ms);
+	}
+	if (!LIST_EMPTY(&watchers->list) && watchers->next_ms - now_ms < *ret_wait_ms) {
+		*ret_wait_ms = watchers->next_ms - now_ms;
 	}
 	return r;
 }
