@@ -3,8 +3,8 @@
 #include "cli/json_text.h"
 #include "cli/number_text.h"
 #include "cli/record_text.h"
-#include "cli/replay.h"
 #include "cli/text_table.h"
+#include "client/replay.h"
 #include "proto/timestamp.h"
 #include "proto/writer.h"
 #include "runtime/program.h"
@@ -22,6 +22,7 @@ struct gathering {
 	struct document document;
 	struct buffer buffer;
 	struct text_table table;
+	struct session session; /* replay: with the edge */
 	struct replay *replay;
 	uint64_t count;
 	uint64_t repeated;
@@ -38,6 +39,7 @@ static int gathering_init(struct gathering *gathering, const struct dlq_options 
 static void gathering_deinit(struct gathering *gathering)
 {
 	replay_free(gathering->replay);
+	session_close(&gathering->session);
 	document_deinit(&gathering->document);
 	buffer_deinit(&gathering->buffer);
 }
@@ -172,23 +174,33 @@ int dlq_show(const struct dlq_options *options)
 	return code < 0 ? EXIT_STOPPED : code;
 }
 
-static int fail_replay(const struct gathering *gathering, int r)
+static int fail_replay(int r)
 {
-	if (r == REPLAY_E_SILENT) {
-		say(name, "could not reach %s: is the edge running?", gathering->options->to);
-		return EXIT_NOT_REACHED;
-	}
 	say(name, "%s", r == REPLAY_E_INTERRUPTED ? "interrupted" : strerror(-r));
 	return EXIT_FAILED;
+}
+
+/* Nothing can be sent behind one that the edge has not answered for. */
+static int fail_silent(
+	const struct gathering *gathering, const char *place, const struct replay_answer *answer)
+{
+	if (answer->fate == REPLAY_UNKNOWN) {
+		printf("%s  nobody knows: no answer\n", place);
+		say(name, "%s: %s", gathering->options->to, answer->complaint.message);
+	} else {
+		say(name, "could not reach %s: %s; is the edge running?", gathering->options->to,
+			answer->complaint.message);
+	}
+	return EXIT_NOT_REACHED;
 }
 
 static int send_letter(struct gathering *gathering, const char *place)
 {
 	struct replay_answer answer;
 
-	int r = replay_send(gathering->replay, buffer_slice(&gathering->buffer), &answer);
+	int r = replay_ask(gathering->replay, buffer_slice(&gathering->buffer), &answer);
 	if (r != 0) {
-		return fail_replay(gathering, r);
+		return fail_replay(r);
 	}
 	switch (answer.fate) {
 	case REPLAY_ACCEPTED:
@@ -203,6 +215,10 @@ static int send_letter(struct gathering *gathering, const char *place)
 			answer.complaint.message);
 		gathering->failed++;
 		break;
+	case REPLAY_UNSENT:
+	case REPLAY_UNKNOWN:
+		gathering->failed++;
+		return fail_silent(gathering, place, &answer);
 	}
 	fflush(stdout);
 	return -1;
@@ -253,27 +269,37 @@ static int replay_letter(void *owner, const struct dlq_letter *letter)
 	return send_letter(gathering, place);
 }
 
-static int replay_all(struct gathering *gathering)
+/* -1 to go on, else the exit code, the reason said. */
+static int open_replay(struct gathering *gathering, char endpoint[ENDPOINT_SIZE])
 {
 	const struct dlq_options *options = gathering->options;
-	char endpoint[ENDPOINT_SIZE];
-	int r = 0;
+	struct session *session = &gathering->session;
+	int r = session_open(session);
+	int code = r == 0 ? session_read_keys(session, name, &options->keys) : -1;
 
-	if (!options->dry_run) {
+	if (r == 0 && code < 0) {
 		const struct replay_options replay = {
-			.command = name,
+			.context = session->context,
+			.loop = session->loop,
 			.endpoint = endpoint_complete(options->to, endpoint),
 			.timeout_ms = options->timeout_ms,
-			.keys = options->keys,
+			.keys = session_keys(session),
 		};
 		r = replay_new(&replay, &gathering->replay);
 	}
 	if (r < 0) {
 		say(name, "%s", strerror(-r));
+		return EXIT_FAILED;
 	}
-	return r == 0               ? dlq_walk(options, replay_letter, gathering)
-	       : r == REPLAY_E_KEYS ? EXIT_USAGE
-				    : EXIT_FAILED;
+	return code;
+}
+
+static int replay_all(struct gathering *gathering)
+{
+	char endpoint[ENDPOINT_SIZE];
+	int code = gathering->options->dry_run ? -1 : open_replay(gathering, endpoint);
+
+	return code < 0 ? dlq_walk(gathering->options, replay_letter, gathering) : code;
 }
 
 /* Which letters, where to, and the names of the fields that are set: their values may be personal. */

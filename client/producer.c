@@ -166,6 +166,7 @@ static int send_frame(struct producer *producer, const struct window_frame *fram
 		{(void *)(uintptr_t)frame->events.bytes, frame->events.size}};
 	int r = connection_send(producer->connection, frames, 2);
 	if (r == 0) {
+		producer->counts.sent++;
 		producer->counts.resent += frame->attempts > 0;
 		window_sent(producer->window, frame->lane, producer->now_ms);
 	}

@@ -46,6 +46,7 @@ struct producer_options {
 /* What happened beside results; all count from 0 at producer_new. */
 struct producer_counts {
 	uint64_t connections; /* that came up */
+	uint64_t sent; /* frames on their way, each time */
 	uint64_t resent; /* frames sent a second or further time */
 	uint64_t waited; /* refusals for the moment: spool_full, shutting_down */
 	uint64_t stray; /* replies that answered nothing of ours */
