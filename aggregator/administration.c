@@ -14,16 +14,11 @@ static const char *action_of(const struct query *query)
 		return "accept-staged";
 	case QUERY_DROP_STAGED:
 		return "drop-staged";
-	default:
+	case QUERY_FORGET:
 		return query->revoke ? "forget-revoke" : "forget";
+	default:
+		return query_type_name(query->type);
 	}
-}
-
-/* Does it change anything, so that a refusal of it is written down? */
-static bool is_action(const struct query *query)
-{
-	return query->type == QUERY_FORGET || query->type == QUERY_ACCEPT_STAGED ||
-	       query->type == QUERY_DROP_STAGED;
 }
 
 int administration_check(const struct administration *administration, const struct query *query,
@@ -45,10 +40,11 @@ void administration_refused(struct administration *administration, const struct 
 		.program = program, .who = who, .action = action_of(query), .arguments = ""};
 	char result[RESULT_SIZE];
 
-	if (!is_action(query) || now_ms - administration->refused_ms < REFUSED_EVERY_MS) {
+	if (!query_needs_admin(query->type) ||
+		now_ms < administration->silent_until_ms[query->type]) {
 		return;
 	}
-	administration->refused_ms = now_ms;
+	administration->silent_until_ms[query->type] = now_ms + REFUSED_EVERY_MS;
 	snprintf(result, sizeof result, "refused: %s", complaint->message);
 	audit_end(administration->audit_file, &entry, result);
 }

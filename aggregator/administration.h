@@ -9,13 +9,13 @@
 struct administration {
 	const char *audit_file; /* borrowed; NULL or "": the log */
 	bool is_exposed; /* nobody is asked for a key, and other machines reach the socket */
-	int64_t refused_ms; /* when a refusal was written down last */
+	int64_t silent_until_ms[QUERY_TYPE_COUNT]; /* of refusals of each */
 };
 
 /* May he do this here? 0, or REASON_FORBIDDEN with the complaint. Beside gate_check, which asks what his key may. */
 int administration_check(const struct administration *administration, const struct query *query,
 	struct complaint *complaint);
-/* Writes down that somebody was refused; of many in a second only the first, for each takes an fsync. */
+/* Writes down that somebody was refused what is for administrators; of many of one kind in a second only the first, for each takes an fsync. */
 void administration_refused(struct administration *administration, const struct query *query,
 	const char *who, const struct complaint *complaint, int64_t now_ms);
 /* Forgets, or revokes that. 0 with what was done, a reason with the complaint, -errno: end the process. Deinit the plan in any case. */

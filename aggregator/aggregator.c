@@ -500,7 +500,6 @@ static void new_asking(struct aggregator *aggregator)
 				.is_exposed = security_keyring(aggregator->security) == NULL &&
 					      program_check_endpoints(
 						      "", config->listen, false, &ignored) != 0,
-				.refused_ms = INT64_MIN / 2,
 			},
 		.refresh = refresh,
 		.owner = aggregator,

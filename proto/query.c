@@ -81,7 +81,7 @@ static const struct {
 	[QUERY_ACCEPT_STAGED] = {"accept_staged", BIT(KEY_QUERY)},
 	[QUERY_DROP_STAGED] = {"drop_staged", BIT(KEY_QUERY)},
 };
-enum { TYPE_COUNT = sizeof types / sizeof *types };
+_Static_assert(sizeof types / sizeof *types == QUERY_TYPE_COUNT, "every query has its row");
 
 const char *query_type_name(enum query_type type)
 {
@@ -149,7 +149,7 @@ static int read_type(struct request *request)
 	if (node->type != NODE_TEXT) {
 		return query_refuse(request, KEY_QUERY, "must be text");
 	}
-	for (int type = 0; type < TYPE_COUNT; type++) {
+	for (int type = 0; type < QUERY_TYPE_COUNT; type++) {
 		if (slice_equals_text(node->text, types[type].name)) {
 			request->query->type = (enum query_type)type;
 			return 0;

@@ -33,6 +33,7 @@ enum query_type {
 	QUERY_FORGOTTEN,
 	QUERY_ACCEPT_STAGED,
 	QUERY_DROP_STAGED,
+	QUERY_TYPE_COUNT,
 };
 
 /* `where`: a column and what it must be. */

@@ -234,13 +234,13 @@ static int wait_or_give_up(struct queries *queries, const struct envelope *envel
 /* A misspelt query is told with the one that was meant. */
 static void suggest_query(const struct document *document, struct complaint *complaint)
 {
-	const char *names[QUERY_DROP_STAGED + 1];
+	const char *names[QUERY_TYPE_COUNT];
 	const struct node *word = node_find(document->nodes, "query");
 
-	for (int type = 0; type <= QUERY_DROP_STAGED; type++) {
+	for (int type = 0; type < QUERY_TYPE_COUNT; type++) {
 		names[type] = query_type_name((enum query_type)type);
 	}
-	const char *meant = suggest_word(word->text, names, QUERY_DROP_STAGED + 1);
+	const char *meant = suggest_word(word->text, names, QUERY_TYPE_COUNT);
 	if (meant != NULL) {
 		complaint_set(complaint, REASON_UNKNOWN_QUERY, "",
 			"there is no query \"%.*s\"; did you mean \"%s\"?", (int)word->text.size,

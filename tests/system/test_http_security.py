@@ -1,4 +1,5 @@
 """Whom the aggregator answers over HTTP, and what it refuses."""
+import json
 import re
 import shlex
 import socket
@@ -33,12 +34,15 @@ def tokens(tmp_path):
 
 def test_without_the_admin_token_nobody_administers(lone_web, tmp_path, tokens):
     aggregator = lone_web(tokens[1], f"audit.file={tmp_path / 'audit'}")
-    for query in ({"query": "forget", "user": "u1"}, {"query": "forgotten"}, {"query": "quarantine"}, {"query": "accept_staged"},
-                  {"query": "drop_staged"}):
+    refusals = [{"query": "forget", "user": "u1"}, {"query": "forgotten"}, {"query": "quarantine"}, {"query": "accept_staged"},
+                {"query": "drop_staged"}, {"query": "records", "topic": "orders", "partition": 0}, {"query": "letters"}]
+    for query in refusals:
         refused = ask(aggregator, "/query", query)
         assert refused.status == 403 and refused.code == "forbidden", (query, refused)
     assert ask(aggregator, "/query", {"query": "forget", "user": "u1"}, **bearer("guessed")).status == 401
-    assert "http token" in (tmp_path / "audit").read_text() and "refused" in (tmp_path / "audit").read_text()
+    said = [json.loads(line) for line in (tmp_path / "audit").read_text().splitlines()]
+    assert [(each["who"], each["action"], each["result"].partition(":")[0]) for each in said if each["action"] != "start"] == [
+        ("http token", query["query"].replace("_", "-"), "refused") for query in refusals]
     assert ask(aggregator, "/query", {"query": "forgotten"}, **bearer(ADMIN)).json["ok"]
     done = ask(aggregator, "/query", {"query": "forget", "user": "u1"}, **bearer(ADMIN))
     assert done.status == 200 and done.json["ok"], done
