@@ -298,7 +298,7 @@ NOT_SIMULATED = {
     "aggregator/aggregator.c": ("admits", "taken"),
 }
 SIM_CORES_MIN_PERCENT = 95
-SIM_COVERAGE_SEEDS = 2000
+SIM_COVERAGE_SEEDS = 1500
 
 
 def sim_reached(folder):
@@ -452,13 +452,13 @@ def run_sim(kind, count):
 
 
 def sim():
-    return run_sim("plain", 5000)
+    return run_sim("plain", 4000)
 
 
 SUITES = [
     Suite("style", 300, "layers, lengths, formatting and words of the source", style),
     Suite("unit", 300, "cmocka, the pure modules and their rims; conformance vectors", unit),
-    Suite("sim", 300, "edge, bridge and aggregator simulated with faults, 10,000 seeds; planted bugs are found", sim, beside="work"),
+    Suite("sim", 300, "edge, bridge and aggregator simulated with faults, 8,000 seeds; planted bugs are found", sim, beside="work"),
     Suite("system", 1500, "pytest on the real programs and a real Kafka: what kills, takes away, or says little under sanitizers", system),
     Suite("python", 1200, "the Python package, installed from its wheel, against the real programs and databases", python, beside="python"),
     Suite("console", 180, "the web console in Debian's Chromium: its figures, its live updates, its failures, who can use it", console, beside="python"),
