@@ -96,7 +96,7 @@ class Page {
         this.hearers[places[number]]?.forEach((hear) => hear(answer));
       },
       alive: (status) => {
-        freshness(status.as_of, status.state);
+        freshness(status.as_of, status);
         this.alive.forEach((hear) => hear(status));
       },
       link: (state, words, pause) => showLink(state, words, pause),
@@ -120,7 +120,8 @@ const LINKS = {
   blind: ["Without Kafka", "the aggregator can't reach Kafka and answers from its store; it goes on by itself"],
   starting: ["Not ready", "the aggregator is starting and answers when it has caught up with Kafka"],
   rebuilding: ["Rebuilding", "totals are being counted anew from Kafka; queries are answered when that is done"],
-  broken: ["Broken", "the aggregator found a fault in its store: its /readyz and log say which"],
+  full: ["Disk full", "the aggregator can't write what it counts: it pauses reading and answers on, and goes on by itself when there is room"],
+  broken: ["Broken", "the aggregator found a fault that it can't mend by itself"],
   cut: ["Disconnected", ""],
   refused: ["Not allowed", ""],
 };
@@ -148,6 +149,10 @@ function retry() {
 
 function condition() {
   const state = lastFresh?.state ?? "serving";
+  if (state === "broken") {
+    const told = toldOf(lastFresh.problems);
+    return told.length > 0 && told.every((problem) => problem.startsWith("disk full")) ? "full" : state;
+  }
   if (state in LINKS) {
     return state;
   }
@@ -157,15 +162,27 @@ function condition() {
   return (lastFresh?.lateSince ?? null) !== null && performance.now() - lastFresh.lateSince > STALE_MS ? "late" : "live";
 }
 
-function freshness(as_of, state = lastFresh?.state) {
+/* The aggregator's own sentences; what the connection's line says of Kafka is not said twice. */
+const toldOf = (problems) => problems.filter((problem) => !problem.startsWith("Kafka unreachable"));
+
+function showProblems(problems) {
+  const told = toldOf(problems);
+  byId("problems").hidden = told.length === 0;
+  renew(byId("problems"), ...told.map((problem) => el("p", {}, problem)));
+}
+
+/* `status` comes with signs of life, and holds until the next one. */
+function freshness(as_of, status = lastFresh) {
+  const { state = "serving", problems = [] } = status ?? {};
   if (!as_of) {
-    lastFresh = { ...lastFresh, state, heard: Date.now() };
+    lastFresh = { ...lastFresh, state, problems, heard: Date.now() };
     showLink("live");
     return;
   }
   const lateSince = as_of.lag > 0 ? lastFresh?.lateSince ?? performance.now() : null;
-  lastFresh = { as_of, state, heard: Date.now(), lateSince };
+  lastFresh = { as_of, state, problems, heard: Date.now(), lateSince };
   showLink("live");
+  showProblems(problems);
   const parts = [as_of.event_ts === null ? "nothing counted yet"
     : ["newest event ", el("time", { datetime: new Date(as_of.event_ts).toISOString() }, moment(as_of.event_ts)), ` (${ago(Date.now() - as_of.event_ts)})`]];
   parts.push(as_of.lag === null ? "lag unknown" : as_of.lag === 0 ? "nothing left to read" : `${plural(as_of.lag, "record")} to read`);

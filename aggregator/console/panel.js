@@ -14,6 +14,7 @@ const TROUBLE = {
   rebuilding: () => ["Totals are being counted anew.", "This panel fills by itself when that is done."],
   forbidden: (error) => ["This may not be asked here.", error.message],
   busy: () => ["The aggregator is asked for more than it allows.", "The next answer comes by itself; [limits] says how much it is."],
+  internal: (error) => ["The aggregator can't answer this.", `It says: ${error.message}.`],
   timeout: () => ["The answer took too long.", "It is asked for again by itself."],
 };
 

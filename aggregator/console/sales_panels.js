@@ -85,9 +85,10 @@ export function pareto(page, where) {
     draw: (box, answer) => {
       const { rows } = answer;
       const currency = rows[0].currency;
-      made.note(`${plural(rows.length, "product")} make ${percent(rows.at(-1).cumulative_share)} of the revenue`);
+      const words = `${plural(rows.length, "product")} ${rows.length === 1 ? "makes" : "make"} ${percent(rows.at(-1).cumulative_share)} of the revenue`;
+      made.note(words);
       draw(box, {
-        type: "bar", label: `Pareto chart: ${plural(rows.length, "product")} make ${percent(rows.at(-1).cumulative_share)} of the revenue. The figures: button Table.`,
+        type: "bar", label: `Pareto chart: ${words}. The figures: button Table.`,
         labels: rows.map((row, index) => index + 1),
         sets: [
           lineSet("Share so far", rows.map((row) => Number(row.cumulative_share) * 100), "two", { type: "line", yAxisID: "share" }),

@@ -281,6 +281,8 @@ int desk_answer(void *owner, const struct question *question, struct buffer *rep
 	return r;
 }
 
+enum { ALIVE_PROBLEMS_MAX = 4 }; /* a page each second: status has them all */
+
 int desk_write_alive(struct desk *desk, struct buffer *out)
 {
 	struct freshness freshness;
@@ -290,11 +292,12 @@ int desk_write_alive(struct desk *desk, struct buffer *out)
 	if (r == 0) {
 		fill_freshness(desk, desk->live->pipeline, &gaps, &freshness);
 		writer_init(&writer, ENCODING_JSON, out);
-		write_map(&writer, 2);
+		write_map(&writer, 3);
 		write_key(&writer, "as_of");
 		answer_write_as_of(&writer, &freshness);
 		write_key(&writer, "state");
 		write_text(&writer, slice_of_text(health_state(&desk->health)));
+		status_write_problems(&writer, &desk->health, ALIVE_PROBLEMS_MAX);
 		r = out->error;
 	}
 	text_set_deinit(&gaps);

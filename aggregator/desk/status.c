@@ -56,13 +56,14 @@ static void write_kinds(struct writer *writer, const struct pipeline *pipeline)
 	}
 }
 
-static void write_problems(struct writer *writer, const struct health *health)
+void status_write_problems(struct writer *writer, const struct health *health, size_t most)
 {
 	struct text_set problems = {0};
 	health_problems(health, &problems);
+	size_t count = problems.count < most ? problems.count : most;
 	write_key(writer, "problems");
-	write_array(writer, (uint32_t)problems.count);
-	for (size_t i = 0; i < problems.count; i++) {
+	write_array(writer, (uint32_t)count);
+	for (size_t i = 0; i < count; i++) {
 		write_text(writer, slice_of_text(problems.texts[i]));
 	}
 	text_set_deinit(&problems);
@@ -158,7 +159,7 @@ int status_write(const struct status *status, enum encoding encoding, struct buf
 		write_baskets(&writer, pipeline);
 	}
 	write_forgotten(&writer, status);
-	write_problems(&writer, health);
+	status_write_problems(&writer, health, TEXT_SET_MAX);
 	if (status->publish != NULL) {
 		write_key(&writer, "publish");
 		write_text(&writer, slice_of_text(status->publish));

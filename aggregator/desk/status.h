@@ -16,5 +16,7 @@ struct status {
 	int64_t disk_room; /* bytes that are left where the store lies; -1: not known */
 };
 
+/* The key `problems` and the first `most` of its sentences. */
+void status_write_problems(struct writer *writer, const struct health *health, size_t most);
 /* 0 or -errno. */
 int status_write(const struct status *status, enum encoding encoding, struct buffer *reply);

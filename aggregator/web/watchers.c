@@ -28,6 +28,7 @@ struct watcher {
 	struct http_request *request;
 	struct notice notice;
 	int64_t said_ms; /* when an event was begun last */
+	int64_t told_ms; /* when a sign of life was */
 	bool wants_alive;
 	size_t next; /* whose turn it is: none starves */
 	size_t count;
@@ -100,8 +101,33 @@ static bool has_news(const struct watched *watched)
 	return standing_version(watched->query) != watched->version;
 }
 
+/* Answers are signs of life, too, but say nothing of the aggregator's state. */
+static int64_t alive_due_ms(const struct watcher *watcher)
+{
+	int64_t alive_ms = watcher->said_ms + WATCHERS_ALIVE_MS;
+	int64_t state_ms = watcher->told_ms + WATCHERS_STATE_MS;
+
+	return alive_ms < state_ms ? alive_ms : state_ms;
+}
+
+static bool begin_alive(struct watcher *watcher)
+{
+	if (!watcher->wants_alive || watcher->owner->alive == NULL) {
+		return false;
+	}
+	snprintf(watcher->notice.head, HEAD_SIZE, "event: alive\ndata: ");
+	begin_notice(watcher, watcher->owner->alive, "\n\n");
+	watcher->told_ms = watcher->owner->now_ms;
+	return true;
+}
+
+/* A slow one, for which there is always a newer answer, hears of the state first. */
 static bool begin_next(struct watcher *watcher)
 {
+	if (watcher->told_ms + WATCHERS_STATE_MS <= watcher->owner->now_ms &&
+		begin_alive(watcher)) {
+		return true;
+	}
 	for (size_t i = 0; i < watcher->count; i++) {
 		size_t number = (watcher->next + i) % watcher->count;
 		if (has_news(&watcher->watched[number])) {
@@ -110,12 +136,7 @@ static bool begin_next(struct watcher *watcher)
 			return true;
 		}
 	}
-	if (!watcher->wants_alive || watcher->owner->alive == NULL) {
-		return false;
-	}
-	snprintf(watcher->notice.head, HEAD_SIZE, "event: alive\ndata: ");
-	begin_notice(watcher, watcher->owner->alive, "\n\n");
-	return true;
+	return begin_alive(watcher);
 }
 
 /* Of the part that begins `before` bytes after the event's beginning. */
@@ -224,6 +245,7 @@ int watchers_add(struct watchers *watchers, struct http_request *request, const 
 	snprintf(watcher->notice.head, HEAD_SIZE, "retry: 1000\n\n");
 	watcher->notice.tail = "";
 	watcher->said_ms = watch->count > 0 ? now_ms : now_ms - WATCHERS_ALIVE_MS;
+	watcher->told_ms = now_ms;
 	LIST_INSERT_HEAD(&watchers->list, watcher, siblings);
 	watchers->counts.watchers++;
 	watchers->next_ms = now_ms;
@@ -281,7 +303,7 @@ static int wake_all(struct watchers *watchers, bool has_changed, int64_t *ret_ne
 	*ret_next_ms = INT64_MAX;
 	for (watcher = LIST_FIRST(&watchers->list); watcher != NULL && r == 0; watcher = next) {
 		next = LIST_NEXT(watcher, siblings);
-		int64_t alive_ms = watcher->said_ms + WATCHERS_ALIVE_MS;
+		int64_t alive_ms = alive_due_ms(watcher);
 		if (alive_ms <= watchers->now_ms) {
 			r = make_alive(watchers);
 			watcher->wants_alive = true;

@@ -1,5 +1,5 @@
 /* watchers.h - those who look at standing queries over HTTP, as server-sent events: each new answer to each of them, the
- * newest where one is slow, and a sign of life each second. The loop's thread. */
+ * newest where one is slow, and a sign of life each quiet second. The loop's thread. */
 #pragma once
 #include "aggregator/web/standing.h"
 #include "runtime/http_server.h"
@@ -10,12 +10,14 @@ struct watchers;
 enum {
 	WATCHED_MAX = 32, /* queries of one: the panels of a page */
 	WATCHERS_ALIVE_MS = 1000,
+	WATCHERS_STATE_MS =
+		3000, /* a sign of life comes so often even where answers come all the time */
 };
 
 struct watchers_options {
 	struct standing *standing; /* borrowed */
 	size_t watchers_max;
-	/* Writes {"as_of":…,"state":…}: how fresh the totals are, and what the aggregator is at. 0 or -errno. */
+	/* Writes {"as_of":…,"state":…,"problems":[…]}: how fresh the totals are, and what the aggregator is at. 0 or -errno. */
 	int (*write_alive)(void *owner, struct buffer *out);
 	void *owner;
 };

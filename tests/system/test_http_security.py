@@ -6,10 +6,10 @@ import socket
 import subprocess
 
 import pytest
+from certificates import make_certificates
 from harness import DEADLINE, ROOT, program, wait_until
 from http_source import read_all
 from keys import Keys
-from test_http import make_certificates
 from web_client import Events, ask, closed, events_path, lone_aggregator
 
 READER, ADMIN = "a reader of the tests", "an administrator of the tests"

@@ -199,8 +199,9 @@ static void test_a_slow_one_gets_the_newest(void **state)
 	for (int i = 0; i < 5; i++) {
 		move();
 	}
-	/* What was begun is ended as it was; then the newest. */
+	/* What was begun is ended as it was; then the state, which it has not heard for so long, and the newest. */
 	assert_string_equal(pull(0), ": answer\ndata: {\"q\":0,\"answer\":{\"a\":0}}\n\n"
+				     "event: alive\ndata: {\"alive\":3}\n\n"
 				     "event: answer\ndata: {\"q\":0,\"answer\":{\"a\":5}}\n\n");
 	assert_int_equal(watchers_counts(world.watchers).conflated, 4);
 	assert_int_equal(watchers_counts(world.watchers).sent, 2);
@@ -241,6 +242,27 @@ static void test_a_sign_of_life_comes_where_nothing_else_does(void **state)
 	pass(WATCHERS_ALIVE_MS / 2);
 	turn();
 	assert_string_equal(pull(0), "event: answer\ndata: {\"q\":0,\"answer\":{\"a\":1}}\n\n");
+}
+
+/* Answers all the time must not keep from anybody that something is wrong. */
+static void test_the_state_is_told_where_answers_never_rest(void **state)
+{
+	const char *const queries[] = {"a"};
+	char told[512] = "";
+	int64_t begin_ms = world.now_ms;
+	(void)state;
+	assert_int_equal(add(0, queries, 1), 0);
+	turn();
+	while (strstr(told, "event: alive") == NULL) {
+		assert_in_range(world.now_ms, begin_ms,
+			begin_ms + WATCHERS_STATE_MS + STANDING_INTERVAL_MS);
+		move();
+		snprintf(told, sizeof told, "%s", pull(0));
+		assert_non_null(strstr(told, "event: answer"));
+	}
+	assert_true(world.now_ms >= begin_ms + WATCHERS_STATE_MS);
+	move();
+	assert_null(strstr(pull(0), "event: alive"));
 }
 
 /* It is made once for all who are told it. */
@@ -289,6 +311,7 @@ int main(void)
 		WATCHERS_TEST(test_a_slow_one_gets_the_newest),
 		WATCHERS_TEST(test_who_comes_late_missed_nothing),
 		WATCHERS_TEST(test_a_sign_of_life_comes_where_nothing_else_does),
+		WATCHERS_TEST(test_the_state_is_told_where_answers_never_rest),
 		WATCHERS_TEST(test_without_a_query_there_are_signs_of_life_alone),
 		WATCHERS_TEST(test_no_more_look_than_may),
 		WATCHERS_TEST(test_a_failure_is_passed_up),
