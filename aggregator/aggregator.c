@@ -148,13 +148,14 @@ static void refresh(void *owner)
 	desk->live = aggregator->generations.live;
 	desk->shadow = aggregator->generations.shadow;
 	desk->reports = reporting_reports(aggregator->reporting);
+	desk->health.bridges = reporting_bridges(aggregator->reporting);
 	desk->inspection = aggregator->inspection;
 	desk->views = aggregator->opening.live_views;
 	desk->shadow_views = aggregator->opening.shadow_views;
 	desk->is_staged = generations_are_staged(&aggregator->generations);
 	desk->stage_note = aggregator->opening.stage_note;
 	desk->vitals = pulse_vitals(aggregator->pulse);
-	desk->now_ms = clock_monotonic_ms();
+	desk->now_ms = desk->health.now_ms = clock_monotonic_ms();
 	desk->wall_ms = clock_wall_ms();
 	desk->health.live = aggregator->generations.live;
 	desk->health.shadow = aggregator->generations.shadow;

@@ -1,6 +1,7 @@
-/* reporting.h - what edges report, read and kept: wiring of the reader, the reports, and up to when the log is read. The
+/* reporting.h - what edges and bridges report, read and kept: wiring of the reader, the reports, and up to when the log is read. The
  * loop's thread. */
 #pragma once
+#include "aggregator/desk/bridges.h"
 #include "aggregator/desk/reports.h"
 #include "aggregator/log/horizon.h"
 
@@ -25,3 +26,4 @@ int reporting_tick(struct reporting *reporting, struct pipeline *pipeline, int64
 	int64_t *ret_wait_ms);
 /* NULL where none are read. */
 const struct reports *reporting_reports(const struct reporting *reporting);
+const struct bridges *reporting_bridges(const struct reporting *reporting);

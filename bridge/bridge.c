@@ -7,7 +7,9 @@
  *   each second       -> upkeep_look_at_lanes, rounds_post_beats   STATE goes out
  */
 #include "bridge/bridge.h"
+#include "bridge/self_report.h"
 #include "bridge/upkeep.h"
+#include "proto/utf8.h"
 #include "runtime/clock.h"
 #include "runtime/guard.h"
 #include "runtime/http.h"
@@ -19,9 +21,11 @@
 #include "runtime/socket.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
 	LISTEN_MAX = 8,
+	HOST_SIZE = 256, /* of Linux: 64 */
 	/* Then reports have their turn: so many batches take about 50 ms at worst. */
 	MESSAGES_PER_ROUND = 32,
 	/* Of 257 KiB at most: what a peer without manners can pile up here. */
@@ -61,6 +65,10 @@ struct bridge {
 	struct post post;
 	struct telemetry_sink *telemetry; /* NULL: there is no topic for it */
 	struct reports reports;
+	struct self_report self;
+	struct buffer self_bytes; /* the report that was made last */
+	char name[BRIDGE_NAME_SIZE_MAX + 1], program[BRIDGE_PROGRAM_SIZE_MAX];
+	bool may_report; /* of itself */
 	struct reception reception;
 	struct rounds rounds;
 	struct upkeep upkeep;
@@ -140,8 +148,39 @@ static int on_sight(void *owner)
 	set_time(bridge);
 	if (watch_take(bridge->watch, &sight)) {
 		upkeep_see(&bridge->upkeep, &sight);
+		/* Who asks for a topic may make it, and this one is to be made right. */
+		bridge->may_report =
+			sight.is_reached && !topics_should_create(&bridge->config->topics, &sight);
 	}
 	return 0;
+}
+
+/* ---- what it says of itself ---- */
+
+static void report_oneself(struct bridge *bridge)
+{
+	const struct pipeline *pipeline = &bridge->pipeline;
+	const struct self_report_sight sight = {
+		.may_report = bridge->telemetry != NULL && bridge->may_report,
+		.is_connected = bridge->upkeep.is_connected,
+		.is_stopping = bridge->stop.farewell_ms != 0,
+	};
+	struct bridge_report report;
+	char key[BRIDGE_KEY_SIZE_MAX];
+
+	if (!self_report_is_due(&bridge->self, &sight, pipeline->now_ms)) {
+		return;
+	}
+	self_report_make(&bridge->self, &sight,
+		&(struct self_report_now){pipeline->now_ms, pipeline->now_us, pipeline->wall_ms},
+		&report);
+	size_t key_size = bridge_report_key(report.bridge, key);
+	buffer_clear(&bridge->self_bytes);
+	bridge_report_encode(&report, &bridge->self_bytes);
+	if (bridge->self_bytes.error == 0) { /* else the next one says it */
+		telemetry_sink_put(bridge->telemetry, slice_of(key, key_size),
+			buffer_slice(&bridge->self_bytes));
+	}
 }
 
 /* ---- stopping ---- */
@@ -203,6 +242,7 @@ static int on_tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 	if (r == 0) {
 		r = step_stop(bridge);
 	}
+	report_oneself(bridge);
 	*ret_wait_ms = bridge->has_more_reports ? 0
 		       : bridge->stop.is_asked  ? FAREWELL_MS / 10
 						: SERVE_INTERVAL_MS;
@@ -213,6 +253,7 @@ static void collect(void *owner)
 {
 	struct bridge *bridge = owner;
 	const struct tracker *tracker = &bridge->tracker;
+	int64_t oldest_us = tracker_oldest_us(tracker);
 	uint64_t bytes = 0;
 	for (int lane = 0; lane < LANE_COUNT; lane++) {
 		bytes += tracker->lane_bytes[lane];
@@ -223,6 +264,8 @@ static void collect(void *owner)
 	metric_set(bridge->numbers.unacked_batches, (double)tracker->batch_count);
 	metric_set(bridge->numbers.unacked_records, (double)tracker->record_count);
 	metric_set(bridge->numbers.queue_bytes, (double)bytes);
+	metric_set(bridge->numbers.oldest_unacked,
+		oldest_us < 0 ? 0 : (double)(clock_monotonic_us() - oldest_us) / 1e6);
 	metric_set(bridge->numbers.kafka_connected, bridge->upkeep.is_connected);
 	if (bridge->telemetry != NULL) {
 		const struct telemetry_sink_counts counts =
@@ -345,6 +388,43 @@ static int open_reports(struct bridge *bridge, struct config_error *error)
 		r = telemetry_sink_new(&options, &bridge->telemetry, error);
 	}
 	return r < 0 ? r : reports_init(&bridge->reports, bridge->telemetry);
+}
+
+static void set_name(struct bridge *bridge)
+{
+	char host[HOST_SIZE] = "";
+
+	if (bridge->config->name != NULL && bridge->config->name[0] != '\0') {
+		snprintf(bridge->name, sizeof bridge->name, "%s", bridge->config->name);
+		return;
+	}
+	if (gethostname(host, sizeof host - 1) != 0 || !edge_id_is_valid(slice_of_text(host))) {
+		snprintf(host, sizeof host, "bridge");
+	}
+	self_report_name(host, bridge->listen[0], bridge->name);
+}
+
+static void open_self(struct bridge *bridge)
+{
+	if (bridge->telemetry == NULL) {
+		return; /* it never reports */
+	}
+	set_name(bridge);
+	snprintf(bridge->program, sizeof bridge->program, "till-bridge %s", program_version());
+	buffer_init(&bridge->self_bytes, TELEMETRY_SIZE_MAX);
+	const struct self_report_options options = {
+		.metrics = &bridge->numbers,
+		.tracker = &bridge->tracker,
+		.sessions = bridge->sessions,
+		.lanes = bridge->lanes,
+		.name = bridge->name,
+		.program = bridge->program,
+		.run = 1 + random_u64() % RUN_MAX,
+		.interval_ms = bridge->config->telemetry_interval_ms,
+		.started_ms = clock_wall_ms(),
+		.began_ms = clock_monotonic_ms(),
+	};
+	self_report_init(&bridge->self, &options);
 }
 
 static int open_pipeline(struct bridge *bridge)
@@ -489,6 +569,7 @@ static int open_all(struct bridge *bridge, struct config_error *error)
 	}
 	if (r == 0) {
 		open_counter(bridge);
+		open_self(bridge);
 		open_upkeep(bridge);
 		r = open_http(bridge, error);
 	}
@@ -523,6 +604,7 @@ struct bridge *bridge_free(struct bridge *bridge)
 	sink_free(bridge->sink);
 	telemetry_sink_free(bridge->telemetry);
 	reports_deinit(&bridge->reports);
+	buffer_deinit(&bridge->self_bytes);
 	pipeline_deinit(&bridge->pipeline);
 	post_deinit(&bridge->post);
 	sessions_free(bridge->sessions);

@@ -1,11 +1,18 @@
 #include "bridge/bridge_config.h"
 #include "bridge/reception.h"
+#include "proto/bridge_report.h"
+#include "proto/utf8.h"
 #include "runtime/kafka_options.h"
 #include "runtime/program.h"
 #include "runtime/security.h"
 #include <errno.h>
 
-enum { PARTITIONS_MAX = 10000, DRAIN_MS_MAX = 10 * 60 * 1000, LIMIT_MAX = 1000000000 };
+enum {
+	PARTITIONS_MAX = 10000,
+	DRAIN_MS_MAX = 10 * 60 * 1000,
+	INTERVAL_MS_MAX = 24 * 60 * 60 * 1000,
+	LIMIT_MAX = 1000000000,
+};
 
 #define AT(member) offsetof(struct bridge_config, member)
 
@@ -31,7 +38,12 @@ static const struct config_option options[] = {
 	{"bridge", "topic.view", CONFIG_TEXT, AT(topic_names[KIND_VIEW]), "page_views", 0, 0,
 		"topic of page views"},
 	{"bridge", "topic.telemetry", CONFIG_TEXT, AT(topic_telemetry), "telemetry", 0, 0,
-		"topic of what edges report of themselves; empty: none, and no reports"},
+		"topic of what edges and bridges report of themselves; empty: none, and no "
+		"reports"},
+	{"bridge", "telemetry_interval", CONFIG_DURATION, AT(telemetry_interval_ms), "10s", 0,
+		INTERVAL_MS_MAX, "how often this bridge reports on itself; 0: never"},
+	{"bridge", "name", CONFIG_TEXT, AT(name), "", 0, 0,
+		"what this bridge is called in what it reports; empty: HOST:PORT of listen"},
 	{"bridge", "drain", CONFIG_DURATION, AT(drain_ms), "5s", 0, DRAIN_MS_MAX,
 		"how long a stop waits for Kafka to confirm what is in flight"},
 	{"http", "listen", CONFIG_TEXT, AT(http_listen), "127.0.0.1:9171", 0, 0,
@@ -119,6 +131,18 @@ static int check_topics(struct bridge_config *config, struct config_error *error
 		       : config_fail(error, "[bridge] %s", complaint.message);
 }
 
+static int check_name(const struct bridge_config *config, struct config_error *error)
+{
+	const char *name = config->name == NULL ? "" : config->name;
+
+	return name[0] == '\0' || edge_id_is_valid(slice_of_text(name))
+		       ? 0
+		       : config_fail(error,
+				 "[bridge] name: \"%s\" is none: at most %d bytes, no space at "
+				 "either end, no control characters",
+				 name, (int)BRIDGE_NAME_SIZE_MAX);
+}
+
 static int check_keys(const struct bridge_config *config, struct config_error *error)
 {
 	const struct security_options keys = {
@@ -133,6 +157,9 @@ int bridge_config_check(void *target, struct config_error *error)
 	int r = check_format(config, error);
 	if (r == 0) {
 		r = check_topics(config, error);
+	}
+	if (r == 0) {
+		r = check_name(config, error);
 	}
 	if (r == 0) {
 		r = kafka_options_check(&config->kafka, error);

@@ -16,6 +16,8 @@ struct bridge_config {
 	bool compress;
 	char *topic_names[KIND_EVENT_COUNT];
 	char *topic_telemetry; /* NULL or "": none */
+	char *name; /* "": HOST:PORT */
+	int64_t telemetry_interval_ms; /* 0: this bridge does not report on itself */
 	int64_t drain_ms;
 	/* [http] */
 	char *http_listen;

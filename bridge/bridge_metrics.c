@@ -71,6 +71,8 @@ static void add_traffic(struct bridge_metrics *set)
 		gauge(set, "till_bridge_unacked_records", "records waiting for Kafka's report");
 	set->queue_bytes =
 		gauge(set, "till_bridge_queue_bytes", "bytes of events waiting for Kafka's report");
+	set->oldest_unacked = gauge(set, "till_bridge_oldest_unacked_seconds",
+		"how long the oldest batch in flight has waited for Kafka's report");
 	set->edge_id_conflicts = counter(set, "till_bridge_edge_id_conflicts_total", "",
 		"sessions opened while another run of the same edge id was alive");
 	set->edge_id_conflict = gauge(set, "till_edge_id_conflict",
@@ -86,9 +88,9 @@ static void add_traffic(struct bridge_metrics *set)
 	set->acks_deferred = counter(set, "till_bridge_acks_deferred_total", "",
 		"acknowledgements that could not be sent at once and were merged into a later one");
 	set->telemetry_delivered = counter(set, "till_bridge_telemetry_delivered_total", "",
-		"what edges reported of themselves, as far as Kafka has it");
+		"what edges and this bridge reported of themselves, as far as Kafka has it");
 	set->telemetry_dropped = counter(set, "till_bridge_telemetry_dropped_total", "",
-		"reports of edges that came too often, or that Kafka did not take: the next says "
+		"such reports that came too often, or that Kafka did not take: the next says "
 		"more");
 	set->reports_dropped = counter(set, "till_bridge_reports_dropped_total", "",
 		"delivery reports that nobody waited for any more");

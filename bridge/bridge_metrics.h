@@ -25,7 +25,7 @@ struct bridge_metrics {
 	struct metric *records_produced[LANE_COUNT], *records_delivered[LANE_COUNT];
 	struct metric *records_retried;
 	struct metric *events_rejected[REASON_COUNT];
-	struct metric *unacked_batches, *unacked_records, *queue_bytes;
+	struct metric *unacked_batches, *unacked_records, *queue_bytes, *oldest_unacked;
 	struct metric *producer_rebuilds, *reports_dropped, *acks_deferred;
 	struct metric *edge_id_conflicts, *edge_id_conflict, *frames_bad;
 	struct metric *frames_limited, *sessions_limited;

@@ -3,6 +3,7 @@
 #pragma once
 #include "bridge/sessions.h"
 #include "bridge/telemetry_sink.h"
+#include "proto/telemetry.h"
 
 enum {
 	/* An edge may report so often, and a few at once: when its session begins, when it ends. */

@@ -1,8 +1,8 @@
-/* telemetry_sink.h - gives what edges report of themselves to Kafka, in the topic of telemetry. By a producer of its own, so that
+/* telemetry_sink.h - gives what edges and the bridge report of themselves to Kafka, in the topic of telemetry. By a producer of its own, so that
  * nothing that becomes of a report (a topic that is missing, no rights, a full queue) ever touches an event. Nobody is
  * told what became of one: the next says more. One thread; nothing blocks. */
 #pragma once
-#include "proto/telemetry.h"
+#include "proto/slice.h"
 #include "runtime/kafka_properties.h"
 
 struct telemetry_sink;
@@ -19,9 +19,8 @@ struct telemetry_sink_options {
 int telemetry_sink_new(const struct telemetry_sink_options *options,
 	struct telemetry_sink **ret_herald, struct config_error *error);
 struct telemetry_sink *telemetry_sink_free(struct telemetry_sink *sink);
-/* `report` as the edge sent it, checked. Copies it. false: the queue is full, it is dropped. */
-bool telemetry_sink_put(
-	struct telemetry_sink *sink, const struct telemetry *telemetry, struct slice report);
+/* Copies both. false: the queue is full, it is dropped. */
+bool telemetry_sink_put(struct telemetry_sink *sink, struct slice key, struct slice report);
 /* Hears what became of some: now and then, about once a second. */
 void telemetry_sink_serve(struct telemetry_sink *sink);
 /* Since the bridge began. */

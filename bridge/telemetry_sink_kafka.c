@@ -171,24 +171,19 @@ static void replace_failed(struct telemetry_sink *sink)
 	}
 }
 
-static bool produce(
-	struct telemetry_sink *sink, const struct telemetry *telemetry, struct slice report)
+static bool produce(struct telemetry_sink *sink, struct slice key, struct slice report)
 {
-	char key[TELEMETRY_KEY_SIZE_MAX];
-	size_t key_size = telemetry_key(telemetry->edge, telemetry->run, key);
-
 	if (sink->topic == NULL && sink->client != NULL) {
 		sink->topic = rd_kafka_topic_new(sink->client, sink->options.topic, NULL);
 	}
-	return sink->topic != NULL &&
-	       rd_kafka_produce(sink->topic, PARTITION, RD_KAFKA_MSG_F_COPY,
-		       (void *)(uintptr_t)report.bytes, report.size, key, key_size, NULL) == 0;
+	return sink->topic != NULL && rd_kafka_produce(sink->topic, PARTITION, RD_KAFKA_MSG_F_COPY,
+					      (void *)(uintptr_t)report.bytes, report.size,
+					      key.bytes, key.size, NULL) == 0;
 }
 
-bool telemetry_sink_put(
-	struct telemetry_sink *sink, const struct telemetry *telemetry, struct slice report)
+bool telemetry_sink_put(struct telemetry_sink *sink, struct slice key, struct slice report)
 {
-	bool is_told = produce(sink, telemetry, report);
+	bool is_told = produce(sink, key, report);
 	sink->counts.failed += !is_told;
 	return is_told;
 }

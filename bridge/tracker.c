@@ -50,6 +50,7 @@ void tracker_init(struct tracker *tracker)
 {
 	*tracker = (struct tracker){0};
 	TAILQ_INIT(&tracker->orphans);
+	TAILQ_INIT(&tracker->in_flight);
 }
 
 void tracker_deinit(struct tracker *tracker)
@@ -91,6 +92,7 @@ static int add_slots(struct tracker *tracker)
 static void enter_books(struct tracker *tracker, struct outbox *outbox, struct sending *sending)
 {
 	TAILQ_INSERT_TAIL(&outbox->sendings, sending, siblings);
+	TAILQ_INSERT_TAIL(&tracker->in_flight, sending, by_age);
 	outbox->batch_count++;
 	outbox->lane_bytes[sending->lane] += sending->bytes;
 	tracker->lane_bytes[sending->lane] += sending->bytes;
@@ -155,6 +157,7 @@ static void leave_books(struct tracker *tracker, struct sending *sending)
 {
 	struct outbox *outbox = sending->outbox;
 	TAILQ_REMOVE(outbox == NULL ? &tracker->orphans : &outbox->sendings, sending, siblings);
+	TAILQ_REMOVE(&tracker->in_flight, sending, by_age);
 	if (outbox != NULL) {
 		outbox->batch_count--;
 		outbox->lane_bytes[sending->lane] -= sending->bytes;
@@ -222,6 +225,13 @@ bool tracker_release(struct tracker *tracker, struct sending *sending, struct se
 void tracker_drop(struct tracker *tracker)
 {
 	tracker->dropped_count++;
+}
+
+int64_t tracker_oldest_us(const struct tracker *tracker)
+{
+	const struct sending *oldest = TAILQ_FIRST(&tracker->in_flight);
+
+	return oldest == NULL ? -1 : oldest->received_us;
 }
 
 void tracker_abandon(struct tracker *tracker, struct outbox *outbox)

@@ -31,6 +31,7 @@ struct sending {
 	int64_t age_ms; /* of its oldest event, when it was received here */
 	uint32_t event_count;
 	TAILQ_ENTRY(sending) siblings; /* of its outbox or of the orphans */
+	TAILQ_ENTRY(sending) by_age;
 };
 TAILQ_HEAD(sending_list, sending);
 
@@ -48,6 +49,7 @@ struct tracker {
 	uint32_t *free_slots; /* owned; indexes of slots at rest */
 	uint32_t slot_count, free_count;
 	struct sending_list orphans;
+	struct sending_list in_flight; /* all, by `by_age`, the oldest first */
 	uint64_t lane_bytes[LANE_COUNT]; /* in flight, sessions that are over included */
 	uint64_t lane_batches[LANE_COUNT];
 	uint64_t batch_count;
@@ -104,6 +106,8 @@ bool tracker_release(struct tracker *tracker, struct sending *sending, struct se
 /* A report whose ticket tracker_find does not know. */
 void tracker_drop(struct tracker *tracker);
 
+/* When the oldest that is in flight was received; -1: none is. */
+int64_t tracker_oldest_us(const struct tracker *tracker);
 /* The session is over: its sendings end without anybody being told. */
 void tracker_abandon(struct tracker *tracker, struct outbox *outbox);
 /* Every sending that is not held ends now with this NACK, whatever is reported later; held ones can only end so.

@@ -67,6 +67,7 @@ static const struct {
 	[QUERY_TABLES] = {"tables", KEYS_OF_ALL},
 	[QUERY_STATUS] = {"status", KEYS_OF_ALL},
 	[QUERY_VITALS] = {"vitals", KEYS_OF_ALL | BIT(KEY_PERIOD) | BIT(KEY_LIMIT)},
+	[QUERY_BRIDGES] = {"bridges", KEYS_OF_ALL},
 	[QUERY_EDGES] = {"edges", KEYS_OF_STREAMS},
 	[QUERY_LEDGER] = {"ledger", KEYS_OF_STREAMS},
 	[QUERY_TRACE] = {"trace", KEYS_OF_STREAMS | BIT(KEY_SEQ)},

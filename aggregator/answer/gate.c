@@ -154,6 +154,7 @@ int gate_check(const struct key_holder *asker, const struct query *query,
 	switch (query->type) {
 	case QUERY_STATUS:
 	case QUERY_VITALS:
+	case QUERY_BRIDGES:
 	case QUERY_VIEWS:
 	case QUERY_TABLES:
 		return gate_shows_all(asker) || asker->views != NULL || asker->stores != NULL

@@ -1,5 +1,6 @@
 #include "aggregator/desk/desk.h"
 #include "aggregator/desk/admin_answers.h"
+#include "aggregator/desk/bridge_answer.h"
 #include "aggregator/desk/inspection.h"
 #include "aggregator/desk/staged_answer.h"
 #include "aggregator/desk/status.h"
@@ -238,6 +239,9 @@ static int answer_by_type(struct desk *desk, const struct question *question,
 		return answer_status(desk, query, freshness, reply);
 	case QUERY_VITALS:
 		return answer_vitals(desk, query, freshness, reply);
+	case QUERY_BRIDGES:
+		return bridge_answer_write(
+			desk->health.bridges, desk->now_ms, freshness, query->encoding, reply);
 	case QUERY_QUARANTINE:
 		return quarantine_answer_write(desk->live->pipeline, query, freshness, reply);
 	case QUERY_FORGOTTEN:

@@ -1,4 +1,5 @@
 #include "aggregator/desk/health.h"
+#include "aggregator/desk/bridge_answer.h"
 #include <inttypes.h>
 #include <stdarg.h>
 
@@ -151,6 +152,7 @@ void health_problems(const struct health *health, struct text_set *problems)
 	if (health->shadow != NULL) {
 		say_of_kafka(health, health->shadow, who, problems);
 	}
+	bridge_problems(health->bridges, health->now_ms, problems);
 }
 
 bool health_write(const struct health *health, FILE *out)

@@ -1,5 +1,6 @@
 /* health.h - what an operator should know of right now: reasons why the aggregator is not ready or not well. Pure. */
 #pragma once
+#include "aggregator/desk/bridges.h"
 #include "aggregator/log/feed.h"
 #include <stdio.h>
 
@@ -9,6 +10,8 @@ struct health {
 	const struct feed *shadow; /* NULL: no rebuild */
 	const char *check_error; /* "" while the store's sums fit */
 	const char *scrub_error; /* "" while its rows are whole */
+	const struct bridges *bridges; /* NULL: nobody reports */
+	int64_t now_ms; /* by the clock that says when reports arrived */
 	bool is_staged; /* the shadow is no rebuild: it is there to be looked at */
 	bool is_ready; /* the start is over */
 	double rebuild_progress; /* 0 … 1 */

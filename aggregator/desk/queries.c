@@ -92,8 +92,9 @@ static struct wish wish_of(const struct query *query)
 {
 	return (struct wish){
 		.is_exempt = query->type == QUERY_STATUS || query->type == QUERY_VITALS ||
-			     query->type == QUERY_VIEWS || query->type == QUERY_TABLES ||
-			     query_looks_up(query->type) || query_needs_admin(query->type),
+			     query->type == QUERY_BRIDGES || query->type == QUERY_VIEWS ||
+			     query->type == QUERY_TABLES || query_looks_up(query->type) ||
+			     query_needs_admin(query->type),
 		.is_staged = query->is_staged,
 		.view = query->view,
 		.max_lag = query->max_lag,

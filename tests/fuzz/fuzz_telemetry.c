@@ -1,5 +1,6 @@
-/* Any bytes as what an edge reports of itself: refused naming what does not fit, or within every limit, and written again the same.
- * What is taken is kept as the newest of its run, and shown. */
+/* Any bytes as what an edge or a bridge reports of itself: refused naming what does not fit, or within every limit, and written again
+ * the same. What is taken is kept as the newest of its run, or of the bridge, and shown. */
+#include "aggregator/desk/bridge_answer.h"
 #include "aggregator/desk/report_answer.h"
 #include "proto/utf8.h"
 #include "tests/fuzz/fuzz.h"
@@ -85,6 +86,71 @@ static void check_kept(const struct telemetry *telemetry)
 	reports_free(reports);
 }
 
+/* Equal when both are written the same. */
+static void check_bridge_again(struct document *document, const struct bridge_report *report)
+{
+	struct bridge_report again;
+	struct complaint complaint;
+	struct buffer first, second;
+
+	buffer_init(&first, 2 * TELEMETRY_SIZE_MAX);
+	buffer_init(&second, 2 * TELEMETRY_SIZE_MAX);
+	bridge_report_encode(report, &first);
+	fuzz_require(first.error == 0);
+	fuzz_require(bridge_report_decode(document, buffer_slice(&first), &again, &complaint) == 0);
+	bridge_report_encode(&again, &second);
+	fuzz_require(slice_equal(buffer_slice(&first), buffer_slice(&second)));
+	buffer_deinit(&first);
+	buffer_deinit(&second);
+}
+
+/* Twice, as if nothing had happened in between; the answer is JSON. */
+static void check_bridge_kept(struct document *document, const struct bridge_report *report)
+{
+	const struct freshness freshness = {.store_id = "5f", .lag = -1};
+	struct bridges *bridges = NULL;
+	struct text_set problems = {0};
+	struct complaint complaint;
+	struct buffer reply;
+
+	buffer_init(&reply, 16 * TELEMETRY_SIZE_MAX);
+	fuzz_require(bridges_new(2, &bridges) == 0);
+	fuzz_require(bridges_take(bridges, report, APPENDED_MS, NOW_MS) == 0);
+	fuzz_require(bridges_take(bridges, report, APPENDED_MS, NOW_MS) == 0);
+	fuzz_require(bridges_count(bridges) == 1 && bridges_at(bridges, 0)->recent.over_ms == 0);
+	fuzz_require(bridge_answer_write(bridges, NOW_MS, &freshness, ENCODING_JSON, &reply) == 0);
+	fuzz_require(
+		document_decode(document, ENCODING_JSON, buffer_slice(&reply), 6, &complaint) == 0);
+	bridge_problems(bridges, NOW_MS, &problems);
+	fuzz_require(problems.count <= 1);
+	text_set_deinit(&problems);
+	buffer_deinit(&reply);
+	bridges_free(bridges);
+}
+
+static void check_as_bridge(struct slice bytes)
+{
+	char key[BRIDGE_KEY_SIZE_MAX];
+	struct bridge_report report;
+	struct complaint complaint;
+	struct document document, other;
+
+	fuzz_require(document_init(&document, TELEMETRY_NODES_MAX) == 0);
+	fuzz_require(document_init(&other, TELEMETRY_NODES_MAX) == 0);
+	int r = bridge_report_decode(&document, bytes, &report, &complaint);
+	fuzz_require(r >= 0 && (r == 0 || r == (int)complaint.reason));
+	if (r == 0) {
+		fuzz_require(edge_id_is_valid(report.bridge) && report.number >= 1);
+		fuzz_require(report.run >= 1 && report.run <= RUN_MAX);
+		fuzz_require(report.error_count <= BRIDGE_ERRORS_MAX);
+		fuzz_require(bridge_report_key(report.bridge, key) <= sizeof key);
+		check_bridge_again(&other, &report);
+		check_bridge_kept(&other, &report);
+	}
+	document_deinit(&document);
+	document_deinit(&other);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct telemetry_range ranges[TELEMETRY_RANGES_MAX];
@@ -105,6 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_kept(&telemetry);
 	}
 	document_deinit(&document);
+	check_as_bridge(bytes);
 	fuzz_free(bytes);
 	return 0;
 }

@@ -462,6 +462,13 @@ def telemetry(**other):
             **{name: 100 + place for place, name in enumerate(numbers)}, **other}
 
 
+def bridge_report(**other):
+    numbers = ("run", "number", "started_ms", "now_ms", "uptime_ms", "interval_ms", "edges", "waiting_batches", "waiting_records", "waiting_bytes", "waiting_ms", "events",
+               "letters", "delivered", "rejected", "retried", "batches", "acked", "nacked", "event_bytes", "wire_bytes")
+    return {"kind": "bridge", "bridge": "kafka1:7171", "program": "till-bridge 0.1.0", "lanes_ms": [0] * 6, "errors": [], "cut": False, "connected": False, "stopping": False,
+            **{name: 100 + place for place, name in enumerate(numbers)}, **other}
+
+
 def telemetry_seeds():
     yield from (pack(telemetry(**other)) for other in (
         {}, {"disk": [[4711, 0, 18, 20], [4710, 3, 1, 1]], "aside": [[4711, 0, 5, 5]], "cut": True, "stopping": True}, {"disk": [[1, 0, 1, 1]] * 64},
@@ -469,6 +476,12 @@ def telemetry_seeds():
         {"program": "x" * 65}, {"numbered": [1]}, {"numbered": [1, 2, 3, 4, 5, "6"]}, {"disk": 1}, {"disk": [[1, 0, 2, 1]]}, {"disk": [[1, 6, 1, 1]]}, {"disk": [[1, 0, 1]]},
         {"disk": [[1, 0, 1, "1"]]}, {"aside": [[0, 0, 1, 1]]}, {"cut": 1}, {"stopping": 1}, {"run": 0}, {"run": 2**53}, {"number": 0}, {"now_ms": "1"}, {"more": 1}))
     yield from (pack([telemetry()]), pack(telemetry(padding=b"x" * 8192)), b"")
+    yield from (pack(bridge_report(**other)) for other in (
+        {}, {"errors": [["kafka", "_MSG_TIMED_OUT", 9], ["nack", "busy", 8], ["rejected", "bad_value", 1]], "cut": True, "stopping": True}, {"connected": True},
+        {"errors": [["kafka", "x" * 64, 1]] * 16}, {"errors": [["kafka", "x", 1]] * 17}, {"errors": [["other", "x", 1]]}, {"errors": [["nack", "x" * 65, 1]]},
+        {"errors": [["nack", "x"]]}, {"errors": [["nack", "x", "1"]]}, {"errors": 1}, {"lanes_ms": [0] * 5}, {"lanes_ms": [0, 0, 5000, 0, 0, 1]}, {"lanes_ms": [-1] * 6},
+        {"bridge": " k"}, {"bridge": 7}, {"program": "x" * 65}, {"run": 0}, {"run": 2**53}, {"number": 0}, {"uptime_ms": "1"}, {"events": -1}, {"cut": 1}, {"connected": 1},
+        {"stopping": 1}, {"waiting_ms": 60000}, {"now_ms": 2**63 - 1}, {"more": 1}))
 
 
 def database_position(flags):

@@ -12,7 +12,7 @@ OPTIONS = ["-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1"]
 
 # What decodes bytes that came from a peer, from Kafka, from a file or a disk. Left out: what only writes, and what is wired around it.
 DECODERS = re.compile(
-    r"proto/(change_position|column_(decimal|type|value)|compression_zstd|csv|dead_letter|debezium|decimal|document|document_keys|event_addition|event_cut|event_decode|event_fields|event_normalise"
+    r"proto/(bridge_report|change_position|column_(decimal|type|value)|compression_zstd|csv|dead_letter|debezium|decimal|document|document_keys|event_addition|event_cut|event_decode|event_fields|event_normalise"
     r"|event_value|framing|json|mapping|money|mqtt_(cursor|decode|input|property|topic)|msgpack|pairs|plain_row|producer|pull|query|query_refine|receipt|record_view|registry|reply|timestamp"
     r"|query_share|telemetry|utf8|wire_decode|zone|zone_rule)\.c"
     r"|runtime/(config_read|config_value|key_holder|page_walk)\.c"

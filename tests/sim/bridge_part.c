@@ -1,6 +1,7 @@
 #include "tests/sim/bridge_part.h"
 #include "bridge/bridge.h"
 #include "proto/wire.h"
+#include "runtime/program.h"
 #include "tests/sim/net.h"
 #include "tests/sim/rim_loop.h"
 #include "tests/sim/telemetry.h"
@@ -8,7 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACK_SIZE_MAX = 512, TURNS_A_SHORTAGE = 2500, STARTS_A_SHORTAGE = 12 };
+enum {
+	ACK_SIZE_MAX = 512,
+	TURNS_A_SHORTAGE = 2500,
+	STARTS_A_SHORTAGE = 12,
+	REPORT_INTERVAL_MS = 10000
+};
 
 /* For the planted late ACK: the newest session of each edge, and the last ACK that its bridge said to it. */
 struct newest {
@@ -20,6 +26,7 @@ struct newest {
 
 struct bridge_part {
 	int number;
+	char name[16];
 	struct bridge_config config;
 	struct bridge *bridge;
 	struct loop *loop; /* the bridge's */
@@ -89,6 +96,11 @@ int bridge_part_send(int bridge, const void *peer, const void *bytes, size_t siz
 
 /* ---- life */
 
+const char *program_version(void)
+{
+	return "simulated";
+}
+
 void bridge_part_begin(void)
 {
 	memset(newest, 0, sizeof newest);
@@ -122,6 +134,9 @@ struct bridge_part *bridge_part_new(int bridge)
 		abort();
 	}
 	if (telemetry_is_in_play()) {
+		part->config.name = part->name;
+		part->config.telemetry_interval_ms = REPORT_INTERVAL_MS;
+		snprintf(part->name, sizeof part->name, "bridge %d", bridge);
 		snprintf(part->config.topics.telemetry, TOPIC_NAME_SIZE, "telemetry");
 	}
 	world_memory_begin(STARTS_A_SHORTAGE);

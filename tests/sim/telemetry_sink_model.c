@@ -22,12 +22,9 @@ struct telemetry_sink *telemetry_sink_free(struct telemetry_sink *sink)
 	return NULL;
 }
 
-bool telemetry_sink_put(
-	struct telemetry_sink *sink, const struct telemetry *telemetry, struct slice report)
+bool telemetry_sink_put(struct telemetry_sink *sink, struct slice key, struct slice report)
 {
-	char key[TELEMETRY_KEY_SIZE_MAX];
-	size_t key_size = telemetry_key(telemetry->edge, telemetry->run, key);
-	bool is_there = telemetry_append((struct kafka_bytes){key, key_size},
+	bool is_there = telemetry_append((struct kafka_bytes){key.bytes, key.size},
 		(struct kafka_bytes){report.bytes, report.size});
 
 	sink->counts.delivered += is_there;

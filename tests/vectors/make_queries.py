@@ -96,7 +96,7 @@ def query_vectors(form):
     yield good({"query": "scan", "view": "v"}, type="scan", view="v", limit=100)
     yield good({"query": "scan", "view": "v", "from": ["2010-12-01T08:00"], "to": ["a", 1], "limit": 5, "cursor": "c"}, type="scan", view="v", limit=5,
                cursor="c", **{"from": 1, "to": 2})
-    for name in ["views", "status", "edges", "ledger"]:
+    for name in ["views", "status", "bridges", "edges", "ledger"]:
         yield good({"query": name}, type=name)
     yield good({"query": "ledger", "edge": "New York", "run": 4711, "kind": "view.dlq"}, type="ledger", edge="New York", run=4711, seq=0)
     yield good({"query": "edges", "edge": "uk"}, type="edges", edge="uk", run=0, seq=0)
@@ -124,7 +124,7 @@ def query_vectors(form):
     yield from whole_vectors(form, good)
     for request, code in [([], "bad_request"), ({}, "bad_request"), ({"query": 1}, "bad_request"), ({"query": "gett"}, "unknown_query"),
                           ({"query": "views", "veiw": 1}, "bad_request"),
-                          ({"query": "views", "edge": "uk"}, "bad_request"), ({"query": "ledger", "seq": 1}, "bad_request"),
+                          ({"query": "views", "edge": "uk"}, "bad_request"), ({"query": "bridges", "edge": "uk"}, "bad_request"), ({"query": "ledger", "seq": 1}, "bad_request"),
                           ({"query": "ledger", "edge": " uk"}, "bad_request"), ({"query": "ledger", "kind": "orders"}, "bad_request"),
                           ({"query": "ledger", "run": 0}, "bad_request"), ({"query": "ledger", "run": 2**53}, "too_large"),
                           ({"query": "trace", "edge": "uk", "run": 1, "kind": "order"}, "bad_request"),

@@ -7,13 +7,21 @@ static struct telemetry_sink *const some_sink = (struct telemetry_sink *)&report
 static int put_count;
 static uint64_t put_number;
 
-bool telemetry_sink_put(
-	struct telemetry_sink *sink, const struct telemetry *telemetry, struct slice report)
+bool telemetry_sink_put(struct telemetry_sink *sink, struct slice key, struct slice report)
 {
+	static struct telemetry_range told_ranges[TELEMETRY_RANGES_MAX];
+	struct document document;
+	struct telemetry telemetry;
+	struct complaint complaint;
+
 	assert_ptr_equal(sink, some_sink);
-	assert_true(report.size > 0);
+	assert_true(slice_equals_text(key, "uk/7"));
+	assert_int_equal(document_init(&document, TELEMETRY_NODES_MAX), 0);
+	assert_int_equal(
+		telemetry_decode(&document, report, told_ranges, &telemetry, &complaint), 0);
 	put_count++;
-	put_number = telemetry->number;
+	put_number = telemetry.number;
+	document_deinit(&document);
 	return true;
 }
 
