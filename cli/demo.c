@@ -159,6 +159,7 @@ static void print_addresses(const struct demo *demo)
 
 	printf("queries  %s\n", plant_aggregator(plant)->listen);
 	printf("console  http://%s/\n", plant_aggregator(plant)->http);
+	printf("admin    the token is in %s/" PLANT_ADMIN_TOKEN "\n", plant->folder);
 	printf("metrics  http://%s/metrics\n", plant_aggregator(plant)->http);
 	printf("kafka    %s (in memory)\n", plant_broker(plant)->bootstrap);
 	for (size_t i = 0; i < plant->edge_count; i++) {

@@ -1,8 +1,11 @@
 #include "cli/plant.h"
 
 #include "cli/http_get.h"
+#include "runtime/clock.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +23,7 @@ enum {
 	CHILD_BRIDGE,
 	CHILD_AGGREGATOR,
 	CHILD_FIRST_EDGE,
-	OPTIONS_MAX = 6,
+	OPTIONS_MAX = 8,
 	OPTION_SIZE = CHILD_PATH_SIZE,
 };
 
@@ -88,6 +91,25 @@ static int start_bridge(struct plant *plant)
 	return start(plant, "till-bridge", "", &options);
 }
 
+/* Records say who bought what, in a demo too: they are for whoever can read this file. */
+static int write_admin_token(const struct plant *plant)
+{
+	uint64_t random[2];
+	char path[CHILD_PATH_SIZE];
+
+	int r = random_bytes(random, sizeof random);
+	if (r < 0) {
+		return r;
+	}
+	snprintf(path, sizeof path, "%s/" PLANT_ADMIN_TOKEN, plant->folder);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		return -errno;
+	}
+	int size = dprintf(fd, "%016" PRIx64 "%016" PRIx64 "\n", random[0], random[1]);
+	return close(fd) < 0 || size < 0 ? -EIO : 0;
+}
+
 static int start_aggregator(struct plant *plant)
 {
 	struct option_list options = {.count = 0};
@@ -99,6 +121,7 @@ static int start_aggregator(struct plant *plant)
 	/* Who looks at the console for a minute sees baskets, too. */
 	add_option(&options, "aggregator.basket_horizon=10s");
 	add_option(&options, "http.listen=127.0.0.1:0");
+	add_option(&options, "http.admin_token_file=%s/" PLANT_ADMIN_TOKEN, plant->folder);
 	return start(plant, "till-aggregator", "", &options);
 }
 
@@ -161,6 +184,7 @@ int plant_start(struct plant *plant, const char *command, const char *folder, si
 	sigprocmask(SIG_BLOCK, &signals,
 		NULL); /* child_wait_ready looks for them; the loop takes them later */
 	int r = make_folder(plant, folder);
+	r = r == 0 ? write_admin_token(plant) : r;
 	if (r < 0) {
 		say(command, "%s: %s", folder != NULL ? folder : "a temporary folder",
 			strerror(-r));

@@ -4,6 +4,9 @@
 #include "cli/child.h"
 #include "cli/simulation.h"
 
+/* In the plant's folder: the token of who may administer it, and look into records. */
+#define PLANT_ADMIN_TOKEN "admin.token"
+
 enum {
 	PLANT_EDGES_MAX = SIMULATION_ENDPOINTS_MAX,
 	PLANT_CHILDREN_MAX = PLANT_EDGES_MAX + 3,
