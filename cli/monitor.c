@@ -1,6 +1,7 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/keyboard.h"
+#include "cli/monitor_bridges.h"
 #include "cli/monitor_edges.h"
 #include "cli/number_text.h"
 #include "cli/options.h"
@@ -22,6 +23,8 @@ enum {
 	EVERY_MS_MAX = 3600000,
 	PARTITION_ROWS_MAX = 12, /* those furthest behind */
 	LINES_AROUND = 10, /* heads, numbers, keys */
+	BRIDGE_ROWS_MAX = 6, /* those with trouble first */
+	EDGE_ROWS_MIN = 4, /* before bridges have rows of their own */
 };
 
 struct monitor_options {
@@ -36,6 +39,7 @@ struct monitor {
 	struct ask ask;
 	struct keyboard keyboard;
 	struct monitor_edges edges;
+	struct monitor_bridges bridges;
 	struct vital_signs signs;
 	enum monitor_sort sort;
 	bool is_reversed;
@@ -45,6 +49,7 @@ struct monitor {
 	char *partitions; /* their table, owned */
 	size_t partition_lines;
 	bool may_see_edges;
+	bool knows_bridges; /* an older aggregator does not */
 };
 
 static int parse(int argc, char **argv, struct monitor_options *options, enum monitor_sort *sort)
@@ -63,7 +68,8 @@ static int parse(int argc, char **argv, struct monitor_options *options, enum mo
 	const struct options_spec spec = {"till monitor", "[ENDPOINT] [OPTIONS]",
 		"Shows how everything runs: events a second, lag, latency from an edge's receipt "
 		"to "
-		"an answer, partitions, edges.\nKeys: s sorts by the next column, r turns the "
+		"an answer, partitions, bridges, edges.\nKeys: s sorts by the next column, r turns "
+		"the "
 		"order "
 		"round, + and - change how often, q ends. Where its output is no\nterminal: a line "
 		"each time. ENDPOINT: the aggregator, default " AGGREGATOR_DEFAULT ".",
@@ -182,6 +188,16 @@ static int take_edges(struct monitor *monitor)
 	return monitor->may_see_edges ? monitor_edges_take(&monitor->edges, answer.root) : 0;
 }
 
+static int take_bridges(struct monitor *monitor)
+{
+	struct answer_view answer = {.ok = false};
+
+	int r = query_client_ask(
+		monitor->ask.client, slice_of_text("{\"query\":\"bridges\"}"), &answer);
+	monitor->knows_bridges = r == 0 && answer.ok;
+	return monitor->knows_bridges ? monitor_bridges_take(&monitor->bridges, answer.root) : 0;
+}
+
 /* -1 to go on, else the exit code. */
 static int look(struct monitor *monitor)
 {
@@ -202,7 +218,8 @@ static int look(struct monitor *monitor)
 		say("till monitor", "the aggregator's answer is none to this question");
 		return EXIT_FAILED;
 	}
-	if (take_status(monitor, answer.root) < 0 || take_edges(monitor) < 0) {
+	if (take_status(monitor, answer.root) < 0 || take_bridges(monitor) < 0 ||
+		take_edges(monitor) < 0) {
 		say("till monitor", "%s", strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
@@ -245,7 +262,30 @@ static void print_line(const struct monitor *monitor)
 		printf("  edges %zu  troubled %zu", monitor->edges.count + monitor->edges.left_out,
 			monitor->edges.troubled);
 	}
+	if (monitor->knows_bridges) {
+		printf("  bridges %zu  troubled_bridges %zu", monitor->bridges.count,
+			monitor->bridges.troubled);
+	}
 	putchar('\n');
+}
+
+/* Where there is room, as a table. Returns how many lines that were. */
+static size_t print_bridges(const struct monitor *monitor, size_t room)
+{
+	const struct monitor_bridges *bridges = &monitor->bridges;
+	size_t rows = bridges->count < BRIDGE_ROWS_MAX ? bridges->count : BRIDGE_ROWS_MAX;
+	size_t lines = rows + 2 + (bridges->count > rows); /* its heading, an empty one */
+
+	if (!monitor->knows_bridges || bridges->count == 0) {
+		return 0;
+	}
+	if (room < lines + EDGE_ROWS_MIN) {
+		printf("bridges %zu, with trouble %zu\n", bridges->count, bridges->troubled);
+		return 1;
+	}
+	monitor_bridges_print(bridges, rows, stdout);
+	putchar('\n');
+	return lines;
 }
 
 static void print_screen(struct monitor *monitor)
@@ -253,7 +293,7 @@ static void print_screen(struct monitor *monitor)
 	char time[TIMESTAMP_TEXT_SIZE];
 	int height = terminal_height();
 	size_t used = LINES_AROUND + monitor->partition_lines;
-	size_t rows = (size_t)height > used + 1 ? (size_t)height - used : 1;
+	size_t room = (size_t)height > used ? (size_t)height - used : 0;
 
 	terminal_clear();
 	printf("%.*s  %s  %s  store %.1f MiB\n\n",
@@ -261,6 +301,8 @@ static void print_screen(struct monitor *monitor)
 		monitor->state, (double)monitor->signs.store_bytes / (1024 * 1024));
 	print_numbers(monitor, "   ");
 	printf("\n\n%s\n", monitor->partitions != NULL ? monitor->partitions : "");
+	size_t taken = print_bridges(monitor, room);
+	size_t rows = room > taken + 1 ? room - taken : 1;
 	if (monitor->may_see_edges) {
 		monitor_edges_sort(&monitor->edges, monitor->sort, monitor->is_reversed);
 		monitor_edges_print(&monitor->edges, rows, stdout);
@@ -390,6 +432,7 @@ int command_monitor(int argc, char **argv)
 	}
 	keyboard_close(&monitor.keyboard);
 	monitor_edges_deinit(&monitor.edges);
+	monitor_bridges_deinit(&monitor.bridges);
 	free(monitor.partitions);
 	ask_close(&monitor.ask);
 	return code;

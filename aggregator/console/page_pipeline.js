@@ -4,7 +4,7 @@ import { el, renew } from "./dom.js";
 import { ago, bytes, compact, figure, grouped, plural, span } from "./format.js";
 import { letters } from "./letters.js";
 import { choice, panel } from "./panel.js";
-import { Growth, trend, untilFull } from "./pipeline_model.js";
+import { BRIDGE_STATES, Growth, bridgesOf, trend, untilFull } from "./pipeline_model.js";
 import { rowsTable } from "./tables.js";
 import { writtenTo } from "./topics_model.js";
 
@@ -32,7 +32,7 @@ export async function render(page) {
   });
   page.main.append(
     el("div", { class: "head" }, el("p", { class: "lead" }, "From the edges through Kafka into the totals: how many, how late, how often twice, and where there is room."), windows),
-    tiles, el("div", { class: "grid" }, charts.map((chart) => chart.element), lagPanel(page), storage.element, dead.element));
+    tiles, el("div", { class: "grid" }, charts.map((chart) => chart.element), bridgePanel(page), lagPanel(page), storage.element, dead.element));
 
   page.poll({ query: "vitals", period: "5s", limit: 13 }, VITALS_MS, (answer) => showVitals(told, answer));
   page.poll({ query: "vitals", period: "1m", limit: 1440 }, 60000, (answer) => {
@@ -129,6 +129,44 @@ function chartPanels(page, state) {
       [["Median", (sample) => sample.latency_p50_ms, "one"], ["99 %", (sample) => sample.latency_p99_ms, "two", { borderDash: [5, 4] }]],
       [integer("latency_p50_ms", "Median, ms"), integer("latency_p99_ms", "99 %, ms"), integer("latency_max_ms", "Longest, ms"), integer("latency_count", "Measured")], "ms"),
   ];
+}
+
+/* ---- what each bridge says of itself */
+
+function bridgePanel(page) {
+  return panel(page, {
+    title: "Bridges", name: "bridges", wide: 12, query: { query: "bridges" }, rows: (answer) => answer.bridges,
+    note: "What each reports of itself: rates between its last two reports, counts since it began",
+    empty: "No bridge has reported on itself: an older one, or telemetry is off.",
+    draw: (box, answer) => {
+      const bridges = bridgesOf(answer);
+      const troubled = bridges.filter((bridge) => bridge.words !== "" && bridge.state !== "stopped");
+      renew(box, el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Bridges" }, bridgeTable(bridges)),
+        troubled.map((bridge) => el("p", { class: bridge.state === "silent" ? "state bad" : "state" }, el("b", {}, `${bridge.bridge}: `), bridge.words)));
+    },
+  }).element;
+}
+
+function bridgeTable(bridges) {
+  const rate = (value) => (value === null ? none() : perSecond(value));
+  const columns = [
+    { key: "bridge", label: "Bridge" },
+    { key: "state", label: "State", cell: ({ state, words }) => el("span", { class: `pill ${BRIDGE_STATES[state]?.[0] ?? ""}`, title: words }, BRIDGE_STATES[state]?.[1] ?? state) },
+    { key: "heard", label: "Last report", cell: (bridge) => ago(bridge.heard_ms) },
+    { key: "edges", label: "Edges", kind: "integer" },
+    { key: "rate", label: "Into Kafka", kind: "number", cell: (bridge) => rate(bridge.rate) },
+    { key: "link", label: "From edges", kind: "number", cell: (bridge) => (bridge.byteRate === null ? none() : `${bytes(Math.round(bridge.byteRate))}/s`) },
+    { key: "delivered", label: "Delivered", kind: "integer" },
+    { key: "waiting_records", label: "Waiting", kind: "integer" },
+    { key: "oldest", label: "Oldest", cell: (bridge) => (bridge.waiting_batches === 0 ? el("span", { class: "none" }, "nothing waits") : span(bridge.waiting_ms)) },
+    { key: "errorCount", label: "Errors", kind: "number", cell: (bridge) => (bridge.errorCount === 0 ? figure(0)
+      : el("span", { class: "pill warn", title: bridge.errorWords }, grouped(bridge.errorCount))) },
+    { key: "version", label: "Version", cell: (bridge) => bridge.program.replace(/^till-bridge /, "") },
+  ];
+  const table = rowsTable(columns, bridges, "Bridges, those with trouble first");
+  table.classList.add("stacked");
+  columns.forEach((column, index) => table.querySelectorAll(`tbody tr > :nth-child(${index + 1})`).forEach((cell) => cell.setAttribute("data-label", column.label)));
+  return [table, ...bridges.filter((bridge) => bridge.errorCount > 0).map((bridge) => el("p", { class: "under" }, `${bridge.bridge}: ${bridge.errorWords}`))];
 }
 
 /* ---- what is yet to be read */

@@ -31,6 +31,33 @@ export class Growth {
   }
 }
 
+export const BRIDGE_STATES = { /* what is said first is worst */
+  silent: ["bad", "Silent"], problems: ["warn", "Trouble"], ok: ["good", "Well"], stopped: ["", "Stopped"],
+};
+const BRIDGE_PROBLEMS = {
+  silent: "Nothing was heard of it for three of its intervals.",
+  no_kafka: "It can't reach Kafka.",
+  stuck: "What it took has waited for Kafka for more than 30 seconds.",
+  lane_waits: "A topic does not take what it writes.",
+  skewed: "Its clock is a minute or more apart from Kafka's.",
+  shared_name: "Two processes report under this name: set bridge.name.",
+};
+const BRIDGE_ORDER = Object.keys(BRIDGE_STATES);
+const ERROR_WORDS = { nack: "batches sent back", rejected: "events refused", kafka: "records failed" };
+
+/* Of what one did between its last two reports; null: nobody knows, or by now it says nothing. */
+const bridgeRate = (bridge, count) => (bridge.recent === null || bridge.state === "silent" || bridge.state === "stopped" ? null
+  : (bridge.recent[count] * 1000) / bridge.recent.over_ms);
+
+/* Bridges as an answer has them, those with trouble first, with rates and words. */
+export const bridgesOf = (answer) => answer.bridges.map((bridge) => ({
+  ...bridge, rate: bridgeRate(bridge, "delivered"), byteRate: bridgeRate(bridge, "wire_bytes"),
+  errorCount: bridge.errors.reduce((sum, error) => sum + error.count, 0),
+  errorWords: bridge.errors.map((error) => `${error.count} ${ERROR_WORDS[error.class] ?? error.class}: ${error.name}`).join("; ") + (bridge.cut ? "; and more" : ""),
+  words: bridge.problems.map((problem) => (BRIDGE_PROBLEMS[problem] ?? problem)
+    + (problem === "lane_waits" ? ` ${Object.keys(bridge.lanes_waiting).join(", ")}` : "")).join(" "),
+})).sort((left, right) => BRIDGE_ORDER.indexOf(left.state) - BRIDGE_ORDER.indexOf(right.state) || (left.bridge < right.bridge ? -1 : 1));
+
 /* How long until `used` is `most`, in ms; null: it does not grow, or nobody knows. */
 export function untilFull(used, most, perSecond) {
   return perSecond === null || perSecond <= 0 || most <= 0 ? null : used >= most ? 0 : ((most - used) / perSecond) * 1000;

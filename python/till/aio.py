@@ -224,6 +224,10 @@ class AsyncClient:
         """`edges`: what was counted of each stream; `reports`: what each edge last said of itself."""
         return await self.ask(questions.filtered("edges", {"edge": edge, "run": run, "kind": kind}))
 
+    async def bridges(self) -> list[dict[str, Any]]:
+        """What each bridge last reported of itself, and how it is."""
+        return list((await self.ask({"query": "bridges"}))["bridges"])
+
     async def ledger(self, *, edge: str | None = None, run: int | None = None, kind: str | None = None) -> dict[str, Any]:
         """`ledger`: where each event is that an edge numbered; `reports` as of `edges`."""
         return await self.ask(questions.filtered("ledger", {"edge": edge, "run": run, "kind": kind}))

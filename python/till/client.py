@@ -262,6 +262,10 @@ class Client:
         """`edges`: what was counted of each stream; `reports`: what each edge last said of itself."""
         return self.ask(questions.filtered("edges", {"edge": edge, "run": run, "kind": kind}))
 
+    def bridges(self) -> list[dict[str, Any]]:
+        """What each bridge last reported of itself, and how it is."""
+        return list((self.ask({"query": "bridges"}))["bridges"])
+
     def ledger(self, *, edge: str | None = None, run: int | None = None, kind: str | None = None) -> dict[str, Any]:
         """`ledger`: where each event is that an edge numbered; `reports` as of `edges`."""
         return self.ask(questions.filtered("ledger", {"edge": edge, "run": run, "kind": kind}))

@@ -55,6 +55,7 @@ def test_both_answer_alike(pipe):
             pages = [page async for page in client.scan_pages("products", page_rows=2)]
             with pytest.raises(till.Refused, match="products"):
                 await client.scan("prodcts")
+            assert (await client.bridges())[0]["state"] == "ok"
             return several, await client.scan("products"), pages, await client.bands("products", "total_revenue", count=2)
     several, scanned, pages, bands = asyncio.run(ask())
     with till.Client(endpoint) as client:

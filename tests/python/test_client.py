@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import till
+from harness import wait_until
 from shop_rig import BEGIN, NAMES, STORES, Shop, revenue
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -223,6 +224,8 @@ def test_the_books_are_told(client, shop):
     assert client.trace("berlin", edges[0]["run"], "order", 1)["place"] == "counted"
     assert client.trace("berlin", edges[0]["run"], "order", 10**6)["place"] in ("unknown", "missing")
     assert client.status()["state"] == "serving"
+    wait_until(lambda: [each["state"] for each in client.bridges()] == ["ok"], "what the bridge reports of itself", every=0.1)
+    assert client.bridges()[0]["program"].startswith("till-bridge ")
     with pytest.raises(till.Refused, match="staged"):
         client.staged()
     with pytest.raises(till.Refused, match="staged"):

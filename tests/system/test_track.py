@@ -22,7 +22,7 @@ def shop(broker, tmp_path_factory):
     """Two edges that have sold, and all of it counted."""
     from harness import Pipeline
     pipe = Pipeline(tmp_path_factory.mktemp("track"), broker.bootstrap, f"track{os.getpid()}-", edges=("berlin", "oslo"),
-                    options={"till-edge": ["edge.telemetry_interval=1s"]})
+                    options={"till-edge": ["edge.telemetry_interval=1s"], "till-bridge": ["bridge.telemetry_interval=1s"]})
     pipe.start_aggregator()
     for edge, count in (("berlin", EVENTS), ("oslo", 1)):
         sender = Sender(pipe.endpoint(edge))
@@ -30,6 +30,7 @@ def shop(broker, tmp_path_factory):
         sender.close()
     pipe.wait_settled()
     wait_until(lambda: len(pipe.client.ask("edges")["reports"]) == 2, "both edges' reports")
+    wait_until(lambda: [each["events"] for each in pipe.client.ask("bridges")["bridges"]] == [EVENTS + 1], "the bridge's report of all of it")
     wait_until(lambda: pipe.client.ask("vitals")["vitals"]["summary"]["latency_count"] == EVENTS + 1, "every latency")
     yield pipe
     pipe.stop()
@@ -77,7 +78,7 @@ def test_monitor_in_a_pipe_is_a_line_each_time(shop):
     lines = done.stdout.splitlines()
     assert done.returncode == 0 and len(lines) == 2 and not done.stderr
     for line in lines:
-        assert re.search(rf"  serving  events/s \d+\.\d  lag 0  latency avg .* p99 \d+ ms  processed {EVENTS + 1}  errors 0  duplicates 0  edges 2  troubled 0$", line)
+        assert re.search(rf"  serving  events/s \d+\.\d  lag 0  latency avg .* p99 \d+ ms  processed {EVENTS + 1}  errors 0  duplicates 0  edges 2  troubled 0  bridges 1  troubled_bridges 0$", line)
 
 
 class Screen:
@@ -128,6 +129,9 @@ def test_monitor_on_a_terminal_sorts_fits_and_gives_it_back(shop):
     assert "serving" in lines[0] and f"processed {EVENTS + 1}" in "\n".join(lines) and edges_of(lines) == ["berlin", "oslo"]
     assert any(line.split()[:4] == [f"{shop.prefix}orders", str(part), str(end), "0"]
                for (topic, part), end in shop.log_ends().items() if topic == f"{shop.prefix}orders" and end for line in lines)
+    bridge = shop.client.ask("bridges")["bridges"][0]
+    at = next(number for number, line in enumerate(lines) if line.startswith("bridge "))
+    assert lines[at + 1].split()[:2] == [bridge["bridge"], "well"] and lines[at + 1].split()[3:5] == ["2", "0"], lines[at:at + 2]
     screen.press("s")
     screen.wait(lambda text: "sort: edge " in text, "the next column")
     screen.press("r")
@@ -136,6 +140,7 @@ def test_monitor_on_a_terminal_sorts_fits_and_gives_it_back(shop):
     screen.wait(lambda text: "every 1800.0 s" in text, "more often")
     screen.resize(14, 80)
     lines = screen.wait(lambda text: "and 1 more" in text, "a smaller window")
+    assert "bridges 1, with trouble 0" in lines
     screen.press("q")
     assert screen.end() == (0, True)
 
