@@ -7,6 +7,8 @@ enum { REFUSED_EVERY_MS = 1000, RESULT_SIZE = COMPLAINT_SIZE_MAX + 64 };
 
 static const char program[] = "till-aggregator";
 
+static const char replay_action[] = "dlq-replay"; /* as "till" calls it */
+
 static const char *action_of(const struct query *query)
 {
 	switch (query->type) {
@@ -14,6 +16,8 @@ static const char *action_of(const struct query *query)
 		return "accept-staged";
 	case QUERY_DROP_STAGED:
 		return "drop-staged";
+	case QUERY_REPLAY:
+		return replay_action;
 	case QUERY_FORGET:
 		return query->revoke ? "forget-revoke" : "forget";
 	default:
@@ -106,6 +110,26 @@ int administration_forget(const struct administration *administration,
 	describe(r, ret_plan, complaint, result);
 	audit_end(administration->audit_file, &entry, result);
 	return r;
+}
+
+int administration_begin_replay(const struct administration *administration, const char *who,
+	const char *arguments, struct complaint *complaint)
+{
+	const struct audit_entry entry = {
+		.program = program, .who = who, .action = replay_action, .arguments = arguments};
+
+	return audit_begin(administration->audit_file, &entry) < 0
+		       ? complain_of_audit_log(complaint)
+		       : 0;
+}
+
+void administration_end_replay(const struct administration *administration, const char *who,
+	const char *arguments, const char *result)
+{
+	const struct audit_entry entry = {
+		.program = program, .who = who, .action = replay_action, .arguments = arguments};
+
+	audit_end(administration->audit_file, &entry, result);
 }
 
 /* ---- what is staged */

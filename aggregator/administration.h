@@ -22,6 +22,11 @@ void administration_refused(struct administration *administration, const struct 
 int administration_forget(const struct administration *administration,
 	const struct forgetting *forgetting, const struct query *query,
 	struct forget_plan *ret_plan, struct complaint *complaint);
+/* Before and after dead letters are sent again. 0, or a reason with the complaint: it must not be done. */
+int administration_begin_replay(const struct administration *administration, const char *who,
+	const char *arguments, struct complaint *complaint);
+void administration_end_replay(const struct administration *administration, const char *who,
+	const char *arguments, const char *result);
 /* Accepts what is staged, or drops it: the next ticks do it. Writes the reply, a refusal too. 0 or -errno. */
 int administration_stage(const struct administration *administration,
 	struct generations *generations, const struct question *question, struct buffer *reply);

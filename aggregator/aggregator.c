@@ -478,9 +478,27 @@ static int new_inspection(struct aggregator *aggregator)
 		.topics = aggregator->generations.live->pipeline->options.topics,
 		.topic_telemetry = config->topic_telemetry,
 		.found = moved,
+		.fetched = redelivery_fetched,
+		.fetched_owner = aggregator->asking.redelivery,
 		.owner = aggregator,
+		.replay_to = redelivery_to(aggregator->asking.redelivery),
 	};
-	return inspection_new(&options, &aggregator->inspection);
+	int r = inspection_new(&options, &aggregator->inspection);
+	redelivery_use(aggregator->asking.redelivery, aggregator->inspection);
+	return r;
+}
+
+static int new_redelivery(struct aggregator *aggregator, struct config_error *error)
+{
+	const struct redelivery_options options = {.context = aggregator->context,
+		.loop = aggregator->loop,
+		.metrics = aggregator->metrics,
+		.config = aggregator->options.config,
+		.administration = &aggregator->asking.administration,
+		.done = moved,
+		.owner = aggregator};
+	int r = redelivery_new(&options, &aggregator->asking.redelivery, error);
+	return r == 0 ? new_inspection(aggregator) : r;
 }
 
 /* Without keys whoever reaches the socket is an administrator: that may be this machine's users, and nobody else. */
@@ -512,6 +530,7 @@ static int new_security(struct aggregator *aggregator, struct config_error *erro
 	const struct security_options options = {
 		.key_file = aggregator->options.config->key_file,
 		.authorized = aggregator->options.config->authorized,
+		.peer_keys = aggregator->options.config->edge_key,
 		.context = aggregator->context,
 		.loop = aggregator->loop,
 		.metrics = aggregator->metrics,
@@ -678,7 +697,7 @@ static int new_parts(struct aggregator *aggregator, struct config_error *error)
 		r = new_reporting(aggregator, error);
 	}
 	if (r == 0) {
-		r = new_inspection(aggregator);
+		r = new_redelivery(aggregator, error);
 	}
 	if (r == 0) {
 		refresh(aggregator);
@@ -744,6 +763,7 @@ struct aggregator *aggregator_free(struct aggregator *aggregator)
 	web_free(aggregator->web);
 	server_free(aggregator->server);
 	queries_free(aggregator->queries);
+	redelivery_free(aggregator->asking.redelivery);
 	live_free(aggregator->publisher);
 	security_free(aggregator->security);
 	reporting_free(aggregator->reporting);

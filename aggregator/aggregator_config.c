@@ -65,6 +65,9 @@ static const struct config_option options[] = {
 	{"aggregator", "topic.telemetry", CONFIG_TEXT, AT(topic_telemetry), "telemetry", 0, 0,
 		"topic of what edges report of themselves; empty: none, and the ledger knows only "
 		"what it counted"},
+	{"aggregator", "replay_to", CONFIG_TEXT, AT(replay_to), "", 0, 0,
+		"the edge to which administrators can have dead letters sent again: a ZeroMQ "
+		"endpoint; empty: none"},
 	{"limits", "queries", CONFIG_INTEGER, AT(reader.rates[QUERY_COUNT]), "100000", 0, LIMIT_MAX,
 		"queries a second that one key, address or connection may ask; 0: any"},
 	{"limits", "answer_bytes", CONFIG_SIZE, AT(reader.rates[QUERY_ANSWER_BYTES]), "512MiB", 0,
@@ -94,6 +97,8 @@ static const struct config_option options[] = {
 		"our own secret key, as \"till keygen\" makes it"},
 	{"security", "authorized", CONFIG_TEXT, AT(authorized), "", 0, 0,
 		"directory of the public keys that may ask; each says for which views"},
+	{"security", "edge_key", CONFIG_TEXT, AT(edge_key), "", 0, 0,
+		"file of the public key of the edge in replay_to; empty: it asks for no keys"},
 	{"security", "insecure", CONFIG_BOOL, AT(insecure), "no", 0, 0,
 		"allow endpoints that other machines reach, without keys"},
 	{0},
@@ -451,10 +456,54 @@ static int check_views(struct aggregator_config *config, struct config_error *er
 	return r == 0 && config->stage != NULL ? check_stage(config, error) : r;
 }
 
+/* tcp://HOST:PORT or ipc://PATH, one of them. */
+static bool is_dialled(const char *endpoint)
+{
+	const char *colon = strrchr(endpoint, ':');
+	char *end = NULL;
+
+	if (strchr(endpoint, ',') != NULL || strchr(endpoint, ' ') != NULL) {
+		return false;
+	}
+	if (strncmp(endpoint, "ipc://", 6) == 0) {
+		return endpoint[6] != '\0';
+	}
+	long port = colon != NULL && colon[1] >= '0' && colon[1] <= '9'
+			    ? strtol(colon + 1, &end, 10)
+			    : 0;
+	return strncmp(endpoint, "tcp://", 6) == 0 && colon > endpoint + 6 && port > 0 &&
+	       port <= UINT16_MAX && *end == '\0';
+}
+
+static int check_replay(const struct aggregator_config *config, struct config_error *error)
+{
+	bool has_key = security_has(config->edge_key);
+
+	if (!security_has(config->replay_to)) {
+		return has_key ? config_fail(error, "[security] edge_key: [aggregator] replay_to "
+						    "names no edge that has this key")
+			       : 0;
+	}
+	if (!is_dialled(config->replay_to)) {
+		return config_fail(error,
+			"[aggregator] replay_to: \"%s\" is no endpoint of an edge, as "
+			"tcp://127.0.0.1:7170 is",
+			config->replay_to);
+	}
+	if (has_key && strchr(config->edge_key, ',') != NULL) {
+		return config_fail(error, "[security] edge_key: one file, of one edge");
+	}
+	return program_check_endpoints(
+		"[aggregator] replay_to", config->replay_to, has_key || config->insecure, error);
+}
+
 static int check_keys(const struct aggregator_config *config, struct config_error *error)
 {
 	const struct security_options keys = {
-		.key_file = config->key_file, .authorized = config->authorized};
+		.key_file = config->key_file,
+		.authorized = config->authorized,
+		.peer_keys = config->edge_key,
+	};
 
 	return security_check(&keys, error);
 }
@@ -514,6 +563,9 @@ int aggregator_config_check(void *target, struct config_error *error)
 	if (r == 0) {
 		r = program_check_endpoints("[aggregator] publish", config->publish,
 			config->insecure || security_has(config->authorized), error);
+	}
+	if (r == 0) {
+		r = check_replay(config, error);
 	}
 	if (r == 0) {
 		r = check_http(config, error);

@@ -26,6 +26,7 @@ struct aggregator_config {
 	char *stage; /* NULL: nothing is staged */
 	char *topic_names[KIND_EVENT_COUNT];
 	char *topic_telemetry; /* NULL or "": none is read */
+	char *replay_to; /* NULL: letters are not sent again here */
 	char *audit_file;
 	struct peer_allowance reader; /* by QUERY_COUNT and so on; held: queries that wait */
 	/* [http]: all but the first are NULL where they are not set */
@@ -39,6 +40,7 @@ struct aggregator_config {
 	int64_t http_live_clients;
 	/* [security] */
 	char *key_file;
+	char *edge_key; /* of replay_to; NULL: it asks for none */
 	char *authorized; /* NULL: whoever connects is served */
 	bool insecure;
 

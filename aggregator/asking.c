@@ -6,12 +6,6 @@
 #include "runtime/loop.h"
 #include "runtime/security.h"
 
-enum verdict asking_judge(void *owner, struct wish *wish)
-{
-	const struct asking *asking = owner;
-	return desk_judge(asking->desk, wish);
-}
-
 void asking_answered(void *owner, const char *type, const char *code, int64_t took_us)
 {
 	const struct asking *asking = owner;
@@ -31,6 +25,18 @@ static const struct key_holder *holder_of(const struct asking *asking, const str
 	return asker->holder != NULL
 		       ? asker->holder
 		       : keyring_holder(security_keyring(asking->security), asker->user_id);
+}
+
+enum verdict asking_judge(void *owner, struct wish *wish)
+{
+	const struct asking *asking = owner;
+	const struct key_holder *holder = NULL;
+	if (wish->replay == NULL && wish->ticket == 0) {
+		return desk_judge(asking->desk, wish);
+	}
+	holder = holder_of(asking, wish->asker);
+	return redelivery_judge(
+		asking->redelivery, wish, holder != NULL ? holder->name : "unknown");
 }
 
 /* Who has no key, but something else that says who it is, has not come by the socket. */
@@ -116,6 +122,9 @@ int asking_answer(
 	if (query->type == QUERY_ACCEPT_STAGED || query->type == QUERY_DROP_STAGED) {
 		return administration_stage(
 			&asking->administration, asking->generations, &question, reply);
+	}
+	if (query->type == QUERY_REPLAY) {
+		return redelivery_answer(asking->redelivery, query, reply);
 	}
 	return desk_answer(asking->desk, &question, reply);
 }

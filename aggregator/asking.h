@@ -3,6 +3,7 @@
 #pragma once
 #include "aggregator/administration.h"
 #include "aggregator/desk/desk.h"
+#include "aggregator/redelivery.h"
 
 struct gauges;
 struct live;
@@ -18,6 +19,7 @@ struct asking {
 	struct desk *desk;
 	struct gauges *gauges;
 	struct live *publisher; /* NULL: nothing is published */
+	struct redelivery *redelivery;
 	struct administration administration;
 	void (*refresh)(void *owner); /* brings the desk up to date */
 	void *owner;

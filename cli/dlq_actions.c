@@ -4,7 +4,7 @@
 #include "cli/number_text.h"
 #include "cli/record_text.h"
 #include "cli/text_table.h"
-#include "client/replay.h"
+#include "client/resend.h"
 #include "proto/timestamp.h"
 #include "proto/writer.h"
 #include "runtime/program.h"
@@ -23,7 +23,7 @@ struct gathering {
 	struct buffer buffer;
 	struct text_table table;
 	struct session session; /* replay: with the edge */
-	struct replay *replay;
+	struct resend *resend;
 	uint64_t count;
 	uint64_t repeated;
 	uint64_t failed;
@@ -38,7 +38,7 @@ static int gathering_init(struct gathering *gathering, const struct dlq_options 
 
 static void gathering_deinit(struct gathering *gathering)
 {
-	replay_free(gathering->replay);
+	resend_free(gathering->resend);
 	session_close(&gathering->session);
 	document_deinit(&gathering->document);
 	buffer_deinit(&gathering->buffer);
@@ -176,15 +176,15 @@ int dlq_show(const struct dlq_options *options)
 
 static int fail_replay(int r)
 {
-	say(name, "%s", r == REPLAY_E_INTERRUPTED ? "interrupted" : strerror(-r));
+	say(name, "%s", r == RESEND_E_INTERRUPTED ? "interrupted" : strerror(-r));
 	return EXIT_FAILED;
 }
 
 /* Nothing can be sent behind one that the edge has not answered for. */
 static int fail_silent(
-	const struct gathering *gathering, const char *place, const struct replay_answer *answer)
+	const struct gathering *gathering, const char *place, const struct resend_answer *answer)
 {
-	if (answer->fate == REPLAY_UNKNOWN) {
+	if (answer->fate == RESEND_UNKNOWN) {
 		printf("%s  nobody knows: no answer\n", place);
 		say(name, "%s: %s", gathering->options->to, answer->complaint.message);
 	} else {
@@ -196,27 +196,27 @@ static int fail_silent(
 
 static int send_letter(struct gathering *gathering, const char *place)
 {
-	struct replay_answer answer;
+	struct resend_answer answer;
 
-	int r = replay_ask(gathering->replay, buffer_slice(&gathering->buffer), &answer);
+	int r = resend_ask(gathering->resend, buffer_slice(&gathering->buffer), &answer);
 	if (r != 0) {
 		return fail_replay(r);
 	}
 	switch (answer.fate) {
-	case REPLAY_ACCEPTED:
+	case RESEND_ACCEPTED:
 		printf("%s  accepted\n", place);
 		break;
-	case REPLAY_REPEATED:
+	case RESEND_REPEATED:
 		printf("%s  was replayed before\n", place);
 		gathering->repeated++;
 		break;
-	case REPLAY_INVALID:
+	case RESEND_INVALID:
 		printf("%s  refused again: %s: %s\n", place, reason_code(answer.complaint.reason),
 			answer.complaint.message);
 		gathering->failed++;
 		break;
-	case REPLAY_UNSENT:
-	case REPLAY_UNKNOWN:
+	case RESEND_UNSENT:
+	case RESEND_UNKNOWN:
 		gathering->failed++;
 		return fail_silent(gathering, place, &answer);
 	}
@@ -278,14 +278,14 @@ static int open_replay(struct gathering *gathering, char endpoint[ENDPOINT_SIZE]
 	int code = r == 0 ? session_read_keys(session, name, &options->keys) : -1;
 
 	if (r == 0 && code < 0) {
-		const struct replay_options replay = {
+		const struct resend_options resend = {
 			.context = session->context,
 			.loop = session->loop,
 			.endpoint = endpoint_complete(options->to, endpoint),
 			.timeout_ms = options->timeout_ms,
 			.keys = session_keys(session),
 		};
-		r = replay_new(&replay, &gathering->replay);
+		r = resend_new(&resend, &gathering->resend);
 	}
 	if (r < 0) {
 		say(name, "%s", strerror(-r));

@@ -41,6 +41,8 @@ const char *const query_key_names[KEY_COUNT] = {
 	[KEY_PARTITION] = "partition",
 	[KEY_OFFSET] = "offset",
 	[KEY_CODE] = "code",
+	[KEY_PLACES] = "places",
+	[KEY_SET] = "set",
 };
 
 #define BIT(key) (UINT64_C(1) << (key))
@@ -81,6 +83,7 @@ static const struct {
 	[QUERY_FORGOTTEN] = {"forgotten", KEYS_OF_ALL | BIT(KEY_CURSOR) | BIT(KEY_LIMIT)},
 	[QUERY_ACCEPT_STAGED] = {"accept_staged", BIT(KEY_QUERY)},
 	[QUERY_DROP_STAGED] = {"drop_staged", BIT(KEY_QUERY)},
+	[QUERY_REPLAY] = {"replay", BIT(KEY_QUERY) | BIT(KEY_PLACES) | BIT(KEY_SET)},
 };
 _Static_assert(sizeof types / sizeof *types == QUERY_TYPE_COUNT, "every query has its row");
 
@@ -590,6 +593,8 @@ static int read_query(struct request *request)
 	case QUERY_RECORDS:
 	case QUERY_LETTERS:
 		return query_read_look(request);
+	case QUERY_REPLAY:
+		return query_read_replay(request);
 	default:
 		return 0;
 	}
@@ -646,6 +651,7 @@ static void query_clear(struct query *query, enum encoding encoding)
 	query->explain = false;
 	query->where_count = query->order_count = query->shape = 0;
 	memset(&query->look, 0, sizeof query->look);
+	query->replay.place_count = query->replay.set_count = 0;
 }
 
 int query_decode(struct document *document, struct slice bytes, struct query *ret_query,

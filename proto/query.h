@@ -4,6 +4,7 @@
 #pragma once
 #include "proto/event.h"
 #include "proto/query_look.h"
+#include "proto/query_replay.h"
 #include "proto/span.h"
 
 /* In front of a table's name, where it stands for a view's: in rights and live topics, too. */
@@ -34,6 +35,7 @@ enum query_type {
 	QUERY_FORGOTTEN,
 	QUERY_ACCEPT_STAGED,
 	QUERY_DROP_STAGED,
+	QUERY_REPLAY,
 	QUERY_TYPE_COUNT,
 };
 
@@ -122,6 +124,7 @@ struct query {
 	struct certificate after[QUERY_AFTER_MAX];
 	uint32_t after_count;
 	struct query_look look; /* topics, records, letters */
+	struct query_replay replay;
 };
 
 /* 0, -ENOMEM, or REASON_BAD_REQUEST / REASON_UNKNOWN_QUERY / REASON_TOO_LARGE with the complaint. Unknown

@@ -43,6 +43,8 @@ enum query_key {
 	KEY_PARTITION,
 	KEY_OFFSET,
 	KEY_CODE,
+	KEY_PLACES,
+	KEY_SET,
 	KEY_COUNT,
 };
 extern const char *const query_key_names[KEY_COUNT];
@@ -70,6 +72,8 @@ int query_read_bands(struct request *request);
 int query_read_flag(const struct request *request, enum query_key key, bool *flag);
 /* topics, records, letters. */
 int query_read_look(struct request *request);
+/* places and set of a replay. */
+int query_read_replay(struct request *request);
 /* Optional text that is not empty. */
 int query_read_text(const struct request *request, enum query_key key, struct slice *text);
 /* An optional integer. */

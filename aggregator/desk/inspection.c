@@ -70,7 +70,11 @@ static int readable(void *owner)
 	if (findings != NULL) {
 		end_look(inspection, findings);
 	}
-	return inspection->options.found(inspection->options.owner);
+	struct mailbag *mailbag = inspector_take_mailbag(inspection->inspector);
+	int r = mailbag == NULL
+			? 0
+			: inspection->options.fetched(inspection->options.fetched_owner, mailbag);
+	return r < 0 ? r : inspection->options.found(inspection->options.owner);
 }
 
 static int add_metrics(struct inspection *inspection)
@@ -210,6 +214,11 @@ enum verdict inspection_judge(struct inspection *inspection, struct wish *wish)
 					      : judge_look(inspection, wish, now_ms);
 }
 
+bool inspection_fetch(struct inspection *inspection, struct mailbag *mailbag)
+{
+	return inspector_fetch(inspection->inspector, mailbag);
+}
+
 /* ---- the answers */
 
 static int refuse(const struct query *query, enum reason reason, const char *field,
@@ -240,7 +249,7 @@ static int answer_look(struct inspection *inspection, const struct query *query,
 		query_encode_error(&findings->complaint, query->encoding, reply);
 		return reply->error;
 	}
-	return findings_write(findings, freshness, reply);
+	return findings_write(findings, inspection->options.replay_to, freshness, reply);
 }
 
 int inspection_answer(struct inspection *inspection, const struct pipeline *pipeline,

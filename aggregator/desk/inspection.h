@@ -4,6 +4,7 @@
 #include "aggregator/answer/answer.h"
 #include "aggregator/desk/queries.h"
 #include "aggregator/log/findings.h"
+#include "aggregator/log/mailbag.h"
 #include "aggregator/log/pipeline.h"
 #include "aggregator/log/survey.h"
 
@@ -29,7 +30,11 @@ struct inspection_options {
 	const char *topic_telemetry; /* NULL or "": none */
 	/* Something was found: whoever waits may be answered. 0 or -errno, which ends the program. */
 	int (*found)(void *owner);
+	/* A mailbag was fetched: it is the callee's. 0 or -errno likewise. */
+	int (*fetched)(void *owner, struct mailbag *mailbag);
+	void *fetched_owner;
 	void *owner;
+	const char *replay_to; /* the edge that letters can be sent to again; NULL: none */
 };
 
 /* 0 or -errno. */
@@ -38,6 +43,8 @@ struct inspection *inspection_free(struct inspection *inspection);
 
 /* May this wish for a look be answered now? */
 enum verdict inspection_judge(struct inspection *inspection, struct wish *wish);
+/* Has the letters of a mailbag read: it is its own then, and comes back by `fetched`. false: others are being read. */
+bool inspection_fetch(struct inspection *inspection, struct mailbag *mailbag);
 /* {"ok":true,"cluster":…,"topics":…,"as_of":…} and so on. `pipeline`: how far each partition is read. 0 or -errno. */
 int inspection_answer(struct inspection *inspection, const struct pipeline *pipeline,
 	const struct query *query, const struct freshness *freshness, struct buffer *reply);

@@ -297,9 +297,10 @@ static void write_codes(struct writer *writer, const struct findings *findings)
 	}
 }
 
-static void write_letters(struct writer *writer, const struct findings *findings)
+static void write_letters(
+	struct writer *writer, const struct findings *findings, const char *replay_to)
 {
-	write_map(writer, 8);
+	write_map(writer, 9);
 	write_key(writer, "ok");
 	write_bool(writer, true);
 	write_items(writer, "letters", findings);
@@ -309,10 +310,11 @@ static void write_letters(struct writer *writer, const struct findings *findings
 	write_count(writer, "unreadable", findings->unreadable);
 	write_key(writer, "complete");
 	write_bool(writer, findings->is_complete && !findings->is_cut);
+	write_word(writer, "replay_to", replay_to);
 }
 
-int findings_write(
-	const struct findings *findings, const struct freshness *freshness, struct buffer *reply)
+int findings_write(const struct findings *findings, const char *replay_to,
+	const struct freshness *freshness, struct buffer *reply)
 {
 	struct writer writer;
 
@@ -320,7 +322,7 @@ int findings_write(
 	if (findings->look.type == LOOK_RECORDS) {
 		write_records(&writer, findings);
 	} else {
-		write_letters(&writer, findings);
+		write_letters(&writer, findings, replay_to);
 	}
 	write_key(&writer, "as_of");
 	answer_write_as_of(&writer, freshness);

@@ -25,8 +25,8 @@ struct survey_sight {
 	const struct pipeline *pipeline;
 };
 
-/* Whole replies. 0 or -errno. */
+/* Whole replies. 0 or -errno. `replay_to`: where letters can be sent again; NULL: nowhere. */
 int survey_write(const struct survey_sight *sight, enum encoding encoding,
 	const struct freshness *freshness, struct buffer *reply);
-int findings_write(
-	const struct findings *findings, const struct freshness *freshness, struct buffer *reply);
+int findings_write(const struct findings *findings, const char *replay_to,
+	const struct freshness *freshness, struct buffer *reply);

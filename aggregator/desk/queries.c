@@ -88,7 +88,7 @@ static int answer(struct queries *queries, const struct envelope *envelope, int6
 		(struct query_reply){.encoding = queries->query.encoding, .reason = reason});
 }
 
-static struct wish wish_of(const struct query *query)
+static struct wish wish_of(const struct query *query, const struct asker *asker)
 {
 	return (struct wish){
 		.is_exempt = query->type == QUERY_STATUS || query->type == QUERY_VITALS ||
@@ -101,6 +101,8 @@ static struct wish wish_of(const struct query *query)
 		.after = query->after,
 		.after_count = query->after_count,
 		.look = query->look,
+		.asker = asker,
+		.replay = query->type == QUERY_REPLAY ? &query->replay : NULL,
 	};
 }
 
@@ -165,7 +167,12 @@ static void complain_of_time(const struct query *query, struct complaint *compla
 {
 	long long took_ms = query->timeout_ms;
 
-	if (query_looks_up(query->type)) {
+	if (query->type == QUERY_REPLAY) {
+		complaint_set(complaint, REASON_TIMEOUT, "",
+			"it is not over after %lld ms, and nobody knows yet what became of the "
+			"letters; ask again: each counts once",
+			took_ms);
+	} else if (query_looks_up(query->type)) {
 		complaint_set(complaint, REASON_TIMEOUT, "", "Kafka did not answer within %lld ms",
 			took_ms);
 	} else if (query->after_count == 0) {
@@ -282,11 +289,13 @@ int queries_take(struct queries *queries, const struct asked *asked, int64_t now
 	if (r != 0) {
 		return r < 0 ? r : 0;
 	}
-	struct wish wish = wish_of(&queries->query);
+	struct wish wish = wish_of(&queries->query, &envelope.asker);
 	enum verdict verdict = queries->options.judge(queries->options.owner, &wish);
 	if (verdict == VERDICT_BUSY) {
 		return refuse_busy(queries, &envelope, queries->query.encoding, LOOK_RETRY_MS,
-			"somebody else looks into Kafka's topics right now; ask again");
+			queries->query.type == QUERY_REPLAY
+				? "other letters are sent again right now; ask again"
+				: "somebody else looks into Kafka's topics right now; ask again");
 	}
 	return verdict == VERDICT_ANSWER
 		       ? answer(queries, &envelope, start_us)
@@ -302,7 +311,7 @@ static enum reason answer_at_once(struct queries *queries, const struct asker *a
 {
 	struct complaint complaint;
 	int64_t start_us = clock_monotonic_us();
-	struct wish wish = wish_of(&queries->query);
+	struct wish wish = wish_of(&queries->query, asker);
 	enum verdict verdict = queries->options.judge(queries->options.owner, &wish);
 	enum reason reason;
 	if (verdict == VERDICT_ANSWER && !queries->is_stopping) {
@@ -400,12 +409,14 @@ static int settle(void *owner, struct waiting_query *waiting)
 	if (queries->error < 0) {
 		return 0;
 	}
+	unpack_envelope(waiting->envelope, &envelope);
+	waiting->wish.asker = &envelope.asker;
+	waiting->wish.replay = NULL; /* it was begun, or it would not wait */
 	enum verdict verdict = queries->options.judge(queries->options.owner, &waiting->wish);
 	if (verdict != VERDICT_ANSWER && queries->now_ms < waiting->deadline_ms &&
 		!queries->is_stopping) {
 		return 0;
 	}
-	unpack_envelope(waiting->envelope, &envelope);
 	peer_limits_release(queries->limits, &envelope.asker.peer);
 	/* It was read before, so it can be read again. */
 	queries->error =

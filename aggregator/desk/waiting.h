@@ -19,8 +19,13 @@ struct wish {
 	uint32_t after_count;
 	struct query_look look; /* LOOK_NONE: none */
 	bool is_looking; /* it was begun; set by the judge */
+	const struct asker *asker; /* borrowed for a judgement */
+	/* Letters to be sent again, borrowed for the first judgement; NULL: none. Then the ticket says that it was begun. */
+	const struct query_replay *replay;
+	uint64_t ticket; /* 0: nothing was */
 };
 
+struct asker;
 struct waiting;
 
 /* One that waits. */

@@ -2,9 +2,10 @@
  * up, and what lies in them. It has a client and a thread of its own, because asking blocks; what it does takes
  * INSPECTOR_MS_MAX at most.
  *
- * Threads: the owner's calls never wait. The types of librdkafka stay in inspector_kafka.c and look_kafka.c. */
+ * Threads: the owner's calls never wait. The types of librdkafka stay in *_kafka.c. */
 #pragma once
 #include "aggregator/log/findings.h"
+#include "aggregator/log/mailbag.h"
 #include "aggregator/log/survey.h"
 #include "aggregator/shard/topics.h"
 #include "runtime/kafka_properties.h"
@@ -33,9 +34,12 @@ void inspector_clear(struct inspector *inspector);
 void inspector_survey(struct inspector *inspector);
 /* Has it look into topics, and fill these: they are its own then. false while it does already. */
 bool inspector_look(struct inspector *inspector, struct findings *findings);
+/* Has it read the letters of a mailbag: it is its own then. false while it does already. */
+bool inspector_fetch(struct inspector *inspector, struct mailbag *mailbag);
 
 /* What was found since, the caller's; NULL: nothing. */
 struct survey *inspector_take_survey(struct inspector *inspector);
 struct findings *inspector_take_findings(struct inspector *inspector);
+struct mailbag *inspector_take_mailbag(struct inspector *inspector);
 /* Why the last survey came to nothing: copies it, once. false: it did not. */
 bool inspector_take_failure(struct inspector *inspector, char ret_why[SURVEY_ERROR_SIZE]);

@@ -26,6 +26,9 @@ struct inspector {
 	bool has_failed;
 	char why[SURVEY_ERROR_SIZE];
 	struct findings *findings;
+	bool is_fetching;
+	struct mailbag *to_fetch; /* the thread takes it */
+	struct mailbag *fetched;
 };
 
 static const struct kafka_setting defaults[] = {
@@ -169,6 +172,30 @@ static void take_a_look(struct inspector *inspector, struct findings *findings)
 	tell(inspector);
 }
 
+static void fetch(struct inspector *inspector, struct mailbag *mailbag)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + INSPECTOR_MS_MAX;
+	char why[SURVEY_ERROR_SIZE];
+	int r = open_client(inspector, why);
+
+	if (r < 0) {
+		complaint_set(&mailbag->complaint, REASON_INTERNAL, "", "%s", why);
+	}
+	if (r == 0) {
+		r = mailbag_fetch(inspector->client, deadline_ms, mailbag);
+		if (r < 0) {
+			complaint_set(&mailbag->complaint, REASON_INTERNAL, "", "out of memory");
+		}
+		explain(inspector, &mailbag->complaint);
+	}
+	pthread_mutex_lock(&inspector->lock);
+	mailbag_free(inspector->fetched);
+	inspector->fetched = mailbag;
+	inspector->is_fetching = false;
+	pthread_mutex_unlock(&inspector->lock);
+	tell(inspector);
+}
+
 static void take_down(struct inspector *inspector)
 {
 	if (inspector->client != NULL) {
@@ -180,6 +207,8 @@ static void take_down(struct inspector *inspector)
 	survey_free(inspector->survey);
 	findings_free(inspector->findings);
 	findings_free(inspector->wanted);
+	mailbag_free(inspector->to_fetch);
+	mailbag_free(inspector->fetched);
 	kafka_trouble_deinit(&inspector->trouble);
 	pthread_cond_destroy(&inspector->news);
 	pthread_mutex_destroy(&inspector->lock);
@@ -193,6 +222,7 @@ static void *serve(void *owner)
 	pthread_mutex_lock(&inspector->lock);
 	while (!inspector->is_ending) {
 		struct findings *wanted = inspector->wanted;
+		struct mailbag *mailbag = inspector->to_fetch;
 		if (inspector->wants_survey) {
 			inspector->wants_survey = false;
 			pthread_mutex_unlock(&inspector->lock);
@@ -202,6 +232,11 @@ static void *serve(void *owner)
 			inspector->wanted = NULL;
 			pthread_mutex_unlock(&inspector->lock);
 			take_a_look(inspector, wanted);
+			pthread_mutex_lock(&inspector->lock);
+		} else if (mailbag != NULL) {
+			inspector->to_fetch = NULL;
+			pthread_mutex_unlock(&inspector->lock);
+			fetch(inspector, mailbag);
 			pthread_mutex_lock(&inspector->lock);
 		} else {
 			pthread_cond_wait(&inspector->news, &inspector->lock);
@@ -280,6 +315,28 @@ bool inspector_look(struct inspector *inspector, struct findings *findings)
 	}
 	pthread_mutex_unlock(&inspector->lock);
 	return is_free;
+}
+
+bool inspector_fetch(struct inspector *inspector, struct mailbag *mailbag)
+{
+	pthread_mutex_lock(&inspector->lock);
+	bool is_free = !inspector->is_fetching;
+	if (is_free) {
+		inspector->is_fetching = true;
+		inspector->to_fetch = mailbag;
+		pthread_cond_broadcast(&inspector->news);
+	}
+	pthread_mutex_unlock(&inspector->lock);
+	return is_free;
+}
+
+struct mailbag *inspector_take_mailbag(struct inspector *inspector)
+{
+	pthread_mutex_lock(&inspector->lock);
+	struct mailbag *mailbag = inspector->fetched;
+	inspector->fetched = NULL;
+	pthread_mutex_unlock(&inspector->lock);
+	return mailbag;
 }
 
 struct survey *inspector_take_survey(struct inspector *inspector)

@@ -54,6 +54,16 @@ static void read_headers(const rd_kafka_message_t *message, struct topic_record 
 	}
 }
 
+void look_read_record(const rd_kafka_message_t *message, struct topic_record *ret_record)
+{
+	*ret_record = (struct topic_record){.partition = message->partition,
+		.offset = message->offset,
+		.timestamp_ms = rd_kafka_message_timestamp(message, NULL),
+		.key = slice_of(message->key, message->key_len),
+		.value = slice_of(message->payload, message->len)};
+	read_headers(message, ret_record);
+}
+
 /* ---- where which partition begins and ends */
 
 static int find_item(const struct reading_list *reading, const char *topic, int32_t partition)
@@ -119,19 +129,15 @@ static rd_kafka_resp_err_t find_start(
 static int take_message(
 	struct reading_list *reading, struct findings *findings, const rd_kafka_message_t *message)
 {
-	struct topic_record record = {.partition = message->partition,
-		.offset = message->offset,
-		.timestamp_ms = rd_kafka_message_timestamp(message, NULL),
-		.key = slice_of(message->key, message->key_len),
-		.value = slice_of(message->payload, message->len)};
+	struct topic_record record;
 	const char *topic = rd_kafka_topic_name(message->rkt);
 	int at = find_item(reading, topic, message->partition);
 
-	if (at < 0 || reading->done[at] || record.offset >= reading->ends[at]) {
+	if (at < 0 || reading->done[at] || message->offset >= reading->ends[at]) {
 		finish(reading, at);
 		return 0;
 	}
-	read_headers(message, &record);
+	look_read_record(message, &record);
 	int r = findings->look.type == LOOK_LETTERS ? findings_take_letter(findings, topic, &record)
 						    : findings_take_record(findings, &record);
 	if (!findings->is_cut || findings->look.type == LOOK_LETTERS) {

@@ -12,7 +12,8 @@ _NAMES = {"get": ("get", "rows"), "top": ("top", "rows"), "scan": ("scan", "rows
           "forgotten": ("listing", "forgotten"), "quarantine": ("listing", "quarantine"),
           "edges": ("streams", "edges"), "ledger": ("streams", "ledger"), "trace": ("trace", "traced"), "vitals": ("asks_vitals", "vitals"),
           "bands": ("bands", "rows"), "accept_staged": ("decision", "decided"), "drop_staged": ("decision", "decided"),
-          "topics": ("about", "surveyed"), "records": ("records", "recorded"), "letters": ("letters", "lettered")}
+          "topics": ("about", "surveyed"), "records": ("records", "recorded"), "letters": ("letters", "lettered"),
+          "replay": ("replay", "resent")}
 _made = {}
 
 

@@ -225,6 +225,30 @@ static void check_whole(struct check *check, const struct node *vector, const st
 	check_edges(check, vector, query);
 }
 
+/* Each place and each field that is set, as the vector has them. */
+static void check_replay(
+	struct check *check, const struct node *vector, const struct query_replay *replay)
+{
+	const struct node *places = node_find(vector, "places"), *set = node_find(vector, "set");
+	char text[LETTER_PLACE_SIZE];
+
+	check_equal_number(
+		check, "places", places != NULL ? places->count : 0, replay->place_count);
+	check_equal_number(check, "set", set != NULL ? set->count : 0, replay->set_count);
+	const struct node *place = places != NULL ? node_first(places) : NULL;
+	for (uint32_t i = 0; place != NULL && i < replay->place_count; i++) {
+		check_equal_text(check, "place", place->text,
+			slice_of_text(letter_place_format(&replay->places[i], text)));
+		place = node_next(place);
+	}
+	const struct node *field = set != NULL ? node_first(set) : NULL;
+	for (uint32_t i = 0; field != NULL && i < replay->set_count; i++) {
+		check_equal_text(check, "field", field->text, replay->set[i].left);
+		check_equal_text(check, "value", node_next(field)->text, replay->set[i].right);
+		field = node_next(node_next(field));
+	}
+}
+
 static void check_look(
 	struct check *check, const struct node *vector, const struct query_look *look)
 {
@@ -262,6 +286,7 @@ static void check_query(struct check *check, const struct node *vector, const st
 	check_refinement(check, vector, query);
 	check_whole(check, vector, query);
 	check_look(check, vector, &query->look);
+	check_replay(check, vector, &query->replay);
 	check_equal_text(check, "cursor", vector_text(vector, "cursor"), query->cursor);
 	check_equal_text(check, "user", vector_text(vector, "user"), query->user);
 	check_count(check, vector, "key", query->key);

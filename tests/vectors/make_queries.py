@@ -39,6 +39,26 @@ def refined_vectors(form, good):
         yield {**form(request), "code": "bad_request"}
 
 
+def replay_vectors(form, good):
+    """Letters to be sent again."""
+    many = [f"orders.dlq/{number % 3}/{number}" for number in range(20)]
+    largest = "o" * 249 + f"/{2**31 - 1}/{2**63 - 1}"
+    for places, fields in [(["orders.dlq/0/0"], {}), (many, {}), ([largest], {"unit_price": "2.50"}), (["a/1/2", "a/2/1", "b/1/2"], {"note": ""}),
+                           (["a.dlq/0/7"], {f"f{number}": "=" for number in range(16)})]:
+        yield good({"query": "replay", "places": places, **({"set": fields} if fields else {})}, type="replay", timeout_ms=30000, places=places, set=fields)
+    for more, code in [({}, "bad_request"), ({"places": []}, "bad_request"), ({"places": "a/0/0"}, "bad_request"), ({"places": [["a/0/0"]]}, "bad_request"),
+                       ({"places": ["a/0/0"], "limit": 1}, "bad_request"), ({"places": ["a/0/0"], "timeout_ms": 1}, "bad_request"),
+                       ({"places": ["a/0/0", "a/0/1", "a/0/0"]}, "bad_request"), ({"places": [f"a/0/{number}" for number in range(21)]}, "too_large"),
+                       *(({"places": [place]}, "bad_request") for place in ["", "a", "a/0", "/0/0", "a/0/", "a//0", "a/-1/0", "a/0/-1", "a/+1/0", "a/00/1", "a/0/01", "a/0/1x",
+                                                                            "a/ 0/1", "a/0/1/2", "a/0x1/1", "a/b/0", "o" * 250 + "/0/0"]),
+                       ({"places": ["a/0/0"], "set": []}, "bad_request"), ({"places": ["a/0/0"], "set": {"n": 1}}, "bad_request"),
+                       ({"places": ["a/0/0"], "set": {"": "1"}}, "bad_request"), ({"places": ["a/0/0"], "set": {"event_id": "1"}}, "bad_request"),
+                       ({"places": ["a/0/0"], "set": {f"f{number}": "1" for number in range(17)}}, "too_large")]:
+        yield {**form({"query": "replay", **more}), "code": code}
+    for place in [f"a/{2**31}/0", f"a/0/{2**63}", "a/0/0\x00"]:
+        yield {**form({"query": "replay", "places": [place]}), "code": "bad_request", "beyond_schema": True}
+
+
 def whole_vectors(form, good):
     """bands, shares, tables, joins, staged views."""
     def refused(code, *requests, **more):
@@ -122,6 +142,7 @@ def query_vectors(form):
                of_edge="New York")
     yield from refined_vectors(form, good)
     yield from whole_vectors(form, good)
+    yield from replay_vectors(form, good)
     for request, code in [([], "bad_request"), ({}, "bad_request"), ({"query": 1}, "bad_request"), ({"query": "gett"}, "unknown_query"),
                           ({"query": "views", "veiw": 1}, "bad_request"),
                           ({"query": "views", "edge": "uk"}, "bad_request"), ({"query": "bridges", "edge": "uk"}, "bad_request"), ({"query": "ledger", "seq": 1}, "bad_request"),

@@ -59,7 +59,7 @@ static const char *written(const struct findings *findings)
 	struct buffer reply;
 
 	buffer_init(&reply, sizeof text - 1);
-	assert_int_equal(findings_write(findings, &fresh, &reply), 0);
+	assert_int_equal(findings_write(findings, NULL, &fresh, &reply), 0);
 	memcpy(text, reply.bytes, reply.size);
 	text[reply.size] = '\0';
 	buffer_deinit(&reply);

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "client/replay.h"
+#include "client/resend.h"
 #include "runtime/loop.h"
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ struct stage {
 	char endpoint[ENDPOINT_SIZE];
 	const char *script;
 	int seen;
-	struct replay *replay;
+	struct resend *resend;
 };
 
 static struct reply reply_of(char step, struct reply_error *error)
@@ -82,11 +82,11 @@ static void set_up(struct stage *stage, const char *script, int64_t timeout_ms)
 	assert_int_equal(socket_new(stage->context, SOCKET_ROUTER, NULL, &stage->edge), 0);
 	assert_int_equal(socket_bind(stage->edge, "tcp://127.0.0.1:*", stage->endpoint), 0);
 	assert_int_equal(loop_add_socket(stage->loop, stage->edge, on_frame, stage), 0);
-	const struct replay_options options = {.context = stage->context,
+	const struct resend_options options = {.context = stage->context,
 		.loop = stage->loop,
 		.endpoint = stage->endpoint,
 		.timeout_ms = timeout_ms};
-	assert_int_equal(replay_new(&options, &stage->replay), 0);
+	assert_int_equal(resend_new(&options, &stage->resend), 0);
 }
 
 static void close_edge(struct stage *stage)
@@ -97,7 +97,7 @@ static void close_edge(struct stage *stage)
 
 static void tear_down(struct stage *stage)
 {
-	replay_free(stage->replay);
+	resend_free(stage->resend);
 	if (stage->edge != NULL) {
 		close_edge(stage);
 	}
@@ -105,12 +105,12 @@ static void tear_down(struct stage *stage)
 	loop_free(stage->loop);
 }
 
-static struct replay_answer ask(struct stage *stage)
+static struct resend_answer ask(struct stage *stage)
 {
-	struct replay_answer answer = {.fate = REPLAY_UNSENT};
+	struct resend_answer answer = {.fate = RESEND_UNSENT};
 
 	assert_int_equal(
-		replay_ask(stage->replay, slice_of_text("{\"order_id\":\"1\"}"), &answer), 0);
+		resend_ask(stage->resend, slice_of_text("{\"order_id\":\"1\"}"), &answer), 0);
 	return answer;
 }
 
@@ -120,12 +120,12 @@ static void test_each_answer_is_told_as_what_it_is(void **state)
 	struct stage stage;
 
 	set_up(&stage, "adir", 20000);
-	assert_int_equal(ask(&stage).fate, REPLAY_ACCEPTED);
-	assert_int_equal(ask(&stage).fate, REPLAY_REPEATED);
-	struct replay_answer invalid = ask(&stage), refused = ask(&stage);
-	assert_int_equal(invalid.fate, REPLAY_INVALID);
+	assert_int_equal(ask(&stage).fate, RESEND_ACCEPTED);
+	assert_int_equal(ask(&stage).fate, RESEND_REPEATED);
+	struct resend_answer invalid = ask(&stage), refused = ask(&stage);
+	assert_int_equal(invalid.fate, RESEND_INVALID);
 	assert_int_equal(invalid.complaint.reason, REASON_BAD_VALUE);
-	assert_int_equal(refused.fate, REPLAY_INVALID);
+	assert_int_equal(refused.fate, RESEND_INVALID);
 	assert_int_equal(refused.complaint.reason, REASON_FORBIDDEN);
 	assert_int_equal(stage.seen, 4);
 	tear_down(&stage);
@@ -137,7 +137,7 @@ static void test_an_edge_that_is_full_for_a_moment_is_waited_out(void **state)
 	struct stage stage;
 
 	set_up(&stage, "ffa", 20000);
-	assert_int_equal(ask(&stage).fate, REPLAY_ACCEPTED);
+	assert_int_equal(ask(&stage).fate, RESEND_ACCEPTED);
 	assert_int_equal(stage.seen, 3);
 	tear_down(&stage);
 }
@@ -149,9 +149,9 @@ static void test_an_edge_that_stays_full_has_surely_not_taken_it(void **state)
 	struct stage stage;
 
 	set_up(&stage, "afF", 1500);
-	assert_int_equal(ask(&stage).fate, REPLAY_ACCEPTED);
-	struct replay_answer answer = ask(&stage);
-	assert_int_equal(answer.fate, REPLAY_UNSENT);
+	assert_int_equal(ask(&stage).fate, RESEND_ACCEPTED);
+	struct resend_answer answer = ask(&stage);
+	assert_int_equal(answer.fate, RESEND_UNSENT);
 	assert_int_equal(answer.complaint.reason, REASON_BUSY);
 	assert_non_null(strstr(answer.complaint.message, "no"));
 	assert_int_equal(stage.seen, 3);
@@ -164,9 +164,9 @@ static void test_silence_after_a_sending_leaves_it_unknown(void **state)
 	struct stage stage;
 
 	set_up(&stage, "aq", 1500);
-	assert_int_equal(ask(&stage).fate, REPLAY_ACCEPTED);
-	struct replay_answer answer = ask(&stage);
-	assert_int_equal(answer.fate, REPLAY_UNKNOWN);
+	assert_int_equal(ask(&stage).fate, RESEND_ACCEPTED);
+	struct resend_answer answer = ask(&stage);
+	assert_int_equal(answer.fate, RESEND_UNKNOWN);
 	assert_int_equal(answer.complaint.reason, REASON_TIMEOUT);
 	assert_int_equal(stage.seen, 2);
 	tear_down(&stage);
@@ -179,8 +179,8 @@ static void test_what_never_left_is_surely_not_there(void **state)
 
 	set_up(&stage, "", 60);
 	close_edge(&stage);
-	struct replay_answer answer = ask(&stage);
-	assert_int_equal(answer.fate, REPLAY_UNSENT);
+	struct resend_answer answer = ask(&stage);
+	assert_int_equal(answer.fate, RESEND_UNSENT);
 	assert_int_equal(answer.complaint.reason, REASON_TIMEOUT);
 	assert_int_equal(stage.seen, 0);
 	tear_down(&stage);
@@ -189,14 +189,14 @@ static void test_what_never_left_is_surely_not_there(void **state)
 static void test_one_letter_at_a_time(void **state)
 {
 	(void)state;
-	struct replay_answer answer;
+	struct resend_answer answer;
 	struct stage stage;
 
 	set_up(&stage, "", 60);
 	struct slice event = slice_of_text("{\"order_id\":\"1\"}");
-	assert_int_equal(replay_start(stage.replay, event, 0), 0);
-	assert_int_equal(replay_start(stage.replay, event, 0), -EBUSY);
-	assert_false(replay_result(stage.replay, &answer));
+	assert_int_equal(resend_start(stage.resend, event, 0), 0);
+	assert_int_equal(resend_start(stage.resend, event, 0), -EBUSY);
+	assert_false(resend_result(stage.resend, &answer));
 	tear_down(&stage);
 }
 
