@@ -7,7 +7,7 @@
 static int64_t read_clock_us(clockid_t id)
 {
 	struct timespec now = {0};
-	(void)clock_gettime(id, &now); /* can't fail for these two clocks */
+	(void)clock_gettime(id, &now); /* can't fail for these clocks */
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
@@ -24,6 +24,11 @@ int64_t clock_monotonic_ms(void)
 int64_t clock_wall_ms(void)
 {
 	return read_clock_us(CLOCK_REALTIME) / 1000;
+}
+
+int64_t clock_thread_us(void)
+{
+	return read_clock_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
 int random_bytes(void *bytes, size_t size)

@@ -210,7 +210,8 @@ static int64_t at_least(int64_t value, int64_t floor)
 static void charge(
 	struct standing *standing, struct standing_query *query, int64_t start_us, int64_t cost_us)
 {
-	int64_t end_us = start_us + cost_us;
+	const struct standing_options *options = &standing->options;
+	int64_t end_us = options->now_us(options->owner);
 	int64_t free_us = at_least(standing->free_us, end_us) + STANDING_PAUSE_OF_ALL * cost_us;
 
 	standing->free_us = free_us < end_us + DEBT_US_MAX ? free_us : end_us + DEBT_US_MAX;
@@ -227,6 +228,7 @@ static int ask(struct standing *standing, struct standing_query *query, bool *re
 	const struct standing_options *options = &standing->options;
 	struct query_reply reply;
 	int64_t start_us = options->now_us(options->owner);
+	int64_t spent_us = options->spent_us(options->owner);
 
 	query->moves = standing->moves;
 	int r = options->ask(
@@ -236,7 +238,7 @@ static int ask(struct standing *standing, struct standing_query *query, bool *re
 			    ? take(standing, query, reply.bytes, ret_changed)
 			    : take_refusal(standing, query, reply.bytes.size, ret_changed);
 	}
-	charge(standing, query, start_us, options->now_us(options->owner) - start_us);
+	charge(standing, query, start_us, options->spent_us(options->owner) - spent_us);
 	TAILQ_REMOVE(&standing->queries, query, siblings);
 	TAILQ_INSERT_TAIL(&standing->queries, query, siblings);
 	return r;

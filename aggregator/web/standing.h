@@ -31,6 +31,8 @@ struct standing_options {
 	int (*ask)(void *owner, const struct key_holder *holder, struct slice query,
 		struct query_reply *ret_reply);
 	int64_t (*now_us)(void *owner);
+	/* What a query cost: the thread's own time. Others that have its processor meanwhile are no reason to ask less. */
+	int64_t (*spent_us)(void *owner);
 	void *owner;
 	size_t queries_max; /* 0: STANDING_QUERIES_MAX */
 };

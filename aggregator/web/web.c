@@ -373,6 +373,12 @@ static int64_t now_us(void *owner)
 	return clock_monotonic_us();
 }
 
+static int64_t spent_us(void *owner)
+{
+	(void)owner;
+	return clock_thread_us();
+}
+
 static int tick(void *owner, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	struct web *web = owner;
@@ -484,7 +490,7 @@ static void collect(void *owner)
 static int make_events(struct web *web)
 {
 	const struct standing_options standing = {
-		.ask = ask_standing, .now_us = now_us, .owner = web};
+		.ask = ask_standing, .now_us = now_us, .spent_us = spent_us, .owner = web};
 	int r = standing_new(&standing, &web->standing);
 	const struct watchers_options watchers = {
 		.standing = web->standing,

@@ -42,7 +42,7 @@ static void add_events(struct web_metrics *set, struct metrics *metrics)
 	set->asked = add(metrics, METRIC_COUNTER, "till_aggregator_sse_evaluations_total",
 		"answers that were made for them, each for all who look at it");
 	set->seconds = add(metrics, METRIC_COUNTER, "till_aggregator_sse_evaluation_seconds_total",
-		"time that making them took");
+		"processor time that making them took");
 	set->postponed = add(metrics, METRIC_COUNTER, "till_aggregator_sse_postponed_total",
 		"answers that were due and were made later, so that live answers take no more than "
 		"their share of the time");

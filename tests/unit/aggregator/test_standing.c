@@ -14,6 +14,8 @@
 static struct {
 	struct standing *standing;
 	int64_t now_us, cost_us;
+	int64_t spent_us; /* by this thread; its clock alone moves by `others_us` an answer, too */
+	int64_t others_us;
 	unsigned total, fresh, asked;
 	int error;
 	size_t size; /* of a long answer; 0: short ones */
@@ -27,7 +29,8 @@ static int ask(void *owner, const struct key_holder *holder, struct slice query,
 {
 	(void)owner;
 	world.asked++;
-	world.now_us += world.cost_us;
+	world.spent_us += world.cost_us;
+	world.now_us += world.cost_us + world.others_us;
 	int length = snprintf(world.answer, sizeof world.answer,
 		"{\"ok\":true,\"who\":\"%s\",\"query\":\"%.*s\",\"total\":%u,\"as_of\":{\"commit\":"
 		"%u}}",
@@ -47,9 +50,16 @@ static int64_t now_us(void *owner)
 	return world.now_us;
 }
 
+static int64_t spent_us(void *owner)
+{
+	(void)owner;
+	return world.spent_us;
+}
+
 static int set_up(void **state)
 {
-	const struct standing_options options = {.ask = ask, .now_us = now_us, .queries_max = 80};
+	const struct standing_options options = {
+		.ask = ask, .now_us = now_us, .spent_us = spent_us, .queries_max = 80};
 	(void)state;
 	memset(&world, 0, sizeof world);
 	world.now_us = 1000000;
@@ -199,6 +209,24 @@ static void test_a_dear_one_is_asked_rarely(void **state)
 	assert_true(took_us * 40 <= passed_us + 60 * world.cost_us);
 	assert_true(standing_counts(world.standing).postponed > 0);
 	assert_int_equal(standing_counts(world.standing).took_us, took_us);
+}
+
+/* A processor that others had meanwhile is no reason to be shown old figures. */
+static void test_what_others_take_is_not_charged(void **state)
+{
+	(void)state;
+	join(&reader, "a");
+	world.others_us = 300000;
+	turn();
+	int64_t start_us = world.now_us;
+	for (unsigned asked = world.asked; world.asked == asked;) {
+		pass_ms(100);
+		move();
+		turn();
+	}
+	assert_in_range(world.now_us - start_us, 0, STANDING_INTERVAL_MS * 1000 + world.others_us);
+	assert_int_equal(standing_counts(world.standing).postponed, 0);
+	assert_int_equal(standing_counts(world.standing).took_us, world.asked * world.cost_us);
 }
 
 /* However many look at whatever: their first answers are not put off, and then the loop is others'. */
@@ -362,6 +390,7 @@ int main(void)
 		STANDING_TEST(test_another_as_of_is_no_other_answer),
 		STANDING_TEST(test_says_when_its_next_turn_is),
 		STANDING_TEST(test_a_dear_one_is_asked_rarely),
+		STANDING_TEST(test_what_others_take_is_not_charged),
 		STANDING_TEST(test_all_together_take_no_more_than_their_share),
 		STANDING_TEST(test_all_have_their_turn),
 		STANDING_TEST(test_who_leaves_is_not_asked_for),

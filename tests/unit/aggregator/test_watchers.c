@@ -67,7 +67,8 @@ static int write_alive(void *owner, struct buffer *out)
 
 static int set_up(void **state)
 {
-	const struct standing_options standing = {.ask = ask, .now_us = now_us, .queries_max = 3};
+	const struct standing_options standing = {
+		.ask = ask, .now_us = now_us, .spent_us = now_us, .queries_max = 3};
 	(void)state;
 	memset(&world, 0, sizeof world);
 	world.now_ms = 5000;
