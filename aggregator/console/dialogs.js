@@ -1,4 +1,4 @@
-/* dialogs.js - the one dialog: the token, and what the console has to say about itself. */
+/* dialogs.js - the one dialog: the token, whether something is really meant, and what the console has to say about itself. */
 import { el } from "./dom.js";
 
 const dialog = () => document.getElementById("dialog");
@@ -21,6 +21,16 @@ export function askForToken(wasRefused) {
     dialog().addEventListener("close", () => resolve(null), { once: true });
     open("Token", form);
     input.focus();
+  });
+}
+
+/* Whether the person wants it done; `action` is what the button says. */
+export function askWhether(title, action, ...content) {
+  return new Promise((resolve) => {
+    dialog().addEventListener("close", () => resolve(false), { once: true });
+    open(title, el("form", { method: "dialog", on: { submit: () => resolve(true) } }, ...content,
+      el("p", { class: "buttons" }, el("button", { class: "main" }, action),
+        el("button", { type: "button", on: { click: () => dialog().close() } }, "Cancel"))));
   });
 }
 

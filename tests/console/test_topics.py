@@ -110,3 +110,63 @@ def test_the_pipelines_figures_and_a_letter_sent_again_by_its_command(open_page,
     assert done.returncode == 0 and "accepted" in done.stdout, done.stdout + done.stderr
     wait_until(lambda: shop.client.ask("get", view="products", key=["tea"])["rows"][0]["order_count"] == 31, "the sale that was put right")
     assert tab.axe() == []
+
+
+def test_a_letter_is_sent_again_by_its_button(open_page, shop):
+    """Asked for once more, sent, told beside it, and counted once however often the button is pressed."""
+    with contextlib.closing(Sender(shop.endpoint("berlin"))) as sender:
+        assert sender.ask({**SALE, "order_id": "40", "unit_price": "2,50"})["invalid"] == 1
+    shop.aggregator.stop()
+    shop.client.close()
+    shop.start_aggregator("-o", f"aggregator.replay_to={shop.endpoint('berlin')}")
+    shop.wait_settled()
+
+    def sold():
+        return shop.client.rows("get", view="products", key=["tea"])[0]["order_count"]
+
+    before = sold()
+    letters = shop.client.ask("letters")["letters"]
+    place = next(letter["place"] for letter in letters if letter["value"].get("order_id") == "40")
+    hopeless = next(letter["place"] for letter in letters if letter["code"] == "missing_field")
+    reader = open_page("pipeline")
+    reader.wait_text('[data-panel="letters"]', "For administrators")
+    assert reader.page.get_by_role("button", name="Send").count() == 0
+
+    tab = open_page("pipeline", is_admin=True)
+    letter = tab.page.locator(f'details.letter[data-place="{place}"]')
+    letter.locator("summary").click()
+    assert letter.locator(".command").count() == 0
+    letter.get_by_label("Field").fill("unit_price")
+    letter.get_by_role("textbox", name="Value").fill("2.50")
+    button = letter.get_by_role("button", name="Send again")
+    button.click()
+    dialog = tab.page.get_by_role("dialog", name="Send this letter again?")
+    assert place in dialog.inner_text() and shop.endpoint("berlin") in dialog.inner_text() and "unit_price = 2.50" in dialog.inner_text()
+    assert tab.axe() == []
+    tab.page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    assert tab.page.evaluate("document.activeElement.textContent").startswith("Send again"), "back where it was opened"
+    assert letter.locator(".outcome").inner_text() == "" and sold() == before
+
+    for outcome in ("accepted", "was sent before"):
+        tab.page.keyboard.press("Enter")
+        dialog.get_by_role("button", name="Send", exact=True).wait_for()
+        tab.page.keyboard.press("Enter")
+        tab.wait_text(f'details[data-place="{place}"] .outcome', outcome)
+        tab.wait_text("[data-sent][role=status]", f"1 letter: 1 {outcome}.")
+        wait_until(lambda: sold() == before + 1, "the sale that was put right")
+        button.focus()
+    shop.wait_settled()
+    assert sold() == before + 1
+
+    tab.page.get_by_role("button", name="again …").first.click()  # all that are shown, as they are
+    tab.page.get_by_role("dialog").get_by_role("button", name="Send", exact=True).click()
+    tab.wait_text(f'details[data-place="{hopeless}"] .outcome', "refused again")
+    assert "order_id" in tab.page.locator(f'details[data-place="{hopeless}"] .outcome').text_content()
+    shop.wait_settled()
+    assert sold() == before + 1
+    shop.edges["berlin"].kill()
+    button.click()
+    dialog.get_by_role("button", name="Send", exact=True).click()
+    tab.wait_text(f'details[data-place="{place}"] .outcome', "Nothing was counted")
+    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth") and tab.axe() == []
