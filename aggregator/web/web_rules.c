@@ -5,18 +5,30 @@
 #include <string.h>
 #include <strings.h>
 
-enum { HOST_SIZE = 256 }; /* a name in DNS has 253 */
+enum {
+	HOST_SIZE = 256, /* a name in DNS has 253 */
+	PORT_DIGITS_MAX = 5,
+};
 
 /* ---- names */
 
-/* "[::1]:9172" → "[::1]", "localhost:9172" → "localhost". false: too long. */
+/* A colon and a number, which may be missing, or nothing: what a browser may send. */
+static bool is_port(const char *text)
+{
+	size_t size = text[0] == ':' ? strspn(text + 1, "0123456789") : 0;
+
+	return text[0] == '\0' ||
+	       (text[0] == ':' && size <= PORT_DIGITS_MAX && text[1 + size] == '\0');
+}
+
+/* "[::1]:9172" → "[::1]", "localhost:9172" → "localhost". false: too long, or what follows is no port. */
 static bool cut_port(const char *authority, char host[HOST_SIZE])
 {
 	const char *bracket = strrchr(authority, ']');
 	const char *colon = strrchr(bracket != NULL ? bracket : authority, ':');
 	size_t size = colon != NULL ? (size_t)(colon - authority) : strlen(authority);
 
-	if (size == 0 || size >= HOST_SIZE) {
+	if (size == 0 || size >= HOST_SIZE || !is_port(authority + size)) {
 		return false;
 	}
 	memcpy(host, authority, size);

@@ -70,6 +70,19 @@ def compression_seeds(vectors):
             yield message["plain_size"].to_bytes(3, "little") + bytes.fromhex(message["events"])
 
 
+def web_rules_seeds():
+    """What is configured, then Host, Origin, Sec-Fetch-Site and Authorization; those that are left out did not come."""
+    hosts = ["localhost", "LocalHost:9172", "127.0.0.1:9172", "127.9.9.9", "192.0.2.1:80", "[::1]:9172", "[::ffff:127.0.0.1]", "[2001:db8::1]:1", "[1:2:3:4:5:6:7:8]",
+             "[1:2:3:4:5:6:1.2.3.4]", "[1:2:3::7]", "[::]", "till.example:443", "Other.Example", "evil.example", "localhost.evil.example", "localhost:evil", "127.0.0.1:1:2",
+             "[::1]x:1", "[::1", "[1::2::3]", "01.2.3.4", "256.0.0.1", ""]
+    tokens = ["Bearer reader of the tests", "bearer  admin of the tests\t", "Bearer guessed", "Basic dTpw"]
+    for number, host in enumerate(hosts):
+        for settings in (0, 1 | 2, 4 | 8, 8 | 16 | 32, 32, 1 | 64):
+            here, token = f"{('http', 'https', 'HTTP', 'file')[number % 4]}://{host}", tokens[number % 4]
+            for texts in ([host], [host, here], [host, here, "same-origin", token], [host, "http://evil.example", "cross-site"]):
+                yield bytes([settings]) + "\0".join([*texts, ""]).encode()
+
+
 def http_seeds(vectors):
     """Authorization, Content-Type, Content-Encoding, Accept, Idempotency-Key, kind, body."""
     events = [vector["in_json"] for vector in map(json.loads, (vectors / "events.ndjson").read_text(encoding="utf-8")
@@ -589,6 +602,7 @@ def main():
     write(out / "record_view", record_view_seeds(vectors))
     write(out / "compression", compression_seeds(vectors))
     write(out / "http", http_seeds(vectors))
+    write(out / "web_rules", web_rules_seeds())
     write(out / "mqtt", mqtt_seeds(vectors))
     write(out / "mqtt_topic", mqtt_topic_seeds(vectors))
     write(out / "mqtt_session", mqtt_session_seeds(vectors))

@@ -14,13 +14,13 @@ OPTIONS = ["-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1"]
 DECODERS = re.compile(
     r"proto/(bridge_report|change_position|column_(decimal|type|value)|compression_zstd|csv|dead_letter|debezium|decimal|document|document_keys|event_addition|event_cut|event_decode|event_fields|event_normalise"
     r"|event_value|framing|json|mapping|money|mqtt_(cursor|decode|input|property|topic)|msgpack|pairs|plain_row|producer|pull|query|query_refine|receipt|record_view|registry|reply|timestamp"
-    r"|query_share|telemetry|utf8|wire_decode|zone|zone_rule)\.c"
+    r"|query_(replay|share)|telemetry|utf8|wire_decode|zone|zone_rule)\.c"
     r"|runtime/(config_read|config_value|key_holder|page_walk)\.c"
     r"|edge/(drop_state|event_id_row|http_reading|http_rules|line_batch|mqtt_filters|mqtt_session_packets|producers|spool_block|spool_content"
     r"|spool_identity)\.c"
     r"|bridge/(checker|reception)\.c"
     r"|aggregator/(?:\w+/)?(answer_cursor|archive_stream|basket|changed_row|counted|ledger|measure_row|position|quarantine|record|row_key|store_content|stream|table_row|view_parse"
-    r"|view_summary|view_where)\.c"
+    r"|view_summary|view_where|web_rules)\.c"
     r"|client/answer_view\.c")
 # Functions among them that no bytes lead into: they read files and their rights, write, or count what was decoded. Unit tests do.
 NOT_BY_BYTES = {
@@ -31,6 +31,7 @@ NOT_BY_BYTES = {
     "aggregator/store/basket.c": ["basket_place", "basket_key", "basket_init", "sum_of", "keep_first", "basket_add", "basket_forget"],
     "aggregator/store/table_row.c": ["table_key_make"],
     "aggregator/books/position.c": ["anchor_of", "position_key"],
+    "aggregator/web/web_rules.c": ["web_access_check", "web_status_of"],
     "bridge/checker.c": ["checker_deinit"],
     "bridge/reception.c": ["reception_review", "open_counted", "end_forbidden", "note_forbidden", "is_flooding"],  # who may, and how much
     "edge/drop_state.c": ["drop_state_add", "add_range"],

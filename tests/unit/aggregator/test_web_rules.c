@@ -35,7 +35,8 @@ static void test_foreign_names_are_refused(void **state)
 	static const char *const foreign[] = {"evil.example", "evil.example:9172",
 		"localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.1:9172",
 		"[2001:db8::1]:9172", "", ":9172", "[", "]", "[]", "[x]:1",
-		"127.0.0.1@evil.example", "localhost:1:2"};
+		"127.0.0.1@evil.example", "localhost:1:2", "localhost:evil", "localhost:1/",
+		"[::1]:123456"};
 	char endless[600];
 	(void)state;
 
