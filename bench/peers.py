@@ -2,6 +2,7 @@
 Kafka Streams, Flink SQL and Spark count order_count and total_revenue per product from the topic that till-aggregator reads; rsyslog
 brings the file into Kafka that till's edge and bridge bring. docs/PERFORMANCE.md says how it is measured and how each is set."""
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -20,7 +21,11 @@ PARTITIONS = 4
 
 
 def cpu_of(pids):
-    return sum(cpu_seconds(each) for pid in pids for each in tree(pid))
+    total = 0
+    for each in (each for pid in pids for each in tree(pid)):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended since
+            total += cpu_seconds(each)
+    return total
 
 
 def rate(runner, pids, arguments):

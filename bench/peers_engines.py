@@ -14,6 +14,7 @@ from harness import BUILD, Broker, Pipeline
 from peers_fetch import HERE
 
 EVERY_S = 0.02
+ROUNDING = 100  # Spark shares a batch out among the partitions, and rounds each share down
 SOURCE = """
 [source.sales]
 topic = {topic}
@@ -93,17 +94,20 @@ class Process:
         self.process.wait(60)
 
 
-def watch(process, kafka, topic, count, group=None):
-    """(seconds, records) whenever a group's commits, or a topic itself, have grown; ends at `count`."""
+def watch(check, kafka, topic, count, group=None):
+    """(seconds, records) whenever a group's commits, or a topic itself, have grown, and each second; ends at `count`, or where `check`, which is
+    called meanwhile, finds that nobody is at work any more."""
     command = [BUILD / "bench/till-progress", "--brokers", kafka.bootstrap, "--topic", topic, "--count", count]
     if group:
         command += ["--group", group]
     with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as watcher:
         try:
             for line in watcher.stdout:
-                process.check()
+                check()
                 at_us, records = map(int, line.split())
                 yield at_us / 1e6, records
+            if watcher.wait(60) != 0:
+                raise SystemExit(f"{topic} did not come to {count:,} records")
         finally:
             watcher.terminate()
 
@@ -159,7 +163,7 @@ class Streams:
         self.pid = self.process.pid
 
     def progress(self, count):
-        return watch(self.process, self.place.kafka, self.place.topic, count, self.group)
+        return watch(self.process.check, self.place.kafka, self.place.topic, count, self.group)
 
     def totals(self):
         self.process.finish()
@@ -185,7 +189,7 @@ class Flink:
         self.pid = self.process.pid
 
     def progress(self, count):
-        return watch(self.process, self.place.kafka, self.place.topic, count, self.group)
+        return watch(self.process.check, self.place.kafka, self.place.topic, count, self.group)
 
     def totals(self):
         """The last row of each product in the topic into which it writes."""
@@ -211,7 +215,7 @@ class Spark:
         self.folder, self.topic, self.out = place.folder, place.topic, place.folder / "totals"
         jars = ",".join(map(str, sorted((place.jars / "spark").glob("*.jar"))))
         self.process = Process([place.jars / "python/bin/python", HERE / "spark_totals.py", place.kafka.bootstrap, place.topic, place.folder,
-                                place.warm, self.out, jars], place.folder / "spark.log")
+                                place.warm + ROUNDING, self.out, jars], place.folder / "spark.log")
         self.pid = self.process.pid
 
     def read_until(self, batch):

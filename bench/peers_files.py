@@ -22,7 +22,7 @@ class TillFile:
             assert each.running(), each.log_tail()
 
     def progress(self, count):
-        return watch(self, self.place.kafka, self.place.topic, count)
+        return watch(self.check, self.place.kafka, self.place.topic, count)
 
     def totals(self):
         (self.place.folder / "views.conf").write_text(SOURCE[SOURCE.index("[view"):])
@@ -51,12 +51,12 @@ class Rsyslog:
         self.pids = [self.process.pid]
 
     def progress(self, count):
-        return watch(self.process, self.place.kafka, self.place.topic, count)
+        return watch(self.process.check, self.place.kafka, self.place.topic, count)
 
     def totals(self):
         """Of all that the topic holds once rsyslog has gone: one that came twice would show."""
         self.process.kill()
-        count = max(records for _, records in watch(self.process, self.place.kafka, self.place.topic, 1))
+        count = max(records for _, records in watch(lambda: None, self.place.kafka, self.place.topic, 1))
         reader = Till(self.place)
         try:
             wait_until(lambda: reader.read() >= count, f"{count} records", 600, every=0.1)

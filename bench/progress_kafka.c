@@ -1,6 +1,6 @@
 /* till-progress: how far somebody has come, seen from outside and in one way for all: what a consumer group has committed of a topic,
- * or, without --group, what the topic holds. Prints a line each time it grows: microseconds of the monotonic clock, and records; ends
- * at --count. */
+ * or, without --group, what the topic holds. Prints a line each time it grows, and each second, so that who reads can look after others:
+ * microseconds of the monotonic clock, and records; ends at --count. */
 #include "bench/options.h"
 #include "runtime/clock.h"
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ANSWER_MS = 10000 };
+enum { ANSWER_MS = 10000, TELL_US = 1000000 };
 
 struct progress {
 	const char *brokers, *topic, *group;
@@ -79,14 +79,16 @@ static int64_t held(rd_kafka_t *kafka, const struct progress *progress)
 static int follow(rd_kafka_t *kafka, const struct progress *progress)
 {
 	int64_t end_us = clock_monotonic_us() + progress->seconds * 1000000;
-	int64_t last = 0;
+	int64_t last = 0, told_us = 0;
 
 	while (last < progress->count && clock_monotonic_us() < end_us) {
 		int64_t now = progress->group != NULL ? committed(kafka, progress)
 						      : held(kafka, progress);
-		if (now > last) {
-			last = now;
-			printf("%" PRId64 " %" PRId64 "\n", clock_monotonic_us(), now);
+		int64_t now_us = clock_monotonic_us();
+		if (now > last || now_us - told_us >= TELL_US) {
+			last = now > last ? now : last;
+			told_us = now_us;
+			printf("%" PRId64 " %" PRId64 "\n", now_us, last);
 			fflush(stdout);
 		}
 		rd_kafka_poll(kafka, (int)progress->every_ms);
