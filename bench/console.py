@@ -72,15 +72,18 @@ def first_look(browser, address, place, folder):
     return {"files": len(sizes), "bytes": sum(sizes), **moments}
 
 
-def kept(console, page, minutes):
-    """Bytes of JavaScript's heap after a collection, elements and listeners, each half minute."""
-    devtools, seen = page.context.new_cdp_session(page.page), []
-    end = time.monotonic() + minutes * 60
+def kept(browser, address, minutes):
+    """Of tabs that are all open at once: bytes of JavaScript's heap after a collection, elements and listeners, each half minute."""
+    tabs = {place: browser.open(address).go(place, panel) for place, panel in (("sales", "times"), ("stores", "stores"), ("pipeline", "rate"))}
+    tools = {place: tab.context.new_cdp_session(tab.page) for place, tab in tabs.items()}
+    seen, end = {place: [] for place in tabs}, time.monotonic() + minutes * 60
     while time.monotonic() < end:
-        page.page.wait_for_timeout(30000)
-        devtools.send("HeapProfiler.collectGarbage")
-        heap, counters = devtools.send("Runtime.getHeapUsage"), devtools.send("Memory.getDOMCounters")
-        seen.append({"heap": heap["usedSize"], "nodes": counters["nodes"], "listeners": counters["jsEventListeners"]})
+        tabs["sales"].page.wait_for_timeout(30000)
+        for place, devtools in tools.items():
+            devtools.send("HeapProfiler.collectGarbage")
+            counters = devtools.send("Memory.getDOMCounters")
+            seen[place].append({"heap": devtools.send("Runtime.getHeapUsage")["usedSize"], "nodes": counters["nodes"],
+                                "listeners": counters["jsEventListeners"]})
     return seen
 
 
@@ -99,8 +102,7 @@ def measure(folder, arguments):
         selling = others(console, arguments.rate)
         try:
             result["beside_others"] = {"rate": arguments.rate, **latencies(console, page, arguments.sales)}
-            result["kept"] = {place: kept(console, browser.open(console.address).go(place, panel), arguments.minutes)
-                              for place, panel in (("sales", "times"), ("stores", "stores"), ("pipeline", "rate")) if arguments.minutes > 0}
+            result["kept"] = kept(browser, console.address, arguments.minutes) if arguments.minutes > 0 else {}
         finally:
             selling.kill()
             selling.wait()
@@ -131,7 +133,7 @@ def main():
     parser.add_argument("--sales", type=int, default=30, help="that are waited for, each way")
     parser.add_argument("--rate", type=int, default=300, help="events a second that others send beside them")
     parser.add_argument("--looks", type=int, default=3, help="at each page, with an empty cache; the middle one counts")
-    parser.add_argument("--minutes", type=float, default=0, help="how long tabs are left open, each of three")
+    parser.add_argument("--minutes", type=float, default=0, help="how long three tabs are left open")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="till-bench-", dir=os.environ.get("TILL_BENCH_DIR")) as name:

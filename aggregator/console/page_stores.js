@@ -29,7 +29,7 @@ export async function render(page) {
         seen.edges = answer;
       }
       renew(summary, summed(stores));
-      renew(box, el("div", { class: "scroll tallest" }, storeTable(page, stores.filter((store) => store.edge.toLowerCase().includes(seen.filter)), seen.rates)),
+      renew(box, el("div", { class: "scroll tallest", tabindex: "0", role: "region", "aria-label": "Edges" }, storeTable(page, stores.filter((store) => store.edge.toLowerCase().includes(seen.filter)), seen.rates)),
         answer.cut ? el("p", { class: "under" }, "There are more than one answer holds; ask for one by name in Explore.") : null);
     },
   });

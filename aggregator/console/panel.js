@@ -94,7 +94,7 @@ function drawPanel(what, parts, shown, element) {
   element.dataset.state = "shown";
   if (!answer.ok) {
     element.dataset.state = "trouble";
-    say(parts, "bad", trouble(answer.error, shown.query));
+    say(parts, answer.error.code === "unknown_view" && shown.query.table ? "empty" : "bad", trouble(answer.error, shown.query)); /* no fault: nobody declared it */
     return;
   }
   const rows = what.rows ? what.rows(answer) : answer.rows;

@@ -3,7 +3,7 @@ import { filled } from "./buckets.js";
 import { boxes } from "./boxes.js";
 import { barSet, draw, end, lineSet } from "./charts.js";
 import { pixels } from "./decimal.js";
-import { renew } from "./dom.js";
+import { el, renew } from "./dom.js";
 import { bucket, grouped, percent, plural } from "./format.js";
 import { heatmap } from "./heatmap.js";
 import { choice, panel } from "./panel.js";
@@ -147,10 +147,12 @@ export function baskets(page, where, views) {
   const made = panel(page, {
     title: "Baskets", name: "baskets", wide: 6, note: "Revenue of a purchase by channel and payment: middle half, median, mean (dot), least to greatest",
     query: { query: "scan", view: "baskets", limit: 100, ...where },
-    empty: () => views.why("baskets", "are purchases that name no channel or no payment, so they are in no row here.",
-      "No purchase has been closed yet. One is closed when no line came for [aggregator] basket_horizon (30 minutes unless it is set)."),
-    draw: (box, answer) => renew(box,
-      boxes(answer.rows.map((row) => ({ name: nameOf(row), ...row })), `Box plots of ${plural(answer.rows.length, "group")} of baskets. The figures: button Table.`, box.clientWidth)),
+    empty: () => views.why("baskets", "name no channel or no payment, so they are in no row here.",
+      "No purchase has been closed yet. One is closed when no line came for [aggregator] basket_horizon (30 minutes unless it is set).", "purchase"),
+    draw: (box, answer) => {
+      const drawn = boxes(answer.rows.map((row) => ({ name: nameOf(row), ...row })), `Box plots of ${plural(answer.rows.length, "group")} of baskets. The figures: button Table.`, box.clientWidth);
+      renew(box, drawn, drawn.querySelector(".cut") ? el("p", { class: "under" }, "An arrow: it goes on, beyond what is drawn. How far says Table.") : null);
+    },
     table: (answer) => ({
       columns: [{ key: "name", label: "Channel, payment", cell: nameOf }, { key: "basket_count", label: "Purchases", kind: "integer" },
         ...[["min", "Least"], ["q25", "Quarter"], ["q50", "Median"], ["average", "Mean"], ["q75", "Three quarters"], ["max", "Greatest"]].map(

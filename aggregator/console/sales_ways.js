@@ -23,7 +23,7 @@ export function cartFunnel(page, views) {
         el("ul", { class: "funnel" }, steps.map(([name, count]) => el("li", {},
           el("span", { class: "step" }, name), figure(count),
           el("span", { class: "bar", "aria-hidden": "true", vars: { part: `${perMille(`${count}.00`, `${most}.00`) / 10}%` } })))),
-        el("p", { class: "under" }, el("span", {}, "Bought for each one put into a cart: ", el("b", {}, figure(row.orders_per_add))),
+        el("p", { class: "under" }, el("span", {}, "Bought for each one put into a cart: ", el("b", {}, figure(row.orders_per_add, { places: 2 }))),
           row.ordered > row.added ? el("span", {}, "Above 1: tills sell without carts, too.") : null));
     },
   });

@@ -5,6 +5,11 @@ import { bucket, figure, share } from "./format.js";
 
 const NUMBERS = new Set(["integer", "money", "average", "decimal", "share", "bar", "number"]);
 
+/* A name of nothing but spaces is a name, too. */
+const named = (value) => (String(value).trim() === "" ? el("span", { class: "none" }, String(value) === "" ? "(empty)" : "(blank)") : String(value));
+/* What producers call a thing may be long, and of any script: two lines of it, and all of it where one points. */
+const clipped = (value) => el("span", { class: "clip", dir: "auto", title: String(value) }, named(value));
+
 function cellOf(column, row) {
   const value = row[column.key];
   if (column.cell) {
@@ -25,7 +30,7 @@ function cellOf(column, row) {
     case "json":
       return el("code", {}, JSON.stringify(value));
     default:
-      return String(value);
+      return named(value);
   }
 }
 
@@ -52,7 +57,7 @@ export function ranking(columns, rows, by, caption) {
     const part = Math.max(0, perMille(asDecimal(row[by]), most) ?? 0);
     return el("span", { class: "bar", "aria-hidden": "true", vars: { part: `${part / 10}%` } });
   } };
-  const table = rowsTable([columns[0], bars, ...columns.slice(1)], rows, caption);
+  const table = rowsTable([{ ...columns[0], cell: (row) => clipped(row[columns[0].key]) }, bars, ...columns.slice(1)], rows, caption);
   table.classList.add("ranking");
   table.querySelectorAll("th:nth-child(2), td:nth-child(2)").forEach((cell) => cell.setAttribute("aria-hidden", "true"));
   return table;

@@ -20,9 +20,9 @@ export class Views {
   }
 
   /* Why `view` has no row. */
-  why(view, unnamed, otherwise) {
+  why(view, unnamed, otherwise, what = "event") {
     const unmatched = this.known.get(view)?.unmatched ?? 0;
-    return unmatched > 0 ? `${plural(unmatched, "event")} ${unnamed}` : otherwise;
+    return unmatched > 0 ? `${plural(unmatched, what)} ${unnamed}` : otherwise;
   }
 
   unmatched(view) {

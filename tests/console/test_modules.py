@@ -3,6 +3,7 @@ import random
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 import pytest
+from browser import PHONE
 
 
 @pytest.fixture
@@ -73,3 +74,38 @@ def test_minutes_without_a_sale_are_zeros(run):
     rows = [{"minute": "2010-12-23T17:41", "n": 4}, {"minute": "2010-12-23T17:39", "n": 2}]
     filled = run("buckets.js", "rows => m.filled(rows, 'minute', 4, Date.UTC(2010, 11, 23, 17, 41, 59), { n: 0 })", rows)
     assert [(row["minute"], row["n"]) for row in filled] == [("2010-12-23T17:38", 0), ("2010-12-23T17:39", 2), ("2010-12-23T17:40", 0), ("2010-12-23T17:41", 4)]
+
+
+NAMES = ["   ", "", "\u05e9\u05d5\u05e7\u05d5\u05dc\u05d3", "x" * 90, "a very long name of many words " * 4, "<b>bold</b>", "\U0001f355 mega pack"]
+
+
+def test_names_of_any_length_and_script_have_room_on_a_phone(tab):
+    page = tab(viewport=PHONE).go("sales", "products")
+    shown = page.page.evaluate("""async names => {
+        const { ranking } = await import("./tables.js");
+        const rows = names.map((name, index) => ({ name, total_revenue: `${123456789 - index}.00`, share: "0.142857" }));
+        const columns = [{ key: "name", label: "Product" }, { key: "total_revenue", label: "Revenue", kind: "money" }, { key: "share", label: "Share", kind: "share" }];
+        const box = document.querySelector("[data-panel=products] .box");
+        box.replaceChildren(ranking(columns, rows, "total_revenue", "Names"));
+        return { texts: [...box.querySelectorAll("tbody th")].map(cell => cell.textContent), titles: [...box.querySelectorAll("[title]")].map(each => each.title),
+            heights: [...box.querySelectorAll("tbody tr")].map(row => row.clientHeight), over: box.scrollWidth - box.clientWidth };
+    }""", NAMES)
+    assert shown["texts"] == ["(blank)", "(empty)", *NAMES[2:]] and shown["titles"] == NAMES
+    assert shown["over"] <= 0 and max(shown["heights"]) <= 3 * min(shown["heights"])
+
+
+def test_a_few_baskets_far_out_leave_boxes_to_be_seen(run):
+    row = {"name": "web, card", "min": "-5000000.00", "q25": "-10.00", "q50": "20.00", "q75": "90.00", "max": "5000000.00", "average": "25.00"}
+    far, near = (run("boxes.js", """row => { const svg = m.boxes([row], "Boxes", 600);
+        return [Number(svg.querySelector(".quartiles").getAttribute("width")), svg.querySelectorAll(".cut").length, svg.querySelector("title").textContent]; }""", each)
+                 for each in (row, {**row, "min": "-100.00", "max": "200.00"}))
+    assert far[0] > 25 and far[1] == 2 and "-5000000.00 to 5000000.00" in far[2]
+    assert near[1] == 0
+    assert run("boxes.js", "names => names.map(name => m.short(name, 12))", ["web, card", "a very long channel, card"]) == ["web, card", "a very\u2026 card"]
+
+
+def test_a_change_is_said_as_people_say_it(run):
+    asked = [["12.00", "10.00"], ["5.00", "10.00"], ["10.00", "10.00"], ["2280.00", "10.00"], ["1.00", "0.00"]]
+    assert run("tile.js", "asked => asked.map(([now, before]) => m.change(now, before, 'the hour before').map(each => each.textContent ?? each).join(''))", asked) == [
+        "\u25b2 +20.0 % on the hour before (10.00)", "\u25bc \u221250.0 % on the hour before (10.00)", "0.0 % on the hour before (10.00)",
+        "\u25b2 228 times the hour before (10.00)", "nothing in the hour before"]
