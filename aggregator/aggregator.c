@@ -197,6 +197,7 @@ static void look(void *owner, struct gauges_view *ret_view)
 		.disk_room = stores_disk_room(aggregator->opening.stores),
 		.waiting = queries_waiting(aggregator->queries),
 		.forgotten = store_forgotten(aggregator->opening.stores->items[0])->in_force,
+		.tops = aggregator->desk.tops,
 		.wall_ms = clock_wall_ms(),
 	};
 }

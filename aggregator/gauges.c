@@ -49,6 +49,8 @@ struct gauges {
 	size_t query_count;
 	struct metric *commits, *commit_seconds, *query_seconds, *check_failures, *lost, *restarts;
 	uint64_t restarts_told;
+	struct metric *tops_by_leaders, *tops_by_walk;
+	struct top_tally tops_told;
 	struct metric *overlay_bytes, *overlay_events, *uncommitted, *quarantined;
 	struct view_gauges *views;
 	struct metric *receipts_bad, *receipts_ahead;
@@ -108,6 +110,15 @@ static void add_changes(struct gauges *gauges)
 	}
 }
 
+static struct metric *top_counter(struct gauges *gauges, const char *by)
+{
+	char labels[LABELS_SIZE];
+
+	metrics_label(labels, sizeof labels, "by", by, strlen(by));
+	return counter(gauges, "till_aggregator_top_answers_total", labels,
+		"Answers to top: out of the rows that lead, or by a walk over all rows.");
+}
+
 static void add_counters(struct gauges *gauges)
 {
 	add_kinds(gauges);
@@ -134,6 +145,8 @@ static void add_counters(struct gauges *gauges)
 	gauges->query_seconds = metrics_add_histogram(gauges->metrics,
 		"till_aggregator_query_seconds", "", "How long an answer took to make.",
 		query_bounds, sizeof query_bounds / sizeof *query_bounds);
+	gauges->tops_by_leaders = top_counter(gauges, "leaders");
+	gauges->tops_by_walk = top_counter(gauges, "walk");
 	gauges->check_failures = counter(gauges, "till_aggregator_self_check_failures_total", "",
 		"Self-checks and scrubs that found a mismatch.");
 	gauges->lost = counter(gauges, "till_aggregator_replies_lost_total", "",
@@ -338,6 +351,8 @@ static void collect(void *owner)
 	collect_shards(gauges, pipeline);
 	collect_baskets(gauges, pipeline, view.wall_ms);
 	view_gauges_set(gauges->views, pipeline);
+	raise_counter(gauges->tops_by_leaders, &gauges->tops_told.by_leaders, view.tops.by_leaders);
+	raise_counter(gauges->tops_by_walk, &gauges->tops_told.by_walk, view.tops.by_walk);
 	raise_counter(gauges->restarts, &gauges->restarts_told, view.live->restarts);
 	raise_counter(gauges->receipts_bad, &gauges->receipts_bad_told, view.live->receipts_bad);
 	raise_counter(

@@ -1,5 +1,6 @@
 /* gauges.h - the aggregator's metrics: registered once, set from its state at each collection. The loop's thread. */
 #pragma once
+#include "aggregator/answer/answer.h"
 #include "aggregator/desk/health.h"
 
 struct metrics;
@@ -14,6 +15,7 @@ struct gauges_view {
 	int64_t disk_room; /* -1: not known */
 	size_t waiting; /* queries */
 	size_t forgotten; /* users */
+	struct top_tally tops;
 	int64_t wall_ms; /* now, by the machine's clock */
 };
 

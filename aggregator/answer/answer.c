@@ -163,6 +163,13 @@ static void write_views(const struct answering *answering, struct writer *writer
 	}
 }
 
+void row_list_clear(struct row_list *rows)
+{
+	buffer_clear(&rows->bytes);
+	buffer_clear(&rows->ends);
+	rows->count = 0;
+}
+
 void row_list_write(const struct row_list *rows, struct writer *writer)
 {
 	size_t begin = 0;

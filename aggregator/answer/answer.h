@@ -24,11 +24,17 @@ struct live_place {
 	const uint64_t *n; /* the last number, by view id */
 };
 
+/* How `top` without refinement was answered. */
+struct top_tally {
+	uint64_t by_leaders, by_walk;
+};
+
 struct answer_context {
 	const struct view_set *views;
 	struct layers shards[SHARDS_MAX];
 	size_t shard_count;
 	struct freshness freshness;
+	struct top_tally *tops; /* borrowed; NULL: nobody counts */
 	const struct live_place *live; /* borrowed; NULL: nothing is published */
 	const struct key_holder
 		*asker; /* borrowed: what he may not see is not in the answer; NULL: all is */

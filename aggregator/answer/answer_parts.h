@@ -41,6 +41,16 @@ int answer_get(struct answering *answering);
 /* The value of "tables". 0, -EBADMSG, -errno. */
 int answer_tables_write(const struct answer_context *context, struct writer *writer);
 int answer_top(struct answering *answering);
+/* May the greatest of this measure be found out of leaders (boards.h)? */
+bool leaders_may_answer(const struct answering *answering, size_t measure);
+/* Lists them. *ret_is_answered: false where only a walk can tell, and nothing is listed. */
+int leaders_answer(struct answering *answering, size_t measure, bool *ret_is_answered);
+/* Empty ones, for a walk over all rows to fill; NULL: it need not. */
+struct leaders *leaders_begin(const struct answering *answering, size_t measure);
+/* A row of that walk, as the commits that were handed over leave it: `number` is what it has now. */
+void leaders_note(struct leaders *leaders, const struct walk *walk, size_t measure, money number);
+/* The walk is over: they are kept, or freed. */
+void leaders_end(const struct answering *answering, struct leaders *leaders, int result);
 int answer_scan(struct answering *answering);
 /* get, top, scan and bands of what the refinement leaves. */
 int answer_refined(struct answering *answering);
@@ -96,6 +106,7 @@ int group_values_read(const struct view *view, struct slice key, const struct ro
 	struct group_value values[VIEW_GROUPS_MAX]);
 void group_value_write(struct writer *writer, const struct view *view,
 	const struct group_field *group, const struct group_value *value);
+void row_list_clear(struct row_list *rows);
 void row_list_write(const struct row_list *rows, struct writer *writer); /* as an array */
 /* A row's group values, as an array: 0 or -EBADMSG. */
 int row_key_write(

@@ -1,4 +1,4 @@
-/* top: one walk over all rows. Where a row lies in one base only, its rank is read out of its value, and nothing else. */
+/* top: out of the rows that lead (answer_leaders.c), or by one walk over all rows, which finds out who leads. Where a row lies in one base only, its rank is read out of its value, and nothing else. */
 #include "aggregator/answer/answer_parts.h"
 #include "aggregator/answer/best.h"
 #include "aggregator/view/view_suggest.h"
@@ -8,6 +8,7 @@ struct top {
 	const struct view *view;
 	size_t measure;
 	struct best best;
+	struct leaders *leaders; /* filled on the way; NULL: not */
 	struct buffer value; /* of a row that had to be merged */
 };
 
@@ -45,7 +46,11 @@ static int consider_row(struct top *top, struct walk *walk)
 	struct row row;
 
 	int r = rank_row(top, walk, &row, &is_read, &rank);
-	if (r < 0 || !best_wants(&top->best, &rank)) {
+	if (r == 0 && top->leaders != NULL) {
+		leaders_note(top->leaders, walk, top->measure, rank.number);
+	}
+	bool is_emptied = r == 0 && is_read && row.event_count == 0;
+	if (r < 0 || is_emptied || !best_wants(&top->best, &rank)) {
 		return r;
 	}
 	if (is_read) {
@@ -64,6 +69,7 @@ static int find_best(struct top *top, struct answering *answering)
 
 	int r = walk_open(
 		&walk, answering->context, top->view, slice_of(NULL, 0), slice_of(NULL, 0));
+	walk.shows_emptied = top->leaders != NULL; /* not for the answer: it may have more again */
 	while (r == 0 && (r = walk_next(&walk)) == 0) {
 		r = consider_row(top, &walk);
 		if (r == BEST_E_FULL) {
@@ -121,24 +127,43 @@ int top_find_measure(struct answering *answering, size_t *ret_measure)
 	return REASON_UNKNOWN_FIELD;
 }
 
-int answer_top(struct answering *answering)
+static int walk_top(struct answering *answering, size_t measure)
 {
 	const struct query *query = answering->query;
 	struct top top = {.view = answering->view,
+		.measure = measure,
 		.best = {.limit = query->limit,
 			.order_count = 1,
-			.is_ascending = {query->ascending}}};
+			.is_ascending = {query->ascending}},
+		.leaders = leaders_begin(answering, measure)};
 
-	int r = top_find_measure(answering, &top.measure);
-	if (r != 0 || top.best.limit == 0) {
-		return r;
-	}
 	buffer_init(&top.value, ANSWER_SIZE_MAX);
-	r = find_best(&top, answering);
+	int r = find_best(&top, answering);
+	leaders_end(answering, top.leaders, r);
 	if (r == 0) {
 		r = best_write(answering, &top.best);
 	}
 	best_deinit(&top.best);
 	buffer_deinit(&top.value);
 	return r;
+}
+
+int answer_top(struct answering *answering)
+{
+	struct top_tally *tally = answering->context->tops;
+	bool is_answered = false;
+	size_t measure = 0;
+
+	int r = top_find_measure(answering, &measure);
+	if (r != 0 || answering->query->limit == 0) {
+		return r;
+	}
+	if (leaders_may_answer(answering, measure)) {
+		r = leaders_answer(answering, measure, &is_answered);
+	}
+	if (tally != NULL) {
+		tally->by_leaders += is_answered;
+		tally->by_walk += !is_answered;
+	}
+	return r != 0 || is_answered ? r : walk_top(answering, measure);
 }

@@ -212,6 +212,7 @@ int walk_open(struct walk *walk, struct answer_context *context, const struct vi
 	walk->view = view;
 	walk->cutoff = cutoff_of(context, view);
 	walk->stores = gate_stores_of(context->asker, view);
+	walk->shows_emptied = false;
 	walk->is_at_row = false;
 	walk->opened_count = 0;
 	walk->key.size = 0;
@@ -385,7 +386,8 @@ static bool shows_row(const struct walk *walk)
 	struct slice key = row_key_slice(&walk->key);
 
 	return gate_shows_row(walk->stores, key) &&
-	       !view_key_has_ended(walk->view, key, walk->cutoff) && !is_emptied(walk);
+	       !view_key_has_ended(walk->view, key, walk->cutoff) &&
+	       (walk->shows_emptied || !is_emptied(walk));
 }
 
 static int to_next_table_row(struct walk *walk)

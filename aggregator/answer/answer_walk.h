@@ -26,6 +26,7 @@ struct walk {
 	int64_t cutoff; /* rows before it have ended */
 	const char *stores; /* rows of these edges only; NULL: all rows */
 	size_t rows_left; /* until the snapshots are renewed */
+	bool shows_emptied; /* rows of which all was taken back, too; the caller's to set */
 	bool is_at_row;
 	size_t opened_count; /* shards to close */
 	struct walk_shard shards[SHARDS_MAX];

@@ -20,6 +20,7 @@ struct desk {
 	const struct reports *reports; /* NULL: none are read */
 	const struct vitals *vitals; /* NULL: none are kept */
 	struct inspection *inspection; /* who asks Kafka for people */
+	struct top_tally tops; /* since the program began */
 	const struct live_place *live_place; /* NULL: nothing is published */
 	const char *publish; /* where; NULL likewise */
 	int64_t started_ms;

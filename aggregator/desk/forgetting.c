@@ -158,6 +158,7 @@ static void forget_in_memory(struct pipeline *pipeline)
 {
 	for (size_t i = 0; pipeline != NULL && i < pipeline->shard_count; i++) {
 		entries_forget(pipeline->shards[i]->entries);
+		boards_deinit(&pipeline->shards[i]->boards); /* rows went without a commit */
 	}
 }
 

@@ -203,6 +203,11 @@ bool overlay_has_member(
 	return table_has_member(&overlay->tables[view_id], key);
 }
 
+const struct table *overlay_table(const struct overlay *overlay, uint32_t view_id)
+{
+	return &overlay->tables[view_id];
+}
+
 const struct currencies *overlay_currencies(const struct overlay *overlay, uint32_t view_id)
 {
 	return &overlay->tables[view_id].currencies;

@@ -86,6 +86,14 @@ uint64_t delta_event_count(const struct delta *delta); /* likewise */
 size_t delta_member_count(const struct delta *delta);
 const uint8_t *delta_member_at(const struct delta *delta, size_t index); /* MEMBER_KEY_SIZE bytes */
 size_t delta_member_measure(const struct delta *delta, size_t index); /* whose distinct() it is */
+/* What it adds to a measure that adds up (measure_adds_up): below 0 where more was taken back than came. */
+money delta_number(const struct view *view, size_t measure, const struct delta *delta);
+/* The next row from `from` on, in no order, that adds at least so much: an index for overlay_row_at; the number of rows at the end.
+ * The loop's thread, frozen or not, as the next. */
+size_t overlay_next_reaching(const struct overlay *overlay, const struct view *view, size_t measure,
+	money least, size_t from);
+/* What the row adds that adds most; at least 0. */
+money overlay_greatest(const struct overlay *overlay, const struct view *view, size_t measure);
 /* base (a stored row's value, {NULL, 0} when there is none) + delta. new_members[m]: how many of the delta's members
  * of measure m the store did not have. Appends the row's new value. Deterministic bytes: equal multisets of events,
  * equal bytes. 0, -EBADMSG when base is no row of this view, -EOVERFLOW when a sum leaves 128 bits, -ENOMEM. */

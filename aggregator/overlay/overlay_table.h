@@ -90,6 +90,7 @@ struct delta *table_find(const struct table *table, uint64_t hash, struct slice 
 /* Room for one more row. 0 or -ENOMEM. */
 int table_reserve_row(struct table *table);
 void table_insert(struct table *table, uint64_t hash, struct delta *delta);
+const struct table *overlay_table(const struct overlay *overlay, uint32_t view_id);
 const struct currencies *overlay_currencies(const struct overlay *overlay, uint32_t view_id);
 
 /* Room for `count` more members. 0 or -ENOMEM. */

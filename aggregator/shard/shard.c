@@ -149,6 +149,7 @@ int shard_new(const struct shard_options *options, struct shard **ret_shard)
 	if (r == 0) {
 		streams_committed(shard->streams, shard->committed);
 		entries_committed(shard->entries, shard->committed);
+		shard->boards.kept = LEADERS_KEPT;
 		expiry_init(&shard->expiry, shard->options.views);
 		r = new_active(shard);
 	}
@@ -175,6 +176,7 @@ struct shard *shard_free(struct shard *shard)
 	commit_deinit(&shard->active);
 	commit_deinit(&shard->frozen);
 	commit_deinit(&shard->written);
+	boards_deinit(&shard->boards);
 	streams_free(shard->streams);
 	fingerprints_free(shard->fingerprints);
 	baskets_free(shard->baskets);
@@ -621,6 +623,7 @@ static void commit_done(struct job *job)
 		streams_committed(shard->streams, shard->committed);
 		fingerprints_committed(shard->fingerprints, shard->committed);
 		entries_committed(shard->entries, shard->committed);
+		boards_committed(&shard->boards, shard->committed);
 		dispose_of_frozen(shard);
 	} else if (job->result == STORE_E_FULL) {
 		shard->is_full = true;
@@ -658,6 +661,9 @@ int shard_freeze(struct shard *shard, struct partition *const *partitions, size_
 	if (shard->options.freezing != NULL) {
 		shard->options.freezing(shard->options.owner, shard->active.overlay);
 	}
+	boards_hand_over(&shard->boards, shard->active.number);
+	shard->active.successions = shard->boards.successions;
+	shard->active.succession_count = shard->boards.handed_count;
 	shard->frozen = shard->active;
 	shard->is_frozen = true;
 	shard->is_changed = false;
@@ -707,6 +713,9 @@ int shard_layers(struct shard *shard, struct layers *ret_layers)
 		.frozen = is_beside ? shard->frozen.overlay : NULL,
 		.active = shard->active.overlay,
 		.entries = shard->entries,
+		.boards = &shard->boards,
+		.committed = shard->committed,
+		.handed = shard->is_frozen ? shard->frozen.overlay : NULL,
 	};
 	return 0;
 }

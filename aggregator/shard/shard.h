@@ -8,6 +8,7 @@
 #include "aggregator/books/record.h"
 #include "aggregator/books/streams.h"
 #include "aggregator/shard/baskets.h"
+#include "aggregator/shard/boards.h"
 #include "aggregator/shard/partition.h"
 #include "aggregator/shard/topics.h"
 #include "aggregator/store/commit.h"
@@ -71,6 +72,7 @@ struct shard {
 	struct basket_review review; /* of those that closed long ago */
 	struct gathering gathering;
 	struct truncations *truncations;
+	struct boards boards;
 	struct table_rows *tables;
 	struct commit active;
 	struct commit frozen;

@@ -2,6 +2,7 @@
  * nothing. Runs on the committing thread, as do the walks that check what was written. */
 #pragma once
 #include "aggregator/store/store.h"
+#include "aggregator/store/succession.h"
 #include "proto/buffer.h"
 
 /* Made on the loop's thread, then read only until it is written. */
@@ -11,6 +12,9 @@ struct commit {
 	const struct view_set *views; /* borrowed */
 	struct overlay *overlay; /* owned */
 	struct expiry *expiry; /* the shard's; NULL: rows that have ended stay */
+	struct succession *
+		successions; /* borrowed, led on as rows are written: whose leaders change with them */
+	size_t succession_count;
 	struct buffer puts; /* rows of the other tables, by commit_put and commit_delete */
 };
 

@@ -138,6 +138,20 @@ static bool is_emptied(const struct writing *writing)
 	       event_count == 0;
 }
 
+/* Before the row is put: that may move what `base` lies in. */
+static void tell_successions(struct writing *writing, struct slice key, struct slice base)
+{
+	const struct commit *commit = writing->commit;
+
+	for (size_t i = 0; i < commit->succession_count; i++) {
+		struct succession *succession = &commit->successions[i];
+		if (succession->before->view_id == view_id(writing->view)) {
+			succession_write(succession, writing->view, key, base,
+				buffer_slice(&writing->value));
+		}
+	}
+}
+
 static int write_row(struct writing *writing, size_t index)
 {
 	const struct delta *delta = writing->list.items[index];
@@ -159,6 +173,7 @@ static int write_row(struct writing *writing, size_t index)
 	if (r != 0) {
 		return r;
 	}
+	tell_successions(writing, delta_key(delta), base);
 	struct row_change_sums change = {.events = delta_event_count(delta), .hash = -old_hash};
 	if (is_emptied(writing)) { /* all that was in it was taken back */
 		change.rows = was_there ? UINT64_MAX : 0;
@@ -265,8 +280,14 @@ static int write_all(struct writing *writing)
 	const struct commit *commit = writing->commit;
 	int r = store_from_lmdb(mdb_cursor_open(
 		writing->txn, writing->generation->tables[TABLE_ROWS], &writing->rows));
+	for (size_t i = 0; i < commit->succession_count; i++) {
+		succession_begin(&commit->successions[i]);
+	}
 	for (size_t i = 0; r == 0 && i < view_set_count(commit->views); i++) {
 		r = write_view(writing, view_set_at(commit->views, i));
+	}
+	for (size_t i = 0; i < commit->succession_count; i++) {
+		succession_end(&commit->successions[i]);
 	}
 	if (r == 0 && commit->expiry != NULL) {
 		r = delete_expired(writing);

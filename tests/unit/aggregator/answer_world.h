@@ -69,8 +69,9 @@ static inline void fill_layers(struct world *world, bool has_frozen)
 static inline void set_layers(struct world *world, bool has_frozen)
 {
 	for (size_t s = 0; s < world->shard_count; s++) {
-		world->context.shards[s] = (struct layers){&world->bases[s],
-			has_frozen ? world->frozen[s] : NULL, world->active[s], NULL};
+		world->context.shards[s] = (struct layers){.snapshot = &world->bases[s],
+			.frozen = has_frozen ? world->frozen[s] : NULL,
+			.active = world->active[s]};
 	}
 }
 
