@@ -188,17 +188,14 @@ static int send_next(struct redelivery *redelivery, int64_t now_ms)
 	return letter != NULL ? 0 : finish(redelivery);
 }
 
-/* What goes wrong on the way to an edge is never the end of the program. */
+/* What goes wrong on the way to an edge is an answer, and never the end of the program. */
 static int step(struct redelivery *redelivery, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	struct resend_answer answer;
 	int r = resend_step(redelivery->resend, now_ms, ret_wait_ms);
 
-	if (r < 0) {
-		answer = (struct resend_answer){.fate = RESEND_UNSENT};
-		complaint_set(&answer.complaint, REASON_INTERNAL, "", "%s", strerror(-r));
-	} else if (!resend_result(redelivery->resend, &answer)) {
-		return 0;
+	if (r < 0 || !resend_result(redelivery->resend, &answer)) {
+		return r;
 	}
 	settle(redelivery, &answer);
 	*ret_wait_ms = 0;

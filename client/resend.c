@@ -101,7 +101,8 @@ static bool is_in_doubt(const struct resend *resend)
 	return counts->sent - resend->before.sent > counts->waited - resend->before.waited;
 }
 
-static void give_up(struct resend *resend)
+/* `error`: what went wrong on our side, as -errno; 0: its time is over, or it is not let in. */
+static void give_up(struct resend *resend, int error)
 {
 	const struct producer_counts *counts = producer_counts(resend->producer);
 	enum client_refusal refusal = producer_refusal(resend->producer);
@@ -109,6 +110,14 @@ static void give_up(struct resend *resend)
 
 	if (is_in_doubt(resend)) {
 		answer.fate = RESEND_UNKNOWN;
+	}
+	if (error < 0) {
+		complaint_set(&answer.complaint, REASON_INTERNAL, "",
+			answer.fate == RESEND_UNKNOWN ? "%s, and nobody knows whether the edge has "
+							"it; sent again it counts once"
+						      : "%s",
+			strerror(-error));
+	} else if (answer.fate == RESEND_UNKNOWN) {
 		complaint_set(&answer.complaint, REASON_TIMEOUT, "",
 			"the edge did not answer within %lld ms, so nobody knows whether it has "
 			"it; "
@@ -131,11 +140,16 @@ int resend_step(struct resend *resend, int64_t now_ms, int64_t *ret_wait_ms)
 	int64_t left_ms = resend->deadline_ms - now_ms;
 	int r = producer_step(resend->producer, now_ms, ret_wait_ms);
 
-	if (r != 0 || !resend->is_started || resend->is_answered) {
+	if (!resend->is_started || resend->is_answered) {
 		return r;
 	}
+	if (r < 0) {
+		give_up(resend, r);
+		*ret_wait_ms = 0;
+		return 0;
+	}
 	if (left_ms <= 0 || producer_refusal(resend->producer) != CLIENT_NOT_REFUSED) {
-		give_up(resend);
+		give_up(resend, 0);
 	}
 	*ret_wait_ms = left_ms < *ret_wait_ms ? left_ms : *ret_wait_ms;
 	*ret_wait_ms = *ret_wait_ms < 0 ? 0 : *ret_wait_ms;

@@ -15,7 +15,7 @@ enum resend_fate {
 	RESEND_REPEATED, /* it was replayed before */
 	RESEND_INVALID, /* refused again: the complaint says why */
 	/* These two end it: whoever has more to send makes another. */
-	RESEND_UNSENT, /* it was not taken for sure; the complaint says why */
+	RESEND_UNSENT, /* it was not taken for sure; the complaint says why: errors of ours, too */
 	RESEND_UNKNOWN, /* it went out and nothing was heard: it may be taken. Sent again it counts once */
 };
 

@@ -24,6 +24,28 @@ static void check_refusal(int r, const struct complaint *complaint)
 	buffer_deinit(&buffer);
 }
 
+/* Letters to be sent again: each named once, by the place that it is written as, and under no id but that. */
+static void check_replay(const struct query_replay *replay)
+{
+	char text[LETTER_PLACE_SIZE], other[LETTER_PLACE_SIZE];
+	struct letter_place again;
+
+	fuzz_require(replay->place_count > 0 && replay->place_count <= REPLAY_PLACES_MAX);
+	fuzz_require(replay->set_count <= REPLAY_FIELDS_MAX);
+	for (uint32_t i = 0; i < replay->place_count; i++) {
+		fuzz_require(
+			letter_place_parse(letter_place_format(&replay->places[i], text), &again));
+		for (uint32_t j = 0; j < i; j++) {
+			letter_place_format(&replay->places[j], other);
+			fuzz_require(strcmp(text, other) != 0);
+		}
+	}
+	for (uint32_t i = 0; i < replay->set_count; i++) {
+		fuzz_require(replay->set[i].left.size > 0 &&
+			     !slice_equals_text(replay->set[i].left, "event_id"));
+	}
+}
+
 static const struct view *sample_view(void)
 {
 	static const char text[] =
@@ -150,7 +172,11 @@ static void check_query(const struct query *query)
 		check_refinement(query);
 	}
 	check_whole(query);
-	fuzz_require(query->type <= QUERY_DROP_STAGED);
+	fuzz_require((query->type == QUERY_REPLAY) == (query->replay.place_count > 0));
+	if (query->type == QUERY_REPLAY) {
+		check_replay(&query->replay);
+	}
+	fuzz_require(query->type < QUERY_TYPE_COUNT);
 	fuzz_require(query->limit <= SCAN_LIMIT_MAX && query->timeout_ms <= QUERY_TIMEOUT_MS_MAX);
 	fuzz_require(query->max_lag >= -1 && query->after_count <= QUERY_AFTER_MAX);
 	fuzz_require(query->type != QUERY_GET || (query->key == NULL) != (query->keys == NULL));

@@ -186,6 +186,26 @@ static void test_what_never_left_is_surely_not_there(void **state)
 	tear_down(&stage);
 }
 
+/* Errors on our own side, too, are answers: they end no daemon. */
+static void test_an_endpoint_that_is_none_is_an_answer(void **state)
+{
+	(void)state;
+	struct stage stage;
+
+	set_up(&stage, "", 60000);
+	resend_free(stage.resend);
+	const struct resend_options options = {.context = stage.context,
+		.loop = stage.loop,
+		.endpoint = "nowhere://1",
+		.timeout_ms = 60000};
+	assert_int_equal(resend_new(&options, &stage.resend), 0);
+	struct resend_answer answer = ask(&stage);
+	assert_int_equal(answer.fate, RESEND_UNSENT);
+	assert_int_equal(answer.complaint.reason, REASON_INTERNAL);
+	assert_string_equal(answer.complaint.message, strerror(EPROTONOSUPPORT));
+	tear_down(&stage);
+}
+
 static void test_one_letter_at_a_time(void **state)
 {
 	(void)state;
@@ -208,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_an_edge_that_stays_full_has_surely_not_taken_it),
 		cmocka_unit_test(test_silence_after_a_sending_leaves_it_unknown),
 		cmocka_unit_test(test_what_never_left_is_surely_not_there),
+		cmocka_unit_test(test_an_endpoint_that_is_none_is_an_answer),
 		cmocka_unit_test(test_one_letter_at_a_time),
 	};
 
