@@ -1,5 +1,7 @@
 """What bridges report of themselves, on a real Kafka, and what `bridges`, `status` and the metrics say by it."""
+import re
 import socket
+import subprocess
 
 from harness import Sender, sum_metric, wait_until
 from test_spine import order
@@ -26,7 +28,15 @@ def told(pipe, bridge):
     return row if row and {**{count: row[count] for count in COUNTS}, "events": row["events"] + row["letters"]} == wanted else None
 
 
-def test_bridges_are_known_by_what_they_report_through_kills_of_either_side(pipeline):
+def newest_report(pipe):
+    """The bytes of a bridge's report."""
+    done = subprocess.run(["kcat", "-C", "-e", "-q", "-o", "-100", "-b", pipe.bootstrap, "-t", f"{pipe.prefix}telemetry", "-f", "%k %S\\n%s\\n"],
+                          capture_output=True, timeout=60, check=True)
+    begin = re.search(rb"^\S+/bridge (\d+)\n", done.stdout, re.M)
+    return done.stdout[begin.end():begin.end() + int(begin[1])]
+
+
+def test_bridges_are_known_by_what_they_report_through_kills_of_either_side(pipeline, admin):
     every_second = {"till-bridge": ["bridge.telemetry_interval=1s"], "till-edge": ["edge.telemetry_interval=1s"]}
     pipe = pipeline(edges=("berlin",), bridges=2, options=every_second)
     sender = Sender(pipe.endpoint("berlin"))
@@ -64,6 +74,10 @@ def test_bridges_are_known_by_what_they_report_through_kills_of_either_side(pipe
     anew = wait_until(lambda: (row := bridges_of(pipe)[name_of(used)])["state"] == "ok" and row, "it to be back", every=0.1)
     assert anew["run"] != before["run"] and anew["events"] == 0 and anew["problems"] == []
     wait_until(lambda: pipe.client.ask("status")["problems"] == [], "nothing to name", every=0.1)
+    for key in (b"nobody/bridge", b"nobody/7"):  # what is no report, and one under another's key, are counted and change nothing
+        admin.produce(topic=f"{pipe.prefix}telemetry", partition=0, records=[(key, b"\x80"), (key, newest_report(pipe))])
+    wait_until(lambda: pipe.aggregator.metric("till_aggregator_edge_reports_unreadable_total") == 4, "what is no report to be counted", every=0.1)
+    assert set(bridges_of(pipe)) == {name_of(used), name_of(other)}
     other.stop()
     wait_until(lambda: bridges_of(pipe)[name_of(other)]["state"] == "stopped", "the word of a bridge that stopped in order", every=0.1)
     assert pipe.client.ask("status")["problems"] == []

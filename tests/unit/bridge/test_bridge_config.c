@@ -78,6 +78,19 @@ static void test_topics_that_collide_are_refused(void **state)
 	assert_refused("[bridge]\nbrokers = k\ntopic.cart = orders.dlq\n", "topic.*");
 }
 
+static void test_a_name_is_as_an_edges_id(void **state)
+{
+	(void)state;
+	assert_int_equal(read_config("[bridge]\nbrokers = k:9092\nname = kafka 1\n"), 0);
+	assert_string_equal(config.name, "kafka 1");
+	assert_int_equal(config.telemetry_interval_ms, 10000);
+	assert_refused("[bridge]\nbrokers = k:9092\nname = a\001b\n", "[bridge] name");
+	assert_refused(
+		"[bridge]\nbrokers = k:9092\nname = "
+		"a23456789b23456789c23456789d23456789e23456789f23456789g2345678901234567890\n",
+		"[bridge] name");
+}
+
 static void test_an_empty_topic_is_refused(void **state)
 {
 	(void)state;
@@ -110,6 +123,7 @@ int main(void)
 		CASE(test_formats_are_msgpack_and_json),
 		CASE(test_another_format_is_refused),
 		CASE(test_topics_that_collide_are_refused),
+		CASE(test_a_name_is_as_an_edges_id),
 		CASE(test_an_empty_topic_is_refused),
 		CASE(test_an_open_address_needs_a_word_for_it),
 		CASE(test_librdkafkas_properties_pass_and_guarantees_stay),
