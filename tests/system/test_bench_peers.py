@@ -115,3 +115,14 @@ def test_a_total_that_is_a_cent_off_ends_the_run():
     for wrong in ({"p1": (2, 501)}, {"p1": (1, 500)}, {}, {"p1": (2, 500), "p2": (1, 1)}):
         with pytest.raises(SystemExit, match="are wrong"):
             peers.compare("x", wrong, {"p1": (2, 500)})
+
+
+def test_the_limits_are_of_work_that_was_done(tmp_path):
+    done = subprocess.run([BUILD / "bench/till-limit", "--folder", tmp_path, "--rows", "100", "--rounds", "2", "--round-trips", "50"],
+                          capture_output=True, text=True, timeout=120, check=True)
+    told = json.loads(done.stdout)
+    assert told["lmdb"]["rows"] == 100 and told["lmdb"]["puts_per_second"] > 0
+    assert told["zmq"]["round_trips_per_second"] > 0 and told["zmq"]["p99_us"] >= told["zmq"]["p50_us"] > 0
+    assert told["copy"]["bytes_per_record"] == 150 and told["copy"]["records_per_second"] > 0
+    stat = subprocess.run(["mdb_stat", tmp_path], capture_output=True, text=True, timeout=60, check=True)
+    assert "Entries: 100" in stat.stdout
