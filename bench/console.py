@@ -76,13 +76,13 @@ def kept(browser, address, minutes):
     """Of tabs that are all open at once: bytes of JavaScript's heap after a collection, elements and listeners, each half minute."""
     tabs = {place: browser.open(address).go(place, panel) for place, panel in (("sales", "times"), ("stores", "stores"), ("pipeline", "rate"))}
     tools = {place: tab.context.new_cdp_session(tab.page) for place, tab in tabs.items()}
-    seen, end = {place: [] for place in tabs}, time.monotonic() + minutes * 60
-    while time.monotonic() < end:
+    seen, begin = {place: [] for place in tabs}, time.monotonic()
+    while time.monotonic() < begin + minutes * 60:
         tabs["sales"].page.wait_for_timeout(30000)
         for place, devtools in tools.items():
             devtools.send("HeapProfiler.collectGarbage")
             counters = devtools.send("Memory.getDOMCounters")
-            seen[place].append({"heap": devtools.send("Runtime.getHeapUsage")["usedSize"], "nodes": counters["nodes"],
+            seen[place].append({"minutes": (time.monotonic() - begin) / 60, "heap": devtools.send("Runtime.getHeapUsage")["usedSize"], "nodes": counters["nodes"],
                                 "listeners": counters["jsEventListeners"]})
     return seen
 
@@ -123,9 +123,9 @@ def report(result):
     for name, each in (("nothing else is sold", result["alone"]), (f"{result['beside_others']['rate']:,} others a second", result["beside_others"])):
         print(f"{name + ', ' + str(each['sales']) + ' sales':46}{each['median_ms']:7,.0f} ms{each['p90_ms']:7,.0f} ms{each['worst_ms']:7,.0f} ms")
     for place, seen in result["kept"].items():
-        print(f"\n{place}: after {len(seen) / 2:.0f} minutes, each two")
-        for each in seen[::4]:
-            print(f"{each['heap'] / 1e6:9.2f} MB of heap {each['nodes']:8,} nodes {each['listeners']:8,} listeners")
+        print(f"\n{place}, open for")
+        for each in [*seen[:-1:4], seen[-1]]:
+            print(f"{each['minutes']:7.1f} minutes {each['heap'] / 1e6:9.2f} MB of heap {each['nodes']:8,} nodes {each['listeners']:8,} listeners")
 
 
 def main():

@@ -1,9 +1,13 @@
 """Explore asks what its form says, shows the answer's rows, and gives them along: as CSV, as text for other programs."""
+import ast
 import csv
 import json
+import os
 import subprocess
 import sys
 from urllib.parse import quote
+
+from harness import ROOT
 
 COLUMNS = ("product_id", "currency", "order_count", "total_quantity", "total_revenue")
 
@@ -71,7 +75,10 @@ def test_what_is_copied_gives_the_same_answer(tab, console):
     python = copied("Copy for pyzmq").replace("tcp://127.0.0.1:7172", endpoint)
     assert json.loads(subprocess.run([sys.executable, "-c", python], capture_output=True, check=True, timeout=60).stdout)["rows"] == expected
     assert json.loads(copied("Copy the JSON")) == query
-    compile(copied("Copy for the Python package"), "copied", "exec")
+    package = copied("Copy for the Python package").replace("tcp://127.0.0.1:7172", endpoint)
+    done = subprocess.run([sys.executable, "-c", package], env={**os.environ, "PYTHONPATH": str(ROOT / "python")}, capture_output=True, text=True,
+                          check=True, timeout=60)
+    assert ast.literal_eval(done.stdout)["rows"] == expected
 
 
 def test_a_question_by_hand_and_one_that_is_wrong(tab, console):

@@ -96,7 +96,7 @@ def test_pages_and_names_of_others_are_refused_here_too(lone_web):
     for answer in answers:
         assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Referrer-Policy"] == "no-referrer"
         policy = answer.headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy and "unsafe" not in policy
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
         assert not [name for name in answer.headers if name.lower().startswith("access-control-")], "no CORS"
     assert answers[0].headers["Cache-Control"] == "no-store"
     assert ask(aggregator, "/query", method="OPTIONS", Origin="https://evil.example").status == 405
@@ -127,11 +127,19 @@ def test_oversized_and_slow_requests_are_refused(lone_web):
         return connection
     endless = say(b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n")
     assert b" 413 " in read_all(endless).split(b"\r\n")[0]
+    takes_nothing = socket.socket()
+    takes_nothing.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+    takes_nothing.connect((host, int(port)))
+    long = events_path(*[{"query": "views", "timeout_ms": number} for number in range(1, 33)])
+    takes_nothing.sendall(f"GET {long} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    wait_until(lambda: aggregator.metric("till_aggregator_sse_clients") == 1, "one who looks")
     slow = [say(b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"),
             say(b"POST /query HTTP/1.1\r\nHost: loc"), say(b"GET /events HTTP/1.1\r\nHost: loc")]
     assert ask(aggregator, "/views").status == 200, "they hold up nobody"
     for each in slow:
         assert b" 408 " in read_all(each).split(b"\r\n")[0]
+    wait_until(lambda: aggregator.metric("till_aggregator_sse_clients") == 0, "that who takes nothing is let go")
+    takes_nothing.close()
     chunked = say(b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
                   b"Content-Length: 5\r\n\r\n0\r\n\r\n")
     assert b" 400 " in read_all(chunked).split(b"\r\n")[0]
