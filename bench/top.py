@@ -20,19 +20,17 @@ def ask_in_turns(endpoints, arguments):
     """A walk comes every two seconds; of all others so many a second."""
     kinds = ("top", "get", "echo", "walk")
     asked = {kind: Asker(endpoints[kind == "echo"]) for kind in kinds}
-    requests = {
-        "top": [{"query": "top", "view": "products", "by": by, "limit": 10} for by in ("total_revenue", "order_count")],
-        "walk": [{"query": "top", "view": "products", "by": "total_revenue", "limit": 101}],
-    }
+    requests = {"top": {"query": "top", "view": "products", "by": "total_revenue", "limit": 10},
+                "walk": {"query": "top", "view": "products", "by": "total_revenue", "limit": 101}}
     begun, walked = time.perf_counter(), 0
     for number in range(int(WINDOW_S * arguments.asks)):
         kind = kinds[number % 3]
-        requests["get"] = requests["echo"] = [{"query": "get", "view": "products", "key": [f"p{number * 7919 % arguments.products}"]}]
-        answer = asked[kind].ask(msgpack.packb(requests[kind][number % len(requests[kind])]), begun + number / arguments.asks)
+        requests["get"] = requests["echo"] = {"query": "get", "view": "products", "key": [f"p{number * 7919 % arguments.products}"]}
+        answer = asked[kind].ask(msgpack.packb(requests[kind]), begun + number / arguments.asks)
         assert kind == "echo" or msgpack.unpackb(answer)["ok"]
         if time.perf_counter() - begun > 2 * (walked + 1):
             walked += 1
-            asked["walk"].ask(msgpack.packb(requests["walk"][0]), time.perf_counter())
+            asked["walk"].ask(msgpack.packb(requests["walk"]), time.perf_counter())
     return {kind: asker.percentiles() for kind, asker in asked.items()}
 
 
