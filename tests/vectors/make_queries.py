@@ -50,12 +50,12 @@ def replay_vectors(form, good):
                        ({"places": ["a/0/0"], "limit": 1}, "bad_request"), ({"places": ["a/0/0"], "timeout_ms": 1}, "bad_request"),
                        ({"places": ["a/0/0", "a/0/1", "a/0/0"]}, "bad_request"), ({"places": [f"a/0/{number}" for number in range(21)]}, "too_large"),
                        *(({"places": [place]}, "bad_request") for place in ["", "a", "a/0", "/0/0", "a/0/", "a//0", "a/-1/0", "a/0/-1", "a/+1/0", "a/00/1", "a/0/01", "a/0/1x",
-                                                                            "a/ 0/1", "a/0/1/2", "a/0x1/1", "a/b/0", "o" * 250 + "/0/0"]),
+                                                                            "a/ 0/1", "a/0/0\x00", "a/0/1/2", "a/0x1/1", "a/b/0", "o" * 250 + "/0/0"]),
                        ({"places": ["a/0/0"], "set": []}, "bad_request"), ({"places": ["a/0/0"], "set": {"n": 1}}, "bad_request"),
                        ({"places": ["a/0/0"], "set": {"": "1"}}, "bad_request"), ({"places": ["a/0/0"], "set": {"event_id": "1"}}, "bad_request"),
                        ({"places": ["a/0/0"], "set": {f"f{number}": "1" for number in range(17)}}, "too_large")]:
         yield {**form({"query": "replay", **more}), "code": code}
-    for place in [f"a/{2**31}/0", f"a/0/{2**63}", "a/0/0\x00"]:
+    for place in [f"a/{2**31}/0", f"a/0/{2**63}"]:
         yield {**form({"query": "replay", "places": [place]}), "code": "bad_request", "beyond_schema": True}
 
 
