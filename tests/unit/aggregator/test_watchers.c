@@ -249,7 +249,7 @@ static void test_a_sign_of_life_comes_where_nothing_else_does(void **state)
 static void test_the_state_is_told_where_answers_never_rest(void **state)
 {
 	const char *const queries[] = {"a"};
-	char told[512] = "";
+	char told[ROOM] = "";
 	int64_t begin_ms = world.now_ms;
 	(void)state;
 	assert_int_equal(add(0, queries, 1), 0);
