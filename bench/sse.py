@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from chain import create_topic
+from chain import cpu_seconds, create_topic
 from harness import BUILD, DEADLINE, Broker, Pipeline, sum_metric, wait_until
 from web_client import events_path
 
@@ -62,11 +62,12 @@ def counted(pipe):
 
 
 def rate(pipe, seconds):
-    """Orders a second from now on; None: there were not enough left."""
-    begun, before = time.monotonic(), counted(pipe)
+    """Orders a second from now on, and microseconds of the aggregator's processor time each; None: there were not enough left."""
+    begun, before, cpu = time.monotonic(), counted(pipe), cpu_seconds(pipe.aggregator.pid)
     time.sleep(seconds)
-    passed, after = time.monotonic() - begun, pipe.client.ask("status")
-    return None if after["as_of"]["lag"] == 0 else (after["kinds"]["order"]["counted"] - before) / passed
+    passed, after, spent = time.monotonic() - begun, pipe.client.ask("status"), cpu_seconds(pipe.aggregator.pid) - cpu
+    orders = after["kinds"]["order"]["counted"] - before
+    return None if after["as_of"]["lag"] == 0 else (orders / passed, spent * 1e6 / orders)
 
 
 def fill(kafka, pipe, count):
@@ -78,7 +79,7 @@ def fill(kafka, pipe, count):
 def measure(folder, arguments):
     kafka = Broker(folder / "kafka")
     pipe = Pipeline(folder, kafka.bootstrap, "sse-", edges=(), bridges=0)
-    rates = {"without": [], "with": []}
+    rates, costs = {"without": [], "with": []}, {"without": [], "with": []}
     seen = {"answers": 0, "bytes": 0, "seconds": 0.0}
     try:
         for name in ("orders", "cart_events", "page_views"):
@@ -102,10 +103,11 @@ def measure(folder, arguments):
             wait_until(lambda: aggregator.metric("till_aggregator_sse_clients") == 0, "that they are gone")
             if without is None or with_ is None:
                 break
-            rates["without"].append(without)
-            rates["with"].append(with_)
+            for name, (orders, cost) in (("without", without), ("with", with_)):
+                rates[name].append(orders)
+                costs[name].append(cost)
         metrics = aggregator.metrics()
-        return {"clients": arguments.clients, "orders": arguments.orders, "turns": len(rates["with"]), "orders_per_second": rates,
+        return {"clients": arguments.clients, "orders": arguments.orders, "turns": len(rates["with"]), "orders_per_second": rates, "cpu_us_per_order": costs,
                 "ratio": statistics.mean(rates["with"]) / statistics.mean(rates["without"]) if rates["with"] else None,
                 "answers_per_client_and_second": seen["answers"] / seen["seconds"] / arguments.clients,
                 "bytes_per_second": seen["bytes"] / seen["seconds"],
@@ -130,8 +132,11 @@ def main():
         print(json.dumps(result))
         return
     for name in ("without", "with"):
+        print(f"{name:8} " + " ".join(f"{each:>9.2f}" for each in result["cpu_us_per_order"][name]) + " µs of processor time an order")
         print(f"{name:8} " + " ".join(f"{each:>9,.0f}" for each in result["orders_per_second"][name]) + " orders/s")
     print(f"ratio {result['ratio']:.3f} in {result['turns']} turns, {result['clients']} clients")
+    costs = [statistics.mean(result["cpu_us_per_order"][name]) for name in ("without", "with")]
+    print(f"processor time an order {costs[0]:.2f} µs without, {costs[1]:.2f} with: {costs[1] / costs[0]:.3f}")
     print(f"each had {result['answers_per_client_and_second']:.1f} answers a second, all {result['bytes_per_second'] / 1e6:.1f} MB/s; "
           f"{result['evaluations']:.0f} were made in {result['evaluation_seconds']:.2f} s, {result['postponed']:.0f} put off")
 
